@@ -1,0 +1,70 @@
+"""The database's own rules: what is shared with whom, and who sees which row."""
+
+from django.db import migrations
+
+from retivo.rls import CURRENT_TENANT, isolate
+
+
+class Migration(migrations.Migration):
+    dependencies = [("integrations", "0001_initial"), ("tenants", "0003_authenticate_api_key")]
+
+    operations = [
+        migrations.RunSQL(
+            sql=[
+                """
+                ALTER TABLE integrations_actiontypetemplate ADD CONSTRAINT template_of_own_integration
+                FOREIGN KEY (integration_id, tenant_id) REFERENCES integrations_partnerintegration (id, tenant_id)
+                """,
+                """
+                ALTER TABLE integrations_integrationshare ADD CONSTRAINT share_with_own_customer
+                FOREIGN KEY (tenant_id, partner_id) REFERENCES tenants_tenant (id, parent_id)
+                """,
+                """
+                ALTER TABLE integrations_integrationshare ADD CONSTRAINT share_of_own_integration
+                FOREIGN KEY (integration_id, partner_id) REFERENCES integrations_partnerintegration (id, tenant_id)
+                """,
+                """
+                ALTER TABLE integrations_actiontype ADD CONSTRAINT action_type_of_a_share
+                FOREIGN KEY (tenant_id, integration_id, partner_id)
+                REFERENCES integrations_integrationshare (tenant_id, integration_id, partner_id)
+                """,
+                """
+                ALTER TABLE integrations_actiontype ADD CONSTRAINT action_type_of_the_template
+                FOREIGN KEY (template_id, integration_id)
+                REFERENCES integrations_actiontypetemplate (id, integration_id)
+                """,
+            ],
+            reverse_sql=[
+                "ALTER TABLE integrations_actiontype DROP CONSTRAINT action_type_of_the_template",
+                "ALTER TABLE integrations_actiontype DROP CONSTRAINT action_type_of_a_share",
+                "ALTER TABLE integrations_integrationshare DROP CONSTRAINT share_of_own_integration",
+                "ALTER TABLE integrations_integrationshare DROP CONSTRAINT share_with_own_customer",
+                "ALTER TABLE integrations_actiontypetemplate DROP CONSTRAINT template_of_own_integration",
+            ],
+        ),
+        isolate("integrations_partnerintegration", visible="tenant_id = {tenant}", grants="SELECT, INSERT"),
+        migrations.RunSQL(
+            sql=f"""
+                CREATE POLICY shared ON integrations_partnerintegration FOR SELECT TO app_rt USING (
+                    EXISTS (
+                        SELECT 1 FROM integrations_integrationshare s
+                        WHERE s.integration_id = integrations_partnerintegration.id AND s.tenant_id = {CURRENT_TENANT}
+                    )
+                )
+            """,
+            reverse_sql="DROP POLICY shared ON integrations_partnerintegration",
+        ),
+        isolate("integrations_actiontypetemplate", visible="tenant_id = {tenant}", grants="SELECT, INSERT"),
+        isolate(
+            "integrations_integrationshare",
+            visible="tenant_id = {tenant} OR partner_id = {tenant}",
+            writable="partner_id = {tenant}",
+            grants="SELECT, INSERT",
+        ),
+        isolate(
+            "integrations_actiontype",
+            visible="tenant_id = {tenant} OR partner_id = {tenant}",
+            writable="partner_id = {tenant}",
+            grants="SELECT, INSERT",
+        ),
+    ]

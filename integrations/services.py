@@ -1,0 +1,153 @@
+"""Registering what a partner can do, and sharing it. Every function runs in the partner's tenant context."""
+
+import secrets
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import Count, Prefetch
+
+from integrations.models import ActionTypeTemplate, PartnerIntegration
+from retivo import encryption
+from retivo.api.errors import Problem, not_found
+from retivo.api.json import encode
+from tenants import audit
+
+
+def register(
+    *,
+    actor: str,
+    partner_id: UUID,
+    provider: str,
+    display_name: str,
+    domain: str,
+    action_type_templates: Sequence[dict[str, Any]],
+    event_mappings: Sequence[dict[str, Any]],
+) -> tuple[PartnerIntegration, str]:
+    """An integration with its action types, and the secret that will sign what is sent to it: 64 hex characters.
+
+    Raises:
+        Problem: 409 `provider_taken` if the partner has an integration of this provider.
+    """
+    webhook_secret = secrets.token_hex(32)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _INSERT_INTEGRATION,
+            {
+                "partner_id": partner_id,
+                "provider": provider,
+                "display_name": display_name,
+                "domain": domain,
+                "event_mappings": encode(event_mappings).decode(),
+                "encrypted_webhook_secret": encryption.encrypt(webhook_secret.encode()),
+            },
+        )
+        row = cursor.fetchone()
+        if row is None:
+            raise Problem(409, "provider_taken", f"You have an integration with the provider `{provider}` already.")
+        (integration_id,) = row
+    ActionTypeTemplate.objects.bulk_create(
+        ActionTypeTemplate(tenant_id=partner_id, integration_id=integration_id, position=position, **template)
+        for position, template in enumerate(action_type_templates)
+    )
+    audit.record(
+        actor=actor,
+        action="integration.registered",
+        tenant_id=partner_id,
+        provider=provider,
+        action_types=[template["name"] for template in action_type_templates],
+    )
+    return _with_templates(partner_id).get(id=integration_id), webhook_secret
+
+
+def list_integrations(*, partner_id: UUID) -> list[PartnerIntegration]:
+    """All of the partner's integrations with their templates and `customers_shared`, in the order of registration."""
+    return list(_with_templates(partner_id))
+
+
+def share(*, actor: str, partner_id: UUID, integration_id: UUID, customer_id: UUID) -> int:
+    """Give the partner's customer an integration; how many of its action types then stand in the customer's tenant.
+
+    Raises:
+        Problem: 404 if the integration is not the partner's, 409 `integration_inactive` if it is switched off.
+    """
+    parameters = {"partner_id": partner_id, "customer_id": customer_id, "integration_id": integration_id}
+    with connection.cursor() as cursor:
+        cursor.execute(_FIND, parameters)
+        row = cursor.fetchone()
+        if row is None:
+            raise not_found()
+        if not row[0]:
+            raise Problem(409, "integration_inactive", "This integration is not active.")
+        cursor.execute(_SHARE, parameters)
+        if cursor.rowcount:
+            audit.record(actor=actor, action="integration.shared", tenant_id=customer_id, integration_id=integration_id)
+        cursor.execute(_COPY_ACTION_TYPES, parameters)
+        cursor.execute(_COUNT_ACTION_TYPES, parameters)
+        count: int = cursor.fetchone()[0]
+    return count
+
+
+def share_all(*, partner_id: UUID, customer_id: UUID) -> int:
+    """Give a new customer all active integrations of the partner; how many there are."""
+    parameters = {"partner_id": partner_id, "customer_id": customer_id, "integration_id": None}
+    with connection.cursor() as cursor:
+        cursor.execute(_SHARE, parameters)
+        shared = cursor.rowcount
+        if shared:
+            cursor.execute(_COPY_ACTION_TYPES, parameters)
+    return shared
+
+
+def _with_templates(partner_id: UUID) -> Any:
+    return (
+        PartnerIntegration.objects.filter(tenant_id=partner_id)
+        .annotate(customers_shared=Count("shares"))
+        .prefetch_related(Prefetch("templates", ActionTypeTemplate.objects.filter(tenant_id=partner_id)))
+        .order_by("created_at", "id")
+    )
+
+
+_INSERT_INTEGRATION = """
+    INSERT INTO integrations_partnerintegration
+        (id, tenant_id, provider, display_name, domain, event_mappings, encrypted_webhook_secret, active)
+    VALUES (gen_random_uuid(), %(partner_id)s, %(provider)s, %(display_name)s, %(domain)s, %(event_mappings)s::jsonb,
+            %(encrypted_webhook_secret)s, true)
+    ON CONFLICT (tenant_id, provider) DO NOTHING
+    RETURNING id
+"""
+
+_FIND = """
+    SELECT active FROM integrations_partnerintegration
+    WHERE id = %(integration_id)s AND tenant_id = %(partner_id)s
+"""
+
+_SHARE = """
+    INSERT INTO integrations_integrationshare (tenant_id, partner_id, integration_id)
+    SELECT %(customer_id)s, i.tenant_id, i.id
+    FROM integrations_partnerintegration i
+    WHERE i.tenant_id = %(partner_id)s AND i.active
+      AND (%(integration_id)s::uuid IS NULL OR i.id = %(integration_id)s)
+    ON CONFLICT (tenant_id, integration_id) DO NOTHING
+"""
+
+_COPY_ACTION_TYPES = """
+    INSERT INTO integrations_actiontype
+        (tenant_id, partner_id, integration_id, template_id, provider, domain, name, description, parameters_schema,
+         delivery_webhook, active)
+    SELECT s.tenant_id, s.partner_id, s.integration_id, m.id, i.provider, i.domain, m.name, m.description,
+           m.parameters_schema, m.delivery_webhook, true
+    FROM integrations_integrationshare s
+    JOIN integrations_partnerintegration i ON i.id = s.integration_id AND i.tenant_id = %(partner_id)s
+    JOIN integrations_actiontypetemplate m ON m.integration_id = i.id AND m.tenant_id = %(partner_id)s
+    WHERE s.tenant_id = %(customer_id)s AND s.partner_id = %(partner_id)s
+      AND (%(integration_id)s::uuid IS NULL OR s.integration_id = %(integration_id)s)
+    ORDER BY i.created_at, m.position
+    ON CONFLICT (tenant_id, integration_id, name) DO NOTHING
+"""
+
+_COUNT_ACTION_TYPES = """
+    SELECT count(*) FROM integrations_actiontype
+    WHERE tenant_id = %(customer_id)s AND partner_id = %(partner_id)s AND integration_id = %(integration_id)s
+"""

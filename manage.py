@@ -1,0 +1,23 @@
+#!/usr/bin/env python
+"""Retivo's command line: `manage.py help` lists the commands."""
+
+import os
+import sys
+
+
+def main() -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "retivo.settings")
+    from django.core.exceptions import ImproperlyConfigured
+    from django.core.management import execute_from_command_line
+
+    from retivo import embedded_postgres
+
+    try:
+        embedded_postgres.start_if_configured()
+        execute_from_command_line(sys.argv)
+    except (ImproperlyConfigured, embedded_postgres.EmbeddedPostgresError) as error:
+        sys.exit(f"retivo: {error}")
+
+
+if __name__ == "__main__":
+    main()

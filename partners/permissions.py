@@ -1,0 +1,18 @@
+"""Who may use the Partner API."""
+
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from retivo.api.errors import Problem
+from tenants.api import HasScope
+from tenants.models import TenantRole
+
+
+class IsPartner(HasScope):
+    """The key holds the `partner` permission and its tenant is a partner; each has its own refusal."""
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        super().has_permission(request, view)
+        if request.user.tenant_role != TenantRole.PARTNER:
+            raise Problem(403, "tenant_not_partner", "Only a tenant with the role `partner` may use the Partner API.")
+        return True

@@ -1,0 +1,268 @@
+"""What a partner does with its customers. Every function runs in the partner's tenant context.
+
+The list and the look-up carry load, so they are SQL; each names the partner although row-level security would do.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import msgspec
+from django.db import connection
+
+from integrations import services as integrations
+from retivo.api.errors import Problem, not_found
+from retivo.api.json import encode
+from retivo.api.merge_patch import merge_patch
+from retivo.api.pagination import Cursor
+from tenants import audit
+from tenants import services as tenants
+from tenants.authentication import Caller
+from tenants.models import PlanStatus, PlanTier
+
+DEFAULT_TRACKED_USER_LIMIT = 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class CustomerFilter:
+    """Which customers a list holds; None does not filter. `q` is a part of the name, whatever its case."""
+
+    plan_tier: str | None = None
+    plan_status: str | None = None
+    slug: str | None = None
+    q: str | None = None
+
+    @property
+    def parameters(self) -> dict[str, str | None]:
+        return {"plan_tier": self.plan_tier, "plan_status": self.plan_status, "slug": self.slug, "q": self.q}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """A stretch of the list: all of it where `limit` is None."""
+
+    limit: int | None = None
+    after: Cursor | None = None
+
+
+class Customer(msgspec.Struct):
+    """A customer as the list shows it."""
+
+    tenant_id: UUID
+    name: str
+    slug: str
+    plan_tier: str
+    plan_status: str
+    tracked_user_limit: int
+    created_at: datetime
+
+
+def list_customers(*, partner_id: UUID, where: CustomerFilter, page: Page) -> dict[str, Any]:
+    """The partner's customers in the order they were provisioned. `total` counts what the filter matches, on all pages."""
+    customers, next_cursor = _customers(partner_id, where, page)
+    is_everything = next_cursor is None and page.after is None
+    total = len(customers) if is_everything else sum(row[2] for row in _totals(partner_id, where))
+    return {"customers": customers, "total": total, "next_cursor": next_cursor}
+
+
+def partner_stats(*, partner_id: UUID, where: CustomerFilter, page: Page) -> dict[str, Any]:
+    """The same list in brief, with the number of customers by plan tier and by plan status."""
+    customers, next_cursor = _customers(partner_id, where, page)
+    by_plan_tier = dict.fromkeys(PlanTier.values, 0)
+    by_plan_status = dict.fromkeys(PlanStatus.values, 0)
+    for plan_tier, plan_status, count in _totals(partner_id, where):
+        by_plan_tier[plan_tier] += count
+        by_plan_status[plan_status] += count
+    return {
+        "total_customers": sum(by_plan_tier.values()),
+        "by_plan_tier": by_plan_tier,
+        "by_plan_status": by_plan_status,
+        "customers": [
+            {
+                "tenant_id": customer.tenant_id,
+                "name": customer.name,
+                "plan_tier": customer.plan_tier,
+                "tracked_user_limit": customer.tracked_user_limit,
+                "created_at": customer.created_at,
+            }
+            for customer in customers
+        ],
+        "next_cursor": next_cursor,
+    }
+
+
+def get_customer(*, partner_id: UUID, customer_id: UUID) -> dict[str, Any]:
+    """All about one customer but its keys' texts and its users' data.
+
+    Raises:
+        Problem: 404 if the partner has no such customer.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_GET, {"partner_id": partner_id, "customer_id": customer_id})
+        row = cursor.fetchone()
+    if row is None:
+        raise not_found()
+    (*columns, config, integrations_shared, api_keys, action_types, active_action_types) = row
+    return {
+        **dict(zip(Customer.__struct_fields__, columns, strict=True)),
+        "tenant_role": "customer",
+        "config": msgspec.json.decode(config),
+        "integrations": msgspec.json.decode(integrations_shared),
+        "api_keys": msgspec.json.decode(api_keys),
+        "action_types": {"total": action_types, "active": active_action_types},
+    }
+
+
+def provision_customer(
+    *,
+    caller: Caller,
+    name: str,
+    slug: str,
+    plan_tier: str | None = None,
+    tracked_user_limit: int = DEFAULT_TRACKED_USER_LIMIT,
+    config: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """A customer tenant with its key, and with the partner's active integrations and their action types.
+
+    Args:
+        plan_tier: the partner's own where None.
+        config: merged over the partner's by JSON Merge Patch (RFC 7396), as it stands now.
+
+    Raises:
+        Problem: 409 `slug_taken` if the partner has a customer with this slug.
+    """
+    customer_id = uuid4()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT plan_tier, config::text FROM tenants_tenant WHERE id = %s", [caller.tenant_id])
+        partner_tier, partner_config = cursor.fetchone()
+        plan_tier = plan_tier or partner_tier
+        cursor.execute(
+            _INSERT,
+            {
+                "id": customer_id,
+                "partner_id": caller.tenant_id,
+                "name": name,
+                "slug": slug,
+                "plan_tier": plan_tier,
+                "tracked_user_limit": tracked_user_limit,
+                "config": encode(merge_patch(msgspec.json.decode(partner_config), config or {})).decode(),
+            },
+        )
+        if cursor.rowcount == 0:
+            raise Problem(409, "slug_taken", f"You have a customer with the slug `{slug}` already.")
+    key = tenants.issue_key(actor=caller.actor, tenant_id=customer_id, scopes=tenants.FULL_ACCESS, label="Provisioned")
+    shared = integrations.share_all(partner_id=caller.tenant_id, customer_id=customer_id)
+    audit.record(actor=caller.actor, action="customer.provisioned", tenant_id=customer_id, slug=slug, shared=shared)
+    return {
+        "customer": {
+            "tenant_id": customer_id,
+            "name": name,
+            "slug": slug,
+            "plan_tier": plan_tier,
+            "api_key": key.text,
+        },
+        "integrations_shared": shared,
+    }
+
+
+def share_integration(*, caller: Caller, integration_id: UUID, customer_id: UUID) -> dict[str, Any]:
+    """Give a customer an integration. Doing it again changes nothing and answers the same.
+
+    Raises:
+        Problem: 404 unless both are the partner's.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT 1 FROM tenants_tenant WHERE id = %(customer_id)s AND parent_id = %(partner_id)s",
+            {"customer_id": customer_id, "partner_id": caller.tenant_id},
+        )
+        if cursor.fetchone() is None:
+            raise not_found()
+    registered = integrations.share(
+        actor=caller.actor, partner_id=caller.tenant_id, integration_id=integration_id, customer_id=customer_id
+    )
+    return {"shared": True, "action_types_registered": registered}
+
+
+def _customers(partner_id: UUID, where: CustomerFilter, page: Page) -> tuple[list[Customer], str | None]:
+    parameters = {
+        "partner_id": partner_id,
+        **where.parameters,
+        "after_created_at": page.after and page.after.created_at,
+        "after_id": page.after and page.after.id,
+        # One more than asked for tells whether there is a next page.
+        "limit": page.limit and page.limit + 1,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_LIST, parameters)
+        customers = [Customer(*row) for row in cursor.fetchall()]
+    if page.limit is None or len(customers) <= page.limit:
+        return customers, None
+    customers.pop()
+    return customers, str(Cursor(created_at=customers[-1].created_at, id=customers[-1].tenant_id))
+
+
+def _totals(partner_id: UUID, where: CustomerFilter) -> list[tuple[str, str, int]]:
+    with connection.cursor() as cursor:
+        cursor.execute(_TOTALS, {"partner_id": partner_id, **where.parameters})
+        totals: list[tuple[str, str, int]] = cursor.fetchall()
+    return totals
+
+
+_COLUMNS = "t.id, t.name, t.slug, t.plan_tier, t.plan_status, t.tracked_user_limit, t.created_at"
+
+_MATCHING = """
+    FROM tenants_tenant t
+    WHERE t.parent_id = %(partner_id)s
+      AND (%(plan_tier)s::text IS NULL OR t.plan_tier = %(plan_tier)s)
+      AND (%(plan_status)s::text IS NULL OR t.plan_status = %(plan_status)s)
+      AND (%(slug)s::text IS NULL OR t.slug = %(slug)s)
+      AND (%(q)s::text IS NULL OR strpos(lower(t.name), lower(%(q)s)) > 0)
+"""
+
+_LIST = f"""
+    SELECT {_COLUMNS} {_MATCHING}
+      AND (%(after_created_at)s::timestamptz IS NULL
+           OR (t.created_at, t.id) > (%(after_created_at)s, %(after_id)s::uuid))
+    ORDER BY t.created_at, t.id
+    LIMIT %(limit)s::int
+"""
+
+_TOTALS = f"SELECT t.plan_tier, t.plan_status, count(*) {_MATCHING} GROUP BY t.plan_tier, t.plan_status"
+
+
+def _rfc3339(column: str) -> str:
+    return f"""to_char({column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
+
+
+_GET = f"""
+    SELECT {_COLUMNS}, t.config::text,
+        (SELECT coalesce(json_agg(json_build_object(
+                    'id', i.id, 'provider', i.provider, 'display_name', i.display_name, 'domain', i.domain,
+                    'active', i.active, 'shared_at', {_rfc3339("s.created_at")}
+                ) ORDER BY s.created_at, s.id), '[]')::text
+           FROM integrations_integrationshare s JOIN integrations_partnerintegration i ON i.id = s.integration_id
+          WHERE s.tenant_id = t.id AND s.partner_id = %(partner_id)s),
+        (SELECT coalesce(json_agg(json_build_object(
+                    'id', k.id, 'prefix', k.prefix, 'label', k.label, 'scopes', k.scopes,
+                    'last_used_at', {_rfc3339("k.last_used_at")}, 'expires_at', {_rfc3339("k.expires_at")},
+                    'revoked_at', {_rfc3339("k.revoked_at")}, 'created_at', {_rfc3339("k.created_at")}
+                ) ORDER BY k.created_at, k.id), '[]')::text
+           FROM tenants_apikey k WHERE k.tenant_id = t.id),
+        coalesce(a.total, 0), coalesce(a.active, 0)
+    FROM tenants_tenant t
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS total, count(*) FILTER (WHERE active) AS active
+        FROM integrations_actiontype WHERE tenant_id = t.id AND partner_id = %(partner_id)s
+    ) a
+    WHERE t.id = %(customer_id)s AND t.parent_id = %(partner_id)s
+"""
+
+_INSERT = """
+    INSERT INTO tenants_tenant
+        (id, name, slug, tenant_role, parent_id, plan_tier, plan_status, tracked_user_limit, config)
+    VALUES (%(id)s, %(name)s, %(slug)s, 'customer', %(partner_id)s, %(plan_tier)s, 'active', %(tracked_user_limit)s,
+            %(config)s::jsonb)
+    ON CONFLICT (parent_id, slug) DO NOTHING
+"""

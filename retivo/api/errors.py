@@ -1,0 +1,185 @@
+"""One error shape for every answer that is not a success: RFC 9457 problem details with `error` and `code` beside.
+
+Raise `Problem`; everything the framework raises is turned into one here. `docs/errors.md` lists the codes.
+"""
+
+import http
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypedDict
+
+import msgspec
+import structlog
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse
+from rest_framework import exceptions
+from rest_framework.response import Response
+
+CONTENT_TYPE = "application/problem+json"
+
+log = structlog.get_logger("retivo.request")
+
+
+class FieldError(TypedDict):
+    """What is wrong with one member of the body (`pointer`, RFC 6901) or one query parameter (`/name`)."""
+
+    pointer: str
+    code: str
+    detail: str
+
+
+class Problem(Exception):
+    """An answer that is not a success.
+
+    Args:
+        status: the HTTP status.
+        code: a stable machine-readable name, snake_case.
+        detail: a sentence for a person.
+        errors: the faulty fields, if it is about fields.
+        headers: further response headers.
+        extra: further members of the body.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        detail: str,
+        *,
+        errors: Sequence[FieldError] = (),
+        headers: Mapping[str, str] | None = None,
+        extra: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.code = code
+        self.detail = detail
+        self.errors = errors
+        self.headers = headers or {}
+        self.extra = extra or {}
+
+    def body(self, request_id: str) -> dict[str, Any]:
+        body: dict[str, Any] = {
+            "error": self.detail,
+            "type": f"urn:retivo:problem:{self.code}",
+            "title": http.HTTPStatus(self.status).phrase,
+            "status": self.status,
+            "detail": self.detail,
+            # The occurrence, not the path: two problems that differ in nothing else must not differ here.
+            "instance": f"urn:retivo:request:{request_id}",
+            "code": self.code,
+            "request_id": request_id,
+            **self.extra,
+        }
+        if self.errors:
+            body["errors"] = list(self.errors)
+        return body
+
+
+def not_found() -> Problem:
+    """One 404 for what does not exist and for what is another's."""
+    return Problem(404, "not_found", "There is nothing here that this API key can see.")
+
+
+def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response | None:
+    """DRF's EXCEPTION_HANDLER. Returns None, and so lets Django answer 500, for what nobody foresaw."""
+    problem = as_problem(exc)
+    if problem is None:
+        return None
+    request = context["request"]
+    return Response(
+        problem.body(request.request_id),
+        status=problem.status,
+        headers=dict(problem.headers),
+        content_type=CONTENT_TYPE,
+    )
+
+
+def as_problem(exc: Exception) -> Problem | None:
+    match exc:
+        case Problem():
+            return exc
+        case exceptions.ValidationError():
+            return validation_failed(list(_flatten(exc.detail, "")))
+        case Http404() | exceptions.NotFound():
+            return not_found()
+        case exceptions.UnsupportedMediaType():
+            return Problem(415, "unsupported_media_type", "Send the body as application/json.")
+        case exceptions.MethodNotAllowed():
+            return Problem(405, "method_not_allowed", str(exc.detail))
+        case PermissionDenied() | exceptions.PermissionDenied():
+            return Problem(403, "permission_denied", "This API key may not do that.")
+        case RequestDataTooBig():
+            return body_too_large()
+        case exceptions.APIException():
+            return Problem(exc.status_code, str(exc.default_code), str(exc.detail))
+        case OperationalError() | InterfaceError():
+            log.error("database_unavailable", exc_info=exc)
+            return Problem(
+                503,
+                "temporarily_unavailable",
+                "The database did not answer; nothing was changed. Try again.",
+                headers={"Retry-After": "1"},
+            )
+        case _:
+            return None
+
+
+def validation_failed(errors: Sequence[FieldError]) -> Problem:
+    first = errors[0]
+    where = f"{first['pointer']}: " if first["pointer"] else ""
+    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+    return Problem(400, "validation_failed", f"{where}{first['detail']}{more}", errors=errors)
+
+
+def body_too_large() -> Problem:
+    return Problem(413, "body_too_large", "The body may be at most 1 MiB.")
+
+
+def problem_response(request: HttpRequest, problem: Problem) -> HttpResponse:
+    """For answers given outside a view: middleware and Django's own 404 and 500 handlers."""
+    return HttpResponse(
+        msgspec.json.encode(problem.body(getattr(request, "request_id", ""))),
+        status=problem.status,
+        headers=dict(problem.headers),
+        content_type=CONTENT_TYPE,
+    )
+
+
+def handler400(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return problem_response(request, Problem(400, "bad_request", "The request is malformed."))
+
+
+def handler403(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return problem_response(request, Problem(403, "permission_denied", "You may not do that."))
+
+
+def handler404(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return problem_response(request, not_found())
+
+
+def handler500(request: HttpRequest) -> HttpResponse:
+    return problem_response(
+        request, Problem(500, "internal_error", "Something failed on our side; the request id finds it in our logs.")
+    )
+
+
+def _flatten(detail: Any, pointer: str) -> Iterator[FieldError]:
+    """DRF's nested error detail as a flat list with JSON Pointers."""
+    if isinstance(detail, Mapping):
+        for key, value in detail.items():
+            below = pointer if key == "non_field_errors" else f"{pointer}/{escape_pointer(key)}"
+            yield from _flatten(value, below)
+    elif isinstance(detail, list):
+        for index, value in enumerate(detail):
+            if isinstance(value, exceptions.ErrorDetail):
+                yield FieldError(pointer=pointer, code=value.code, detail=str(value))
+            else:
+                yield from _flatten(value, f"{pointer}/{index}")
+    else:
+        yield FieldError(pointer=pointer, code=getattr(detail, "code", "invalid"), detail=str(detail))
+
+
+def escape_pointer(key: object) -> str:
+    """A reference token of a JSON Pointer (RFC 6901 §3)."""
+    return str(key).replace("~", "~0").replace("/", "~1")

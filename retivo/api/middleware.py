@@ -1,0 +1,67 @@
+"""What every answer has, whichever view gives it: a request id, a line in the log, a bounded body."""
+
+import io
+import re
+import time
+import uuid
+from collections.abc import Callable
+
+import structlog
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+
+from retivo.api.errors import body_too_large, problem_response
+
+GetResponse = Callable[[HttpRequest], HttpResponse]
+
+_SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}").fullmatch
+
+log = structlog.get_logger("retivo.request")
+
+
+class RequestIdMiddleware:
+    """Sets `X-Request-Id` on every answer, the caller's own if it is sane, and logs the request under it."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        started = time.perf_counter()
+        sent = request.headers.get("X-Request-Id", "")
+        request_id = sent if _SANE_REQUEST_ID(sent) else uuid.uuid4().hex
+        request.request_id = request_id  # type: ignore[attr-defined]
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        try:
+            response = self.get_response(request)
+            response.headers["X-Request-Id"] = request_id
+            log.info(
+                "request",
+                method=request.method,
+                path=request.path,
+                status=response.status_code,
+                ms=round((time.perf_counter() - started) * 1000, 2),
+            )
+        finally:
+            structlog.contextvars.clear_contextvars()
+        return response
+
+
+class BodyLimitMiddleware:
+    """Answers 413 above `settings.MAX_BODY_BYTES`, and reads chunked bodies, which Django takes for empty ones."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if "chunked" in request.headers.get("Transfer-Encoding", ""):
+            body = request.environ["wsgi.input"].read(settings.MAX_BODY_BYTES + 1)  # type: ignore[attr-defined]
+            request.META["CONTENT_LENGTH"] = str(len(body))
+            request._stream = io.BytesIO(body)  # type: ignore[attr-defined]
+        if _content_length(request) > settings.MAX_BODY_BYTES:
+            return problem_response(request, body_too_large())
+        return self.get_response(request)
+
+
+def _content_length(request: HttpRequest) -> int:
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    return int(length) if length.isascii() and length.isdigit() else 0

@@ -1,0 +1,35 @@
+"""Keyset pages over lists that are ordered by `(created_at, id)`: `limit`, an opaque `cursor`, `next_cursor`."""
+
+import base64
+import binascii
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from retivo.api.errors import FieldError, validation_failed
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """The last row of the page before."""
+
+    created_at: datetime
+    id: uuid.UUID
+
+    def __str__(self) -> str:
+        return base64.urlsafe_b64encode(f"{self.created_at.astimezone(UTC).isoformat()} {self.id}".encode()).decode()
+
+    @classmethod
+    def parse(cls, text: str) -> "Cursor":
+        """Raises Problem 400 for a cursor that no answer of ours held."""
+        try:
+            created_at, _, row_id = (
+                base64.b64decode(text.encode(), altchars=b"-_", validate=True).decode().partition(" ")
+            )
+            moment = datetime.fromisoformat(created_at)
+            if moment.tzinfo is None:
+                raise ValueError("no offset")
+            return cls(moment, uuid.UUID(row_id))
+        except (ValueError, binascii.Error, OverflowError) as error:
+            detail = "This is no cursor of this list; take `next_cursor` of the page before as it is."
+            raise validation_failed([FieldError(pointer="/cursor", code="invalid_cursor", detail=detail)]) from error

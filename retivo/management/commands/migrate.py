@@ -1,0 +1,40 @@
+"""manage.py migrate, as the owner of the tables: the runtime role may not change the schema."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+import psycopg
+from django.conf import settings
+from django.core.management.base import CommandError
+from django.core.management.commands import migrate
+from django.db import connections
+
+from retivo import roles
+
+
+class Command(migrate.Command):
+    help = "Make the roles if need be, then migrate as the owner (DATABASE_OWNER_URL)."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        super().add_arguments(parser)
+        parser.set_defaults(database="owner")
+
+    def handle(self, *args: Any, **options: Any) -> str | None:
+        if options["database"] not in settings.DATABASES:
+            raise CommandError("Set DATABASE_OWNER_URL: migrations run as the owner of the tables.")
+        owner, runtime = connections["owner"], connections["default"].settings_dict
+        owner.ensure_connection()
+        connection: psycopg.Connection[Any] = owner.connection
+        try:
+            roles.bootstrap(
+                connection,
+                owner=roles.Login(name=connection.info.user),
+                runtime=roles.Login(name=runtime["USER"], password=runtime["PASSWORD"] or None),
+            )
+        except roles.RolesError as error:
+            raise CommandError(str(error)) from error
+        roles.prepare_database(connection)
+        super().handle(*args, **options)
+        # `makemigrations` and the deployment's own checks read what is applied through the runtime role.
+        connection.execute("GRANT SELECT ON django_migrations TO app_rt")
+        return None

@@ -1,0 +1,81 @@
+"""`manage.py run`: everything from an empty data folder to a server that answers."""
+
+import ctypes
+import errno
+import os
+import signal
+import socket
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandParser
+from django.db import connections
+
+_PORT_PATIENCE_SECONDS = 5
+_PR_SET_PDEATHSIG = 1
+
+
+class Command(BaseCommand):
+    help = "Migrate, seed the demo data and serve with gunicorn. `make run` installs the requirements and calls this."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--host", default="127.0.0.1")
+        parser.add_argument("--port", type=int, default=8000)
+        parser.add_argument(
+            "--exit-with-parent", type=int, metavar="PID", help="end when this parent process ends (Linux only)"
+        )
+
+    def handle(self, *, host: str, port: int, exit_with_parent: int | None, **options: Any) -> None:
+        if exit_with_parent is not None:
+            _exit_with(exit_with_parent)
+        _wait_until_free(host, port)
+        call_command("migrate", interactive=False, verbosity=0)
+        call_command("seed_demo")
+        # Migrating takes seconds, and SO_REUSEPORT would let two servers share the port without a word.
+        _wait_until_free(host, port)
+        connections.close_all()
+        address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        self.stdout.write(f"Retivo listens on http://{address} (API docs: /api/docs, admin: /admin/). Ctrl-C stops it.")
+        self.stdout.flush()
+        # In this process's place, so that whoever started it has one process to signal. Its share in the embedded
+        # PostgreSQL ends here; loading the application takes a new one, and starts the server if it was the last.
+        config = Path(settings.BASE_DIR) / "gunicorn.conf.py"
+        os.execv(  # noqa: S606  # our own arguments
+            sys.executable, [sys.executable, "-m", "gunicorn", f"--config={config}", f"--bind={address}"]
+        )
+
+
+def _wait_until_free(host: str, port: int) -> None:
+    """Wait for the port: the workers of a server that was killed need a second to notice.
+
+    Exits with one line when somebody else goes on holding it, or when there is no such address.
+    """
+    deadline = time.monotonic() + _PORT_PATIENCE_SECONDS
+    while True:
+        try:
+            family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+            with socket.socket(family, kind, protocol) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(address)
+                return
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                sys.exit(f"retivo: Cannot listen on {host}, port {port}: {error.strerror}.")
+            if time.monotonic() > deadline:
+                sys.exit(f"retivo: Port {port} is in use. Stop what listens on it, or take another: make run PORT=8001")
+        time.sleep(0.1)
+
+
+def _exit_with(parent: int) -> None:
+    """Be sent SIGTERM when `parent` ends, however it ends; exec keeps this. Does nothing elsewhere than on Linux."""
+    if sys.platform != "linux":
+        return
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM) != 0:
+        raise OSError(ctypes.get_errno(), "prctl")
+    if os.getppid() != parent:  # it ended before this
+        sys.exit("retivo: The process that started this has ended.")

@@ -1,0 +1,36 @@
+"""Row-level security as migration operations: a tenant table gets its policies and grants where it is made.
+
+The tenant context is the setting `retivo.tenant_id`, set for one transaction alone. No context, no rows.
+"""
+
+from django.db.migrations.operations import RunSQL
+
+from retivo.roles import RUNTIME, STAFF
+
+# NULLIF: once set, a transaction-local setting reads as '' afterwards, not as NULL.
+CURRENT_TENANT = "NULLIF(current_setting('retivo.tenant_id', true), '')::uuid"
+
+
+def isolate(table: str, *, visible: str, grants: str, writable: str | None = None) -> RunSQL:
+    """Enable row-level security on `table`.
+
+    Args:
+        visible: the SQL condition under which the runtime role reads a row; `{tenant}` is the context.
+        grants: the privileges the runtime role gets, as in GRANT, e.g. "SELECT, INSERT".
+        writable: the condition that a new or changed row must meet; `visible` where None.
+    """
+    using, check = (text.format(tenant=CURRENT_TENANT) for text in (visible, writable or visible))
+    return RunSQL(
+        sql=[
+            f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY",
+            f"CREATE POLICY tenant_isolation ON {table} TO {RUNTIME} USING ({using}) WITH CHECK ({check})",
+            f"CREATE POLICY staff ON {table} TO {STAFF} USING (true) WITH CHECK (true)",
+            f"GRANT {grants} ON {table} TO {RUNTIME}",
+        ],
+        reverse_sql=[
+            f"REVOKE ALL ON {table} FROM {RUNTIME}",
+            f"DROP POLICY staff ON {table}",
+            f"DROP POLICY tenant_isolation ON {table}",
+            f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY",
+        ],
+    )

@@ -1,0 +1,182 @@
+"""Settings, read from the environment once; `docs/configuration.md` lists every variable.
+
+Safe by default: with `DATABASE_URL` set this is a production process, and whatever is missing stops it. Without one
+the project runs its own PostgreSQL in `DATA_DIR`, for development, and makes the secrets it needs there.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+from django.urls import reverse_lazy
+
+from retivo import embedded_postgres
+from retivo.development_secrets import development_secret
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+VERSION = "0.1.0"
+
+env = environ.Env()
+
+DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / ".data"))).expanduser().resolve()
+USES_EMBEDDED_POSTGRES = embedded_postgres.is_configured()
+
+# Development means: plain HTTP, generated secrets, webhooks to loopback. Never implied by an external database.
+DEVELOPMENT = env.bool("RETIVO_DEVELOPMENT", default=USES_EMBEDDED_POSTGRES)
+DEBUG = False
+
+
+def _secret(name: str) -> str:
+    if value := env.str(name, default=""):
+        return value
+    if DEVELOPMENT:
+        return development_secret(DATA_DIR, name)
+    raise ImproperlyConfigured(f"Set {name}: outside development it has no default.")
+
+
+SECRET_KEY = _secret("SECRET_KEY")
+# Fernet keys, newest first: the first encrypts, all decrypt.
+ENCRYPTION_KEYS = [key.strip() for key in _secret("ENCRYPTION_KEYS").split(",") if key.strip()]
+
+# --- Database -------------------------------------------------------------------------------------------------------
+
+_THREADS = env.int("WEB_THREADS", default=8)
+
+
+def _database(url: str) -> dict[str, Any]:
+    config: dict[str, Any] = environ.Env.db_url_config(url)
+    # Server-side parameters and prepared statements: the planner's work is done once a connection, not once a request.
+    config["OPTIONS"] = {"server_side_binding": True, "prepare_threshold": 3, **config.get("OPTIONS", {})}
+    config["ENGINE"] = "retivo.postgresql"
+    return config
+
+
+def _databases() -> dict[str, dict[str, Any]]:
+    if USES_EMBEDDED_POSTGRES:
+        runtime_url, owner_url = embedded_postgres.urls(DATA_DIR)
+    else:
+        runtime_url, owner_url = env.str("DATABASE_URL"), env.str("DATABASE_OWNER_URL", default="")
+    databases = {"default": _database(runtime_url)}
+    databases["default"]["OPTIONS"]["pool"] = {"min_size": 1, "max_size": _THREADS, "timeout": 10}
+    if owner_url:
+        databases["owner"] = _database(owner_url)
+    return databases
+
+
+DATABASES = _databases()
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# Counts requests for the rate limit. A Redis shares them over several processes and hosts.
+CACHES = {"default": env.cache("CACHE_URL", default="locmemcache://")}
+CACHES["default"].setdefault("OPTIONS", {}).setdefault("MAX_ENTRIES", 100_000)
+
+# --- Application ----------------------------------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "retivo",
+    "unfold",
+    "unfold.contrib.filters",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "tenants",
+    "integrations",
+    "partners",
+]
+
+MIDDLEWARE = [
+    "retivo.api.middleware.RequestIdMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "retivo.api.middleware.BodyLimitMiddleware",
+    "tenants.staff.StaffPagesMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "retivo.urls"
+WSGI_APPLICATION = "retivo.wsgi.application"
+APPEND_SLASH = False
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+
+LANGUAGE_CODE = "en"
+USE_I18N = False
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+STATIC_URL = "/static/"
+# Serve straight from the packages: no collectstatic step to forget.
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = False
+
+# --- Transport ------------------------------------------------------------------------------------------------------
+
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"] if DEVELOPMENT else [])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+MAX_BODY_BYTES = 1024 * 1024
+DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
+
+SECURE_SSL_REDIRECT = not DEVELOPMENT
+SECURE_REDIRECT_EXEMPT = [r"^api/health$"]
+SECURE_HSTS_SECONDS = 0 if DEVELOPMENT else 365 * 24 * 3600
+SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+SECURE_HSTS_PRELOAD = True
+SESSION_COOKIE_SECURE = not DEVELOPMENT
+CSRF_COOKIE_SECURE = not DEVELOPMENT
+X_FRAME_OPTIONS = "DENY"
+if env.bool("TRUST_X_FORWARDED_PROTO", default=False):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+# --- Product --------------------------------------------------------------------------------------------------------
+
+# Requests a key may make, as `<count>/<seconds>`; counted per process unless CACHE_URL names a shared Redis.
+RATE_LIMIT = env.str("RATE_LIMIT", default="60000/60")
+WEBHOOKS_MAY_USE_LOOPBACK_HTTP = DEVELOPMENT
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["tenants.authentication.ApiKeyAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PARSER_CLASSES": ["retivo.api.json.JSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["retivo.api.json.JSONRenderer"],
+    "DEFAULT_SCHEMA_CLASS": "retivo.api.schema.AutoSchema",
+    "EXCEPTION_HANDLER": "retivo.api.errors.exception_handler",
+    "UNAUTHENTICATED_USER": None,
+    "UNAUTHENTICATED_TOKEN": None,
+    "COERCE_DECIMAL_TO_STRING": True,
+}
+
+LOGGING_CONFIG = "retivo.logging.configure"
+LOGGING = {"level": env.str("LOG_LEVEL", default="INFO")}
+
+LOGIN_URL = reverse_lazy("admin:login")

@@ -1,0 +1,28 @@
+"""The WSGI application. It does not come up where a system check fails, the one on the database's roles among them."""
+
+import os
+import sys
+
+from django.core import checks
+from django.core.exceptions import ImproperlyConfigured
+from django.core.handlers.wsgi import WSGIHandler
+from django.core.wsgi import get_wsgi_application
+
+from retivo import embedded_postgres
+
+
+def _application() -> WSGIHandler:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "retivo.settings")
+    try:
+        embedded_postgres.start_if_configured()
+        application = get_wsgi_application()
+    except (ImproperlyConfigured, embedded_postgres.EmbeddedPostgresError) as error:
+        sys.exit(f"retivo: {error}")
+    # Before gunicorn forks: this also imports the urls, and all they need, once for all workers.
+    found = checks.run_checks(databases=["default"])
+    if serious := [message for message in found if message.is_serious() and not message.is_silenced()]:
+        sys.exit("\n".join(f"retivo: {message}" for message in serious))
+    return application
+
+
+application = _application()

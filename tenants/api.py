@@ -1,0 +1,64 @@
+"""The view that every authenticated endpoint is made of: one request, one transaction, one tenant context."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.db import InterfaceError, OperationalError, transaction
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from retivo.api.errors import Problem
+from retivo.api.json import JSONOnly, encode
+from tenants import idempotency, rate_limit
+from tenants.authentication import Caller
+from tenants.models import Scope
+
+
+class HasScope(BasePermission):
+    """The key holds the view's `required_scope`."""
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        scope: Scope = view.required_scope  # type: ignore[attr-defined]
+        if scope not in request.user.scopes:
+            code = f"{scope}_scope_required"
+            raise Problem(403, code, f"This API key does not hold the `{scope}` permission.")
+        return True
+
+
+class TenantView(APIView):
+    """Authenticates, sets the tenant context and commits after a success, rolls back after anything else."""
+
+    required_scope: Scope = Scope.FULL
+    permission_classes = [HasScope]
+    content_negotiation_class = JSONOnly
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        try:
+            with transaction.atomic(durable=True):
+                response = super().dispatch(request, *args, **kwargs)
+                if response.status_code >= 400:
+                    transaction.set_rollback(True)
+        except (OperationalError, InterfaceError) as error:  # at COMMIT, or with no connection to BEGIN on
+            response = self.finalize_response(request, self.handle_exception(error), *args, **kwargs)  # type: ignore[arg-type]
+        return response
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        caller: Caller = request.user
+        self.headers.update(rate_limit.spend(str(caller.key_id)).headers)
+
+    def once(self, request: Request, work: Callable[[], tuple[int, Any]]) -> Response:
+        """Answer with `work()`'s status and body, at most once for an `Idempotency-Key`."""
+        caller: Caller = request.user
+        claim = idempotency.claim(request, tenant_id=caller.tenant_id)
+        if isinstance(claim, idempotency.Answer):
+            return Response(claim.body, status=claim.status, headers={"Idempotency-Replayed": "true"})
+        status, data = work()
+        body = encode(data)
+        if claim is not None:
+            idempotency.store(claim, idempotency.Answer(status=status, body=body))
+        return Response(body, status=status)

@@ -1,0 +1,81 @@
+"""Who is calling: a bearer key, looked up and turned into a tenant context by one function in the database."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+from uuid import UUID
+
+import structlog
+from django.db import connection
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.request import Request
+
+from retivo.api.errors import Problem
+from tenants import keys
+from tenants.models import Scope, TenantRole
+
+
+@dataclass(frozen=True, kw_only=True)
+class Caller:
+    """The tenant and the key behind a request; `request.user` of every API view."""
+
+    tenant_id: UUID
+    tenant_role: TenantRole
+    key_id: UUID
+    key_prefix: str
+    scopes: frozenset[Scope]
+
+    is_authenticated: ClassVar[bool] = True
+
+    @property
+    def actor(self) -> str:
+        """As audit entries name it."""
+        return f"api_key:{self.key_prefix}"
+
+
+# The function's verdicts other than "ok".
+_REFUSALS = {
+    "expired": (401, "api_key_expired", "This API key has expired."),
+    "revoked": (401, "api_key_revoked", "This API key was revoked."),
+    "suspended": (403, "tenant_suspended", "This tenant is suspended; nothing was read or changed."),
+}
+
+
+class ApiKeyAuthentication(BaseAuthentication):
+    """`Authorization: Bearer rt_live_…`. Must run inside the transaction that the request's work is done in.
+
+    Raises:
+        Problem: 401 with no key or one that is malformed, unknown, expired or revoked; 403 for a suspended tenant.
+    """
+
+    def authenticate(self, request: Request) -> tuple[Caller, None]:
+        scheme, _, text = request.headers.get("Authorization", "").partition(" ")
+        text = text.strip()
+        if not text or scheme.lower() != "bearer":
+            raise _unauthorized("api_key_missing", "Send your API key as `Authorization: Bearer rt_live_…`.")
+        if not keys.is_well_formed(text):
+            raise _unauthorized("api_key_malformed", "This is not an API key: its form or its checksum is wrong.")
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT * FROM authenticate_api_key(%s)", [keys.digest(text)])
+            row = cursor.fetchone()
+        if row is None:
+            raise _unauthorized("api_key_unknown", "There is no such API key.")
+        verdict, key_id, tenant_id, tenant_role, scopes = row
+        if verdict != "ok":
+            status, code, detail = _REFUSALS[verdict]
+            raise _unauthorized(code, detail) if status == 401 else Problem(status, code, detail)
+        structlog.contextvars.bind_contextvars(tenant_id=str(tenant_id))
+        caller = Caller(
+            tenant_id=tenant_id,
+            tenant_role=TenantRole(tenant_role),
+            key_id=key_id,
+            key_prefix=keys.prefix(text),
+            scopes=frozenset(map(Scope, scopes)),
+        )
+        return caller, None
+
+    def authenticate_header(self, request: Request) -> str:
+        return "Bearer"
+
+
+def _unauthorized(code: str, detail: str) -> Problem:
+    return Problem(401, code, detail, headers={"WWW-Authenticate": "Bearer"})

@@ -1,0 +1,31 @@
+"""What the database lets a block of code see: one tenant's rows, or, for staff, all of them.
+
+Each block is one durable transaction, because the setting and the role last exactly as long as the transaction does.
+Contexts do not nest: releasing a savepoint would leave the inner tenant in force.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from uuid import UUID
+
+from django.db import connection, transaction
+
+from retivo.roles import STAFF
+
+
+@contextmanager
+def tenant_context(tenant_id: UUID) -> Iterator[None]:
+    """One transaction that sees what an API key of `tenant_id` would see."""
+    with transaction.atomic(durable=True):
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT set_config('retivo.tenant_id', %s, true)", [str(tenant_id)])
+        yield
+
+
+@contextmanager
+def staff_context() -> Iterator[None]:
+    """One transaction that sees every tenant: for staff pages and commands, never for an API request."""
+    with transaction.atomic(durable=True):
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET LOCAL ROLE {STAFF}")
+        yield

@@ -1,0 +1,119 @@
+"""`Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header-07): a retried POST does its work once.
+
+The answer is stored in the transaction that does the work, so there is an answer exactly where there is an effect; a
+crash leaves neither. Only successes are stored: a refused request changed nothing and may be tried again. A second
+request that arrives while the first runs is told so (409) rather than made to wait.
+"""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from django.db import connection
+from rest_framework.request import Request
+
+from retivo import encryption
+from retivo.api.errors import FieldError, Problem
+
+HEADER = "Idempotency-Key"
+KEPT_FOR = timedelta(hours=24)
+
+_PRINTABLE = re.compile(r"[\x21-\x7e]{1,255}").fullmatch
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """The right to answer for a key; held until the transaction ends."""
+
+    tenant_id: UUID
+    key: str
+    fingerprint: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    status: int
+    body: bytes
+
+
+def claim(request: Request, *, tenant_id: UUID) -> Claim | Answer | None:
+    """The stored answer if there is one, else a claim; None where the request carries no key.
+
+    Raises:
+        Problem: 400 for a malformed key, 409 while another request holds it, 422 if it was used for another request.
+    """
+    key = _key(request)
+    if key is None:
+        return None
+    claim = Claim(tenant_id=tenant_id, key=key, fingerprint=_fingerprint(request))
+    with connection.cursor() as cursor:
+        cursor.execute(_LOCK, {"tenant_id": tenant_id, "key": key})
+        if not cursor.fetchone()[0]:
+            raise Problem(409, "idempotency_key_in_use", "A request with this Idempotency-Key is still running.")
+        # After the lock, in a statement of its own: its snapshot must see what the holder before committed.
+        cursor.execute(_FIND, {"tenant_id": tenant_id, "key": key, "kept_for": KEPT_FOR})
+        stored = cursor.fetchone()
+    if stored is None:
+        return claim
+    fingerprint, status, body = stored
+    if bytes(fingerprint) != claim.fingerprint:
+        raise Problem(422, "idempotency_key_reused", "This Idempotency-Key was used for another request.")
+    return Answer(status=status, body=encryption.decrypt(bytes(body)))
+
+
+def store(claim: Claim, answer: Answer) -> None:
+    """Keep the answer, and drop a few of the tenant's that are past their time."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _STORE,
+            {
+                "tenant_id": claim.tenant_id,
+                "key": claim.key,
+                "fingerprint": claim.fingerprint,
+                "status": answer.status,
+                "body": encryption.encrypt(answer.body),
+                "kept_for": KEPT_FOR,
+            },
+        )
+
+
+_LOCK = "SELECT pg_try_advisory_xact_lock(hashtextextended(%(tenant_id)s::text || ' ' || %(key)s, 0))"
+
+_FIND = """
+    SELECT fingerprint, status, body FROM tenants_idempotentanswer
+    WHERE tenant_id = %(tenant_id)s AND key = %(key)s AND created_at > now() - %(kept_for)s::interval
+"""
+
+_STORE = """
+    WITH expired AS (
+        DELETE FROM tenants_idempotentanswer WHERE id IN (
+            SELECT id FROM tenants_idempotentanswer
+            WHERE tenant_id = %(tenant_id)s AND key <> %(key)s AND created_at <= now() - %(kept_for)s::interval
+            ORDER BY created_at LIMIT 10 FOR UPDATE SKIP LOCKED
+        )
+    )
+    INSERT INTO tenants_idempotentanswer (tenant_id, key, fingerprint, status, body)
+    VALUES (%(tenant_id)s, %(key)s, %(fingerprint)s, %(status)s, %(body)s)
+    ON CONFLICT (tenant_id, key) DO UPDATE SET
+        fingerprint = excluded.fingerprint, status = excluded.status, body = excluded.body, created_at = now()
+"""
+
+
+def _key(request: Request) -> str | None:
+    value = request.headers.get(HEADER)
+    if value is None:
+        return None
+    # A structured-field string (RFC 8941) is quoted; most clients send it bare.
+    key = value[1:-1] if len(value) > 2 and value[0] == value[-1] == '"' else value
+    if not _PRINTABLE(key):
+        detail = f"{HEADER} takes 1 to 255 printable ASCII characters without spaces."
+        error = FieldError(pointer=f"/{HEADER}", code="invalid_idempotency_key", detail=detail)
+        raise Problem(400, "invalid_idempotency_key", detail, errors=[error])
+    return key
+
+
+def _fingerprint(request: Request) -> bytes:
+    """Of what was asked: method, path and the raw body."""
+    return hashlib.sha256(b"\0".join([request.method.encode(), request.path.encode(), request.body])).digest()

@@ -1,0 +1,163 @@
+"""Who uses Retivo, with which keys, and what was changed by whom."""
+
+import uuid
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Case, Q, Value, When
+from django.db.models.functions import Now
+
+
+class TenantRole(models.TextChoices):
+    STANDALONE = "standalone"
+    PARTNER = "partner"
+    CUSTOMER = "customer"
+
+
+class PlanTier(models.TextChoices):
+    STARTER = "starter"
+    GROWTH = "growth"
+    SCALE = "scale"
+    CUSTOM = "custom"
+
+
+class PlanStatus(models.TextChoices):
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+
+
+class Scope(models.TextChoices):
+    """What a key may do. Full access is the tenant's own data; it does not include `partner`."""
+
+    FULL = "full"
+    PARTNER = "partner"
+
+
+def _in(field: str, choices: type[models.TextChoices]) -> Q:
+    return Q(**{f"{field}__in": choices.values})
+
+
+class Tenant(models.Model):
+    """A standalone tenant, a partner, or a partner's customer (a merchant).
+
+    A customer has a parent, the parent is a partner, and no other role has one: `parent_role` is `partner` wherever
+    there is a parent, and a foreign key (migration 0002) holds `(parent_id, parent_role)` to `(id, tenant_role)`.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    name = models.CharField(max_length=200)
+    slug = models.CharField(max_length=63)
+    tenant_role = models.CharField(max_length=16, choices=TenantRole, default=TenantRole.STANDALONE)
+    parent = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="customers", db_constraint=False
+    )
+    parent_role = models.GeneratedField(
+        expression=Case(When(parent__isnull=False, then=Value("partner"))),
+        output_field=models.CharField(max_length=16, null=True),  # noqa: DJ001 - NULL is what exempts the row from the key
+        db_persist=True,
+    )
+    plan_tier = models.CharField(max_length=16, choices=PlanTier, default=PlanTier.STARTER)
+    plan_status = models.CharField(max_length=16, choices=PlanStatus, default=PlanStatus.ACTIVE)
+    tracked_user_limit = models.IntegerField(default=1000, help_text="Monthly active users")
+    config = models.JSONField(default=dict, blank=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        ordering = ["created_at", "id"]
+        indexes = [models.Index(fields=["parent", "created_at", "id"], name="tenant_children")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["parent", "slug"],
+                nulls_distinct=False,
+                name="tenant_slug_unique_under_parent",
+                violation_error_message="This slug is taken.",
+            ),
+            models.UniqueConstraint(fields=["id", "tenant_role"], name="tenant_id_role"),
+            models.UniqueConstraint(fields=["id", "parent"], name="tenant_id_parent"),
+            models.CheckConstraint(
+                condition=Q(tenant_role=TenantRole.CUSTOMER, parent__isnull=False)
+                | (~Q(tenant_role=TenantRole.CUSTOMER) & Q(parent__isnull=True)),
+                name="tenant_customers_alone_have_a_parent",
+                violation_error_message="A customer has a parent, and no other role has one.",
+            ),
+            models.CheckConstraint(
+                condition=Q(slug__regex=r"^[a-z0-9]+(-[a-z0-9]+)*$") & Q(slug__regex=r"^.{2,63}$"),
+                name="tenant_slug_format",
+                violation_error_message="Lowercase letters, digits and single hyphens between them, 2 to 63 of them.",
+            ),
+            models.CheckConstraint(condition=_in("tenant_role", TenantRole), name="tenant_role_known"),
+            models.CheckConstraint(condition=_in("plan_tier", PlanTier), name="tenant_plan_tier_known"),
+            models.CheckConstraint(condition=_in("plan_status", PlanStatus), name="tenant_plan_status_known"),
+            models.CheckConstraint(condition=Q(tracked_user_limit__gte=0), name="tenant_limit_not_negative"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ApiKey(models.Model):
+    """A bearer key of a tenant. Its text is not here: only the SHA-256 digest and the first characters."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="api_keys")
+    digest = models.BinaryField(max_length=32, editable=False)
+    prefix = models.CharField(max_length=16, editable=False)
+    label = models.CharField(max_length=100, blank=True)
+    scopes = ArrayField(models.CharField(max_length=16, choices=Scope))
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
+    last_used_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="To the minute")
+
+    class Meta:
+        ordering = ["created_at", "id"]
+        constraints = [
+            models.UniqueConstraint(fields=["digest"], name="api_key_digest_unique"),
+            models.CheckConstraint(
+                condition=Q(scopes__contained_by=Scope.values, scopes__len__gt=0), name="api_key_scopes_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.prefix}…"
+
+
+class AuditEntry(models.Model):
+    """One change of the control plane: written in the change's own transaction, never altered.
+
+    `tenant_id` and `actor` are plain values, not foreign keys: the entry outlives both.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    actor = models.CharField(max_length=200)
+    action = models.CharField(max_length=64)
+    tenant_id = models.UUIDField()
+    detail = models.JSONField(default=dict)
+
+    class Meta:
+        ordering = ["-id"]
+        verbose_name_plural = "audit entries"
+        indexes = [models.Index(fields=["tenant_id", "-id"], name="audit_by_tenant")]
+
+    def __str__(self) -> str:
+        return f"{self.action} by {self.actor}"
+
+
+class IdempotentAnswer(models.Model):
+    """The answer of a request that carried an `Idempotency-Key`, encrypted because it may hold a secret shown once."""
+
+    id = models.BigAutoField(primary_key=True)
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+")
+    key = models.CharField(max_length=255)
+    fingerprint = models.BinaryField(max_length=32)
+    status = models.PositiveSmallIntegerField()
+    body = models.BinaryField()
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant", "key"], name="idempotent_answer_key_unique")]
+        indexes = [models.Index(fields=["tenant", "created_at"], name="idempotent_answer_age")]
+
+    def __str__(self) -> str:
+        return self.key

@@ -1,0 +1,49 @@
+"""Requests a key may make: a fixed window, counted in Django's cache, announced in every answer (IETF draft-11)."""
+
+import time
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.core.cache import cache
+
+from retivo.api.errors import Problem
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quota:
+    """What is left of the window. `reset` is in seconds."""
+
+    limit: int
+    window: int
+    remaining: int
+    reset: int
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {
+            "RateLimit-Policy": f'"default";q={self.limit};w={self.window}',
+            "RateLimit": f'"default";r={self.remaining};t={self.reset}',
+        }
+
+
+def spend(key: str) -> Quota:
+    """Count one request of `key`.
+
+    Raises:
+        Problem: 429 with `Retry-After` once the window's count is used up.
+    """
+    limit, window = map(int, settings.RATE_LIMIT.split("/"))
+    now = int(time.time())
+    reset = window - now % window
+    counter = f"rate:{key}:{now // window}"
+    cache.add(counter, 0, timeout=2 * window)
+    used = cache.incr(counter)
+    quota = Quota(limit=limit, window=window, remaining=max(0, limit - used), reset=reset)
+    if used > limit:
+        raise Problem(
+            429,
+            "rate_limited",
+            f"At most {limit} requests in {window} seconds with one key.",
+            headers={"Retry-After": str(reset), **quota.headers},
+        )
+    return quota

@@ -1,0 +1,217 @@
+"""A real database and a real server for the tests, and the cast: `acme`, its merchant, and `rival`.
+
+Tables are made and migrated as the owner; everything else runs as the runtime role. Each request commits as it does in
+production, so no tenant context survives it; what a test wrote is truncated afterwards.
+"""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+from uuid import UUID
+
+import pytest
+from django.conf import settings
+from django.core.management import call_command
+from django.db import connections
+from django.test import Client
+
+from retivo import embedded_postgres
+from tenants import services
+from tenants.context import staff_context
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    embedded_postgres.start_if_configured()
+
+
+# --- Database -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_blocker: Any, worker_id: str) -> Iterator[None]:
+    name = f"test_retivo_{worker_id}"
+    with django_db_blocker.unblock():
+        owner = connections["owner"]
+        with owner.cursor() as cursor:
+            cursor.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+            cursor.execute(f"CREATE DATABASE {name}")
+        home = owner.settings_dict["NAME"]
+        _use_database(name)
+        call_command("migrate", verbosity=0)
+        yield
+        _use_database(home)
+        with owner.cursor() as cursor:
+            cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        connections.close_all()
+
+
+@pytest.fixture(autouse=True)
+def _database(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Clean tables after every test; no database at all for those marked `no_database`."""
+    if request.node.get_closest_marker("no_database"):
+        yield
+        return
+    request.getfixturevalue("django_db_setup")
+    with request.getfixturevalue("django_db_blocker").unblock():
+        yield
+        connections["default"].close()
+        with connections["owner"].cursor() as cursor:
+            cursor.execute("SET synchronous_commit = off")
+            cursor.execute(f"TRUNCATE {', '.join(_tables())} RESTART IDENTITY CASCADE")
+
+
+def _use_database(name: str) -> None:
+    for alias in ("default", "owner"):
+        connection = connections[alias]
+        connection.close()
+        if alias == "default":
+            connection.close_pool()
+        connection.settings_dict["NAME"] = name
+
+
+def _tables() -> list[str]:
+    kept = {"django_migrations", "django_content_type", "auth_permission", "auth_group", "auth_group_permissions"}
+    return [name for name in connections["owner"].introspection.table_names() if name not in kept]
+
+
+def database_url(alias: str) -> str:
+    """The connection of `alias` as another process would be told it."""
+    config = connections[alias].settings_dict
+    host = config["HOST"] or config["OPTIONS"].get("host", "")
+    credentials = quote(config["USER"]) + (f":{quote(config['PASSWORD'])}" if config["PASSWORD"] else "")
+    if host.startswith("/"):
+        return f"postgres://{credentials}@/{config['NAME']}?host={quote(host)}"
+    return f"postgres://{credentials}@{host}:{config['PORT'] or 5432}/{config['NAME']}"
+
+
+# --- Server ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Server:
+    url: str
+    log: Path
+
+
+@pytest.fixture(scope="session")
+def server(django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Gunicorn as production runs it, on the test database."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    log = tmp_path_factory.mktemp("server") / "log"
+    with django_db_blocker.unblock():
+        environment = os.environ | {
+            "DATABASE_URL": database_url("default"),
+            "DATABASE_OWNER_URL": database_url("owner"),
+            "RETIVO_DEVELOPMENT": "1",
+            "SECRET_KEY": settings.SECRET_KEY,
+            "ENCRYPTION_KEYS": ",".join(settings.ENCRYPTION_KEYS),
+        }
+    command = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "-b", f"127.0.0.1:{port}", "retivo.wsgi"]
+    with log.open("w") as output:
+        process = subprocess.Popen(command, cwd=REPOSITORY, env=environment, stdout=output, stderr=output)
+    try:
+        url = f"http://127.0.0.1:{port}"
+        _wait_for(f"{url}/api/health", process, log)
+        yield Server(url, log)
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            with urllib.request.urlopen(url, timeout=5):
+                return
+        except (urllib.error.URLError, ConnectionError):
+            time.sleep(0.1)
+    pytest.fail(f"the server did not start:\n{log.read_text()[-2000:]}")
+
+
+# --- Cast -----------------------------------------------------------------------------------------------------------
+
+
+_client = Client(raise_request_exception=False)
+
+
+@dataclass(frozen=True)
+class Api:
+    """An API key in use. Answers are Django's test responses; `.json()` reads them."""
+
+    tenant_id: UUID
+    key: str
+
+    def get(self, path: str, query: dict[str, Any] | None = None, **headers: str) -> Any:
+        return _client.get(path, query, headers=self._headers(headers))
+
+    def post(self, path: str, body: Any = None, **headers: str) -> Any:
+        """`body` goes as it is where it is bytes, as JSON otherwise. Underscores in header names become hyphens."""
+        data = body if isinstance(body, bytes) else json.dumps(body)
+        return _client.post(path, data, content_type="application/json", headers=self._headers(headers))
+
+    def _headers(self, more: dict[str, str]) -> dict[str, str]:
+        named = {name.replace("_", "-"): value for name, value in more.items()}
+        return {"Authorization": f"Bearer {self.key}", **named}
+
+    def provision(self, slug: str, **fields: Any) -> "Api":
+        response = self.post("/api/partners/customers", {"name": slug.title(), "slug": slug, **fields})
+        assert response.status_code == 201, response.content
+        customer = response.json()["customer"]
+        return Api(UUID(customer["tenant_id"]), customer["api_key"])
+
+    def register(self, provider: str = "acme-loyalty", **fields: Any) -> dict[str, Any]:
+        body = {"provider": provider, "display_name": "Acme Loyalty", "action_type_templates": TEMPLATES, **fields}
+        response = self.post("/api/partners/integrations", body)
+        assert response.status_code == 201, response.content
+        integration: dict[str, Any] = response.json()["integration"]
+        return integration
+
+
+TEMPLATES = [
+    {
+        "name": "grant_points",
+        "description": "Grant loyalty points",
+        "parameters_schema": {"amount": {"type": "number", "required": True}},
+        "delivery_webhook": "https://hooks.acme.example/points",
+    },
+    {"name": "send_voucher", "delivery_webhook": "https://hooks.acme.example/vouchers"},
+]
+
+
+def make_partner(name: str) -> Api:
+    with staff_context():
+        partner, key = services.create_partner(actor="test", name=name, slug=name.lower())
+    return Api(partner.id, key.text)
+
+
+@pytest.fixture
+def acme() -> Api:
+    """A partner."""
+    return make_partner("Acme")
+
+
+@pytest.fixture
+def rival() -> Api:
+    """Another partner."""
+    return make_partner("Rival")
+
+
+@pytest.fixture
+def merchant(acme: Api) -> Api:
+    """A customer of acme."""
+    return acme.provision("merchant")
