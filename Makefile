@@ -1,0 +1,69 @@
+# `make help` lists what there is. PORT, HOST and DATA_DIR are for `run`; ARGS goes to pytest; PYTHON makes .venv.
+
+PYTHON = python3
+HOST = 127.0.0.1
+PORT = 8000
+ARGS =
+
+PY = .venv/bin/python
+# Readable for all: PostgreSQL's programs are in there, and where we are root they run as another user.
+PIP = umask 022; $(PY) -m pip install --quiet --quiet --disable-pip-version-check --no-input --only-binary :all:
+
+# What `check --deploy` is to approve: production's settings, with secrets of the moment.
+PRODUCTION = RETIVO_DEVELOPMENT=0 ALLOWED_HOSTS=retivo.example \
+	SECRET_KEY="$$($(PY) -c 'import secrets; print(secrets.token_urlsafe(64))')" \
+	ENCRYPTION_KEYS="$$($(PY) -c 'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())')"
+
+.PHONY: help run test check format openapi bench clean
+
+help: ## list these targets
+	@sed -n 's/^\([a-z]*\):.* ## \(.*\)/  make \1	\2/p' Makefile | expand -t 18
+
+run: .venv/installed ## set up, migrate, seed the demo and serve (HOST=127.0.0.1 PORT=8000 DATA_DIR=.data)
+	@exec $(PY) manage.py run --host "$(HOST)" --port "$(PORT)" --exit-with-parent $$PPID
+
+test: .venv/installed-dev ## run the tests (ARGS="-k share")
+	@exec $(PY) -m pytest $(ARGS)
+
+check: .venv/installed-dev ## lint, format, types, imports, migrations, openapi.yaml, deployment settings
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy .
+	@echo lint-imports; $(PY) -c 'from importlinter.cli import lint_imports_command; lint_imports_command()'
+	$(PY) manage.py makemigrations --check --dry-run
+	@$(PY) manage.py spectacular --validate --fail-on-warn --file .venv/openapi.yaml
+	diff openapi.yaml .venv/openapi.yaml || { echo 'openapi.yaml is out of date: make openapi'; exit 1; }
+	@echo 'manage.py check --deploy'; $(PRODUCTION) $(PY) manage.py check --deploy --fail-level WARNING
+
+format: .venv/installed-dev ## let ruff put the code in order
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+openapi: .venv/installed ## write openapi.yaml from the code
+	$(PY) manage.py spectacular --validate --fail-on-warn --file openapi.yaml
+
+bench: .venv/installed-dev ## measure against a hello view and the bare SQL (BENCH_SECONDS=…)
+	@exec $(PY) -m bench
+
+clean: ## remove .venv and the caches; the data folder stays
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A stamp is written last, so whatever was interrupted is done again.
+.venv/made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+		{ echo 'retivo: Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11 …' >&2; exit 1; }
+	@test -x $(PY) || rm -rf .venv
+	@umask 022; $(PYTHON) -m venv .venv >/dev/null || \
+		{ echo 'retivo: $(PYTHON) cannot make a virtual environment: install its venv module.' >&2; exit 1; }
+	@touch $@
+
+.venv/installed: requirements.txt .venv/made
+	@echo 'Installing the requirements …'
+	@$(PIP) -r requirements.txt
+	@touch $@
+
+.venv/installed-dev: requirements-dev.txt .venv/installed
+	@echo 'Installing the tools for development …'
+	@$(PIP) -r requirements-dev.txt
+	@touch $@

@@ -1,11 +1,13 @@
 """gunicorn's settings; `manage.py run` adds the address."""
 
 import os
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from gunicorn.arbiter import Arbiter
+    from gunicorn.workers.base import Worker
 
 wsgi_app = "retivo.wsgi"
 chdir = str(Path(__file__).parent)
@@ -39,3 +41,11 @@ def when_ready(_arbiter: "Arbiter") -> None:
 
     connections.close_all()
     connections["default"].close_pool()  # type: ignore[attr-defined]  # of Django's PostgreSQL backend
+
+
+def post_worker_init(_worker: "Worker") -> None:
+    """Leave Ctrl-C, which reaches the whole process group, to the arbiter, which then sends SIGQUIT.
+
+    Both at once can deadlock a gthread worker in its own signal handler, until `graceful_timeout` has it killed.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

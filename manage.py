@@ -17,6 +17,8 @@ def main() -> None:
         execute_from_command_line(sys.argv)
     except (ImproperlyConfigured, embedded_postgres.EmbeddedPostgresError) as error:
         sys.exit(f"retivo: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)
 
 
 if __name__ == "__main__":

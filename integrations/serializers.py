@@ -2,17 +2,53 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from integrations import parameters_schema, webhook_url
 from integrations.models import PROVIDER, SNAKE_CASE
+from integrations.schema import PARAMETERS_SCHEMA
 from retivo.api.serializers import ObjectField, StrictSerializer, StringField, pattern
 
 MAX_TEMPLATES = 100
 MAX_MAPPINGS = 500
 
 
-class ActionTypeTemplateSerializer(StrictSerializer):
+@extend_schema_field(PARAMETERS_SCHEMA, component_name="ParametersSchema")
+class ParametersSchemaField(ObjectField):
+    """Normalized to JSON Schema."""
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        try:
+            return parameters_schema.normalize(super().to_internal_value(data))
+        except parameters_schema.InvalidSchemaError as error:
+            raise serializers.ValidationError(_at(error.pointer, str(error), "invalid_schema")) from error
+
+
+@extend_schema_field({"type": "string", "format": "uri", "pattern": r"^https://[^\s@]+$"})
+class WebhookField(StringField):
+    """Where actions may be sent."""
+
+    def to_internal_value(self, data: Any) -> str:
+        try:
+            return webhook_url.check(super().to_internal_value(data))
+        except webhook_url.InvalidWebhookURLError as error:
+            raise serializers.ValidationError(str(error), code=error.code) from error
+
+
+@extend_schema_field({"type": "object", "additionalProperties": {"type": "string", "pattern": r"^[^\u0000]+$"}})
+class RenamedPropertiesField(ObjectField):
+    """Name → name."""
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        value = super().to_internal_value(data)
+        wrong = [name for name, renamed in value.items() if not isinstance(renamed, str) or not renamed]
+        if wrong:
+            raise serializers.ValidationError({name: ["Must be a non-empty string."] for name in wrong})
+        return value
+
+
+class ActionTypeTemplateRequestSerializer(StrictSerializer):
     name = StringField(
         max_length=100,
         validators=[pattern(SNAKE_CASE, "Must be snake_case: lowercase letters, digits and underscores.")],
@@ -21,7 +57,7 @@ class ActionTypeTemplateSerializer(StrictSerializer):
     description = StringField(
         required=False, default="", allow_blank=True, max_length=2000, help_text="Description for the AI engine."
     )
-    parameters_schema = ObjectField(
+    parameters_schema = ParametersSchemaField(
         required=False,
         default=dict,
         help_text=(
@@ -29,40 +65,22 @@ class ActionTypeTemplateSerializer(StrictSerializer):
             '`{"amount": {"type": "number", "required": true}}`, which is stored as the JSON Schema it stands for.'
         ),
     )
-    delivery_webhook = StringField(
+    delivery_webhook = WebhookField(
         max_length=webhook_url.MAX_LENGTH,
         help_text="URL where Retivo dispatches actions: https, to a public address.",
     )
-
-    def validate_parameters_schema(self, value: dict[str, Any]) -> dict[str, Any]:
-        try:
-            return parameters_schema.normalize(value)
-        except parameters_schema.InvalidSchemaError as error:
-            raise serializers.ValidationError(_at(error.pointer, str(error), "invalid_schema")) from error
-
-    def validate_delivery_webhook(self, value: str) -> str:
-        try:
-            return webhook_url.check(value)
-        except webhook_url.InvalidWebhookURLError as error:
-            raise serializers.ValidationError(str(error), code=error.code) from error
 
 
 class EventMappingSerializer(StrictSerializer):
     # `from` is a Python keyword; get_fields() names it.
     to = StringField(max_length=200, help_text="The event's name in Retivo.")
-    properties = ObjectField(required=False, help_text="Names of properties: theirs → Retivo's.")
+    properties = RenamedPropertiesField(required=False, help_text="Names of properties: theirs → Retivo's.")
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
         return {
             "from": StringField(max_length=200, help_text="The event's name on your platform."),
             **super().get_fields(),
         }
-
-    def validate_properties(self, value: dict[str, Any]) -> dict[str, Any]:
-        wrong = [name for name, renamed in value.items() if not isinstance(renamed, str) or not renamed]
-        if wrong:
-            raise serializers.ValidationError({name: ["Must be a non-empty string."] for name in wrong})
-        return value
 
 
 class IntegrationRequestSerializer(StrictSerializer):
@@ -75,7 +93,7 @@ class IntegrationRequestSerializer(StrictSerializer):
     domain = StringField(
         required=False, default="", allow_blank=True, max_length=63, help_text="Domain tag, e.g. `loyalty`."
     )
-    action_type_templates = ActionTypeTemplateSerializer(
+    action_type_templates = ActionTypeTemplateRequestSerializer(
         many=True, required=False, default=list, max_length=MAX_TEMPLATES, help_text="Registered for every customer."
     )
     event_mappings = EventMappingSerializer(
@@ -91,13 +109,20 @@ class IntegrationRequestSerializer(StrictSerializer):
         return value
 
 
+class ActionTypeTemplateSerializer(serializers.Serializer[Any]):
+    name = serializers.CharField()
+    description = serializers.CharField(allow_blank=True)
+    parameters_schema = serializers.DictField(help_text="JSON Schema 2020-12, also where the flat form was sent.")
+    delivery_webhook = serializers.CharField()
+
+
 class IntegrationSerializer(serializers.Serializer[Any]):
     """An integration as it is shown; never with its secret."""
 
     id = serializers.UUIDField()
     provider = serializers.CharField()
     display_name = serializers.CharField()
-    domain = serializers.CharField()
+    domain = serializers.CharField(allow_blank=True)
     active = serializers.BooleanField()
     action_type_templates = ActionTypeTemplateSerializer(many=True, source="templates.all")
     event_mappings = EventMappingSerializer(many=True)

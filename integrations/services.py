@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Count, Prefetch
 
 from integrations.models import ActionTypeTemplate, PartnerIntegration
@@ -81,9 +81,8 @@ def share(*, actor: str, partner_id: UUID, integration_id: UUID, customer_id: UU
         if not row[0]:
             raise Problem(409, "integration_inactive", "This integration is not active.")
         cursor.execute(_SHARE, parameters)
-        if cursor.rowcount:
+        if cursor.fetchone()[0]:
             audit.record(actor=actor, action="integration.shared", tenant_id=customer_id, integration_id=integration_id)
-        cursor.execute(_COPY_ACTION_TYPES, parameters)
         cursor.execute(_COUNT_ACTION_TYPES, parameters)
         count: int = cursor.fetchone()[0]
     return count
@@ -91,13 +90,26 @@ def share(*, actor: str, partner_id: UUID, integration_id: UUID, customer_id: UU
 
 def share_all(*, partner_id: UUID, customer_id: UUID) -> int:
     """Give a new customer all active integrations of the partner; how many there are."""
-    parameters = {"partner_id": partner_id, "customer_id": customer_id, "integration_id": None}
     with connection.cursor() as cursor:
-        cursor.execute(_SHARE, parameters)
-        shared = cursor.rowcount
-        if shared:
-            cursor.execute(_COPY_ACTION_TYPES, parameters)
+        cursor.execute(_SHARE, {"partner_id": partner_id, "customer_id": customer_id, "integration_id": None})
+        shared: int = cursor.fetchone()[0]
     return shared
+
+
+@transaction.atomic
+def set_active(*, actor: str, integration_id: UUID, active: bool) -> PartnerIntegration:
+    """Switch an integration off or on; what is shared stays. Staff alone may. Raises PartnerIntegration.DoesNotExist."""
+    integration = PartnerIntegration.objects.select_for_update().get(id=integration_id)
+    if integration.active != active:
+        integration.active = active
+        integration.save(update_fields=["active"])
+        audit.record(
+            actor=actor,
+            action="integration.switched_on" if active else "integration.switched_off",
+            tenant_id=integration.tenant_id,
+            provider=integration.provider,
+        )
+    return integration
 
 
 def _with_templates(partner_id: UUID) -> Any:
@@ -123,28 +135,29 @@ _FIND = """
     WHERE id = %(integration_id)s AND tenant_id = %(partner_id)s
 """
 
+# Shares what is not shared yet, copies its action types, and tells how many integrations that were.
 _SHARE = """
-    INSERT INTO integrations_integrationshare (tenant_id, partner_id, integration_id)
-    SELECT %(customer_id)s, i.tenant_id, i.id
-    FROM integrations_partnerintegration i
-    WHERE i.tenant_id = %(partner_id)s AND i.active
-      AND (%(integration_id)s::uuid IS NULL OR i.id = %(integration_id)s)
-    ON CONFLICT (tenant_id, integration_id) DO NOTHING
-"""
-
-_COPY_ACTION_TYPES = """
-    INSERT INTO integrations_actiontype
-        (tenant_id, partner_id, integration_id, template_id, provider, domain, name, description, parameters_schema,
-         delivery_webhook, active)
-    SELECT s.tenant_id, s.partner_id, s.integration_id, m.id, i.provider, i.domain, m.name, m.description,
-           m.parameters_schema, m.delivery_webhook, true
-    FROM integrations_integrationshare s
-    JOIN integrations_partnerintegration i ON i.id = s.integration_id AND i.tenant_id = %(partner_id)s
-    JOIN integrations_actiontypetemplate m ON m.integration_id = i.id AND m.tenant_id = %(partner_id)s
-    WHERE s.tenant_id = %(customer_id)s AND s.partner_id = %(partner_id)s
-      AND (%(integration_id)s::uuid IS NULL OR s.integration_id = %(integration_id)s)
-    ORDER BY i.created_at, m.position
-    ON CONFLICT (tenant_id, integration_id, name) DO NOTHING
+    WITH share AS (
+        INSERT INTO integrations_integrationshare (tenant_id, partner_id, integration_id)
+        SELECT %(customer_id)s, i.tenant_id, i.id
+        FROM integrations_partnerintegration i
+        WHERE i.tenant_id = %(partner_id)s AND i.active
+          AND (%(integration_id)s::uuid IS NULL OR i.id = %(integration_id)s)
+        ORDER BY i.created_at
+        ON CONFLICT (tenant_id, integration_id) DO NOTHING
+        RETURNING tenant_id, partner_id, integration_id
+    ), action_type AS (
+        INSERT INTO integrations_actiontype
+            (tenant_id, partner_id, integration_id, template_id, provider, domain, name, description,
+             parameters_schema, delivery_webhook, active)
+        SELECT s.tenant_id, s.partner_id, s.integration_id, m.id, i.provider, i.domain, m.name, m.description,
+               m.parameters_schema, m.delivery_webhook, true
+        FROM share s
+        JOIN integrations_partnerintegration i ON i.id = s.integration_id AND i.tenant_id = %(partner_id)s
+        JOIN integrations_actiontypetemplate m ON m.integration_id = i.id AND m.tenant_id = %(partner_id)s
+        ORDER BY i.created_at, m.position
+    )
+    SELECT count(*) FROM share
 """
 
 _COUNT_ACTION_TYPES = """

@@ -6,8 +6,16 @@ from rest_framework import serializers
 
 from integrations.serializers import IntegrationSerializer, RegisteredIntegrationSerializer
 from partners.services import DEFAULT_TRACKED_USER_LIMIT, CustomerFilter, Page
-from retivo.api.pagination import Cursor
-from retivo.api.serializers import IntegerField, ObjectField, StrictSerializer, StringField, pattern
+from retivo.api.pagination import CursorField
+from retivo.api.serializers import (
+    IntegerField,
+    ObjectField,
+    QueryIntegerField,
+    StrictSerializer,
+    StringField,
+    UUIDField,
+    pattern,
+)
 from tenants.models import PlanStatus, PlanTier, Scope
 
 SLUG = r"^[a-z0-9]+(-[a-z0-9]+)*$"
@@ -17,15 +25,12 @@ MAX_INTEGER = 2**31 - 1
 class CustomerListQuerySerializer(StrictSerializer):
     """Query parameters, all optional."""
 
-    limit = serializers.IntegerField(required=False, min_value=1, max_value=1000, help_text="Without it: everything.")
-    cursor = serializers.CharField(required=False, help_text="`next_cursor` of the page before.")
+    limit = QueryIntegerField(required=False, min_value=1, max_value=1000, help_text="Without it: everything.")
+    cursor = CursorField(required=False, help_text="`next_cursor` of the page before.")
     plan_tier = serializers.ChoiceField(PlanTier.choices, required=False)
     plan_status = serializers.ChoiceField(PlanStatus.choices, required=False)
-    slug = serializers.CharField(required=False, help_text="Exactly this slug.")
-    q = serializers.CharField(required=False, help_text="Part of the name, whatever its case.")
-
-    def validate_cursor(self, value: str) -> Cursor:
-        return Cursor.parse(value)
+    slug = StringField(required=False, help_text="Exactly this slug.")
+    q = StringField(required=False, help_text="Part of the name, whatever its case.")
 
     @property
     def page(self) -> Page:
@@ -59,7 +64,7 @@ class ProvisionRequestSerializer(StrictSerializer):
 
 
 class ShareRequestSerializer(StrictSerializer):
-    customer_tenant_id = serializers.UUIDField()
+    customer_tenant_id = UUIDField()
 
 
 class CustomerSerializer(serializers.Serializer[Any]):
@@ -82,7 +87,7 @@ class SharedIntegrationSerializer(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     provider = serializers.CharField()
     display_name = serializers.CharField()
-    domain = serializers.CharField()
+    domain = serializers.CharField(allow_blank=True)
     active = serializers.BooleanField()
     shared_at = serializers.DateTimeField()
 
@@ -92,7 +97,7 @@ class ApiKeySerializer(serializers.Serializer[Any]):
 
     id = serializers.UUIDField()
     prefix = serializers.CharField()
-    label = serializers.CharField()
+    label = serializers.CharField(allow_blank=True)
     scopes = serializers.ListField(child=serializers.ChoiceField(Scope.choices))
     last_used_at = serializers.DateTimeField(allow_null=True, help_text="To the minute.")
     expires_at = serializers.DateTimeField(allow_null=True)

@@ -18,7 +18,6 @@ from retivo.api.merge_patch import merge_patch
 from retivo.api.pagination import Cursor
 from tenants import audit
 from tenants import services as tenants
-from tenants.authentication import Caller
 from tenants.models import PlanStatus, PlanTier
 
 DEFAULT_TRACKED_USER_LIMIT = 1000
@@ -116,7 +115,8 @@ def get_customer(*, partner_id: UUID, customer_id: UUID) -> dict[str, Any]:
 
 def provision_customer(
     *,
-    caller: Caller,
+    actor: str,
+    partner_id: UUID,
     name: str,
     slug: str,
     plan_tier: str | None = None,
@@ -134,14 +134,14 @@ def provision_customer(
     """
     customer_id = uuid4()
     with connection.cursor() as cursor:
-        cursor.execute("SELECT plan_tier, config::text FROM tenants_tenant WHERE id = %s", [caller.tenant_id])
+        cursor.execute("SELECT plan_tier, config::text FROM tenants_tenant WHERE id = %s", [partner_id])
         partner_tier, partner_config = cursor.fetchone()
         plan_tier = plan_tier or partner_tier
         cursor.execute(
             _INSERT,
             {
                 "id": customer_id,
-                "partner_id": caller.tenant_id,
+                "partner_id": partner_id,
                 "name": name,
                 "slug": slug,
                 "plan_tier": plan_tier,
@@ -151,9 +151,9 @@ def provision_customer(
         )
         if cursor.rowcount == 0:
             raise Problem(409, "slug_taken", f"You have a customer with the slug `{slug}` already.")
-    key = tenants.issue_key(actor=caller.actor, tenant_id=customer_id, scopes=tenants.FULL_ACCESS, label="Provisioned")
-    shared = integrations.share_all(partner_id=caller.tenant_id, customer_id=customer_id)
-    audit.record(actor=caller.actor, action="customer.provisioned", tenant_id=customer_id, slug=slug, shared=shared)
+    key = tenants.issue_key(actor=actor, tenant_id=customer_id, scopes=tenants.FULL_ACCESS, label="Provisioned")
+    shared = integrations.share_all(partner_id=partner_id, customer_id=customer_id)
+    audit.record(actor=actor, action="customer.provisioned", tenant_id=customer_id, slug=slug, shared=shared)
     return {
         "customer": {
             "tenant_id": customer_id,
@@ -166,7 +166,7 @@ def provision_customer(
     }
 
 
-def share_integration(*, caller: Caller, integration_id: UUID, customer_id: UUID) -> dict[str, Any]:
+def share_integration(*, actor: str, partner_id: UUID, integration_id: UUID, customer_id: UUID) -> dict[str, Any]:
     """Give a customer an integration. Doing it again changes nothing and answers the same.
 
     Raises:
@@ -175,12 +175,12 @@ def share_integration(*, caller: Caller, integration_id: UUID, customer_id: UUID
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT 1 FROM tenants_tenant WHERE id = %(customer_id)s AND parent_id = %(partner_id)s",
-            {"customer_id": customer_id, "partner_id": caller.tenant_id},
+            {"customer_id": customer_id, "partner_id": partner_id},
         )
         if cursor.fetchone() is None:
             raise not_found()
     registered = integrations.share(
-        actor=caller.actor, partner_id=caller.tenant_id, integration_id=integration_id, customer_id=customer_id
+        actor=actor, partner_id=partner_id, integration_id=integration_id, customer_id=customer_id
     )
     return {"shared": True, "action_types_registered": registered}
 

@@ -8,7 +8,7 @@ from rest_framework.response import Response
 
 from integrations import services as integrations
 from integrations.serializers import IntegrationRequestSerializer, IntegrationSerializer
-from partners import services
+from partners import schema, services
 from partners.permissions import IsPartner
 from partners.serializers import CustomerListQuerySerializer, ProvisionRequestSerializer, ShareRequestSerializer
 from tenants.api import TenantView
@@ -21,39 +21,39 @@ class PartnerView(TenantView):
 
 
 class CustomersView(PartnerView):
+    @schema.list_customers
     def get(self, request: Request) -> Response:
-        """List customers."""
         query = CustomerListQuerySerializer(data=request.query_params.dict())
         query.is_valid(raise_exception=True)
         return Response(services.list_customers(partner_id=request.user.tenant_id, where=query.where, page=query.page))
 
+    @schema.provision_customer
     def post(self, request: Request) -> Response:
-        """Provision a customer."""
-
         def provision() -> tuple[int, Any]:
             body = ProvisionRequestSerializer(data=request.data)
             body.is_valid(raise_exception=True)
-            return 201, services.provision_customer(caller=request.user, **body.validated_data)
+            return 201, services.provision_customer(
+                actor=request.user.actor, partner_id=request.user.tenant_id, **body.validated_data
+            )
 
         return self.once(request, provision)
 
 
 class CustomerView(PartnerView):
+    @schema.get_customer
     def get(self, request: Request, customer_id: UUID) -> Response:
-        """Get a customer."""
         customer = services.get_customer(partner_id=request.user.tenant_id, customer_id=customer_id)
         return Response({"customer": customer})
 
 
 class IntegrationsView(PartnerView):
+    @schema.list_integrations
     def get(self, request: Request) -> Response:
-        """List integrations."""
         found = integrations.list_integrations(partner_id=request.user.tenant_id)
         return Response({"integrations": IntegrationSerializer(found, many=True).data, "total": len(found)})
 
+    @schema.register_integration
     def post(self, request: Request) -> Response:
-        """Register an integration."""
-
         def register() -> tuple[int, Any]:
             body = IntegrationRequestSerializer(data=request.data)
             body.is_valid(raise_exception=True)
@@ -67,14 +67,14 @@ class IntegrationsView(PartnerView):
 
 
 class ShareView(PartnerView):
+    @schema.share_integration
     def post(self, request: Request, integration_id: UUID) -> Response:
-        """Share an integration with a customer."""
-
         def share() -> tuple[int, Any]:
             body = ShareRequestSerializer(data=request.data)
             body.is_valid(raise_exception=True)
             return 200, services.share_integration(
-                caller=request.user,
+                actor=request.user.actor,
+                partner_id=request.user.tenant_id,
                 integration_id=integration_id,
                 customer_id=body.validated_data["customer_tenant_id"],
             )
@@ -83,8 +83,8 @@ class ShareView(PartnerView):
 
 
 class StatsView(PartnerView):
+    @schema.get_partner_stats
     def get(self, request: Request) -> Response:
-        """Get partner stats."""
         query = CustomerListQuerySerializer(data=request.query_params.dict())
         query.is_valid(raise_exception=True)
         return Response(services.partner_stats(partner_id=request.user.tenant_id, where=query.where, page=query.page))

@@ -3,3 +3,6 @@ from django.apps import AppConfig
 
 class RetivoConfig(AppConfig):
     name = "retivo"
+
+    def ready(self) -> None:
+        from retivo import checks  # noqa: F401 - registers the check

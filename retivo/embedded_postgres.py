@@ -198,7 +198,7 @@ class _Server:
 
     def stop(self) -> None:
         """Stop the server, if it runs, after a checkpoint: sessions end, what they committed stays."""
-        if self._ping() != pq.Ping.NO_RESPONSE:
+        if self._ping() != pq.Ping.NO_RESPONSE or self._process_lives():
             result = self._run("pg_ctl", *_WAIT, "--mode=fast", "stop", cwd=self._cluster)
             if result.returncode != 0:
                 _tell(f"PostgreSQL in {self._cluster} does not stop: {_last_line(result.stderr)}")

@@ -19,7 +19,7 @@ VERSION = "0.1.0"
 
 env = environ.Env()
 
-DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / ".data"))).expanduser().resolve()
+DATA_DIR = embedded_postgres.data_dir()
 USES_EMBEDDED_POSTGRES = embedded_postgres.is_configured()
 
 # Development means: plain HTTP, generated secrets, webhooks to loopback. Never implied by an external database.
@@ -134,11 +134,26 @@ LANGUAGE_CODE = "en"
 USE_I18N = False
 TIME_ZONE = "UTC"
 USE_TZ = True
+FORMAT_MODULE_PATH = "retivo.formats"
 
 STATIC_URL = "/static/"
 # Serve straight from the packages: no collectstatic step to forget.
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = False
+
+# --- Staff pages ----------------------------------------------------------------------------------------------------
+
+UNFOLD = {
+    "SITE_TITLE": "Retivo",
+    "SITE_HEADER": "Retivo",
+    "SITE_SUBHEADER": "Staff pages",
+    "SITE_SYMBOL": "hub",
+    "SITE_URL": "/api/docs",
+    "SHOW_VIEW_ON_SITE": False,
+    # Inline: a browser asks for /favicon.ico otherwise.
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "data:image/svg+xml,"}],
+    "SIDEBAR": {"navigation": "retivo.admin.navigation"},
+}
 
 # --- Transport ------------------------------------------------------------------------------------------------------
 
@@ -174,6 +189,43 @@ REST_FRAMEWORK = {
     "UNAUTHENTICATED_USER": None,
     "UNAUTHENTICATED_TOKEN": None,
     "COERCE_DECIMAL_TO_STRING": True,
+}
+
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Retivo API",
+    "VERSION": VERSION,
+    "OAS_VERSION": "3.1.1",
+    "DESCRIPTION": (
+        "Send `Authorization: Bearer rt_live_…` with every request but health. Bodies are JSON of at most 1 MiB; "
+        "a field that an operation does not know is refused by name. Times are RFC 3339 in UTC. Whatever is not a "
+        "success is `application/problem+json`; act on its `code`, show its `error`. A method that a path does not "
+        "have is 405, with those that it has in `Allow`."
+    ),
+    "TAGS": [
+        {"name": "Customers", "description": "Tenants that a partner provisions, each isolated from all others."},
+        {"name": "Integrations", "description": "What a partner's platform can do, and who may use it."},
+        {"name": "Stats", "description": "All of a partner's customers at a glance."},
+        {"name": "Service", "description": "Whether Retivo is well."},
+    ],
+    "SERVE_INCLUDE_SCHEMA": False,
+    # {customerId}, as the contract writes the paths.
+    "CAMELIZE_NAMES": True,
+    "SORT_OPERATION_PARAMETERS": False,
+    "DISABLE_DOCSTRING_DESCRIPTIONS": True,
+    "ENFORCE_NON_BLANK_FIELDS": True,
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "ENUM_NAME_OVERRIDES": {
+        "PlanTier": "tenants.models.PlanTier",
+        "PlanStatus": "tenants.models.PlanStatus",
+        "Scope": "tenants.models.Scope",
+        "CheckStatus": ["ok", "error"],
+        "HealthStatus": ["ok", "degraded"],
+    },
+    "ENUM_SUFFIX": "",
+    # From drf_spectacular_sidecar's static files, not from a CDN.
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SWAGGER_UI_SETTINGS": {"deepLinking": True, "displayRequestDuration": True, "tryItOutEnabled": True},
 }
 
 LOGGING_CONFIG = "retivo.logging.configure"

@@ -3,16 +3,16 @@
 from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
-from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerView
 
 from retivo.api import errors
+from retivo.api.docs import DocsView, SchemaView
 from retivo.api.health import HealthView
 
 urlpatterns = [
     path("", RedirectView.as_view(url="/api/docs")),
     path("api/health", HealthView.as_view(), name="health"),
-    path("api/openapi.json", SpectacularJSONAPIView.as_view(), name="schema"),
-    path("api/docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    path("api/openapi.json", SchemaView.as_view(), name="schema"),
+    path("api/docs", DocsView.as_view(), name="docs"),
     path("api/partners/", include("partners.urls")),
     path("admin", RedirectView.as_view(url="/admin/")),
     path("admin/", admin.site.urls),

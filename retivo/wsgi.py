@@ -21,7 +21,7 @@ def _application() -> WSGIHandler:
     # Before gunicorn forks: this also imports the urls, and all they need, once for all workers.
     found = checks.run_checks(databases=["default"])
     if serious := [message for message in found if message.is_serious() and not message.is_silenced()]:
-        sys.exit("\n".join(f"retivo: {message}" for message in serious))
+        sys.exit("\n".join(f"retivo: {' '.join(str(message).split()).removeprefix('?: ')}" for message in serious))
     return application
 
 

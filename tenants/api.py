@@ -43,7 +43,7 @@ class TenantView(APIView):
                 if response.status_code >= 400:
                     transaction.set_rollback(True)
         except (OperationalError, InterfaceError) as error:  # at COMMIT, or with no connection to BEGIN on
-            response = self.finalize_response(request, self.handle_exception(error), *args, **kwargs)  # type: ignore[arg-type]
+            response = self.handle_exception(error)
         return response
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:

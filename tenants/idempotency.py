@@ -106,7 +106,7 @@ def _key(request: Request) -> str | None:
     if value is None:
         return None
     # A structured-field string (RFC 8941) is quoted; most clients send it bare.
-    key = value[1:-1] if len(value) > 2 and value[0] == value[-1] == '"' else value
+    key = value[1:-1] if len(value) >= 2 and value[0] == value[-1] == '"' else value
     if not _PRINTABLE(key):
         detail = f"{HEADER} takes 1 to 255 printable ASCII characters without spaces."
         error = FieldError(pointer=f"/{HEADER}", code="invalid_idempotency_key", detail=detail)

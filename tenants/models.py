@@ -53,7 +53,7 @@ class Tenant(models.Model):
     )
     parent_role = models.GeneratedField(
         expression=Case(When(parent__isnull=False, then=Value("partner"))),
-        output_field=models.CharField(max_length=16, null=True),  # noqa: DJ001 - NULL is what exempts the row from the key
+        output_field=models.CharField(max_length=16, null=True),
         db_persist=True,
     )
     plan_tier = models.CharField(max_length=16, choices=PlanTier, default=PlanTier.STARTER)

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from tenants import audit, keys
@@ -36,12 +36,16 @@ def create_partner(
     """
     partner = Tenant(name=name, slug=slug, tenant_role=TenantRole.PARTNER, plan_tier=plan_tier)
     partner.full_clean()
-    partner.save(force_insert=True)
+    try:
+        with transaction.atomic():
+            partner.save(force_insert=True)
+    except IntegrityError as error:  # another one came in between
+        raise ValidationError({"slug": "This slug is taken."}) from error
     audit.record(actor=actor, action="partner.created", tenant_id=partner.id, slug=slug)
     return partner, issue_key(actor=actor, tenant_id=partner.id, scopes=PARTNER_ACCESS, label="First key")
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)  # on provisioning's path
 def issue_key(
     *,
     actor: str,

@@ -8,112 +8,217 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('tenants', '0003_authenticate_api_key'),
+        ("tenants", "0003_authenticate_api_key"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='PartnerIntegration',
+            name="PartnerIntegration",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('provider', models.CharField(max_length=63)),
-                ('display_name', models.CharField(max_length=200)),
-                ('domain', models.CharField(blank=True, max_length=63)),
-                ('event_mappings', models.JSONField(blank=True, default=list)),
-                ('encrypted_webhook_secret', models.BinaryField(help_text='See retivo.encryption')),
-                ('active', models.BooleanField(default=True)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='integrations', to='tenants.tenant')),
+                ("id", models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ("provider", models.CharField(max_length=63)),
+                ("display_name", models.CharField(max_length=200)),
+                ("domain", models.CharField(blank=True, max_length=63)),
+                ("event_mappings", models.JSONField(blank=True, default=list)),
+                ("encrypted_webhook_secret", models.BinaryField(help_text="See retivo.encryption")),
+                ("active", models.BooleanField(default=True)),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="integrations", to="tenants.tenant"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['created_at', 'id'],
+                "ordering": ["created_at", "id"],
             },
         ),
         migrations.CreateModel(
-            name='IntegrationShare',
+            name="IntegrationShare",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
-                ('partner', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tenants.tenant')),
-                ('tenant', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='integration_shares', to='tenants.tenant')),
-                ('integration', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.PROTECT, related_name='shares', to='integrations.partnerintegration')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False),
+                ),
+                (
+                    "partner",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="integration_shares",
+                        to="tenants.tenant",
+                    ),
+                ),
+                (
+                    "integration",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="shares",
+                        to="integrations.partnerintegration",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='ActionTypeTemplate',
+            name="ActionTypeTemplate",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('position', models.PositiveSmallIntegerField(help_text='In the order of registration')),
-                ('name', models.CharField(max_length=100)),
-                ('description', models.TextField(blank=True)),
-                ('parameters_schema', models.JSONField(blank=True, default=dict)),
-                ('delivery_webhook', models.CharField(max_length=2000)),
-                ('tenant', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tenants.tenant')),
-                ('integration', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='templates', to='integrations.partnerintegration')),
+                ("id", models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ("position", models.PositiveSmallIntegerField(help_text="In the order of registration")),
+                ("name", models.CharField(max_length=100)),
+                ("description", models.TextField(blank=True)),
+                ("parameters_schema", models.JSONField(blank=True, default=dict)),
+                ("delivery_webhook", models.CharField(max_length=2000)),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
+                (
+                    "integration",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="templates",
+                        to="integrations.partnerintegration",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['position'],
+                "ordering": ["position"],
             },
         ),
         migrations.CreateModel(
-            name='ActionType',
+            name="ActionType",
             fields=[
-                ('id', models.CharField(db_default=retivo.prefixed_id.PrefixedId(prefix='at'), editable=False, max_length=40, primary_key=True, serialize=False)),
-                ('provider', models.CharField(max_length=63)),
-                ('domain', models.CharField(blank=True, max_length=63)),
-                ('name', models.CharField(max_length=100)),
-                ('description', models.TextField(blank=True)),
-                ('parameters_schema', models.JSONField(blank=True, default=dict)),
-                ('delivery_webhook', models.CharField(max_length=2000)),
-                ('active', models.BooleanField(default=True)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
-                ('partner', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tenants.tenant')),
-                ('tenant', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='action_types', to='tenants.tenant')),
-                ('template', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='integrations.actiontypetemplate')),
-                ('integration', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.PROTECT, related_name='action_types', to='integrations.partnerintegration')),
+                (
+                    "id",
+                    models.CharField(
+                        db_default=retivo.prefixed_id.PrefixedId(prefix="at"),
+                        editable=False,
+                        max_length=40,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("provider", models.CharField(max_length=63)),
+                ("domain", models.CharField(blank=True, max_length=63)),
+                ("name", models.CharField(max_length=100)),
+                ("description", models.TextField(blank=True)),
+                ("parameters_schema", models.JSONField(blank=True, default=dict)),
+                ("delivery_webhook", models.CharField(max_length=2000)),
+                ("active", models.BooleanField(default=True)),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False),
+                ),
+                (
+                    "partner",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="action_types",
+                        to="tenants.tenant",
+                    ),
+                ),
+                (
+                    "template",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="integrations.actiontypetemplate",
+                    ),
+                ),
+                (
+                    "integration",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="action_types",
+                        to="integrations.partnerintegration",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['created_at', 'id'],
+                "ordering": ["created_at", "id"],
             },
         ),
         migrations.AddConstraint(
-            model_name='partnerintegration',
-            constraint=models.UniqueConstraint(fields=('tenant', 'provider'), name='integration_provider_unique_in_partner'),
+            model_name="partnerintegration",
+            constraint=models.UniqueConstraint(
+                fields=("tenant", "provider"), name="integration_provider_unique_in_partner"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='partnerintegration',
-            constraint=models.UniqueConstraint(fields=('id', 'tenant'), name='integration_id_tenant'),
+            model_name="partnerintegration",
+            constraint=models.UniqueConstraint(fields=("id", "tenant"), name="integration_id_tenant"),
         ),
         migrations.AddConstraint(
-            model_name='partnerintegration',
-            constraint=models.CheckConstraint(condition=models.Q(('provider__regex', '^[A-Za-z0-9]+([._-][A-Za-z0-9]+)*$')), name='integration_provider_format'),
+            model_name="partnerintegration",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("provider__regex", "^[A-Za-z0-9]+([._-][A-Za-z0-9]+)*$")),
+                name="integration_provider_format",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='integrationshare',
-            constraint=models.UniqueConstraint(fields=('tenant', 'integration'), name='share_unique'),
+            model_name="integrationshare",
+            constraint=models.UniqueConstraint(fields=("tenant", "integration"), name="share_unique"),
         ),
         migrations.AddConstraint(
-            model_name='integrationshare',
-            constraint=models.UniqueConstraint(fields=('tenant', 'integration', 'partner'), name='share_with_partner'),
+            model_name="integrationshare",
+            constraint=models.UniqueConstraint(fields=("tenant", "integration", "partner"), name="share_with_partner"),
         ),
         migrations.AddConstraint(
-            model_name='actiontypetemplate',
-            constraint=models.UniqueConstraint(fields=('integration', 'name'), name='template_name_unique_in_integration'),
+            model_name="actiontypetemplate",
+            constraint=models.UniqueConstraint(
+                fields=("integration", "name"), name="template_name_unique_in_integration"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='actiontypetemplate',
-            constraint=models.UniqueConstraint(fields=('id', 'integration'), name='template_id_integration'),
+            model_name="actiontypetemplate",
+            constraint=models.UniqueConstraint(fields=("id", "integration"), name="template_id_integration"),
         ),
         migrations.AddConstraint(
-            model_name='actiontypetemplate',
-            constraint=models.CheckConstraint(condition=models.Q(('name__regex', '^[a-z][a-z0-9]*(_[a-z0-9]+)*$')), name='template_name_format'),
+            model_name="actiontypetemplate",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("name__regex", "^[a-z][a-z0-9]*(_[a-z0-9]+)*$")), name="template_name_format"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='actiontype',
-            constraint=models.UniqueConstraint(fields=('tenant', 'integration', 'name'), name='action_type_name_unique'),
+            model_name="actiontype",
+            constraint=models.UniqueConstraint(
+                fields=("tenant", "integration", "name"), name="action_type_name_unique"
+            ),
         ),
     ]

@@ -13,7 +13,6 @@ from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from rest_framework import exceptions
-from rest_framework.response import Response
 
 CONTENT_TYPE = "application/problem+json"
 
@@ -81,18 +80,11 @@ def not_found() -> Problem:
     return Problem(404, "not_found", "There is nothing here that this API key can see.")
 
 
-def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response | None:
+def exception_handler(exc: Exception, context: Mapping[str, Any]) -> HttpResponse | None:
     """DRF's EXCEPTION_HANDLER. Returns None, and so lets Django answer 500, for what nobody foresaw."""
     problem = as_problem(exc)
-    if problem is None:
-        return None
-    request = context["request"]
-    return Response(
-        problem.body(request.request_id),
-        status=problem.status,
-        headers=dict(problem.headers),
-        content_type=CONTENT_TYPE,
-    )
+    # No DRF response: a view that renders HTML would render the problem so, too.
+    return None if problem is None else problem_response(context["request"], problem)
 
 
 def as_problem(exc: Exception) -> Problem | None:

@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from retivo.api.errors import FieldError, Problem, escape_pointer
 
 MAX_DEPTH = 32
-_INT64 = range(-(2**63), 2**63)
+MIN_NUMBER, MAX_NUMBER = -(2**63), 2**63 - 1
 
 encode = msgspec.json.Encoder().encode
 
@@ -92,8 +92,9 @@ def _refuse_unstorable(data: Any) -> None:
                 if isinstance(key, str) and "\0" in key:
                     raise _field(pointer, "nul_character", "Names must not contain NUL characters.")
                 pending.append((f"{pointer}/{escape_pointer(key)}", depth + 1, item))
-        elif isinstance(value, int) and value not in _INT64:
-            raise _field(pointer, "integer_out_of_range", "Integers must fit into 64 bits.")
+        elif isinstance(value, int | float) and not MIN_NUMBER <= value <= MAX_NUMBER:
+            # Not integers alone: to JSON Schema and to other languages 1e300 is one.
+            raise _field(pointer, "number_out_of_range", "Numbers must lie between -2^63 and 2^63 - 1.")
 
 
 def _too_deep(pointer: str) -> Problem:

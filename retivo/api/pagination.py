@@ -5,8 +5,12 @@ import binascii
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
 
 from retivo.api.errors import FieldError, validation_failed
+from retivo.api.serializers import StringField
 
 
 @dataclass(frozen=True)
@@ -33,3 +37,11 @@ class Cursor:
         except (ValueError, binascii.Error, OverflowError) as error:
             detail = "This is no cursor of this list; take `next_cursor` of the page before as it is."
             raise validation_failed([FieldError(pointer="/cursor", code="invalid_cursor", detail=detail)]) from error
+
+
+@extend_schema_field({"type": "string", "format": "cursor"})
+class CursorField(StringField):
+    """A cursor in a query."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        return Cursor.parse(super().to_internal_value(data))

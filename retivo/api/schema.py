@@ -1,7 +1,344 @@
-"""What drf-spectacular cannot see by itself."""
+"""OpenAPI as drf-spectacular makes it, with what it cannot see: our fields' rules, our problems, our headers.
 
+Problems that are an operation's own stand beside its success, `responses={201: …, 409: Problems(…)}`; those that any
+operation may answer are added here.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSerializerFieldExtension
 from drf_spectacular.openapi import AutoSchema as SpectacularAutoSchema
+from drf_spectacular.plumbing import ResolvedComponent, force_instance
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
+from rest_framework import serializers
+
+from retivo.api.errors import CONTENT_TYPE, FieldError, Problem
+from retivo.api.json import MAX_NUMBER, MIN_NUMBER
+from retivo.api.serializers import VISIBLE, IntegerField, StrictSerializer, StringField
+
+Schema = dict[str, Any]
+
+REQUEST_ID = "6f1e4d1c0b7a4c0e9d0f4f6f0a1b2c3d"
+
+
+class BearerAuth(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # registers itself, untyped
+    target_class = "tenants.authentication.ApiKeyAuthentication"
+    name = "bearerAuth"
+
+    def get_security_definition(self, auto_schema: SpectacularAutoSchema) -> Schema:
+        return {
+            "type": "http",
+            "scheme": "bearer",
+            "bearerFormat": "rt_live_… or rt_test_…",
+            "description": "An API key. The Partner API needs one that holds the `partner` permission.",
+        }
+
+
+# --- Fields ---------------------------------------------------------------------------------------------------------
+
+# Both without NUL characters, which PostgreSQL cannot store.
+TEXT = r"^[^\u0000]*$"
+VISIBLE_TEXT = r"^[^\u0000]*[^\s\u0000][^\u0000]*$"
+
+# Bounds apply to numbers alone, patterns to strings alone, and so on: one schema does for any value.
+JSON_VALUE: Schema = {
+    "description": "Any JSON value, without NUL characters and with numbers that fit into 64 bits.",
+    "type": ["string", "number", "boolean", "null", "array", "object"],
+    "pattern": TEXT,
+    "minimum": MIN_NUMBER,
+    "maximum": MAX_NUMBER,
+    "items": {"$ref": "#/components/schemas/JsonValue"},
+    "additionalProperties": {"$ref": "#/components/schemas/JsonValue"},
+    "propertyNames": {"pattern": TEXT},
+}
+
+
+class ObjectFieldExtension(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+    target_class = "retivo.api.serializers.ObjectField"
+    match_subclasses = True
+
+    def map_serializer_field(self, auto_schema: SpectacularAutoSchema, direction: str) -> Schema:
+        return {
+            "type": "object",
+            "additionalProperties": {"$ref": "#/components/schemas/JsonValue"},
+            "propertyNames": JSON_VALUE["propertyNames"],
+        }
+
+
+# --- Problems -------------------------------------------------------------------------------------------------------
+
+_TEXT = {"type": "string"}
+
+FIELD_ERROR: Schema = {
+    "type": "object",
+    "description": "What is wrong with one field.",
+    "required": ["pointer", "code", "detail"],
+    "properties": {
+        "pointer": {**_TEXT, "description": "JSON Pointer (RFC 6901) into the body; `/name` for a query parameter."},
+        "code": {**_TEXT, "description": "Stable, for programs."},
+        "detail": {**_TEXT, "description": "For people."},
+    },
+}
+
+PROBLEM: Schema = {
+    "type": "object",
+    "description": "Every answer that is not a success: RFC 9457 problem details, with `error` and `code` beside.",
+    "required": ["error", "type", "title", "status", "detail", "instance", "code", "request_id"],
+    "properties": {
+        "error": {**_TEXT, "description": "A readable sentence, the same as `detail`."},
+        "type": {**_TEXT, "format": "uri", "description": "`urn:retivo:problem:` and the code."},
+        "title": {**_TEXT, "description": "The status in words."},
+        "status": {"type": "integer", "minimum": 400, "maximum": 599},
+        "detail": {**_TEXT, "description": "What happened, for people; the words may change."},
+        "instance": {**_TEXT, "format": "uri", "description": "`urn:retivo:request:` and the request id."},
+        "code": {**_TEXT, "pattern": "^[a-z0-9_]+$", "description": "Which problem it is, for programs; stable."},
+        "request_id": {**_TEXT, "description": "As in the header `X-Request-Id`; finds the request in our logs."},
+        "errors": {
+            "type": "array",
+            "items": {"$ref": "#/components/schemas/FieldError"},
+            "minItems": 1,
+            "description": "The faulty fields, where it is about fields.",
+        },
+    },
+}
+
+
+COMPONENTS = {"JsonValue": JSON_VALUE, "FieldError": FIELD_ERROR, "Problem": PROBLEM}
+
+
+@dataclass(frozen=True)
+class Problems:
+    """What an operation may answer with one status, as a component of its own name.
+
+    `examples` has for every code a sentence or a faulty field.
+    """
+
+    name: str
+    status: int
+    examples: Mapping[str, str | FieldError]
+
+
+_MISSING = FieldError(pointer="/name", code="required", detail="This field is required.")
+_UNKNOWN = FieldError(pointer="/plan_teir", code="unknown_field", detail="Unknown field. Known here: plan_tier.")
+
+INVALID_QUERY = Problems("InvalidQuery", 400, {"validation_failed": _UNKNOWN})
+INVALID_BODY = Problems(
+    "InvalidBody",
+    400,
+    {
+        "validation_failed": _MISSING,
+        "malformed_json": "The body is not valid JSON: Input data was truncated.",
+        "nul_character": FieldError(
+            pointer="/name", code="nul_character", detail="Text must not contain NUL characters."
+        ),
+        "number_out_of_range": FieldError(
+            pointer="/config/big",
+            code="number_out_of_range",
+            detail="Numbers must lie between -2^63 and 2^63 - 1.",
+        ),
+        "nested_too_deep": FieldError(
+            pointer="/config/a/a/a", code="nested_too_deep", detail="The body may nest at most 32 levels deep."
+        ),
+        "invalid_idempotency_key": FieldError(
+            pointer="/Idempotency-Key",
+            code="invalid_idempotency_key",
+            detail="Idempotency-Key takes 1 to 255 printable ASCII characters without spaces.",
+        ),
+    },
+)
+UNAUTHORIZED = Problems(
+    "Unauthorized",
+    401,
+    {
+        "api_key_missing": "Send your API key as `Authorization: Bearer rt_live_…`.",
+        "api_key_malformed": "This is not an API key: its form or its checksum is wrong.",
+        "api_key_unknown": "There is no such API key.",
+        "api_key_expired": "This API key has expired.",
+        "api_key_revoked": "This API key was revoked.",
+    },
+)
+NOT_FOUND = Problems("NotFound", 404, {"not_found": "There is nothing here that this API key can see."})
+TOO_LARGE = Problems("BodyTooLarge", 413, {"body_too_large": "The body may be at most 1 MiB."})
+UNSUPPORTED = Problems("NotJson", 415, {"unsupported_media_type": "Send the body as application/json."})
+KEY_REUSED = Problems(
+    "IdempotencyKeyReused", 422, {"idempotency_key_reused": "This Idempotency-Key was used for another request."}
+)
+RATE_LIMITED = Problems("RateLimited", 429, {"rate_limited": "At most 60000 requests in 60 seconds with one key."})
+UNAVAILABLE = Problems(
+    "Unavailable",
+    503,
+    {"temporarily_unavailable": "The database did not answer; nothing was changed. Try again."},
+)
+
+
+def conflict(code: str, sentence: str) -> Problems:
+    """409 of a POST: its own conflict, and that of an Idempotency-Key sent twice at once."""
+    in_use = {"idempotency_key_in_use": "A request with this Idempotency-Key is still running."}
+    return Problems(code.title().replace("_", ""), 409, {code: sentence, **in_use})
+
+
+# --- Headers --------------------------------------------------------------------------------------------------------
+
+HEADERS: dict[str, Schema] = {
+    "X-Request-Id": {
+        "description": "Names this request in our logs; the one you sent, if it is 1 to 128 of `A-Z a-z 0-9 . _ : -`.",
+        "required": True,
+        "schema": {"type": "string", "minLength": 1},
+        "example": REQUEST_ID,
+    },
+    "RateLimit-Policy": {
+        "description": "How many requests (`q`) your key may make in how many seconds (`w`).",
+        "schema": {"type": "string"},
+        "example": '"default";q=60000;w=60',
+    },
+    "RateLimit": {
+        "description": "How many of them are left (`r`), and the seconds until they are renewed (`t`).",
+        "schema": {"type": "string"},
+        "example": '"default";r=59999;t=42',
+    },
+    "Idempotency-Replayed": {
+        "description": "`true` where this is the stored answer of an earlier request.",
+        "schema": {"type": "string", "const": "true"},
+    },
+    "WWW-Authenticate": {"required": True, "schema": {"type": "string", "const": "Bearer"}},
+    "Retry-After": {
+        "description": "Seconds to wait.",
+        "required": True,
+        "schema": {"type": "integer", "minimum": 0},
+        "example": 42,
+    },
+}
+
+_PROBLEM_HEADERS = {401: ["WWW-Authenticate"], 429: ["RateLimit", "RateLimit-Policy", "Retry-After"], 503: ["Retry-After"]}
+
+IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key",
+    {"type": "string", "maxLength": 255, "pattern": '^(?!""$)[!-~]+$'},
+    OpenApiParameter.HEADER,
+    description=(
+        "Makes it safe to send this request again: for 24 hours the same key with the same body gets the stored "
+        "answer, marked `Idempotency-Replayed`. Choose a new one, such as a UUID, for each new request."
+    ),
+)
+
+
+# --- Operations -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Link:
+    """Where an answer leads: `parameter` of `operation_id` is what stands at `pointer` in the body."""
+
+    operation_id: str
+    parameter: str
+    pointer: str
+
+
+class Success(OpenApiResponse):
+    """An answer with an example, and where it leads."""
+
+    def __init__(self, serializer: type, status: int, example: Mapping[str, Any], links: Sequence[Link] = ()) -> None:
+        super().__init__(serializer, HTTPStatus(status).phrase, [OpenApiExample("Success", dict(example))])
+        self.links = links
 
 
 class AutoSchema(SpectacularAutoSchema):
-    pass
+    def get_operation(self, *args: Any, **kwargs: Any) -> Any:
+        operation = super().get_operation(*args, **kwargs)
+        for name, schema in COMPONENTS.items():
+            self._component(ResolvedComponent.SCHEMA, name, schema)
+        return operation
+
+    @property
+    def _is_authenticated(self) -> bool:
+        return bool(self.view.get_authenticators())
+
+    def get_override_parameters(self) -> list[Any]:
+        return [IDEMPOTENCY_KEY] if self.method == "POST" and self._is_authenticated else []
+
+    def _get_response_bodies(self, direction: Any = "response") -> Schema:
+        own: Schema = super()._get_response_bodies(direction)
+        common: list[Problems] = []
+        if self._is_authenticated:
+            common += [UNAUTHORIZED, RATE_LIMITED, UNAVAILABLE]
+        if self.method == "POST":
+            common += [INVALID_BODY, TOO_LARGE, UNSUPPORTED, KEY_REUSED]
+        responses = {str(found.status): self._problem_response(found) for found in common} | own
+        return dict(sorted(responses.items()))
+
+    def _get_response_for_code(
+        self, serializer: Any, status_code: str, media_types: Any = None, direction: Any = "response"
+    ) -> Schema:
+        if isinstance(serializer, Problems):
+            return self._problem_response(serializer)
+        response: Schema = super()._get_response_for_code(serializer, status_code, media_types, direction)
+        if isinstance(serializer, Success) and serializer.links:
+            response["links"] = {
+                link.operation_id: {
+                    "operationId": link.operation_id,
+                    "parameters": {link.parameter: f"$response.body#{link.pointer}"},
+                }
+                for link in serializer.links
+            }
+        return response
+
+    def _get_response_headers_for_code(self, status_code: str, direction: Any = "response") -> Schema:
+        names = ["X-Request-Id"]
+        if self._is_authenticated:
+            names += ["RateLimit", "RateLimit-Policy"]
+            names += ["Idempotency-Replayed"] if self.method == "POST" else []
+        return self._headers(names)
+
+    def _problem_response(self, found: Problems) -> Schema:
+        narrowed = {"status": {"const": found.status}, "code": {"enum": list(found.examples)}}
+        content = {
+            "schema": {"allOf": [{"$ref": "#/components/schemas/Problem"}], "properties": narrowed},
+            "examples": {code: {"value": _example(found.status, code, what)} for code, what in found.examples.items()},
+        }
+        response = {
+            "description": f"{HTTPStatus(found.status).phrase}: {', '.join(f'`{code}`' for code in found.examples)}.",
+            "headers": self._headers(["X-Request-Id", *_PROBLEM_HEADERS.get(found.status, [])]),
+            "content": {CONTENT_TYPE: content},
+        }
+        return self._component(ResolvedComponent.RESPONSE, found.name, response)
+
+    def _headers(self, names: list[str]) -> Schema:
+        return {name: self._component(ResolvedComponent.HEADER, name, HEADERS[name]) for name in names}
+
+    def _component(self, kind: str, name: str, schema: Schema) -> Schema:
+        component = ResolvedComponent(name, kind, schema, object=name)
+        self.registry.register_on_missing(component)
+        reference: Schema = component.ref
+        return reference
+
+    def _map_serializer(self, serializer: Any, direction: Any, bypass_extensions: bool = False) -> Schema:
+        schema: Schema = super()._map_serializer(serializer, direction, bypass_extensions)
+        if isinstance(force_instance(serializer), StrictSerializer):
+            schema["additionalProperties"] = False
+        return schema
+
+    def _map_serializer_field(self, field: Any, direction: Any, bypass_extensions: bool = False) -> Any:
+        schema = super()._map_serializer_field(field, direction, bypass_extensions)
+        match field:
+            case serializers.ListSerializer(max_length=int(longest)):
+                schema["maxItems"] = longest
+            case IntegerField(max_value=int(largest)) if largest < 2**31:
+                schema["format"] = "int32"
+        return schema
+
+    def _insert_field_validators(self, field: Any, schema: Schema) -> None:
+        super()._insert_field_validators(field, schema)
+        if isinstance(field, StringField) and field.allow_blank:
+            schema["pattern"] = TEXT
+        elif schema.get("pattern") == VISIBLE:
+            schema["pattern"] = VISIBLE_TEXT
+
+
+def _example(status: int, code: str, what: str | FieldError) -> dict[str, Any]:
+    if isinstance(what, str):
+        return Problem(status, code, what).body(REQUEST_ID)
+    detail = f"{what['pointer']}: {what['detail']}" if code == "validation_failed" else what["detail"]
+    return Problem(status, code, detail, errors=[what]).body(REQUEST_ID)

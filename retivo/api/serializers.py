@@ -1,5 +1,10 @@
-"""DRF serializers that hold a JSON body to its types: no coercion, no unknown member."""
+"""DRF serializers that hold a request to its types: no coercion, no unknown member, no trimming.
 
+`retivo.api.schema` tells OpenAPI the same rules.
+"""
+
+import re
+import uuid
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,7 +19,7 @@ class StrictSerializer(serializers.Serializer[Any]):
         unknown = [name for name in data if name not in self.fields] if isinstance(data, Mapping) else []
         if not unknown:
             return super().to_internal_value(data)
-        message = f"Unknown field. Known here: {', '.join(self.fields)}."
+        message = f"Unknown field. Known here: {', '.join(self.fields) or 'none'}."
         errors: dict[str, Any] = {name: [serializers.ErrorDetail(message, "unknown_field")] for name in unknown}
         try:
             super().to_internal_value(data)
@@ -23,10 +28,22 @@ class StrictSerializer(serializers.Serializer[Any]):
         raise serializers.ValidationError(errors)
 
 
+def pattern(expression: str, message: str) -> RegexValidator:
+    """A validator for the whole string: Python's `$` would let a trailing newline through."""
+    return RegexValidator(expression.removesuffix("$") + r"\Z", message=message, code="invalid_format")
+
+
+VISIBLE = r"\S"
+
+
 class StringField(serializers.CharField):
-    """A JSON string; a number or a boolean is not taken for one."""
+    """A JSON string; a number or a boolean is not taken for one. Not only blanks, unless it may be blank."""
 
     default_error_messages = {"not_a_string": "Must be a string."}
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs.setdefault("validators", [] if kwargs.get("allow_blank") else [RegexValidator(VISIBLE, message="Must hold a visible character.", code="blank")])
+        super().__init__(trim_whitespace=False, **kwargs)
 
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
@@ -45,6 +62,24 @@ class IntegerField(serializers.IntegerField):
         return super().to_internal_value(int(data))
 
 
+class QueryIntegerField(serializers.IntegerField):
+    """Decimal digits in a query; Python's `1_000`, ` 5 ` and `5.0` are no integers there."""
+
+    def to_internal_value(self, data: Any) -> int:
+        if not _DIGITS(data):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class UUIDField(serializers.UUIDField):
+    """A string of 8-4-4-4-12 hex digits; DRF also takes numbers, URNs and braces."""
+
+    def to_internal_value(self, data: Any) -> uuid.UUID:
+        if not isinstance(data, str) or not _UUID(data):
+            self.fail("invalid", value=data)
+        return super().to_internal_value(data)
+
+
 class ObjectField(serializers.JSONField):
     """A JSON object of any members."""
 
@@ -57,6 +92,5 @@ class ObjectField(serializers.JSONField):
         return value
 
 
-def pattern(expression: str, message: str) -> RegexValidator:
-    """A validator for the whole string: Python's `$` would let a trailing newline through."""
-    return RegexValidator(expression.removesuffix("$") + r"\Z", message=message, code="invalid_format")
+_DIGITS = re.compile(r"-?[0-9]{1,20}").fullmatch
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}").fullmatch

@@ -57,6 +57,8 @@ def _wait_until_free(host: str, port: int) -> None:
     deadline = time.monotonic() + _PORT_PATIENCE_SECONDS
     while True:
         try:
+            if not 0 < port < 2**16:  # getaddrinfo would wrap it around
+                raise OSError(errno.EINVAL, "no such port")
             family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
             with socket.socket(family, kind, protocol) as probe:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

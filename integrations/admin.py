@@ -1,0 +1,197 @@
+"""Staff pages of integrations and action types: read-only, but an integration can be switched off and on."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import OuterRef, QuerySet
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+
+from integrations import services
+from integrations.models import ActionType, ActionTypeTemplate, IntegrationShare, PartnerIntegration
+from tenants.admin_base import (
+    ROWS_SHOWN,
+    StaffAdmin,
+    Table,
+    actor,
+    badge,
+    changelist_url,
+    code,
+    column,
+    count,
+    day,
+    link,
+    may,
+    url_of,
+)
+from tenants.models import Tenant
+
+ACTIVE_BADGES = {"Active": "success", "Off": "default"}
+
+
+def with_counts(integrations: QuerySet[PartnerIntegration]) -> QuerySet[Any]:
+    here = OuterRef("pk")
+    return integrations.annotate(
+        template_count=count(ActionTypeTemplate.objects.filter(integration=here), by="integration"),
+        share_count=count(IntegrationShare.objects.filter(integration=here), by="integration"),
+    )
+
+
+@admin.register(PartnerIntegration)
+class PartnerIntegrationAdmin(StaffAdmin):
+    """Never its secret. Switching one off stops further sharing; what is shared stays."""
+
+    search_fields = ["provider", "display_name", "domain", "tenant__name", "tenant__slug"]
+    search_help_text = "Provider, name, domain or partner"
+    list_display = ["display_name", "provider", "partner", "domain", "templates", "shares", "status", "created_at"]
+    list_filter = ["active"]
+    list_select_related = ["tenant"]
+    ordering = ["-created_at", "id"]
+    fields = [("display_name", "provider"), ("partner", "domain"), ("created_at", "id"), "active", "event_mappings"]
+    readonly_fields = ["display_name", "provider", "partner", "domain", "created_at", "id", "event_mappings"]
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return may(request, "integrations.change_partnerintegration")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return with_counts(super().get_queryset(request).defer("encrypted_webhook_secret"))
+
+    @column("Partner")
+    def partner(self, integration: PartnerIntegration) -> SafeString:
+        return link(url_of(integration.tenant), integration.tenant)
+
+    @column("Action types")
+    def templates(self, integration: Any) -> str:
+        return str(integration.template_count)
+
+    @column("Shared with")
+    def shares(self, integration: Any) -> str:
+        return f"{integration.share_count:,}"
+
+    @column("Status", badges=ACTIVE_BADGES)
+    def status(self, integration: PartnerIntegration) -> str:
+        return _status(integration)
+
+    def tables(self, request: HttpRequest, integration: PartnerIntegration) -> list[Table]:
+        return [_templates_table(integration)]
+
+    def save_model(self, request: HttpRequest, obj: PartnerIntegration, form: Any, change: bool) -> None:
+        services.set_active(actor=actor(request), integration_id=obj.id, active=form.cleaned_data["active"])
+
+
+@admin.register(ActionType)
+class ActionTypeAdmin(StaffAdmin):
+    search_fields = ["name", "provider", "domain", "tenant__name", "tenant__slug", "id"]
+    search_help_text = "Name, provider, domain, tenant or id"
+    list_display = ["name", "tenant_link", "provider", "domain", "status", "created_at"]
+    list_filter = ["active"]
+    list_select_related = ["tenant"]
+    ordering = ["-created_at", "id"]
+    fields = [
+        ("name", "status"),
+        ("tenant_link", "provider"),
+        "domain",
+        "id",
+        "description",
+        "delivery_webhook",
+        "parameters_schema",
+    ]
+    readonly_fields = ["tenant_link", "status"]
+
+    @column("Tenant")
+    def tenant_link(self, action_type: ActionType) -> SafeString:
+        return link(url_of(action_type.tenant), action_type.tenant)
+
+    @column("Status", badges=ACTIVE_BADGES)
+    def status(self, action_type: ActionType) -> str:
+        return _status(action_type)
+
+
+def integrations_table(partner: Tenant) -> Table:
+    """What the partner has registered."""
+    integrations = PartnerIntegration.objects.filter(tenant=partner).defer("encrypted_webhook_secret")
+    return Table(
+        title="Integrations",
+        headers=["Name", "Provider", "Domain", "Action types", "Shared with", "Status"],
+        rows=[
+            (
+                link(url_of(integration), integration.display_name),
+                code(integration.provider),
+                integration.domain,
+                integration.template_count,
+                f"{integration.share_count:,}",
+                badge(_status(integration), ACTIVE_BADGES),
+            )
+            for integration in with_counts(integrations)[:ROWS_SHOWN]
+        ],
+        total=integrations.count(),
+        all_url=changelist_url("integrations", "partnerintegration", tenant__id__exact=partner.id),
+    )
+
+
+def shares_table(customer: Tenant) -> Table:
+    """What its partner shares with the customer."""
+    shares = (
+        IntegrationShare.objects.filter(tenant=customer)
+        .select_related("integration")
+        .defer("integration__encrypted_webhook_secret")
+        .order_by("created_at", "id")
+    )
+    return Table(
+        title="Integrations shared",
+        headers=["Name", "Provider", "Domain", "Shared on", "Status"],
+        rows=[
+            (
+                link(url_of(share.integration), share.integration.display_name),
+                code(share.integration.provider),
+                share.integration.domain,
+                day(share.created_at),
+                badge(_status(share.integration), ACTIVE_BADGES),
+            )
+            for share in shares.select_related("integration").defer("integration__encrypted_webhook_secret")[
+                :ROWS_SHOWN
+            ]
+        ],
+        total=shares.count(),
+    )
+
+
+def action_types_table(customer: Tenant) -> Table:
+    action_types = ActionType.objects.filter(tenant=customer).order_by("provider", "template__position")
+    return Table(
+        title="Action types",
+        headers=["Name", "Provider", "Domain", "Description", "Status"],
+        rows=[
+            (
+                link(url_of(action_type), code(action_type.name)),
+                code(action_type.provider),
+                action_type.domain,
+                _shortened(action_type.description),
+                badge(_status(action_type), ACTIVE_BADGES),
+            )
+            for action_type in action_types[:ROWS_SHOWN]
+        ],
+        total=action_types.count(),
+        all_url=changelist_url("integrations", "actiontype", tenant__id__exact=customer.id),
+    )
+
+
+def _templates_table(integration: PartnerIntegration) -> Table:
+    templates = integration.templates.order_by("position")
+    return Table(
+        title="Action types",
+        headers=["Name", "Description", "Webhook"],
+        rows=[
+            (code(template.name), _shortened(template.description), code(_shortened(template.delivery_webhook)))
+            for template in templates
+        ],
+        total=len(templates),
+    )
+
+
+def _status(row: PartnerIntegration | ActionType) -> str:
+    return "Active" if row.active else "Off"
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= 80 else f"{text[:79]}…"

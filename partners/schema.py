@@ -1,0 +1,260 @@
+"""What OpenAPI says of the Partner API beside its serializers: a decorator for each operation of `partners.views`."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from drf_spectacular.utils import OpenApiExample, OpenApiRequest, extend_schema
+
+from integrations.serializers import IntegrationRequestSerializer
+from partners import serializers
+from retivo.api.schema import INVALID_QUERY, NOT_FOUND, Link, Problems, Success, conflict
+
+CUSTOMERS, INTEGRATIONS, STATS = "Customers", "Integrations", "Stats"
+
+Example = Mapping[str, Any]
+
+FORBIDDEN = Problems(
+    "NotAPartner",
+    403,
+    {
+        "partner_scope_required": "This API key does not hold the `partner` permission.",
+        "tenant_not_partner": "Only a tenant with the role `partner` may use the Partner API.",
+        "tenant_suspended": "This tenant is suspended; nothing was read or changed.",
+    },
+)
+
+
+def _operation(
+    operation_id: str,
+    summary: str,
+    description: str,
+    *,
+    tag: str,
+    answers: type,
+    example: Example,
+    status: int = 200,
+    takes: type | None = None,
+    requests: Mapping[str, Example] | None = None,
+    parameters: Sequence[Any] = (),
+    problems: Sequence[Problems] = (),
+    links: Sequence[Link] = (),
+) -> Callable[..., Any]:
+    sent = [OpenApiExample(name, dict(value)) for name, value in (requests or {}).items()]
+    return extend_schema(
+        operation_id=operation_id,
+        summary=summary,
+        description=description,
+        tags=[tag],
+        parameters=parameters,
+        request=OpenApiRequest(takes, examples=sent) if takes else None,
+        responses={
+            status: Success(answers, status, example, links),
+            **{found.status: found for found in [FORBIDDEN, *problems]},
+        },
+    )
+
+
+# --- Customers ------------------------------------------------------------------------------------------------------
+
+_CUSTOMER = {
+    "tenant_id": "0b9f6d7e-5a3c-4c57-9d0e-3f5d1f6a7b21",
+    "name": "Merchant ABC",
+    "slug": "merchant-abc",
+    "plan_tier": "growth",
+    "plan_status": "active",
+    "tracked_user_limit": 5000,
+    "created_at": "2026-04-26T10:00:00Z",
+}
+
+_TEMPLATE = {
+    "name": "grant_points",
+    "description": "Grants loyalty points to a member.",
+    "parameters_schema": {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "type": "object",
+        "properties": {"amount": {"type": "integer", "minimum": 1}, "reason": {"type": "string"}},
+        "required": ["amount"],
+        "additionalProperties": False,
+    },
+    "delivery_webhook": "https://hooks.acme.example/points",
+}
+
+_INTEGRATION = {
+    "id": "5d2c8a1e-1f0b-4a8e-8d43-9a0f7c6b5e12",
+    "provider": "acme-loyalty",
+    "display_name": "Acme Loyalty",
+    "domain": "loyalty",
+    "active": True,
+    "action_type_templates": [_TEMPLATE],
+    "event_mappings": [
+        {"from": "order.completed", "to": "purchase_completed", "properties": {"amount": "value"}},
+    ],
+    "customers_shared": 0,
+    "created_at": "2026-04-26T09:30:00Z",
+}
+
+list_customers = _operation(
+    "listCustomers",
+    "List customers",
+    "The customers you provisioned, oldest first: all of them, or a page of `limit` with `next_cursor` for the next.",
+    tag=CUSTOMERS,
+    parameters=[serializers.CustomerListQuerySerializer],
+    answers=serializers.CustomerListSerializer,
+    example={"customers": [_CUSTOMER], "total": 1, "next_cursor": None},
+    links=[Link("getCustomer", "customerId", "/customers/0/tenant_id")],
+    problems=[INVALID_QUERY],
+)
+
+provision_customer = _operation(
+    "provisionCustomer",
+    "Provision a customer",
+    "Makes an isolated tenant and its API key, and shares all your active integrations with it. The key is in this "
+    "answer and nowhere else; the customer's own calls are made with it.",
+    tag=CUSTOMERS,
+    takes=serializers.ProvisionRequestSerializer,
+    requests={
+        "Required fields": {"name": "Merchant ABC", "slug": "merchant-abc"},
+        "All fields": {
+            "name": "Merchant XYZ",
+            "slug": "merchant-xyz",
+            "plan_tier": "growth",
+            "tracked_user_limit": 5000,
+            "config": {"overage": "allow"},
+        },
+    },
+    status=201,
+    answers=serializers.ProvisionResponseSerializer,
+    example={
+        "customer": {
+            **{name: _CUSTOMER[name] for name in ("tenant_id", "name", "slug", "plan_tier")},
+            "api_key": "rt_live_…",
+        },
+        "integrations_shared": 2,
+    },
+    problems=[conflict("slug_taken", "You have a customer with the slug `merchant-abc` already.")],
+    links=[Link("getCustomer", "customerId", "/customer/tenant_id")],
+)
+
+get_customer = _operation(
+    "getCustomer",
+    "Get a customer",
+    "One of your customers: its settings, the integrations shared with it, its keys without their texts, and how many "
+    "action types it has of yours. Of its users and their events a partner sees nothing.",
+    tag=CUSTOMERS,
+    answers=serializers.CustomerDetailResponseSerializer,
+    example={
+        "customer": {
+            **_CUSTOMER,
+            "tenant_role": "customer",
+            "config": {"overage": "allow"},
+            "integrations": [
+                {
+                    **{name: _INTEGRATION[name] for name in ("id", "provider", "display_name", "domain", "active")},
+                    "shared_at": "2026-04-26T10:00:00Z",
+                }
+            ],
+            "api_keys": [
+                {
+                    "id": "c1f4c7a2-8a55-4e0e-b5a8-0f6c2b7d9e30",
+                    "prefix": "rt_live_4fGh",
+                    "label": "Provisioned",
+                    "scopes": ["full"],
+                    "last_used_at": None,
+                    "expires_at": None,
+                    "revoked_at": None,
+                    "created_at": "2026-04-26T10:00:00Z",
+                }
+            ],
+            "action_types": {"total": 1, "active": 1},
+        }
+    },
+    problems=[NOT_FOUND],
+)
+
+# --- Integrations ---------------------------------------------------------------------------------------------------
+
+register_integration = _operation(
+    "registerIntegration",
+    "Register an integration",
+    "Says once what your platform can do. Customers provisioned from now on get it by themselves, earlier ones when "
+    "you share it. `webhook_secret` is in this answer and nowhere else.",
+    tag=INTEGRATIONS,
+    takes=IntegrationRequestSerializer,
+    requests={
+        "Parameters as JSON Schema": {
+            "provider": "acme-loyalty",
+            "display_name": "Acme Loyalty",
+            "domain": "loyalty",
+            "action_type_templates": [_TEMPLATE],
+            "event_mappings": _INTEGRATION["event_mappings"],
+        },
+        "Parameters in the flat form": {
+            "provider": "acme-vouchers",
+            "display_name": "Acme Vouchers",
+            "action_type_templates": [
+                {
+                    "name": "send_voucher",
+                    "description": "Sends a voucher by e-mail.",
+                    "parameters_schema": {
+                        "percent": {"type": "number", "required": True},
+                        "valid_days": {"type": "integer"},
+                    },
+                    "delivery_webhook": "https://hooks.acme.example/vouchers",
+                }
+            ],
+        },
+    },
+    status=201,
+    answers=serializers.RegisterResponseSerializer,
+    example={"integration": {**_INTEGRATION, "webhook_secret": "0123456789abcdef" * 4}},
+    problems=[conflict("provider_taken", "You have an integration with the provider `acme-loyalty` already.")],
+    links=[Link("shareIntegration", "integrationId", "/integration/id")],
+)
+
+list_integrations = _operation(
+    "listIntegrations",
+    "List integrations",
+    "Your integrations, oldest first, each with its action types and the number of customers that have it.",
+    tag=INTEGRATIONS,
+    answers=serializers.IntegrationListSerializer,
+    example={"integrations": [_INTEGRATION], "total": 1},
+    links=[Link("shareIntegration", "integrationId", "/integrations/0/id")],
+)
+
+share_integration = _operation(
+    "shareIntegration",
+    "Share an integration with a customer",
+    "Gives one of your customers one of your integrations, with its action types. Doing it again changes nothing and "
+    "gets the same answer.",
+    tag=INTEGRATIONS,
+    takes=serializers.ShareRequestSerializer,
+    requests={"A customer": {"customer_tenant_id": _CUSTOMER["tenant_id"]}},
+    answers=serializers.ShareResponseSerializer,
+    example={"shared": True, "action_types_registered": 3},
+    problems=[NOT_FOUND, conflict("integration_inactive", "This integration is not active.")],
+)
+
+# --- Stats ----------------------------------------------------------------------------------------------------------
+
+get_partner_stats = _operation(
+    "getPartnerStats",
+    "Get partner stats",
+    "All your customers in brief, and how many there are by plan tier and plan status. Takes the list's parameters; "
+    "the totals count what the filters match.",
+    tag=STATS,
+    parameters=[serializers.CustomerListQuerySerializer],
+    answers=serializers.StatsSerializer,
+    example={
+        "total_customers": 1,
+        "by_plan_tier": {"starter": 0, "growth": 1, "scale": 0, "custom": 0},
+        "by_plan_status": {"active": 1, "suspended": 0},
+        "customers": [
+            {
+                name: _CUSTOMER[name]
+                for name in ("tenant_id", "name", "plan_tier", "tracked_user_limit", "created_at")
+            }
+        ],
+        "next_cursor": None,
+    },
+    problems=[INVALID_QUERY],
+)

@@ -1,0 +1,91 @@
+"""Staff pages that need more than one app: the hierarchy with its integrations, Django's users, the sidebar."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.models import Group, User
+from django.db.models import Case, Model, OuterRef, QuerySet, When
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+
+from integrations.admin import action_types_table, integrations_table, shares_table
+from integrations.models import ActionType, IntegrationShare, PartnerIntegration
+from tenants.admin import TenantAdmin
+from tenants.admin_base import Table, changelist_url, column, count, may
+from tenants.models import ApiKey, AuditEntry, Tenant, TenantRole
+
+
+@admin.register(Tenant)
+class HierarchyAdmin(TenantAdmin):
+    list_display = [*TenantAdmin.list_display[:-1], "integrations", TenantAdmin.list_display[-1]]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        here = OuterRef("pk")
+        registered = count(PartnerIntegration.objects.filter(tenant=here), by="tenant")
+        shared = count(IntegrationShare.objects.filter(tenant=here), by="tenant")
+        return (
+            super()
+            .get_queryset(request)
+            .annotate(integration_count=Case(When(tenant_role=TenantRole.PARTNER, then=registered), default=shared))
+        )
+
+    @column("Integrations")
+    def integrations(self, tenant: Any) -> str:
+        return "" if tenant.tenant_role == TenantRole.STANDALONE else str(tenant.integration_count)
+
+    def tables(self, request: HttpRequest, tenant: Tenant) -> list[Table]:
+        tables = super().tables(request, tenant)
+        match tenant.tenant_role:
+            case TenantRole.PARTNER if may(request, "integrations.view_partnerintegration"):
+                tables.append(integrations_table(tenant))
+            case TenantRole.CUSTOMER if may(request, "integrations.view_actiontype"):
+                tables += [shares_table(tenant), action_types_table(tenant)]
+        return tables
+
+
+# Importing their pages has registered them; here they get unfold's forms.
+admin.site.unregister([User, Group])
+
+
+@admin.register(User)
+class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]  # unfold carries no types
+    compressed_fields = False  # room for the lists of permissions
+    form = UserChangeForm
+    add_form = UserCreationForm
+    change_password_form = AdminPasswordChangeForm
+
+
+@admin.register(Group)
+class GroupAdmin(DjangoGroupAdmin, ModelAdmin):  # type: ignore[misc]  # unfold carries no types
+    compressed_fields = False
+
+
+def navigation(request: HttpRequest) -> list[dict[str, Any]]:
+    """The sidebar, as `UNFOLD` wants it: what this user may see."""
+    return [{"separator": index > 0, "items": _items(request, group)} for index, group in enumerate(_SIDEBAR)]
+
+
+_SIDEBAR: list[list[tuple[str, type[Model], str]]] = [
+    [
+        ("Hierarchy", Tenant, "account_tree"),
+        ("API keys", ApiKey, "key"),
+        ("Integrations", PartnerIntegration, "extension"),
+        ("Action types", ActionType, "bolt"),
+    ],
+    [
+        ("Audit trail", AuditEntry, "history"),
+        ("Users", User, "person"),
+        ("Groups", Group, "group"),
+    ],
+]
+
+
+def _items(request: HttpRequest, group: list[tuple[str, type[Model], str]]) -> list[dict[str, str]]:
+    return [
+        {"title": title, "icon": icon, "link": changelist_url(model._meta.app_label, str(model._meta.model_name))}
+        for title, model, icon in group
+        if may(request, f"{model._meta.app_label}.view_{model._meta.model_name}")
+    ]

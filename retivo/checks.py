@@ -1,0 +1,47 @@
+"""What must hold of the database before a process serves from it. `retivo.wsgi` and `migrate` run these."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.core.checks import CheckMessage, Error, Tags, register
+from django.db import DatabaseError, connections
+
+from retivo.roles import MINIMUM_SERVER_VERSION, STAFF
+
+
+@register(Tags.database)
+def runtime_role_is_bound_by_row_level_security(databases: Sequence[str] | None, **_: Any) -> list[CheckMessage]:
+    """The runtime role is no superuser, has no BYPASSRLS, owns no table, and holds staff's rights only after SET ROLE."""
+    if not databases or "default" not in databases:
+        return []
+    connection = connections["default"]
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(_PROPERTIES, [STAFF])
+            user, version, *faults = cursor.fetchone()
+    except DatabaseError as error:
+        return [Error(f"The database cannot be reached: {error}", id="retivo.E001")]
+    if version < MINIMUM_SERVER_VERSION:
+        return [Error(f"PostgreSQL 16 or newer is needed, not {version // 10000}.", id="retivo.E002")]
+    return [
+        Error(
+            f"The runtime role {user} {fault}: row-level security would not bind it.",
+            hint="DATABASE_URL must name a role that `manage.py migrate` made, not the owner.",
+            id="retivo.E003",
+        )
+        for fault, present in zip(_FAULTS, faults, strict=True)
+        if present
+    ]
+
+
+_FAULTS = ("is a superuser", "has BYPASSRLS", "owns tables", "inherits the rights of app_staff")
+
+_PROPERTIES = """
+    SELECT r.rolname, current_setting('server_version_num')::int, r.rolsuper, r.rolbypassrls,
+           EXISTS (
+               SELECT FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')
+               AND pg_has_role(r.oid, c.relowner, 'USAGE')
+           ),
+           EXISTS (SELECT FROM pg_roles s WHERE s.rolname = %s AND pg_has_role(r.oid, s.oid, 'USAGE'))
+    FROM pg_roles r WHERE r.rolname = current_user
+"""

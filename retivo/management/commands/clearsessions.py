@@ -1,0 +1,9 @@
+"""manage.py clearsessions, which works without the owner's URL."""
+
+from django.contrib.sessions.management.commands import clearsessions
+
+from retivo.management.as_staff import AsStaff
+
+
+class Command(AsStaff, clearsessions.Command):
+    pass

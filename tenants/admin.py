@@ -1,0 +1,272 @@
+"""Staff pages of tenants, keys and the audit trail. `retivo.admin` registers the tenants', with what other apps add."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
+from django.db.models import F, OuterRef, QuerySet
+from django.db.models.functions import Coalesce, Lower
+from django.forms import Form
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.loader import render_to_string
+from django.utils.safestring import SafeString
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
+
+from tenants import services
+from tenants.admin_audit import AuditEntryAdmin
+from tenants.admin_base import (
+    ROWS_SHOWN,
+    StaffAdmin,
+    Table,
+    actor,
+    badge,
+    changelist_url,
+    code,
+    column,
+    count,
+    link,
+    may,
+    page_action,
+    url_of,
+)
+from tenants.admin_forms import CreatePartnerForm, IssueKeyForm, TenantForm
+from tenants.admin_keys import ApiKeyAdmin, is_active, keys_table
+from tenants.models import ApiKey, AuditEntry, PlanStatus, PlanTier, Scope, Tenant, TenantRole
+
+ROLE_BADGES = {"Partner": "primary", "Customer": "info", "Standalone": "default"}
+_ROLE_ICONS = {"partner": "hub", "customer": "subdirectory_arrow_right", "standalone": "apartment"}
+STATUS_BADGES = {"Active": "success", "Suspended": "danger"}
+
+
+def with_counts(tenants: QuerySet[Tenant]) -> QuerySet[Any]:
+    return tenants.annotate(
+        customer_count=count(Tenant.objects.filter(parent=OuterRef("pk")), by="parent"),
+        active_key_count=count(ApiKey.objects.filter(is_active(), tenant=OuterRef("pk")), by="tenant"),
+    )
+
+
+class PartnerFilter(DropdownFilter):  # type: ignore[misc]  # unfold carries no types
+    title = "partner"
+    parameter_name = "partner"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        partners = Tenant.objects.filter(tenant_role=TenantRole.PARTNER).order_by(Lower("name"))
+        return list(partners.values_list("slug", "name"))
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Tenant]) -> QuerySet[Tenant]:
+        # A partner's slug is unique: partners are root tenants.
+        return queryset.filter(parent__slug=self.value()) if self.value() else queryset
+
+
+admin.site.register(ApiKey, ApiKeyAdmin)
+admin.site.register(AuditEntry, AuditEntryAdmin)
+
+
+class TenantAdmin(StaffAdmin):
+    """The hierarchy: each partner is followed by its customers, standalone tenants stand between the partners."""
+
+    form = TenantForm
+    search_fields = ["name", "slug", "id"]
+    search_help_text = "Name, slug or id"
+    list_title = "Hierarchy"
+    list_display: Sequence[str] = ["tree", "role", "plan_tier", "status", "limit", "customers", "active_keys"]
+    list_filter = [
+        ("tenant_role", ChoicesDropdownFilter),
+        ("plan_tier", ChoicesDropdownFilter),
+        ("plan_status", ChoicesDropdownFilter),
+        PartnerFilter,
+    ]
+    list_select_related = ["parent"]
+    ordering = [
+        Lower(Coalesce("parent__name", "name")),
+        Coalesce("parent_id", "id"),
+        F("parent_id").asc(nulls_first=True),
+        Lower("name"),
+        "id",
+    ]
+    fieldsets = [
+        (None, {"fields": [("name", "slug"), ("tenant_role", "parent"), ("plan_tier", "plan_status")]}),
+        (None, {"fields": [("tracked_user_limit", "created_at"), "id", "config"]}),
+    ]
+    readonly_fields = ["id", "slug", "tenant_role", "parent", "plan_status", "created_at"]
+    actions_list = ["new_partner"]
+    actions_detail = ["issue_key", "suspend", "reactivate"]
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return may(request, "tenants.change_tenant")
+
+    # --- The list ---
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Tenant]:
+        return with_counts(super().get_queryset(request))
+
+    @column("Name")
+    def tree(self, tenant: Tenant) -> SafeString:
+        # The path says whose customer this is where the partner's own row is not on the page.
+        icon, path = _ROLE_ICONS[tenant.tenant_role], tenant.slug
+        if tenant.parent:
+            path = f"{tenant.parent.slug} / {path}"
+        return render_to_string("staff/tenant_in_tree.html", {"tenant": tenant, "icon": icon, "path": path})
+
+    @column("Role", badges=ROLE_BADGES)
+    def role(self, tenant: Tenant) -> str:
+        return tenant.get_tenant_role_display()
+
+    @column("Status", badges=STATUS_BADGES)
+    def status(self, tenant: Tenant) -> str:
+        return tenant.get_plan_status_display()
+
+    @column("Limit")
+    def limit(self, tenant: Tenant) -> str:
+        return f"{tenant.tracked_user_limit:,}"
+
+    @column("Customers")
+    def customers(self, tenant: Any) -> str:
+        if tenant.tenant_role != TenantRole.PARTNER:
+            return ""
+        return link(changelist_url("tenants", "tenant", partner=tenant.slug), f"{tenant.customer_count:,}")
+
+    @column("Keys")
+    def active_keys(self, tenant: Any) -> str:
+        return str(tenant.active_key_count)
+
+    # --- A tenant's page ---
+
+    def tables(self, request: HttpRequest, tenant: Tenant) -> list[Table]:
+        tables = [customers_table(tenant)] if tenant.tenant_role == TenantRole.PARTNER else []
+        return [*tables, keys_table(request, tenant)] if may(request, "tenants.view_apikey") else tables
+
+    def save_model(self, request: HttpRequest, obj: Tenant, form: TenantForm, change: bool) -> None:
+        changes = {name: form.cleaned_data[name] for name in form.changed_data}
+        if changes:
+            # Not `obj`: the form has changed it already, and the audit entry tells what was before.
+            services.update_tenant(actor=actor(request), tenant=Tenant.objects.get(id=obj.id), changes=changes)
+
+    # --- Actions ---
+
+    def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
+        tenant = self.get_object(request, object_id)
+        hidden = "reactivate" if tenant and tenant.plan_status == PlanStatus.ACTIVE else "suspend"
+        return [
+            action
+            for action in super().get_actions_detail(request, object_id)
+            if action.action_name != f"tenants_tenant_{hidden}"
+        ]
+
+    @page_action(title="New partner", path="new-partner", permission="tenants.add_tenant", icon="add")
+    def new_partner(self, request: HttpRequest) -> HttpResponse:
+        form = CreatePartnerForm(request.POST or None)
+        if form.is_valid():
+            try:
+                partner, key = services.create_partner(
+                    actor=actor(request),
+                    name=form.cleaned_data["name"],
+                    slug=form.cleaned_data["slug"],
+                    plan_tier=PlanTier(form.cleaned_data["plan_tier"]),
+                )
+            except ValidationError as error:
+                form.add_error(None, error)
+            else:
+                return self._key_page(request, partner, key, title=f"{partner.name} is a partner now")
+        return self.form_page(
+            request,
+            form,
+            title="New partner",
+            text="A partner provisions its customers over the API. It gets a first key, which is shown once.",
+            submit="Make the partner",
+            back=changelist_url("tenants", "tenant"),
+        )
+
+    @page_action(title="Issue key", path="issue-key", permission="tenants.add_apikey", icon="key")
+    def issue_key(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        tenant = self.get_object(request, object_id)
+        if tenant is None:
+            return self.gone(request, object_id)
+        form = IssueKeyForm(request.POST or None, tenant=tenant)
+        if form.is_valid():
+            key = services.issue_key(
+                actor=actor(request),
+                tenant_id=tenant.id,
+                scopes=[Scope(name) for name in form.cleaned_data["scopes"]],
+                label=form.cleaned_data["label"],
+                mode=form.cleaned_data["mode"],
+                expires_at=form.cleaned_data["expires_at"],
+            )
+            return self._key_page(request, tenant, key, title=f"A new key of {tenant.name}")
+        return self.form_page(
+            request,
+            form,
+            title=f"Issue a key of {tenant.name}",
+            submit="Issue the key",
+            back=url_of(tenant),
+            obj=tenant,
+        )
+
+    @page_action(title="Suspend", path="suspend", permission="tenants.change_tenant", icon="block")
+    def suspend(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return self._set_plan_status(
+            request,
+            object_id,
+            PlanStatus.SUSPENDED,
+            title="Suspend {}?",
+            text="All of its keys are refused from now on, until it is reactivated. Nothing is deleted.",
+        )
+
+    @page_action(title="Reactivate", path="reactivate", permission="tenants.change_tenant", icon="play_arrow")
+    def reactivate(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return self._set_plan_status(
+            request, object_id, PlanStatus.ACTIVE, title="Reactivate {}?", text="Its keys work again from now on."
+        )
+
+    def _set_plan_status(
+        self, request: HttpRequest, object_id: str, plan_status: PlanStatus, *, title: str, text: str
+    ) -> HttpResponse:
+        tenant = self.get_object(request, object_id)
+        if tenant is None:
+            return self.gone(request, object_id)
+        if request.method == "POST":
+            services.set_plan_status(actor=actor(request), tenant_id=tenant.id, plan_status=plan_status)
+            messages.success(request, f"{tenant.name} is {plan_status.label.lower()}.")
+            return redirect(url_of(tenant))
+        is_suspension = plan_status == PlanStatus.SUSPENDED
+        return self.form_page(
+            request,
+            Form(),
+            title=title.format(tenant.name),
+            text=text,
+            submit="Suspend" if is_suspension else "Reactivate",
+            danger=is_suspension,
+            back=url_of(tenant),
+            obj=tenant,
+        )
+
+    def _key_page(self, request: HttpRequest, tenant: Tenant, key: services.IssuedKey, *, title: str) -> HttpResponse:
+        """The key's text, in this answer and nowhere else: no session, no message, no cache keeps it."""
+        response = self.page(
+            request, "staff/key_issued.html", title=title, original=tenant, key=key, back=url_of(tenant)
+        )
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+
+def customers_table(partner: Tenant) -> Table:
+    customers = with_counts(partner.customers.order_by(Lower("name"), "id"))
+    return Table(
+        title="Customers",
+        headers=["Name", "Slug", "Plan", "Status", "Limit", "Keys"],
+        rows=[
+            (
+                link(url_of(customer), customer.name),
+                code(customer.slug),
+                customer.get_plan_tier_display(),
+                badge(customer.get_plan_status_display(), STATUS_BADGES),
+                f"{customer.tracked_user_limit:,}",
+                customer.active_key_count,
+            )
+            for customer in customers[:ROWS_SHOWN]
+        ],
+        total=partner.customers.count(),
+        all_url=changelist_url("tenants", "tenant", partner=partner.slug),
+    )

@@ -1,0 +1,51 @@
+"""The staff page of the audit trail. Nobody adds, changes or deletes an entry here."""
+
+from typing import Any, cast
+from uuid import UUID
+
+from django.contrib.admin import DateFieldListFilter
+from django.db.models import OuterRef, QuerySet, Subquery
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+from unfold.contrib.filters.admin import DropdownFilter
+
+from tenants.admin_base import StaffAdmin, column, link, url_of
+from tenants.models import AuditEntry, Tenant
+
+
+class ActionFilter(DropdownFilter):  # type: ignore[misc]  # unfold carries no types
+    title = "action"
+    parameter_name = "action"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        actions = AuditEntry.objects.order_by("action").values_list("action", flat=True).distinct()
+        return [(action, action) for action in actions]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[AuditEntry]) -> QuerySet[AuditEntry]:
+        return queryset.filter(action=self.value()) if self.value() else queryset
+
+
+class AuditEntryAdmin(StaffAdmin):
+    search_fields = ["actor", "action", "tenant_id"]
+    search_help_text = "Actor, action or tenant's id"
+    list_display = ["created_at", "actor", "action", "tenant", "short_detail"]
+    list_filter = [ActionFilter, ("created_at", DateFieldListFilter)]
+    ordering = ["-id"]
+    fields = ["created_at", "actor", "action", "tenant", "tenant_id", "detail"]
+    readonly_fields = ["tenant"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[AuditEntry]:
+        names = Tenant.objects.filter(id=OuterRef("tenant_id")).values("name")
+        entries: QuerySet[AuditEntry] = super().get_queryset(request)
+        return entries.annotate(tenant_name=Subquery(names))
+
+    @column("Tenant")
+    def tenant(self, entry: Any) -> SafeString | UUID:
+        if entry.tenant_name is None:
+            return cast("UUID", entry.tenant_id)
+        return link(url_of(Tenant(id=entry.tenant_id)), entry.tenant_name)
+
+    @column("Detail")
+    def short_detail(self, entry: AuditEntry) -> str:
+        text = ", ".join(f"{name}: {value}" for name, value in entry.detail.items())
+        return text if len(text) <= 80 else f"{text[:79]}…"

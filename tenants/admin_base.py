@@ -1,0 +1,190 @@
+"""What all staff pages share: who is named in the audit trail, what is never possible, how a form is shown."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar, cast
+
+import unfold.decorators
+from django import forms
+from django.contrib.admin import ShowFacets
+from django.contrib.admin.checks import ModelAdminChecks
+from django.db.models import IntegerField, Model, QuerySet, Subquery
+from django.db.models.aggregates import Count
+from django.db.models.functions import Coalesce
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.loader import render_to_string
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from unfold.admin import ModelAdmin
+from unfold.views import ChangeList
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+ROWS_SHOWN = 50
+
+
+class StaffList(ChangeList):  # type: ignore[misc]  # unfold carries no types
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        if not self.filter_params:
+            # One count less than Django's, and no "Show all" over what is all.
+            self.full_result_count = self.result_count
+
+
+class StaffAdmin(ModelAdmin):  # type: ignore[misc]  # unfold carries no types
+    """Read-only unless a subclass says otherwise: changes go through services, which write the audit entries."""
+
+    actions = None
+    list_title = ""
+    list_per_page = 100
+    list_filter_submit = True
+    show_full_result_count = False
+    show_facets = ShowFacets.NEVER
+    sortable_by = ()
+    change_form_outer_after_template = "staff/tables.html"
+    # unfold's look up permissions in the database, which is empty before the first migration.
+    checks_class = ModelAdminChecks
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[StaffList]:
+        return StaffList
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        # PostgreSQL has no text with NUL: answer as Django does for a filter it cannot read.
+        if any("\0" in value for values in request.GET.lists() for value in (values[0], *values[1])):
+            return redirect(f"{request.path}?e=1")
+        title = self.list_title or str(self.opts.verbose_name_plural).capitalize()
+        return cast("HttpResponse", super().changelist_view(request, {"title": title, **(extra_context or {})}))
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        obj = self.get_object(request, object_id)
+        tables = self.tables(request, obj) if obj and self.has_view_permission(request, obj) else []
+        context = {**(extra_context or {}), "tables": tables}
+        return cast("HttpResponse", super().change_view(request, object_id, form_url, context))
+
+    def tables(self, request: HttpRequest, obj: Any) -> "list[Table]":
+        """What stands below the object's own fields."""
+        return []
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The tenant's audit trail, which also knows what the API and the commands did."""
+        obj = self.get_object(request, object_id)
+        if obj is None:
+            return self.gone(request, object_id)
+        return redirect(changelist_url("tenants", "auditentry", q=getattr(obj, "tenant_id", obj.pk)))
+
+    def gone(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return cast("HttpResponse", self._get_obj_does_not_exist_redirect(request, self.opts, object_id))
+
+    def form_page(
+        self,
+        request: HttpRequest,
+        form: forms.BaseForm,
+        *,
+        title: str,
+        submit: str,
+        back: str,
+        obj: Model | None = None,
+        text: str = "",
+        danger: bool = False,
+    ) -> HttpResponse:
+        """A page with one form; with an empty one it asks for confirmation."""
+        return self.page(
+            request,
+            "staff/form.html",
+            title=title,
+            original=obj,
+            form=form,
+            submit_label=submit,
+            back=back,
+            text=text,
+            danger=danger,
+        )
+
+    def page(self, request: HttpRequest, template: str, **context: Any) -> HttpResponse:
+        return TemplateResponse(
+            request, template, {**self.admin_site.each_context(request), "opts": self.opts, **context}
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """Rows beside a form, at most `ROWS_SHOWN`; `all_url` leads to the rest."""
+
+    title: str
+    headers: Sequence[str]
+    rows: Sequence[Sequence[Any]]
+    total: int
+    all_url: str = ""
+
+    @property
+    def is_cut(self) -> bool:
+        return self.total > len(self.rows)
+
+
+def actor(request: HttpRequest) -> str:
+    """Who is named in the audit trail."""
+    return f"staff:{request.user.get_username()}"
+
+
+def may(request: HttpRequest, permission: str) -> bool:
+    # Staff pages are behind the login, so the user has permissions.
+    return bool(request.user.has_perm(permission))
+
+
+def page_action(*, title: str, path: str, permission: str, icon: str) -> Callable[[F], F]:
+    """A button that leads to a page of its own. Who lacks the permission sees no button and gets a 403."""
+    decorator = unfold.decorators.action(description=title, url_path=path, permissions=[permission], icon=icon)
+    return cast("Callable[[F], F]", decorator)
+
+
+def column(title: str, *, badges: dict[str, str] | None = None) -> Callable[[F], F]:
+    """A column of a list; `badges` maps values to the colours of their badges."""
+    return cast("Callable[[F], F]", unfold.decorators.display(description=title, label=badges))
+
+
+def changelist_url(app: str, model: str, **query: Any) -> str:
+    return reverse(f"admin:{app}_{model}_changelist", query=query)
+
+
+def url_of(obj: Model) -> str:
+    return reverse(f"admin:{obj._meta.app_label}_{obj._meta.model_name}_change", args=[obj.pk])
+
+
+def link(url: str, text: object) -> SafeString:
+    return format_html('<a href="{}" class="text-primary-600 dark:text-primary-500">{}</a>', url, text)
+
+
+def code(text: object) -> SafeString:
+    return format_html('<span style="font-family: ui-monospace, monospace">{}</span>', text)
+
+
+def badge(text: str, badges: dict[str, str]) -> SafeString:
+    return render_to_string("unfold/helpers/label.html", {"text": text, "type": badges.get(text)})
+
+
+def day(moment: datetime | None) -> str:
+    return f"{moment:%Y-%m-%d}" if moment else "-"
+
+
+def count(rows: QuerySet[Any], *, by: str) -> Coalesce:
+    """The number of `rows` as a subquery: unlike a join it is computed for the rows of the page alone."""
+    return Coalesce(
+        Subquery(rows.order_by().values(by).annotate(n=Count("*")).values("n")), 0, output_field=IntegerField()
+    )

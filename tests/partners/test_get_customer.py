@@ -1,0 +1,63 @@
+from uuid import uuid4
+
+import pytest
+
+from tests.conftest import Api
+
+
+def path(customer: object) -> str:
+    return f"/api/partners/customers/{customer}"
+
+
+def test_get__own_customer__answers_everything_but_the_key(acme: Api) -> None:
+    integration = acme.register()
+    merchant = acme.provision("merchant", config={"theme": "dark"})
+
+    response = acme.get(path(merchant.tenant_id))
+
+    customer = response.json()["customer"]
+    assert response.status_code == 200
+    assert customer["tenant_id"] == str(merchant.tenant_id)
+    assert customer["tenant_role"] == "customer"
+    assert customer["config"] == {"theme": "dark"}
+    assert customer["action_types"] == {"total": 2, "active": 2}
+    assert [shared["id"] for shared in customer["integrations"]] == [integration["id"]]
+    (key,) = customer["api_keys"]
+    assert key["scopes"] == ["full"]
+    assert key["last_used_at"] is None
+    assert merchant.key.startswith(key["prefix"])
+    assert merchant.key.encode() not in response.content
+
+
+def test_get__key_in_use__shows_when(acme: Api, merchant: Api) -> None:
+    assert merchant.get("/api/partners/stats").status_code == 403  # authenticated, so used, though rolled back
+
+    (key,) = acme.get(path(merchant.tenant_id)).json()["customer"]["api_keys"]
+
+    assert key["created_at"].endswith("Z")
+
+
+@pytest.mark.parametrize("foreign", ["another partner's customer", "another partner", "the caller itself", "nobody"])
+def test_get__what_is_not_the_callers_customer__is_the_same_404(
+    acme: Api, rival: Api, merchant: Api, foreign: str
+) -> None:
+    ids = {
+        "another partner's customer": merchant.tenant_id,
+        "another partner": acme.tenant_id,
+        "the caller itself": rival.tenant_id,
+        "nobody": uuid4(),
+    }
+
+    response = rival.get(path(ids[foreign]), X_Request_Id="same")
+    nobody = rival.get(path(uuid4()), X_Request_Id="same")
+
+    assert (response.status_code, nobody.status_code) == (404, 404)
+    assert response.content == nobody.content
+    assert sorted(set(response.headers) - {"RateLimit"}) == sorted(set(nobody.headers) - {"RateLimit"})
+
+
+@pytest.mark.parametrize("malformed", ["1", "not-a-uuid", "00000000-0000-0000-0000-00000000000g", "%00"])
+def test_get__malformed_id__is_404(acme: Api, malformed: str) -> None:
+    response = acme.get(path(malformed))
+
+    assert (response.status_code, response.json()["code"]) == (404, "not_found")

@@ -1,0 +1,234 @@
+"""Isolation below the ORM: what the database itself shows under a tenant's context."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.db import ProgrammingError, connection, connections, transaction
+
+from retivo import checks
+from tenants.context import staff_context, tenant_context
+from tests.conftest import Api
+
+# Which column of a table names its tenant. A table that is neither here nor in UNSHARED fails the first test.
+TENANT_COLUMNS = {
+    "tenants_tenant": "coalesce(parent_id, id)",
+    "tenants_apikey": "tenant_id",
+    "tenants_auditentry": "tenant_id",
+    "tenants_idempotentanswer": "tenant_id",
+    "integrations_partnerintegration": "tenant_id",
+    "integrations_actiontypetemplate": "tenant_id",
+    "integrations_integrationshare": "partner_id",
+    "integrations_actiontype": "partner_id",
+}
+UNSHARED = re.compile(r"(auth|django)_")
+
+
+@pytest.fixture
+def two_partners(acme: Api, rival: Api) -> tuple[Api, Api]:
+    """Both with an integration, a customer and a stored answer, so that every table has rows of both."""
+    for partner in (acme, rival):
+        partner.register()
+        partner.post("/api/partners/customers", {"name": "M", "slug": "merchant"}, Idempotency_Key="one")
+    return acme, rival
+
+
+def tables() -> Iterator[tuple[str, bool, bool]]:
+    with connections["owner"].cursor() as cursor:
+        cursor.execute(
+            "SELECT c.relname, c.relrowsecurity, EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid)"
+            " FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') ORDER BY 1"
+        )
+        yield from cursor.fetchall()
+
+
+def test_policies__every_table_of_ours__has_row_level_security_and_a_policy() -> None:
+    found = {name: (enabled, policies) for name, enabled, policies in tables() if not UNSHARED.match(name)}
+
+    assert found == dict.fromkeys(TENANT_COLUMNS, (True, True))
+
+
+@pytest.mark.parametrize("table", TENANT_COLUMNS)
+def test_raw_sql__under_a_partners_context__sees_its_rows_alone(table: str, two_partners: tuple[Api, Api]) -> None:
+    acme, _ = two_partners
+    if table == "tenants_auditentry":
+        with pytest.raises(ProgrammingError, match="permission denied"):
+            _tenants_seen(table, acme)
+        return
+    own = {acme.tenant_id, *_customers(acme)}
+
+    seen = _tenants_seen(table, acme)
+
+    assert seen
+    assert seen <= own
+
+
+@pytest.mark.parametrize("table", sorted(TENANT_COLUMNS.keys() - {"tenants_auditentry"}))
+def test_raw_sql__under_a_customers_context__sees_its_rows_alone(table: str, two_partners: tuple[Api, Api]) -> None:
+    acme, _ = two_partners
+    (customer,) = _customers(acme)
+    column = {"tenants_tenant": "id", "integrations_partnerintegration": f"'{customer}'::uuid"}.get(table, "tenant_id")
+
+    with tenant_context(customer), connection.cursor() as cursor:
+        cursor.execute(f"SELECT DISTINCT {column} FROM {table}")
+        assert {row[0] for row in cursor.fetchall()} <= {customer}
+
+
+@pytest.mark.parametrize("table", sorted(TENANT_COLUMNS.keys() - {"tenants_auditentry"}))
+def test_raw_sql__without_a_context__sees_nothing(table: str, two_partners: tuple[Api, Api]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT count(*) FROM {table}")
+        assert cursor.fetchone() == (0,)
+
+
+@pytest.mark.parametrize("table", ["auth_user", "django_session", "auth_group", "django_admin_log"])
+def test_raw_sql__staffs_tables__are_closed_to_the_runtime_role(table: str) -> None:
+    with pytest.raises(ProgrammingError, match="permission denied"), connection.cursor() as cursor:
+        cursor.execute(f"SELECT count(*) FROM {table}")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE tenants_tenant SET plan_tier = 'scale'",
+        "UPDATE tenants_apikey SET revoked_at = NULL",
+        "UPDATE tenants_auditentry SET actor = 'nobody'",
+        "DELETE FROM tenants_auditentry",
+        "DELETE FROM tenants_tenant",
+        "TRUNCATE tenants_idempotentanswer",
+        "ALTER TABLE tenants_tenant DISABLE ROW LEVEL SECURITY",
+        "DROP POLICY tenant_isolation ON tenants_tenant",
+        "SET LOCAL ROLE app_auth",
+    ],
+)
+def test_runtime_role__what_no_endpoint_does__is_denied(acme: Api, statement: str) -> None:
+    with pytest.raises(ProgrammingError, match=r"permission denied|must be owner"), tenant_context(acme.tenant_id):
+        connection.cursor().execute(statement)
+
+
+def test_insert__a_customer_for_another_partner__is_refused(acme: Api, rival: Api) -> None:
+    with (
+        pytest.raises(ProgrammingError, match="row-level security"),
+        tenant_context(acme.tenant_id),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(
+            "INSERT INTO tenants_tenant (id, name, slug, tenant_role, parent_id, plan_tier, plan_status,"
+            " tracked_user_limit, config) VALUES (gen_random_uuid(), 'x', 'xx', 'customer', %s, 'starter', 'active',"
+            " 1, '{}')",
+            [rival.tenant_id],
+        )
+
+
+def test_insert__a_key_for_another_partner__is_refused(acme: Api, rival: Api) -> None:
+    with (
+        pytest.raises(ProgrammingError, match="row-level security"),
+        tenant_context(acme.tenant_id),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(
+            "INSERT INTO tenants_apikey (id, tenant_id, digest, prefix, label, scopes)"
+            " VALUES (gen_random_uuid(), %s, sha256('x'), 'rt_live_xxxx', '', '{full}')",
+            [rival.tenant_id],
+        )
+
+
+def test_share__anothers_integration_with_an_own_customer__breaks_a_foreign_key(
+    two_partners: tuple[Api, Api],
+) -> None:
+    """Foreign keys see past row-level security; the composite ones see whose rows they are, even for staff."""
+    acme, rival = two_partners
+    with staff_context(), connection.cursor() as cursor:
+        cursor.execute("SELECT id FROM integrations_partnerintegration WHERE tenant_id = %s", [rival.tenant_id])
+        (foreign,) = cursor.fetchone()
+    (customer,) = _customers(acme)
+    for context in (tenant_context(acme.tenant_id), staff_context()):
+        with pytest.raises(Exception, match="share_of_own_integration"), context, connection.cursor() as cursor:
+            cursor.execute(
+                "INSERT INTO integrations_integrationshare (tenant_id, partner_id, integration_id) VALUES (%s, %s, %s)",
+                [customer, acme.tenant_id, foreign],
+            )
+
+
+def test_context__after_a_request__is_gone_from_the_connection(acme: Api, merchant: Api) -> None:
+    assert acme.get("/api/partners/customers").json()["total"] == 1
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_setting('retivo.tenant_id', true), (SELECT count(*) FROM tenants_tenant)")
+        assert cursor.fetchone() in {("", 0), (None, 0)}
+
+
+def test_context__inside_another__is_refused(acme: Api, rival: Api) -> None:
+    with (
+        pytest.raises(RuntimeError, match="durable"),
+        tenant_context(acme.tenant_id),
+        tenant_context(rival.tenant_id),
+    ):
+        pass
+
+
+FILTER = re.compile(r"(\w+\.)?(tenant_id|partner_id|parent_id)\s*=\s*%\((partner_id|tenant_id)\)s")
+
+
+@pytest.mark.parametrize("path", ["customers", "stats", "integrations", "customers/{customer}"])
+def test_answers__with_every_tenant_filter_taken_away__still_leak_nothing(
+    path: str, two_partners: tuple[Api, Api]
+) -> None:
+    acme, rival = two_partners
+    path = f"/api/partners/{path.format(customer=_customers(acme)[0])}"
+    foreign = {str(id) for id in (rival.tenant_id, *_customers(rival))} | set(_ids(rival))
+    removed: list[str] = []
+
+    def without_filters(execute: Any, sql: str, parameters: Any, *args: Any) -> Any:
+        # The ORM's filters have positional parameters, which stay in use for the driver to count.
+        stripped = FILTER.sub("true", sql)
+        stripped = re.sub(r'"\w+"\."tenant_id" = (%s)', r"\1::uuid IS NOT NULL", stripped)
+        if stripped != sql:
+            removed.append(sql)
+        return execute(stripped, parameters, *args)
+
+    with connection.execute_wrapper(without_filters):
+        response = acme.get(path)
+
+    assert removed
+    assert response.status_code == 200
+    assert not {id for id in foreign if id in response.content.decode()}
+
+
+def test_anothers_customer__with_every_tenant_filter_taken_away__is_still_404(two_partners: tuple[Api, Api]) -> None:
+    acme, rival = two_partners
+
+    def without_filters(execute: Any, sql: str, parameters: Any, *args: Any) -> Any:
+        return execute(FILTER.sub("true", sql), parameters, *args)
+
+    with connection.execute_wrapper(without_filters):
+        assert acme.get(f"/api/partners/customers/{_customers(rival)[0]}").status_code == 404
+
+
+def test_system_check__the_runtime_role__passes_and_the_owner_does_not() -> None:
+    assert checks.runtime_role_is_bound_by_row_level_security(["default"]) == []
+
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL ROLE app_staff")
+        ids = [error.id for error in checks.runtime_role_is_bound_by_row_level_security(["default"])]
+    assert ids == ["retivo.E003"]
+
+
+def _customers(partner: Api) -> list[Any]:
+    with tenant_context(partner.tenant_id), connection.cursor() as cursor:
+        cursor.execute("SELECT id FROM tenants_tenant WHERE parent_id = %s", [partner.tenant_id])
+        return [row[0] for row in cursor.fetchall()]
+
+
+def _tenants_seen(table: str, partner: Api) -> set[Any]:
+    with tenant_context(partner.tenant_id), connection.cursor() as cursor:
+        cursor.execute(f"SELECT DISTINCT {TENANT_COLUMNS[table]} FROM {table}")
+        return {row[0] for row in cursor.fetchall()}
+
+
+def _ids(partner: Api) -> list[str]:
+    """Of its integrations and its customers' keys."""
+    with tenant_context(partner.tenant_id), connection.cursor() as cursor:
+        cursor.execute("SELECT id::text FROM integrations_partnerintegration UNION ALL SELECT prefix FROM tenants_apikey")
+        return [row[0] for row in cursor.fetchall()]

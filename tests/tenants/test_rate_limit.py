@@ -1,0 +1,35 @@
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+
+from tests.conftest import Api
+
+PATH = "/api/partners/stats"
+
+
+@pytest.fixture(autouse=True)
+def _fresh_counters() -> None:
+    cache.clear()
+
+
+def test_rate_limit__within_it__is_announced(acme: Api, settings: Any) -> None:
+    settings.RATE_LIMIT = "5/3600"
+
+    first, second = acme.get(PATH), acme.get(PATH)
+
+    assert first.headers["RateLimit-Policy"] == '"default";q=5;w=3600'
+    assert first.headers["RateLimit"].startswith('"default";r=4;t=')
+    assert second.headers["RateLimit"].startswith('"default";r=3;t=')
+
+
+def test_rate_limit__spent__is_429_for_that_key_alone(acme: Api, rival: Api, settings: Any) -> None:
+    settings.RATE_LIMIT = "2/3600"
+
+    answers = [acme.get(PATH) for _ in range(3)]
+
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert answers[2].json()["code"] == "rate_limited"
+    assert 0 < int(answers[2].headers["Retry-After"]) <= 3600
+    assert answers[2].headers["RateLimit"].startswith('"default";r=0;t=')
+    assert rival.get(PATH).status_code == 200

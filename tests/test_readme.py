@@ -1,0 +1,46 @@
+"""The README's commands do what it says they do."""
+
+import os
+import re
+import subprocess
+
+from tests.conftest import REPOSITORY, Api, Server
+
+README = (REPOSITORY / "README.md").read_text()
+
+
+def test_walk__pasted_into_a_shell__goes_through_all_seven_endpoints(acme: Api, server: Server) -> None:
+    walk = README.split("## The Partner API in seven calls")[1].split("\n## ")[0]
+    setup, *blocks = re.findall(r"^ *```sh\n(.*?)^ *```$", walk, re.MULTILINE | re.DOTALL)
+    assert setup.split("=")[0] == "RETIVO"
+
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail"],
+        input="\n".join(blocks),
+        env=os.environ | {"RETIVO": f"{server.url}/api/partners", "KEY": acme.key},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert done.returncode == 0, done.stderr + done.stdout
+    assert len(blocks) == 8
+    customer = acme.get("/api/partners/customers").json()["customers"][0]
+    assert customer["slug"] == "merchant-abc"
+    assert '"integrations_shared":1' not in done.stdout  # taken apart by `field`, not printed
+    assert '"action_types_registered":1' in done.stdout
+    assert '"total_customers":1' in done.stdout
+
+
+def test_make_targets__named_in_the_docs__exist() -> None:
+    makefile = (REPOSITORY / "Makefile").read_text()
+    docs = [README, *(path.read_text() for path in (REPOSITORY / "docs").rglob("*.md"))]
+
+    for target in {name for text in docs for name in re.findall(r"\bmake ([a-z]+)\b(?=[`\s]*(?:[`#A-Z;]|$))", text)}:
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_links__to_files__lead_somewhere() -> None:
+    for path in [REPOSITORY / "README.md", REPOSITORY / "CONTRIBUTING.md", *(REPOSITORY / "docs").rglob("*.md")]:
+        for link in re.findall(r"\]\(([^)#:]+)\)", path.read_text()):
+            assert (path.parent / link).exists(), f"{path.name}: {link}"
