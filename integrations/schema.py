@@ -13,29 +13,33 @@ _TEXT = {"type": "string", "pattern": r"^[^\u0000]*$"}
 _NUMBER = {"type": "number", "minimum": -(2**63), "maximum": 2**63 - 1}
 _COUNT = {"type": "integer", "minimum": 0, "maximum": 2**63 - 1}
 
+_KEYWORDS: dict[str, Any] = {
+    "title": _TEXT,
+    "description": _TEXT,
+    "enum": {"type": "array", "items": _ANY},
+    "properties": {"type": "object", "additionalProperties": _SUBSCHEMA},
+    "additionalProperties": _SUBSCHEMA,
+    "items": _SUBSCHEMA,
+    "minimum": _NUMBER,
+    "maximum": _NUMBER,
+    "minLength": _COUNT,
+    "maxLength": _COUNT,
+    "minItems": _COUNT,
+    "maxItems": _COUNT,
+    "allOf": _SUBSCHEMAS,
+    "anyOf": _SUBSCHEMAS,
+    "oneOf": _SUBSCHEMAS,
+    "not": _SUBSCHEMA,
+}
+
 _JSON_SCHEMA: dict[str, Any] = {
     "description": "JSON Schema 2020-12. References lead to places in the same schema.",
     "type": "object",
     "properties": {
         "$schema": {"enum": [DIALECT, f"{DIALECT}#"]},
-        "title": _TEXT,
-        "description": _TEXT,
         "type": {"anyOf": [_TYPE, {"type": "array", "minItems": 1, "uniqueItems": True, "items": _TYPE}]},
-        "enum": {"type": "array", "items": _ANY},
-        "properties": {"type": "object", "additionalProperties": _SUBSCHEMA},
         "required": {"type": "array", "uniqueItems": True, "items": _TEXT},
-        "additionalProperties": _SUBSCHEMA,
-        "items": _SUBSCHEMA,
-        "minimum": _NUMBER,
-        "maximum": _NUMBER,
-        "minLength": _COUNT,
-        "maxLength": _COUNT,
-        "minItems": _COUNT,
-        "maxItems": _COUNT,
-        "allOf": _SUBSCHEMAS,
-        "anyOf": _SUBSCHEMAS,
-        "oneOf": _SUBSCHEMAS,
-        "not": _SUBSCHEMA,
+        **_KEYWORDS,
     },
     "additionalProperties": _ANY,
 }
@@ -47,7 +51,7 @@ _FLAT_FORM: dict[str, Any] = {
     "additionalProperties": {
         "type": "object",
         "required": ["type"],
-        "properties": {"type": _TYPE, "required": {"type": "boolean"}},
+        "properties": {"type": _TYPE, "required": {"type": "boolean"}, **_KEYWORDS},
         "additionalProperties": _ANY,
     },
 }

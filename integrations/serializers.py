@@ -25,7 +25,7 @@ class ParametersSchemaField(ObjectField):
             raise serializers.ValidationError(_at(error.pointer, str(error), "invalid_schema")) from error
 
 
-@extend_schema_field({"type": "string", "format": "uri", "pattern": r"^https://[^\s@]+$"})
+@extend_schema_field({"type": "string", "format": "uri"})
 class WebhookField(StringField):
     """Where actions may be sent."""
 

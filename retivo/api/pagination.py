@@ -43,5 +43,8 @@ class Cursor:
 class CursorField(StringField):
     """A cursor in a query."""
 
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(validators=[], **kwargs)
+
     def to_internal_value(self, data: Any) -> Any:
         return Cursor.parse(super().to_internal_value(data))

@@ -3,6 +3,7 @@
 import itertools
 import re
 import uuid
+from collections.abc import MutableMapping as Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,12 +20,26 @@ schemathesis.openapi.format(
     "uri", strategies.from_regex(r"https://[a-z]{1,9}\.example(:[1-9][0-9]{0,3})?/[a-z0-9/?&=#]{0,20}", fullmatch=True)
 )
 
-_fresh_keys = (f"key-{number}" for number in itertools.count())
+_numbers = itertools.count()
 
 
 @schemathesis.hook
 def before_call(context: Any, case: Any, kwargs: Any) -> None:
-    """A fresh Idempotency-Key in place of any well-formed one: else most requests would be 422, sent with "0" again."""
-    key = (case.headers or {}).get("Idempotency-Key")
-    if key and re.fullmatch("[!-~]{1,255}", str(key)):
-        case.headers["Idempotency-Key"] = next(_fresh_keys)
+    """What must be unique is made so where it is well-formed: else most requests would end as 409 or 422."""
+    _renew(case.headers, "Idempotency-Key", r"[!-~]{1,255}")
+    _renew(case.body, "slug", r"(?=.{2,63}$)[a-z0-9]+(-[a-z0-9]+)*")
+    _renew(case.body, "provider", r"(?=.{1,63}$)[A-Za-z0-9]+([._-][A-Za-z0-9]+)*")
+    if isinstance(case.body, dict):
+        for template in _list(case.body, "action_type_templates"):
+            _renew(template, "name", r"(?=.{1,100}$)[a-z][a-z0-9]*(_[a-z0-9]+)*")
+        for mapping in _list(case.body, "event_mappings"):
+            _renew(mapping, "from", r"(?=.{1,200}$)[^\0]*[^\s\0][^\0]*")
+
+
+def _renew(holder: Any, name: str, well_formed: str) -> None:
+    if isinstance(holder, Mapping) and re.fullmatch(well_formed, str(holder.get(name, "")), re.DOTALL):
+        holder[name] = f"x{next(_numbers)}"
+
+
+def _list(body: dict[str, Any], name: str) -> list[Any]:
+    return body[name] if isinstance(body.get(name), list) else []

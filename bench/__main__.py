@@ -1,0 +1,22 @@
+"""`make bench`: every benchmark, a table each. BENCH_SECONDS is the length of one round (default 4)."""
+
+import os
+
+import django
+
+from retivo import embedded_postgres
+
+
+def main() -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bench.settings")
+    embedded_postgres.start_if_configured()
+    django.setup()
+    from bench import partner_api, report  # late: they import models
+
+    seconds = float(os.environ.get("BENCH_SECONDS", "4"))
+    for benchmark in (partner_api,):
+        report.publish(benchmark.__name__.rpartition(".")[2], benchmark.measure(seconds))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,157 @@
+"""The Partner API against a hello view of the same gunicorn and against the bare SQL, in one run."""
+
+import json
+import time
+from typing import Any
+
+import orjson
+import psycopg
+from django.db import connection, connections
+
+from bench import load, report
+from bench.server import database, gunicorn
+from integrations import services as integrations
+from partners import services
+from tenants import services as tenants
+from tenants.context import staff_context, tenant_context
+from tenants.models import Tenant, TenantRole
+
+CUSTOMERS = 10_000
+CONNECTIONS = 8
+
+
+def measure(seconds: float) -> list[report.Figure]:
+    """`seconds` is the length of one round of one measurement."""
+    with database():
+        partner, key = _populate()
+        with gunicorn() as port:
+            return [*_get(port, key, seconds), *_list(port, key, seconds), *_provision(port, key, partner, seconds)]
+
+
+def _populate() -> tuple[Tenant, str]:
+    with staff_context():
+        partner, key = tenants.create_partner(actor="bench", name="Bench", slug="bench")
+        for number in range(2):
+            integrations.register(
+                actor="bench",
+                partner_id=partner.id,
+                provider=f"bench-{number}",
+                display_name="Bench",
+                domain="",
+                action_type_templates=[
+                    {"name": f"action_{n}", "delivery_webhook": "https://hooks.bench.example/"} for n in range(5)
+                ],
+                event_mappings=[],
+            )
+        Tenant.objects.bulk_create(
+            (
+                Tenant(name=f"Merchant {n}", slug=f"m-{n}", tenant_role=TenantRole.CUSTOMER, parent_id=partner.id)
+                for n in range(CUSTOMERS)
+            ),
+            batch_size=1000,
+        )
+    with connections["owner"].cursor() as cursor:
+        cursor.execute("ANALYZE")
+    return partner, key.text
+
+
+def _get(port: int, key: str, seconds: float) -> list[report.Figure]:
+    with staff_context():
+        customers = list(Tenant.objects.filter(tenant_role=TenantRole.CUSTOMER).values_list("id", flat=True)[:500])
+    requests = [load.request(f"/api/partners/customers/{customer}", key=key) for customer in customers]
+    hello = load.request("/bench/hello")
+
+    def load_hello() -> load.Result:
+        return load.run(port, lambda n: hello, connections=CONNECTIONS, seconds=seconds)
+
+    def load_get() -> load.Result:
+        return load.run(port, lambda n: requests[n % len(requests)], connections=CONNECTIONS, seconds=seconds)
+
+    hellos, gets = load.rounds(load_hello, load_get)
+    return [
+        *_speed("hello view", hellos),
+        *_speed("get customer", gets),
+        report.figure("get customer / hello view", gets.per_second / hellos.per_second, "×", at_least=0.5),
+    ]
+
+
+def _list(port: int, key: str, seconds: float) -> list[report.Figure]:
+    message = load.request("/api/partners/customers", key=key)
+    query = services._LIST.replace("%(partner_id)s", "(SELECT id FROM tenants_tenant WHERE slug = 'bench')")
+    query = query.replace("%(limit)s", "NULL")
+    for name in ("plan_tier", "plan_status", "slug", "q", "after_created_at", "after_id"):
+        query = query.replace(f"%({name})s", "NULL")
+
+    def load_list() -> load.Result:
+        return load.run(port, lambda n: message, connections=1, seconds=seconds)
+
+    owner = connections["owner"]
+    owner.ensure_connection()
+    with psycopg.Cursor(owner.connection, row_factory=psycopg.rows.dict_row) as cursor:
+
+        def bare() -> load.Result:
+            latencies, started = [], time.perf_counter()
+            while time.perf_counter() - started < seconds:
+                begun = time.perf_counter()
+                orjson.dumps(cursor.execute(query, prepare=True).fetchall())
+                latencies.append(time.perf_counter() - begun)
+            return load.Result(latencies, time.perf_counter() - started)
+
+        bares, lists = load.rounds(bare, load_list)
+    return [
+        report.figure("bare list query with orjson, p50", bares.percentile(50), "ms"),
+        *_speed(f"list {CUSTOMERS} customers", lists),
+        report.figure(
+            "list customers / bare query, p50", lists.percentile(50) / bares.percentile(50), "×", at_most=2.5
+        ),
+    ]
+
+
+def _provision(port: int, key: str, partner: Tenant, seconds: float) -> list[report.Figure]:
+    def make(number: int) -> bytes:
+        stamp = f"{time.monotonic_ns()}-{number}"
+        return load.request(
+            "/api/partners/customers", key=key, body=json.dumps({"name": "M", "slug": f"p-{stamp}"}).encode()
+        )
+
+    def load_provision() -> load.Result:
+        return load.run(port, make, connections=CONNECTIONS, seconds=seconds, status=201)
+
+    def bare() -> load.Result:
+        latencies, started = [], time.perf_counter()
+        while time.perf_counter() - started < seconds:
+            begun = time.perf_counter()
+            with tenant_context(partner.id):
+                services.provision_customer(
+                    actor="bench", partner_id=partner.id, name="M", slug=f"b-{time.monotonic_ns()}"
+                )
+            latencies.append(time.perf_counter() - begun)
+        return load.Result(latencies, time.perf_counter() - started)
+
+    bares, provisions = load.rounds(bare, load_provision)
+    return [
+        *_speed("provision", provisions),
+        report.figure("provision's SQL alone, one connection, p50", bares.percentile(50), "ms"),
+        report.figure("provision, SQL statements", _statements(partner), "statements", at_most=12),
+    ]
+
+
+def _statements(partner: Tenant) -> float:
+    """Of a whole request: what the service sends, BEGIN, COMMIT, the look-up of the key and three of idempotency."""
+    sent: list[str] = []
+
+    def count(execute: Any, sql: str, *args: Any) -> Any:
+        sent.append(sql)
+        return execute(sql, *args)
+
+    with tenant_context(partner.id), connection.execute_wrapper(count):
+        services.provision_customer(actor="bench", partner_id=partner.id, name="M", slug=f"c-{time.monotonic_ns()}")
+    return len(sent) + 6
+
+
+def _speed(name: str, result: load.Result) -> list[report.Figure]:
+    return [
+        report.figure(f"{name}, requests", result.per_second, "1/s"),
+        report.figure(f"{name}, p50", result.percentile(50), "ms"),
+        report.figure(f"{name}, p99", result.percentile(99), "ms"),
+    ]

@@ -1,0 +1,41 @@
+"""A table for people, the same figures as JSON for programs."""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+OUT = Path(__file__).parent / "out"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One measured number; `goal` is "" where there is none, and `ok` is then true."""
+
+    name: str
+    value: float
+    unit: str
+    goal: str = ""
+    ok: bool = True
+
+
+def figure(
+    name: str, value: float, unit: str, *, at_least: float | None = None, at_most: float | None = None
+) -> Figure:
+    value = round(value, 3)
+    if at_least is not None:
+        return Figure(name, value, unit, f"≥ {at_least:g}", value >= at_least)
+    if at_most is not None:
+        return Figure(name, value, unit, f"≤ {at_most:g}", value <= at_most)
+    return Figure(name, value, unit)
+
+
+def publish(name: str, figures: list[Figure], *, write: Callable[[str], None] = print) -> None:
+    """Print the table and write `bench/out/NAME.json`."""
+    width = max(len(item.name) for item in figures)
+    for item in figures:
+        goal = f"goal {item.goal}: {'reached' if item.ok else 'MISSED'}" if item.goal else ""
+        write(f"{item.name:<{width}}  {item.value:>10,.3f} {item.unit:<14} {goal}".rstrip())
+    OUT.mkdir(exist_ok=True)
+    path = OUT / f"{name}.json"
+    path.write_text(json.dumps([asdict(item) for item in figures], indent=2, ensure_ascii=False) + "\n")
