@@ -17,7 +17,7 @@ from tenants.context import staff_context, tenant_context
 from tenants.models import Tenant, TenantRole
 
 CUSTOMERS = 10_000
-CONNECTIONS = 8
+CONNECTIONS = 16
 
 
 def measure(seconds: float) -> list[report.Figure]:

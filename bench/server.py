@@ -70,7 +70,7 @@ def _wait(port: int, process: subprocess.Popen[bytes]) -> None:
 
 def _drop() -> None:
     with connections["owner"].cursor() as cursor:
-        cursor.execute(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")
+        cursor.execute(f"DROP DATABASE IF EXISTS {DATABASE}")
 
 
 def _use(name: str) -> None:

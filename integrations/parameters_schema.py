@@ -55,8 +55,10 @@ def _is_flat(schema: dict[str, Any]) -> bool:
 
 
 def _check(schema: dict[str, Any], root: str) -> None:
-    if schema.get("$schema", DIALECT) not in (DIALECT, f"{DIALECT}#"):
-        raise InvalidSchemaError(f"{root}/$schema", f"Only the dialect {DIALECT} is understood.")
+    # At any depth: a validator changes its dialect where a subschema names another.
+    for pointer, dialect in _members(schema, root, "$schema"):
+        if dialect not in (DIALECT, f"{DIALECT}#"):
+            raise InvalidSchemaError(pointer, f"Only the dialect {DIALECT} is understood.")
     # The format checker is what finds a pattern that is no regular expression.
     try:
         Draft202012Validator.check_schema(schema, format_checker=Draft202012Validator.FORMAT_CHECKER)
@@ -64,20 +66,21 @@ def _check(schema: dict[str, Any], root: str) -> None:
         pointer = "".join(f"/{escape_pointer(part)}" for part in error.absolute_path)
         raise InvalidSchemaError(root + pointer, error.message[:300]) from error
     resolver = Registry().with_resource("", DRAFT202012.create_resource(schema)).resolver()
-    for pointer, reference in _references(schema, root):
+    for pointer, reference in _members(schema, root, "$ref", "$dynamicRef"):
         try:
             resolver.lookup(reference)
         except Unresolvable as error:
             raise InvalidSchemaError(pointer, f"{reference[:200]!r} refers to nothing in this schema.") from error
 
 
-def _references(node: Any, pointer: str) -> Iterator[tuple[str, str]]:
+def _members(node: Any, pointer: str, *names: str) -> Iterator[tuple[str, str]]:
+    """The members of these names that are text, at any depth, each with its pointer."""
     if isinstance(node, dict):
-        for name in ("$ref", "$dynamicRef"):
+        for name in names:
             if isinstance(node.get(name), str):
                 yield f"{pointer}/{name}", node[name]
         for name, child in node.items():
-            yield from _references(child, f"{pointer}/{escape_pointer(name)}")
+            yield from _members(child, f"{pointer}/{escape_pointer(name)}", *names)
     elif isinstance(node, list):
         for index, child in enumerate(node):
-            yield from _references(child, f"{pointer}/{index}")
+            yield from _members(child, f"{pointer}/{index}", *names)

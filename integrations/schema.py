@@ -1,62 +1,48 @@
-"""What OpenAPI says of `parameters_schema`: the keywords most used, any other; or the flat form."""
+"""What OpenAPI says of `parameters_schema`: JSON Schema with its most used keywords, or the flat form."""
 
 from typing import Any
 
 from integrations.parameters_schema import DIALECT
+from retivo.api.schema import TEXT
 
 _HERE = "#/components/schemas/ParametersSchema/$defs"
 _ANY = {"$ref": "#/components/schemas/JsonValue"}
-_SUBSCHEMA = {"anyOf": [{"type": "boolean"}, {"$ref": f"{_HERE}/JsonSchema"}]}
-_SUBSCHEMAS = {"type": "array", "minItems": 1, "items": _SUBSCHEMA}
+_TEXT = {"type": "string", "pattern": TEXT}
 _TYPE = {"enum": ["array", "boolean", "integer", "null", "number", "object", "string"]}
-_TEXT = {"type": "string", "pattern": r"^[^\u0000]*$"}
-_NUMBER = {"type": "number", "minimum": -(2**63), "maximum": 2**63 - 1}
-_COUNT = {"type": "integer", "minimum": 0, "maximum": 2**63 - 1}
+
+
+def _object(values: dict[str, Any], properties: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
+    """An object of these `properties`, and of any others with such `values`."""
+    known = {"properties": properties} if properties else {}
+    return {"type": "object", "propertyNames": {"pattern": TEXT}, **known, "additionalProperties": values, **more}
+
 
 _KEYWORDS: dict[str, Any] = {
-    "title": _TEXT,
     "description": _TEXT,
-    "enum": {"type": "array", "items": _ANY},
-    "properties": {"type": "object", "additionalProperties": _SUBSCHEMA},
-    "additionalProperties": _SUBSCHEMA,
-    "items": _SUBSCHEMA,
-    "minimum": _NUMBER,
-    "maximum": _NUMBER,
-    "minLength": _COUNT,
-    "maxLength": _COUNT,
-    "minItems": _COUNT,
-    "maxItems": _COUNT,
-    "allOf": _SUBSCHEMAS,
-    "anyOf": _SUBSCHEMAS,
-    "oneOf": _SUBSCHEMAS,
-    "not": _SUBSCHEMA,
+    "properties": _object({"anyOf": [{"type": "boolean"}, {"$ref": f"{_HERE}/JsonSchema"}]}),
+    "additionalProperties": {"anyOf": [{"type": "boolean"}, _object(_ANY)]},
 }
 
-_JSON_SCHEMA: dict[str, Any] = {
-    "description": "JSON Schema 2020-12. References lead to places in the same schema.",
-    "type": "object",
-    "properties": {
+_JSON_SCHEMA = _object(
+    _ANY,
+    {
         "$schema": {"enum": [DIALECT, f"{DIALECT}#"]},
         "type": {"anyOf": [_TYPE, {"type": "array", "minItems": 1, "uniqueItems": True, "items": _TYPE}]},
         "required": {"type": "array", "uniqueItems": True, "items": _TEXT},
         **_KEYWORDS,
     },
-    "additionalProperties": _ANY,
-}
+    description="JSON Schema 2020-12 in any of its keywords. References lead to places in the same schema.",
+)
 
-_FLAT_FORM: dict[str, Any] = {
-    "description": "Each member is a parameter: a JSON Schema with a `type`, and whether it is `required`.",
-    "type": "object",
-    "minProperties": 1,
-    "additionalProperties": {
-        "type": "object",
-        "required": ["type"],
-        "properties": {"type": _TYPE, "required": {"type": "boolean"}, **_KEYWORDS},
-        "additionalProperties": _ANY,
-    },
-}
+_FLAT_FORM = _object(
+    _object(_ANY, {"type": _TYPE, "required": {"type": "boolean"}, **_KEYWORDS}, required=["type"]),
+    minProperties=1,
+    description="Each member is a parameter: a JSON Schema with a `type`, and whether it is `required`.",
+)
 
 PARAMETERS_SCHEMA: dict[str, Any] = {
     "$defs": {"JsonSchema": _JSON_SCHEMA, "FlatForm": _FLAT_FORM},
     "anyOf": [{"$ref": f"{_HERE}/JsonSchema"}, {"$ref": f"{_HERE}/FlatForm"}],
 }
+
+RENAMED_PROPERTIES = _object({**_TEXT, "minLength": 1})

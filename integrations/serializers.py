@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from integrations import parameters_schema, webhook_url
 from integrations.models import PROVIDER, SNAKE_CASE
-from integrations.schema import PARAMETERS_SCHEMA
+from integrations.schema import PARAMETERS_SCHEMA, RENAMED_PROPERTIES
 from retivo.api.serializers import ObjectField, StrictSerializer, StringField, pattern
 
 MAX_TEMPLATES = 100
@@ -29,6 +29,8 @@ class ParametersSchemaField(ObjectField):
 class WebhookField(StringField):
     """Where actions may be sent."""
 
+    default_validators = []
+
     def to_internal_value(self, data: Any) -> str:
         try:
             return webhook_url.check(super().to_internal_value(data))
@@ -36,7 +38,7 @@ class WebhookField(StringField):
             raise serializers.ValidationError(str(error), code=error.code) from error
 
 
-@extend_schema_field({"type": "object", "additionalProperties": {"type": "string", "pattern": r"^[^\u0000]+$"}})
+@extend_schema_field(RENAMED_PROPERTIES)
 class RenamedPropertiesField(ObjectField):
     """Name → name."""
 
@@ -93,10 +95,10 @@ class IntegrationRequestSerializer(StrictSerializer):
     domain = StringField(
         required=False, default="", allow_blank=True, max_length=63, help_text="Domain tag, e.g. `loyalty`."
     )
-    action_type_templates = ActionTypeTemplateRequestSerializer(
+    action_type_templates = ActionTypeTemplateRequestSerializer(  # type: ignore[call-arg]  # of the list it makes
         many=True, required=False, default=list, max_length=MAX_TEMPLATES, help_text="Registered for every customer."
     )
-    event_mappings = EventMappingSerializer(
+    event_mappings = EventMappingSerializer(  # type: ignore[call-arg]
         many=True, required=False, default=list, max_length=MAX_MAPPINGS, help_text="Event names, theirs to Retivo's."
     )
 

@@ -98,7 +98,7 @@ def share_all(*, partner_id: UUID, customer_id: UUID) -> int:
 
 @transaction.atomic
 def set_active(*, actor: str, integration_id: UUID, active: bool) -> PartnerIntegration:
-    """Switch an integration off or on; what is shared stays. Staff alone may. Raises PartnerIntegration.DoesNotExist."""
+    """Switch an integration off or on, as staff do; what is shared stays. Raises PartnerIntegration.DoesNotExist."""
     integration = PartnerIntegration.objects.select_for_update().get(id=integration_id)
     if integration.active != active:
         integration.active = active

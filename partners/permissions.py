@@ -5,6 +5,7 @@ from rest_framework.views import APIView
 
 from retivo.api.errors import Problem
 from tenants.api import HasScope
+from tenants.authentication import caller_of
 from tenants.models import TenantRole
 
 
@@ -13,6 +14,6 @@ class IsPartner(HasScope):
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         super().has_permission(request, view)
-        if request.user.tenant_role != TenantRole.PARTNER:
+        if caller_of(request).tenant_role != TenantRole.PARTNER:
             raise Problem(403, "tenant_not_partner", "Only a tenant with the role `partner` may use the Partner API.")
         return True

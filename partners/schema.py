@@ -101,7 +101,6 @@ list_customers = _operation(
     parameters=[serializers.CustomerListQuerySerializer],
     answers=serializers.CustomerListSerializer,
     example={"customers": [_CUSTOMER], "total": 1, "next_cursor": None},
-    links=[Link("getCustomer", "customerId", "/customers/0/tenant_id")],
     problems=[INVALID_QUERY],
 )
 
@@ -218,7 +217,6 @@ list_integrations = _operation(
     tag=INTEGRATIONS,
     answers=serializers.IntegrationListSerializer,
     example={"integrations": [_INTEGRATION], "total": 1},
-    links=[Link("shareIntegration", "integrationId", "/integrations/0/id")],
 )
 
 share_integration = _operation(
@@ -249,10 +247,7 @@ get_partner_stats = _operation(
         "by_plan_tier": {"starter": 0, "growth": 1, "scale": 0, "custom": 0},
         "by_plan_status": {"active": 1, "suspended": 0},
         "customers": [
-            {
-                name: _CUSTOMER[name]
-                for name in ("tenant_id", "name", "plan_tier", "tracked_user_limit", "created_at")
-            }
+            {name: _CUSTOMER[name] for name in ("tenant_id", "name", "plan_tier", "tracked_user_limit", "created_at")}
         ],
         "next_cursor": None,
     },

@@ -97,7 +97,7 @@ class ApiKeySerializer(serializers.Serializer[Any]):
 
     id = serializers.UUIDField()
     prefix = serializers.CharField()
-    label = serializers.CharField(allow_blank=True)
+    label = serializers.CharField(allow_blank=True)  # type: ignore[assignment]  # a field of this name
     scopes = serializers.ListField(child=serializers.ChoiceField(Scope.choices))
     last_used_at = serializers.DateTimeField(allow_null=True, help_text="To the minute.")
     expires_at = serializers.DateTimeField(allow_null=True)

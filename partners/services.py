@@ -18,6 +18,7 @@ from retivo.api.merge_patch import merge_patch
 from retivo.api.pagination import Cursor
 from tenants import audit
 from tenants import services as tenants
+from tenants.authentication import Query
 from tenants.models import PlanStatus, PlanTier
 
 DEFAULT_TRACKED_USER_LIMIT = 1000
@@ -58,7 +59,7 @@ class Customer(msgspec.Struct):
 
 
 def list_customers(*, partner_id: UUID, where: CustomerFilter, page: Page) -> dict[str, Any]:
-    """The partner's customers in the order they were provisioned. `total` counts what the filter matches, on all pages."""
+    """The partner's customers, oldest first. `total` counts what the filter matches, on all pages."""
     customers, next_cursor = _customers(partner_id, where, page)
     is_everything = next_cursor is None and page.after is None
     total = len(customers) if is_everything else sum(row[2] for row in _totals(partner_id, where))
@@ -91,15 +92,17 @@ def partner_stats(*, partner_id: UUID, where: CustomerFilter, page: Page) -> dic
     }
 
 
-def get_customer(*, partner_id: UUID, customer_id: UUID) -> dict[str, Any]:
+def customer_query(customer_id: UUID) -> Query:
+    """Asks for one of the caller's customers; `customer_detail` reads the answer."""
+    return Query(sql=_GET, parameters={"customer_id": customer_id})
+
+
+def customer_detail(row: tuple[Any, ...] | None) -> dict[str, Any]:
     """All about one customer but its keys' texts and its users' data.
 
     Raises:
         Problem: 404 if the partner has no such customer.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(_GET, {"partner_id": partner_id, "customer_id": customer_id})
-        row = cursor.fetchone()
     if row is None:
         raise not_found()
     (*columns, config, integrations_shared, api_keys, action_types, active_action_types) = row
@@ -186,7 +189,7 @@ def share_integration(*, actor: str, partner_id: UUID, integration_id: UUID, cus
 
 
 def _customers(partner_id: UUID, where: CustomerFilter, page: Page) -> tuple[list[Customer], str | None]:
-    parameters = {
+    parameters: dict[str, Any] = {
         "partner_id": partner_id,
         **where.parameters,
         "after_created_at": page.after and page.after.created_at,
@@ -243,7 +246,7 @@ _GET = f"""
                     'active', i.active, 'shared_at', {_rfc3339("s.created_at")}
                 ) ORDER BY s.created_at, s.id), '[]')::text
            FROM integrations_integrationshare s JOIN integrations_partnerintegration i ON i.id = s.integration_id
-          WHERE s.tenant_id = t.id AND s.partner_id = %(partner_id)s),
+          WHERE s.tenant_id = t.id AND s.partner_id = caller.tenant_id),
         (SELECT coalesce(json_agg(json_build_object(
                     'id', k.id, 'prefix', k.prefix, 'label', k.label, 'scopes', k.scopes,
                     'last_used_at', {_rfc3339("k.last_used_at")}, 'expires_at', {_rfc3339("k.expires_at")},
@@ -254,9 +257,9 @@ _GET = f"""
     FROM tenants_tenant t
     CROSS JOIN LATERAL (
         SELECT count(*) AS total, count(*) FILTER (WHERE active) AS active
-        FROM integrations_actiontype WHERE tenant_id = t.id AND partner_id = %(partner_id)s
+        FROM integrations_actiontype WHERE tenant_id = t.id AND partner_id = caller.tenant_id
     ) a
-    WHERE t.id = %(customer_id)s AND t.parent_id = %(partner_id)s
+    WHERE t.id = %(customer_id)s AND t.parent_id = caller.tenant_id
 """
 
 _INSERT = """

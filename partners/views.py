@@ -11,7 +11,8 @@ from integrations.serializers import IntegrationRequestSerializer, IntegrationSe
 from partners import schema, services
 from partners.permissions import IsPartner
 from partners.serializers import CustomerListQuerySerializer, ProvisionRequestSerializer, ShareRequestSerializer
-from tenants.api import TenantView
+from tenants.api import OneStatementView, TenantView
+from tenants.authentication import Query
 from tenants.models import Scope
 
 
@@ -25,7 +26,7 @@ class CustomersView(PartnerView):
     def get(self, request: Request) -> Response:
         query = CustomerListQuerySerializer(data=request.query_params.dict())
         query.is_valid(raise_exception=True)
-        return Response(services.list_customers(partner_id=request.user.tenant_id, where=query.where, page=query.page))
+        return Response(services.list_customers(partner_id=self.caller.tenant_id, where=query.where, page=query.page))
 
     @schema.provision_customer
     def post(self, request: Request) -> Response:
@@ -33,23 +34,25 @@ class CustomersView(PartnerView):
             body = ProvisionRequestSerializer(data=request.data)
             body.is_valid(raise_exception=True)
             return 201, services.provision_customer(
-                actor=request.user.actor, partner_id=request.user.tenant_id, **body.validated_data
+                actor=self.caller.actor, partner_id=self.caller.tenant_id, **body.validated_data
             )
 
         return self.once(request, provision)
 
 
-class CustomerView(PartnerView):
+class CustomerView(PartnerView, OneStatementView):
+    def query(self, *, customer_id: UUID) -> Query:  # type: ignore[override]  # the path's own parameters
+        return services.customer_query(customer_id)
+
     @schema.get_customer
     def get(self, request: Request, customer_id: UUID) -> Response:
-        customer = services.get_customer(partner_id=request.user.tenant_id, customer_id=customer_id)
-        return Response({"customer": customer})
+        return Response({"customer": services.customer_detail(self.answer)})
 
 
 class IntegrationsView(PartnerView):
     @schema.list_integrations
     def get(self, request: Request) -> Response:
-        found = integrations.list_integrations(partner_id=request.user.tenant_id)
+        found = integrations.list_integrations(partner_id=self.caller.tenant_id)
         return Response({"integrations": IntegrationSerializer(found, many=True).data, "total": len(found)})
 
     @schema.register_integration
@@ -58,7 +61,7 @@ class IntegrationsView(PartnerView):
             body = IntegrationRequestSerializer(data=request.data)
             body.is_valid(raise_exception=True)
             integration, webhook_secret = integrations.register(
-                actor=request.user.actor, partner_id=request.user.tenant_id, **body.validated_data
+                actor=self.caller.actor, partner_id=self.caller.tenant_id, **body.validated_data
             )
             shown = {**IntegrationSerializer(integration).data, "webhook_secret": webhook_secret}
             return 201, {"integration": shown}
@@ -73,8 +76,8 @@ class ShareView(PartnerView):
             body = ShareRequestSerializer(data=request.data)
             body.is_valid(raise_exception=True)
             return 200, services.share_integration(
-                actor=request.user.actor,
-                partner_id=request.user.tenant_id,
+                actor=self.caller.actor,
+                partner_id=self.caller.tenant_id,
                 integration_id=integration_id,
                 customer_id=body.validated_data["customer_tenant_id"],
             )
@@ -87,4 +90,4 @@ class StatsView(PartnerView):
     def get(self, request: Request) -> Response:
         query = CustomerListQuerySerializer(data=request.query_params.dict())
         query.is_valid(raise_exception=True)
-        return Response(services.partner_stats(partner_id=request.user.tenant_id, where=query.where, page=query.page))
+        return Response(services.partner_stats(partner_id=self.caller.tenant_id, where=query.where, page=query.page))

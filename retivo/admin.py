@@ -8,13 +8,12 @@ from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
 from django.db.models import Case, Model, OuterRef, QuerySet, When
 from django.http import HttpRequest
-from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from integrations.admin import action_types_table, integrations_table, shares_table
 from integrations.models import ActionType, IntegrationShare, PartnerIntegration
 from tenants.admin import TenantAdmin
-from tenants.admin_base import Table, changelist_url, column, count, may
+from tenants.admin_base import StorableQuery, Table, changelist_url, column, count, may
 from tenants.models import ApiKey, AuditEntry, Tenant, TenantRole
 
 
@@ -51,7 +50,7 @@ admin.site.unregister([User, Group])
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]  # unfold carries no types
+class UserAdmin(DjangoUserAdmin, StorableQuery):  # type: ignore[type-arg]  # generic for mypy alone
     compressed_fields = False  # room for the lists of permissions
     form = UserChangeForm
     add_form = UserCreationForm
@@ -59,7 +58,7 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]  #
 
 
 @admin.register(Group)
-class GroupAdmin(DjangoGroupAdmin, ModelAdmin):  # type: ignore[misc]  # unfold carries no types
+class GroupAdmin(DjangoGroupAdmin, StorableQuery):
     compressed_fields = False
 
 

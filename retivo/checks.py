@@ -11,7 +11,7 @@ from retivo.roles import MINIMUM_SERVER_VERSION, STAFF
 
 @register(Tags.database)
 def runtime_role_is_bound_by_row_level_security(databases: Sequence[str] | None, **_: Any) -> list[CheckMessage]:
-    """The runtime role is no superuser, has no BYPASSRLS, owns no table, and holds staff's rights only after SET ROLE."""
+    """The runtime role is no superuser, has no BYPASSRLS, owns no table, and is staff only after SET ROLE."""
     if not databases or "default" not in databases:
         return []
     connection = connections["default"]

@@ -28,7 +28,8 @@ DEBUG = False
 
 
 def _secret(name: str) -> str:
-    if value := env.str(name, default=""):
+    value: str = env.str(name, default="")
+    if value:
         return value
     if DEVELOPMENT:
         return development_secret(DATA_DIR, name)
@@ -88,6 +89,7 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "tenants",
     "integrations",
+    "events",
     "partners",
 ]
 

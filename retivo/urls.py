@@ -13,6 +13,7 @@ urlpatterns = [
     path("api/health", HealthView.as_view(), name="health"),
     path("api/openapi.json", SchemaView.as_view(), name="schema"),
     path("api/docs", DocsView.as_view(), name="docs"),
+    path("api/", include("events.urls")),
     path("api/partners/", include("partners.urls")),
     path("admin", RedirectView.as_view(url="/admin/")),
     path("admin/", admin.site.urls),

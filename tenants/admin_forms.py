@@ -31,6 +31,7 @@ class CreatePartnerForm(forms.Form):
         r"^[a-z0-9]+(-[a-z0-9]+)*$",
         min_length=2,
         max_length=63,
+        strip=True,
         widget=UnfoldAdminTextInputWidget,
         help_text="Lowercase letters, digits and single hyphens between them. It cannot be changed later.",
         error_messages={"invalid": "Lowercase letters, digits and single hyphens between them."},

@@ -1,11 +1,12 @@
 """The view that every authenticated endpoint is made of: one request, one transaction, one tenant context."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from django.db import InterfaceError, OperationalError, transaction
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from rest_framework.authentication import BaseAuthentication
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -14,7 +15,7 @@ from rest_framework.views import APIView
 from retivo.api.errors import Problem
 from retivo.api.json import JSONOnly, encode
 from tenants import idempotency, rate_limit
-from tenants.authentication import Caller
+from tenants.authentication import ApiKeyAuthentication, Caller, Query, caller_of
 from tenants.models import Scope
 
 
@@ -23,7 +24,7 @@ class HasScope(BasePermission):
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         scope: Scope = view.required_scope  # type: ignore[attr-defined]
-        if scope not in request.user.scopes:
+        if scope not in caller_of(request).scopes:
             code = f"{scope}_scope_required"
             raise Problem(403, code, f"This API key does not hold the `{scope}` permission.")
         return True
@@ -36,6 +37,10 @@ class TenantView(APIView):
     permission_classes = [HasScope]
     content_negotiation_class = JSONOnly
 
+    @property
+    def caller(self) -> Caller:
+        return caller_of(self.request)
+
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         try:
             with transaction.atomic(durable=True):
@@ -46,15 +51,16 @@ class TenantView(APIView):
             response = self.handle_exception(error)
         return response
 
+    def get_authenticators(self) -> list[BaseAuthentication]:
+        return [ApiKeyAuthentication()]
+
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
-        caller: Caller = request.user
-        self.headers.update(rate_limit.spend(str(caller.key_id)).headers)
+        self.headers.update(rate_limit.spend(str(self.caller.key_id)).headers)
 
     def once(self, request: Request, work: Callable[[], tuple[int, Any]]) -> Response:
         """Answer with `work()`'s status and body, at most once for an `Idempotency-Key`."""
-        caller: Caller = request.user
-        claim = idempotency.claim(request, tenant_id=caller.tenant_id)
+        claim = idempotency.claim(request, tenant_id=self.caller.tenant_id)
         if isinstance(claim, idempotency.Answer):
             return Response(claim.body, status=claim.status, headers={"Idempotency-Replayed": "true"})
         status, data = work()
@@ -62,3 +68,25 @@ class TenantView(APIView):
         if claim is not None:
             idempotency.store(claim, idempotency.Answer(status=status, body=body))
         return Response(body, status=status)
+
+
+class OneStatementView(TenantView):
+    """A GET that is one statement: the look-up of the key with the view's query behind it, in one round trip.
+
+    A statement is a transaction of its own, so the tenant context lasts exactly as long as the query.
+    """
+
+    def query(self, **path: Any) -> Query:
+        """What to ask; the answer is `self.answer`."""
+        raise NotImplementedError
+
+    @property
+    def answer(self) -> tuple[Any, ...] | None:
+        return cast("tuple[Any, ...] | None", self.request.auth)
+
+    def get_authenticators(self) -> list[BaseAuthentication]:
+        # drf-spectacular asks for them too, of a view without a request.
+        return [ApiKeyAuthentication(self.query(**self.kwargs) if self.kwargs else None)]
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        return APIView.dispatch(self, request, *args, **kwargs)

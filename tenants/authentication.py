@@ -1,7 +1,7 @@
 """Who is calling: a bearer key, looked up and turned into a tenant context by one function in the database."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar, cast
 from uuid import UUID
 
 import structlog
@@ -32,6 +32,11 @@ class Caller:
         return f"api_key:{self.key_prefix}"
 
 
+def caller_of(request: Request) -> Caller:
+    """Who sent an authenticated request."""
+    return cast("Caller", request.user)
+
+
 # The function's verdicts other than "ok".
 _REFUSALS = {
     "expired": (401, "api_key_expired", "This API key has expired."),
@@ -40,26 +45,41 @@ _REFUSALS = {
 }
 
 
+@dataclass(frozen=True, kw_only=True)
+class Query:
+    """A question that is asked in the same statement as the look-up of the key.
+
+    `sql` is a SELECT of at most one row, whose first column is never null. It names `caller.tenant_id`, and so runs
+    after the look-up has set the context; if it ran before, row-level security would show it nothing.
+    """
+
+    sql: str
+    parameters: dict[str, Any]
+
+
 class ApiKeyAuthentication(BaseAuthentication):
     """`Authorization: Bearer rt_live_…`. Must run inside the transaction that the request's work is done in.
+
+    `request.user` is the `Caller`, `request.auth` the answer to `query`: a row, or None where there is none.
 
     Raises:
         Problem: 401 with no key or one that is malformed, unknown, expired or revoked; 403 for a suspended tenant.
     """
 
-    def authenticate(self, request: Request) -> tuple[Caller, None]:
+    def __init__(self, query: Query | None = None) -> None:
+        self.query = query
+
+    def authenticate(self, request: Request) -> tuple[Caller, tuple[Any, ...] | None]:
         scheme, _, text = request.headers.get("Authorization", "").partition(" ")
         text = text.strip()
         if not text or scheme.lower() != "bearer":
             raise _unauthorized("api_key_missing", "Send your API key as `Authorization: Bearer rt_live_…`.")
         if not keys.is_well_formed(text):
             raise _unauthorized("api_key_malformed", "This is not an API key: its form or its checksum is wrong.")
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT * FROM authenticate_api_key(%s)", [keys.digest(text)])
-            row = cursor.fetchone()
+        row = self._look_up(keys.digest(text))
         if row is None:
             raise _unauthorized("api_key_unknown", "There is no such API key.")
-        verdict, key_id, tenant_id, tenant_role, scopes = row
+        verdict, key_id, tenant_id, tenant_role, scopes, *answer = row
         if verdict != "ok":
             status, code, detail = _REFUSALS[verdict]
             raise _unauthorized(code, detail) if status == 401 else Problem(status, code, detail)
@@ -71,7 +91,17 @@ class ApiKeyAuthentication(BaseAuthentication):
             key_prefix=keys.prefix(text),
             scopes=frozenset(map(Scope, scopes)),
         )
-        return caller, None
+        return caller, tuple(answer) if answer and answer[0] is not None else None
+
+    def _look_up(self, digest: bytes) -> tuple[Any, ...] | None:
+        sql, parameters = "SELECT * FROM authenticate_api_key(%(digest)s) AS caller", {"digest": digest}
+        if self.query is not None:
+            sql += f" LEFT JOIN LATERAL ({self.query.sql}) AS answer ON caller.verdict = 'ok'"
+            parameters |= self.query.parameters
+        with connection.cursor() as cursor:
+            cursor.execute(sql, parameters)
+            row: tuple[Any, ...] | None = cursor.fetchone()
+        return row
 
     def authenticate_header(self, request: Request) -> str:
         return "Bearer"

@@ -53,7 +53,7 @@ def claim(request: Request, *, tenant_id: UUID) -> Claim | Answer | None:
         if not cursor.fetchone()[0]:
             raise Problem(409, "idempotency_key_in_use", "A request with this Idempotency-Key is still running.")
         # After the lock, in a statement of its own: its snapshot must see what the holder before committed.
-        cursor.execute(_FIND, {"tenant_id": tenant_id, "key": key, "kept_for": KEPT_FOR})
+        cursor.execute(_FIND, {"tenant_id": tenant_id, "key": key, "kept_for": str(KEPT_FOR)})
         stored = cursor.fetchone()
     if stored is None:
         return claim
@@ -74,7 +74,7 @@ def store(claim: Claim, answer: Answer) -> None:
                 "fingerprint": claim.fingerprint,
                 "status": answer.status,
                 "body": encryption.encrypt(answer.body),
-                "kept_for": KEPT_FOR,
+                "kept_for": str(KEPT_FOR),
             },
         )
 
@@ -116,4 +116,4 @@ def _key(request: Request) -> str | None:
 
 def _fingerprint(request: Request) -> bytes:
     """Of what was asked: method, path and the raw body."""
-    return hashlib.sha256(b"\0".join([request.method.encode(), request.path.encode(), request.body])).digest()
+    return hashlib.sha256(b"\0".join([str(request.method).encode(), request.path.encode(), request.body])).digest()

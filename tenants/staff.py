@@ -1,4 +1,4 @@
-"""Staff pages run as the role `app_staff`: it sees every tenant, and Django's users and sessions, which the API cannot."""
+"""Staff pages run as `app_staff`: it sees every tenant, and Django's users and sessions, which the API cannot."""
 
 from collections.abc import Callable
 

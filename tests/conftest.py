@@ -45,7 +45,7 @@ def django_db_setup(django_db_blocker: Any, worker_id: str) -> Iterator[None]:
     with django_db_blocker.unblock():
         owner = connections["owner"]
         with owner.cursor() as cursor:
-            cursor.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+            cursor.execute(f"DROP DATABASE IF EXISTS {name}")
             cursor.execute(f"CREATE DATABASE {name}")
         home = owner.settings_dict["NAME"]
         _use_database(name)
@@ -53,7 +53,7 @@ def django_db_setup(django_db_blocker: Any, worker_id: str) -> Iterator[None]:
         yield
         _use_database(home)
         with owner.cursor() as cursor:
-            cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
+            cursor.execute(f"DROP DATABASE {name}")
         connections.close_all()
 
 
@@ -77,7 +77,7 @@ def _use_database(name: str) -> None:
         connection = connections[alias]
         connection.close()
         if alias == "default":
-            connection.close_pool()
+            connection.close_pool()  # type: ignore[attr-defined]  # of Django's PostgreSQL backend
         connection.settings_dict["NAME"] = name
 
 

@@ -27,7 +27,7 @@ class FieldError(TypedDict):
     detail: str
 
 
-class Problem(Exception):
+class Problem(Exception):  # noqa: N818 - as RFC 9457 calls it
     """An answer that is not a success.
 
     Args:
@@ -87,7 +87,7 @@ def exception_handler(exc: Exception, context: Mapping[str, Any]) -> HttpRespons
     return None if problem is None else problem_response(context["request"], problem)
 
 
-def as_problem(exc: Exception) -> Problem | None:
+def as_problem(exc: Exception) -> Problem | None:  # noqa: PLR0911 - a table
     match exc:
         case Problem():
             return exc
@@ -165,7 +165,7 @@ def _flatten(detail: Any, pointer: str) -> Iterator[FieldError]:
     elif isinstance(detail, list):
         for index, value in enumerate(detail):
             if isinstance(value, exceptions.ErrorDetail):
-                yield FieldError(pointer=pointer, code=value.code, detail=str(value))
+                yield FieldError(pointer=pointer, code=value.code or "invalid", detail=str(value))
             else:
                 yield from _flatten(value, f"{pointer}/{index}")
     else:

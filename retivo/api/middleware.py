@@ -9,8 +9,9 @@ from collections.abc import Callable
 import structlog
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from gunicorn.http.errors import ParseException
 
-from retivo.api.errors import body_too_large, problem_response
+from retivo.api.errors import Problem, body_too_large, problem_response
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -54,9 +55,12 @@ class BodyLimitMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if "chunked" in request.headers.get("Transfer-Encoding", ""):
-            body = request.environ["wsgi.input"].read(settings.MAX_BODY_BYTES + 1)  # type: ignore[attr-defined]
+            try:
+                body = request.environ["wsgi.input"].read(settings.MAX_BODY_BYTES + 1)  # type: ignore[attr-defined]
+            except (ParseException, OSError):  # chunks that are none, or that end too soon
+                return problem_response(request, Problem(400, "bad_request", "The body's chunks are malformed."))
             request.META["CONTENT_LENGTH"] = str(len(body))
-            request._stream = io.BytesIO(body)  # type: ignore[attr-defined]
+            request._stream = io.BytesIO(body)
         if _content_length(request) > settings.MAX_BODY_BYTES:
             return problem_response(request, body_too_large())
         return self.get_response(request)

@@ -33,7 +33,8 @@ class Cursor:
             moment = datetime.fromisoformat(created_at)
             if moment.tzinfo is None:
                 raise ValueError("no offset")
-            return cls(moment, uuid.UUID(row_id))
+            # In UTC: an offset can lead out of the years that PostgreSQL's client can write.
+            return cls(moment.astimezone(UTC), uuid.UUID(row_id))
         except (ValueError, binascii.Error, OverflowError) as error:
             detail = "This is no cursor of this list; take `next_cursor` of the page before as it is."
             raise validation_failed([FieldError(pointer="/cursor", code="invalid_cursor", detail=detail)]) from error
@@ -43,8 +44,7 @@ class Cursor:
 class CursorField(StringField):
     """A cursor in a query."""
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(validators=[], **kwargs)
+    default_validators = []
 
     def to_internal_value(self, data: Any) -> Any:
         return Cursor.parse(super().to_internal_value(data))

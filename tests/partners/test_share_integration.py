@@ -9,9 +9,7 @@ from tests.conftest import Api
 
 
 def share(partner: Api, integration_id: object, customer_id: object) -> Any:
-    return partner.post(
-        f"/api/partners/integrations/{integration_id}/share", {"customer_tenant_id": str(customer_id)}
-    )
+    return partner.post(f"/api/partners/integrations/{integration_id}/share", {"customer_tenant_id": str(customer_id)})
 
 
 def test_share__with_an_existing_customer__registers_the_action_types(acme: Api, merchant: Api) -> None:
@@ -71,7 +69,9 @@ def test_share__inactive_integration__is_409(acme: Api, merchant: Api) -> None:
     assert (response.status_code, response.json()["code"]) == (409, "integration_inactive")
 
 
-@pytest.mark.parametrize("body", [{}, {"customer_tenant_id": "x"}, {"customer_tenant_id": None}, {"customer_tenant_id": 5}])
+@pytest.mark.parametrize(
+    "body", [{}, {"customer_tenant_id": "x"}, {"customer_tenant_id": None}, {"customer_tenant_id": 5}]
+)
 def test_share__bad_body__is_400_and_names_the_field(acme: Api, body: Any) -> None:
     integration = acme.register()
 

@@ -3,7 +3,7 @@
 import itertools
 import re
 import uuid
-from collections.abc import MutableMapping as Mapping
+from collections.abc import MutableMapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,7 +15,7 @@ from retivo.api.pagination import Cursor
 # A cursor is opaque: to be made by us, not by a pattern.
 schemathesis.openapi.format("cursor", strategies.just(str(Cursor(datetime(2026, 1, 1, tzinfo=UTC), uuid.UUID(int=0)))))
 
-# To a public host, which is what no pattern can say of a URL.
+# A webhook leads to a public host, which is what no pattern can say of a URL.
 schemathesis.openapi.format(
     "uri", strategies.from_regex(r"https://[a-z]{1,9}\.example(:[1-9][0-9]{0,3})?/[a-z0-9/?&=#]{0,20}", fullmatch=True)
 )
@@ -25,21 +25,41 @@ _numbers = itertools.count()
 
 @schemathesis.hook
 def before_call(context: Any, case: Any, kwargs: Any) -> None:
-    """What must be unique is made so where it is well-formed: else most requests would end as 409 or 422."""
+    """Renews what must be unique wherever it is well-formed, or most requests would end as 409, 422 or `not_unique`."""
     _renew(case.headers, "Idempotency-Key", r"[!-~]{1,255}")
     _renew(case.body, "slug", r"(?=.{2,63}$)[a-z0-9]+(-[a-z0-9]+)*")
     _renew(case.body, "provider", r"(?=.{1,63}$)[A-Za-z0-9]+([._-][A-Za-z0-9]+)*")
-    if isinstance(case.body, dict):
-        for template in _list(case.body, "action_type_templates"):
-            _renew(template, "name", r"(?=.{1,100}$)[a-z][a-z0-9]*(_[a-z0-9]+)*")
-        for mapping in _list(case.body, "event_mappings"):
-            _renew(mapping, "from", r"(?=.{1,200}$)[^\0]*[^\s\0][^\0]*")
+    for template in _items(case.body, "action_type_templates"):
+        _renew(template, "name", r"(?=.{1,100}$)[a-z][a-z0-9]*(_[a-z0-9]+)*")
+    for mapping in _items(case.body, "event_mappings"):
+        _renew(mapping, "from", r"(?=.{1,200}$)[^\0]*[^\s\0][^\0]*")
+
+
+@schemathesis.check
+class EveryOperationSucceeds:
+    """Nothing found means something only where each operation was got to work."""
+
+    def __init__(self) -> None:
+        self.tried: set[str] = set()
+        self.succeeded: set[str] = set()
+
+    def after_response(self, ctx: Any, response: Any, case: Any) -> None:
+        self.tried.add(case.operation.label)
+        if response.status_code < 300 and case.method == case.operation.method.upper():
+            self.succeeded.add(case.operation.label)
+
+    def after_run(self, ctx: Any) -> None:
+        if never := self.tried - self.succeeded:
+            raise AssertionError(f"never succeeded: {sorted(never)}")
 
 
 def _renew(holder: Any, name: str, well_formed: str) -> None:
-    if isinstance(holder, Mapping) and re.fullmatch(well_formed, str(holder.get(name, "")), re.DOTALL):
-        holder[name] = f"x{next(_numbers)}"
+    if isinstance(holder, MutableMapping):
+        value = holder.get(name)
+        if isinstance(value, str) and re.fullmatch(well_formed, value, re.DOTALL):
+            holder[name] = f"x{next(_numbers)}"
 
 
-def _list(body: dict[str, Any], name: str) -> list[Any]:
-    return body[name] if isinstance(body.get(name), list) else []
+def _items(body: Any, name: str) -> list[Any]:
+    items = body.get(name) if isinstance(body, dict) else None
+    return items if isinstance(items, list) else []

@@ -43,6 +43,12 @@ def log_in(name: str, *, group: str = "", superuser: bool = False) -> Client:
     return client
 
 
+@pytest.fixture(autouse=True)
+def _quick_passwords(settings: Any) -> None:
+    """The logins are real; only the third of a second that a hash costs is not."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
 @pytest.fixture
 def viewer() -> Client:
     return log_in("vera", group="viewer")
@@ -75,15 +81,14 @@ def the_tenant(tenant: Api) -> Tenant:
 
 def audited(*, actor: str) -> list[tuple[str, UUID, dict[str, Any]]]:
     with staff_context():
-        return list(
-            AuditEntry.objects.filter(actor=actor).order_by("id").values_list("action", "tenant_id", "detail")
-        )
+        return list(AuditEntry.objects.filter(actor=actor).order_by("id").values_list("action", "tenant_id", "detail"))
 
 
 def shown_key(response: Any) -> str:
     """The one key on the page."""
     found = set(re.findall(r"rt_(?:live|test)_[0-9A-Za-z]{36}", response.content.decode()))
     assert len(found) == 1, found
+    assert not any(key in str(response.cookies) for key in found)
     return str(found.pop())
 
 
@@ -135,7 +140,9 @@ def test_viewers_see_everything_of_ours(viewer: Client, acme: Api) -> None:
 def test_viewers_are_offered_no_change_and_refused_any(viewer: Client, acme: Api) -> None:
     integration = acme.register()
     key = first_key(acme)
-    pages = viewer.get(TENANTS).content + viewer.get(page_of(acme)).content + viewer.get(f"{KEYS}{key.id}/change/").content
+    pages = (
+        viewer.get(TENANTS).content + viewer.get(page_of(acme)).content + viewer.get(f"{KEYS}{key.id}/change/").content
+    )
     for label in (b"/new-partner/", b"/issue-key/", b"/suspend/", b"/revoke/", b'name="_save"'):
         assert label not in pages, label
 
@@ -212,16 +219,20 @@ def listed(client: Client, **query: str) -> list[str]:
     return [f"{tenant.parent.slug}/{tenant.slug}" if tenant.parent else tenant.slug for tenant in tenants]
 
 
+def _text(html: str) -> str:
+    return " ".join(re.sub(r"<[^>]+>", " ", html).split())
+
+
 def test_each_partner_is_followed_by_its_customers(viewer: Client, hierarchy: None) -> None:
     assert listed(viewer) == ["acme", "acme/bakery", "acme/tea-house", "harbor", "rival", "rival/bakery"]
 
 
 def test_a_row_tells_what_the_tenant_has(viewer: Client, hierarchy: None) -> None:
     html = viewer.get(TENANTS).content.decode()
-    rows = [re.sub(r"<[^>]+>", " ", row).split() for row in re.findall(r"<tr class=\"data-row.*?</tr>", html, re.DOTALL)]
-    assert "hub Acme acme Partner Starter Active 1,000 2 1 1".split() in rows
-    assert "subdirectory_arrow_right Bakery acme / bakery Customer Starter Active 25,000 1 1".split() in rows
-    assert "apartment Harbor Fitness harbor Standalone Starter Active 1,000 0".split() in rows
+    rows = [_text(row) for row in re.findall(r"<tr class=\"data-row.*?</tr>", html, re.DOTALL)]
+    assert "hub Acme acme Partner Starter Active 1,000 2 1 1" in rows
+    assert "subdirectory_arrow_right Bakery acme / bakery Customer Starter Active 25,000 1 1" in rows
+    assert "apartment Harbor Fitness harbor Standalone Starter Active 1,000 0" in rows
     assert f'href="{TENANTS}?partner=acme"' in html
 
 
@@ -270,7 +281,10 @@ def add_customers(partner: Api, count: int) -> None:
             [Tenant(name=slug, slug=slug, tenant_role="customer", parent_id=partner.tenant_id) for slug in slugs]
         )
         ApiKey.objects.bulk_create(
-            [ApiKey(tenant=each, digest=each.id.bytes * 2, prefix="rt_live_abcd", scopes=["full"]) for each in customers]
+            [
+                ApiKey(tenant=each, digest=each.id.bytes * 2, prefix="rt_live_abcd", scopes=["full"])
+                for each in customers
+            ]
         )
 
 
@@ -300,7 +314,7 @@ def test_a_customers_page_shows_what_it_has(viewer: Client, acme: Api) -> None:
     response = viewer.get(page_of(merchant))
     shown = tables(response)
     assert list(shown) == ["API keys", "Integrations shared", "Action types"]
-    assert [re.sub(r"<[^>]+>", "", row[0]) for row in shown["Action types"].rows] == ["grant_points", "send_voucher"]
+    assert [_text(row[0]) for row in shown["Action types"].rows] == ["grant_points", "send_voucher"]
     assert merchant.key[:12] in response.content.decode()
     # The lists that the tables lead to are of this tenant alone.
     acme.provision("other")
@@ -361,7 +375,17 @@ def test_true_and_one_are_two_configurations(operator: Client, merchant: Api) ->
 
 @pytest.mark.parametrize(
     "config",
-    ["[]", "null", "{", '{"a": NaN}', r'{"a": "\u0000"}', r'{"a": "\ud800"}', '{"a":' * 10_000, '{"a": 1e999}', "9" * 5000],
+    [
+        "[]",
+        "null",
+        "{",
+        '{"a": NaN}',
+        r'{"a": "\u0000"}',
+        r'{"a": "\ud800"}',
+        '{"a":' * 10_000,
+        '{"a": 1e999}',
+        "9" * 5000,
+    ],
 )
 def test_a_config_that_cannot_be_kept_is_explained(operator: Client, merchant: Api, config: str) -> None:
     response = edit(operator, merchant, config=config)
@@ -422,7 +446,6 @@ def test_operators_make_a_partner_and_see_its_key_once(operator: Client) -> None
         ("slug", "a--b"),
         ("slug", "x"),
         ("slug", "a" * 64),
-        ("slug", "lumen\n"),
         ("slug", "a\0b"),
         ("name", " "),
         ("name", "a\0b"),
@@ -432,9 +455,6 @@ def test_operators_make_a_partner_and_see_its_key_once(operator: Client) -> None
 )
 def test_a_partner_that_cannot_be_made_is_explained(operator: Client, acme: Api, field: str, value: str) -> None:
     response = operator.post(f"{TENANTS}new-partner/", NEW_PARTNER | {field: value})
-    if value == "lumen\n":  # forms strip
-        assert shown_key(response)
-        return
     assert response.status_code == 200
     assert response.context["form"].errors
     assert audited(actor="staff:oscar") == []
@@ -464,7 +484,12 @@ def test_the_same_partner_made_many_times_at_once_is_made_once(operator: Client)
 
 def test_operators_issue_a_key_that_is_shown_once(operator: Client, merchant: Api) -> None:
     expires_at = (timezone.now() + timedelta(days=30)).replace(second=0, microsecond=0)
-    data = {"label": "Checkout", "scopes": ["full"], "mode": "test", "expires_at": expires_at.strftime("%Y-%m-%dT%H:%M")}
+    data = {
+        "label": "Checkout",
+        "scopes": ["full"],
+        "mode": "test",
+        "expires_at": expires_at.strftime("%Y-%m-%dT%H:%M"),
+    }
     response = operator.post(page_of(merchant, "issue-key"), data)
     assert "no-store" in response.headers["Cache-Control"]
     key = shown_key(response)
@@ -551,7 +576,7 @@ def test_operators_suspend_and_reactivate_a_tenant(operator: Client, acme: Api) 
 def test_operators_switch_an_integration_off_and_on(operator: Client, acme: Api, merchant: Api) -> None:
     integration = acme.register()
     path = f"{INTEGRATIONS}{integration['id']}/change/"
-    share = {"integration_id": integration["id"], "customer_tenant_id": str(merchant.tenant_id)}
+    share = {"customer_tenant_id": str(merchant.tenant_id)}
     share_path = f"/api/partners/integrations/{integration['id']}/share"
     before = operator.get(path).content.decode()
     assert "grant_points" in before
@@ -619,6 +644,7 @@ def test_the_audit_trail_is_searched_and_filtered(viewer: Client, acme: Api, riv
         f"{AUDIT}?created_at__gte=nonsense",
         f"{AUDIT}?action=%00",
         "/admin/auth/user/?q=%00",
+        "/admin/auth/user/?username=%00",
         "/admin/nonsense/",
     ],
 )
@@ -648,7 +674,9 @@ def permissions_of(group: str) -> set[str]:
 
 def test_the_groups_hold_what_their_names_say() -> None:
     viewers, operators, superusers = (permissions_of(group) for group in ("viewer", "operator", "superuser"))
-    assert {permission.split(".")[0] for permission in viewers} == {"tenants", "integrations"}
+    apps = {permission.split(".")[0] for permission in viewers}
+    assert apps >= {"tenants", "integrations"}
+    assert apps.isdisjoint({"admin", "auth", "contenttypes", "sessions"})
     assert {permission.split(".")[1].split("_")[0] for permission in viewers} == {"view"}
     assert operators - viewers == {
         f"{app}.{verb}_{model}"

@@ -118,7 +118,9 @@ def test_last_used_at__many_requests__is_written_once_a_minute(acme: Api) -> Non
     assert last_used() > first
 
 
-def test_key_text__after_use_and_misuse__is_in_no_table_log_or_repr(acme: Api, caplog: pytest.LogCaptureFixture) -> None:
+def test_key_text__after_use_and_misuse__is_in_no_table_log_or_repr(
+    acme: Api, caplog: pytest.LogCaptureFixture
+) -> None:
     response = acme.post("/api/partners/customers", {"name": "M", "slug": "merchant"}, Idempotency_Key="k1")
     text = response.json()["customer"]["api_key"]
     misplaced = acme.get("/api/partners/customers", {"slug": text}, Authorization=f"Token {text}")

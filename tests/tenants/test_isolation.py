@@ -21,6 +21,11 @@ TENANT_COLUMNS = {
     "integrations_actiontypetemplate": "tenant_id",
     "integrations_integrationshare": "partner_id",
     "integrations_actiontype": "partner_id",
+    "events_event": "tenant_id",
+    "events_eventkey": "tenant_id",
+    "events_trackeduser": "tenant_id",
+    "events_monthlyactivity": "tenant_id",
+    "events_monthlyusage": "tenant_id",
 }
 UNSHARED = re.compile(r"(auth|django)_")
 
@@ -30,7 +35,10 @@ def two_partners(acme: Api, rival: Api) -> tuple[Api, Api]:
     """Both with an integration, a customer and a stored answer, so that every table has rows of both."""
     for partner in (acme, rival):
         partner.register()
-        partner.post("/api/partners/customers", {"name": "M", "slug": "merchant"}, Idempotency_Key="one")
+        answer = partner.post("/api/partners/customers", {"name": "M", "slug": "merchant"}, Idempotency_Key="one")
+        customer = Api(answer.json()["customer"]["tenant_id"], answer.json()["customer"]["api_key"])
+        for api in (partner, customer):
+            api.post("/api/track", {"events": [{"user_id": "u", "event": "e", "idempotency_key": "k"}]})
     return acme, rival
 
 
@@ -38,7 +46,8 @@ def tables() -> Iterator[tuple[str, bool, bool]]:
     with connections["owner"].cursor() as cursor:
         cursor.execute(
             "SELECT c.relname, c.relrowsecurity, EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid)"
-            " FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') ORDER BY 1"
+            " FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')"
+            " AND NOT c.relispartition ORDER BY 1"
         )
         yield from cursor.fetchall()
 
@@ -47,6 +56,21 @@ def test_policies__every_table_of_ours__has_row_level_security_and_a_policy() ->
     found = {name: (enabled, policies) for name, enabled, policies in tables() if not UNSHARED.match(name)}
 
     assert found == dict.fromkeys(TENANT_COLUMNS, (True, True))
+
+
+def test_partitions__addressed_directly__are_closed_to_the_runtime_role() -> None:
+    with connections["owner"].cursor() as cursor:
+        cursor.execute(
+            "SELECT relname FROM pg_class WHERE relispartition AND relkind = 'r'"
+            " AND has_table_privilege('app_rt', oid, 'SELECT, INSERT, UPDATE, DELETE')"
+        )
+        assert cursor.fetchall() == []
+
+
+def test_raw_sql__a_partner__sees_none_of_its_customers_users_and_events(two_partners: tuple[Api, Api]) -> None:
+    acme, _ = two_partners
+    for table in (name for name in TENANT_COLUMNS if name.startswith("events_")):
+        assert _tenants_seen(table, acme) == {acme.tenant_id}
 
 
 @pytest.mark.parametrize("table", TENANT_COLUMNS)
@@ -168,7 +192,7 @@ def test_context__inside_another__is_refused(acme: Api, rival: Api) -> None:
         pass
 
 
-FILTER = re.compile(r"(\w+\.)?(tenant_id|partner_id|parent_id)\s*=\s*%\((partner_id|tenant_id)\)s")
+FILTER = re.compile(r"(\w+\.)?(tenant_id|partner_id|parent_id)\s*=\s*(%\((partner_id|tenant_id)\)s|caller\.tenant_id)")
 
 
 @pytest.mark.parametrize("path", ["customers", "stats", "integrations", "customers/{customer}"])
@@ -230,5 +254,7 @@ def _tenants_seen(table: str, partner: Api) -> set[Any]:
 def _ids(partner: Api) -> list[str]:
     """Of its integrations and its customers' keys."""
     with tenant_context(partner.tenant_id), connection.cursor() as cursor:
-        cursor.execute("SELECT id::text FROM integrations_partnerintegration UNION ALL SELECT prefix FROM tenants_apikey")
+        cursor.execute(
+            "SELECT id::text FROM integrations_partnerintegration UNION ALL SELECT prefix FROM tenants_apikey"
+        )
         return [row[0] for row in cursor.fetchall()]

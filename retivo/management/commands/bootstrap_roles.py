@@ -1,11 +1,10 @@
 """manage.py bootstrap_roles: for clusters where the owner may not make roles itself."""
 
-from argparse import ArgumentParser
 from typing import Any
 
 import psycopg
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from retivo import roles
 
@@ -14,7 +13,7 @@ class Command(BaseCommand):
     help = "Make the cluster's roles for DATABASE_OWNER_URL and DATABASE_URL, as a role that may. Safe to repeat."
     requires_system_checks = []  # they look for the very roles
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--url", required=True, help="connection of a superuser or a role with CREATEROLE")
 
     def handle(self, *, url: str, **options: Any) -> None:

@@ -1,12 +1,11 @@
 """manage.py migrate, as the owner of the tables: the runtime role may not change the schema."""
 
-from argparse import ArgumentParser
 from typing import Any
 
 import psycopg
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import CommandError
+from django.core.management.base import CommandError, CommandParser
 from django.core.management.commands import migrate
 from django.db import connections
 
@@ -17,7 +16,7 @@ from retivo.management.commands.bootstrap_roles import login
 class Command(migrate.Command):
     help = "Make the roles if need be, then migrate as the owner (DATABASE_OWNER_URL)."
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.set_defaults(database="owner")
 

@@ -1,10 +1,9 @@
 """manage.py create_api_key: a further key for a tenant."""
 
-from argparse import ArgumentParser
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from tenants import services
 from tenants.context import staff_context
@@ -15,7 +14,7 @@ from tenants.models import Scope
 class Command(BaseCommand):
     help = "Issue an API key for a tenant and print it once."
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--tenant", required=True, metavar="SLUG-or-uuid")
         parser.add_argument(
             "--scope",

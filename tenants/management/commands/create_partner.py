@@ -1,11 +1,10 @@
 """manage.py create_partner: the door by which a platform comes in."""
 
 import json
-from argparse import ArgumentParser
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from tenants import services
 from tenants.context import staff_context
@@ -15,7 +14,7 @@ from tenants.models import PlanTier
 class Command(BaseCommand):
     help = "Make a partner tenant with an API key that holds the `partner` permission, and print the key once."
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--name", required=True)
         parser.add_argument("--slug", required=True, help="lowercase letters, digits and single hyphens")
         parser.add_argument("--plan-tier", choices=PlanTier.values, default=PlanTier.STARTER)
@@ -24,7 +23,7 @@ class Command(BaseCommand):
     def handle(self, *, name: str, slug: str, plan_tier: str, json: bool, **options: Any) -> None:
         try:
             with staff_context():
-                partner, key = services.create_partner(
+                _, key = services.create_partner(
                     actor="command:create_partner", name=name, slug=slug, plan_tier=PlanTier(plan_tier)
                 )
         except ValidationError as error:

@@ -1,0 +1,137 @@
+"""A batch of events as it is sent: read event by event, so that one bad event never sinks its neighbours."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, TypedDict
+
+import msgspec
+
+from retivo.api.errors import Problem
+
+MAX_EVENTS = 100
+MAX_AHEAD = timedelta(hours=24)
+_EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
+
+
+class Event(msgspec.Struct):
+    """One event. Members that are not here are ignored; senders have their own."""
+
+    user_id: Name
+    event: Name
+    properties: dict[str, Any] = {}
+    timestamp: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
+    idempotency_key: Annotated[str, msgspec.Meta(min_length=1, max_length=128)] | None = None
+
+
+class Rejection(TypedDict):
+    """Why the event at `index` was not taken."""
+
+    index: int
+    code: str
+    detail: str
+
+
+@dataclass
+class Batch:
+    """The events that could be read, by their index in what was sent, and why the others could not."""
+
+    events: dict[int, Event] = field(default_factory=dict)
+    rejected: list[Rejection] = field(default_factory=list)
+
+    def reject(self, index: int, code: str, detail: str) -> None:
+        self.events.pop(index, None)
+        self.rejected.append(Rejection(index=index, code=code, detail=detail))
+
+
+class _Envelope(msgspec.Struct):
+    events: list[msgspec.Raw]
+
+
+class _ProviderEnvelope(_Envelope):
+    provider: Name
+
+
+_decode_envelope = msgspec.json.Decoder(_Envelope).decode
+_decode_provider_envelope = msgspec.json.Decoder(_ProviderEnvelope).decode
+_decode_event = msgspec.json.Decoder(Event).decode
+
+
+def read(body: bytes, *, now: datetime) -> Batch:
+    """The batch in a request's body.
+
+    Raises:
+        Problem: 400 if the body is not a batch at all, 413 if it has more than `MAX_EVENTS`.
+    """
+    return _read_events(_open(body, _decode_envelope).events, now)
+
+
+def read_of_provider(body: bytes, *, now: datetime) -> tuple[str, Batch]:
+    """The same with a `provider` beside the events."""
+    envelope = _open(body, _decode_provider_envelope)
+    return envelope.provider, _read_events(envelope.events, now)
+
+
+def _open(body: bytes, decode: Any) -> Any:
+    try:
+        return decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        try:
+            return decode(_LONE_SURROGATE.sub(_UNREADABLE, body))
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            raise Problem(400, "malformed_batch", f"The body is not a batch of events: {error}.") from error
+
+
+# Half of a surrogate pair ends the decoder's reading of the whole body; as a byte that is not UTF-8 it is one event's.
+_LONE_SURROGATE = re.compile(
+    rb"(?<!\\)((?:\\\\)*)(?:\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|"
+    rb"(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2})"
+)
+_UNREADABLE = b"\\1\xff"
+
+
+def _read_events(items: Sequence[msgspec.Raw], now: datetime) -> Batch:
+    if len(items) > MAX_EVENTS:
+        raise Problem(413, "batch_too_large", f"A batch holds at most {MAX_EVENTS} events; this one has {len(items)}.")
+    batch, latest = Batch(), now + MAX_AHEAD
+    for index, item in enumerate(items):
+        try:
+            event = _decode_event(item)
+        except msgspec.ValidationError as error:
+            batch.reject(index, _code(str(error)), f"{error}.")
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            batch.reject(index, "malformed_json", f"{error}.")
+        except RecursionError:
+            batch.reject(index, "nested_too_deep", "The event nests too deep.")
+        else:
+            if b"\\u0000" in bytes(item) and _holds_nul(event):
+                batch.reject(index, "nul_character", "Text must not contain NUL characters.")
+            elif event.timestamp is not None and not _EARLIEST <= event.timestamp <= latest:
+                batch.reject(index, "invalid_timestamp", "Must lie between 1970 and 24 hours from now.")
+            else:
+                batch.events[index] = event
+    return batch
+
+
+def _code(message: str) -> str:
+    """`invalid_user_id` from msgspec's "… - at `$.user_id`", or "… missing required field `user_id`"."""
+    for name in Event.__struct_fields__:
+        if f"`$.{name}" in message or message.endswith(f"field `{name}`"):
+            return f"invalid_{name}"
+    return "invalid_event"
+
+
+def _holds_nul(event: Event) -> bool:
+    pending: list[Any] = [event.user_id, event.event, event.idempotency_key, event.properties]
+    while pending:
+        value = pending.pop()
+        if isinstance(value, str) and "\0" in value:
+            return True
+        if isinstance(value, dict):
+            pending += [*value.keys(), *value.values()]
+        elif isinstance(value, list):
+            pending += value
+    return False

@@ -1,0 +1,83 @@
+"""What a tenant's users do: events, the users themselves, and what is metered of them.
+
+Every primary key and unique constraint begins with the tenant, so that the tables can be distributed by it. Events and
+their keys are partitioned (migration 0002), which Django does not know of; only SQL writes them.
+"""
+
+from django.db import models
+from django.db.models.functions import Now
+
+from tenants.models import Tenant
+
+
+class LifecycleStage(models.TextChoices):
+    NEW = "new"
+    ONBOARDING = "onboarding"
+    ACTIVE = "active"
+    AT_RISK = "at_risk"
+    CHURNED = "churned"
+    RECOVERED = "recovered"
+
+
+class TrackedUser(models.Model):
+    """An end user of one tenant, by the name the tenant gave it. The API calls it a customer."""
+
+    pk = models.CompositePrimaryKey("tenant", "user_id")
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+")
+    user_id = models.CharField(max_length=255)
+    name = models.CharField(max_length=255, blank=True)
+    email = models.CharField(max_length=255, blank=True)
+    company = models.CharField(max_length=255, blank=True)
+    role = models.CharField(max_length=255, blank=True)
+    team_size = models.IntegerField(null=True)
+    locale = models.CharField(max_length=255, blank=True)
+    traits = models.JSONField(default=dict)
+    lifecycle_stage = models.CharField(max_length=16, choices=LifecycleStage, default=LifecycleStage.NEW)
+    stage_changed_at = models.DateTimeField(db_default=Now())
+    opted_out = models.BooleanField(default=False)
+    last_activity_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(lifecycle_stage__in=LifecycleStage.values), name="tracked_user_stage_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.user_id
+
+
+class MonthlyActivity(models.Model):
+    """A user that was active in a month (UTC, by the time of receipt): one row, counted once."""
+
+    pk = models.CompositePrimaryKey("tenant", "month", "user_id")
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+")
+    month = models.DateField(help_text="Its first day")
+    user_id = models.CharField(max_length=255)
+
+    class Meta:
+        verbose_name_plural = "monthly activity"
+
+    def __str__(self) -> str:
+        return f"{self.user_id} in {self.month:%Y-%m}"
+
+
+class MonthlyUsage(models.Model):
+    """What a month's use adds up to, over several rows so that requests of one tenant do not wait for each other."""
+
+    pk = models.CompositePrimaryKey("tenant", "month", "shard")
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+")
+    month = models.DateField(help_text="Its first day")
+    shard = models.SmallIntegerField()
+    events = models.BigIntegerField(default=0)
+    active_users = models.IntegerField(
+        default=0, help_text="In shard 0 alone, locked while users are added; events are in the others"
+    )
+
+    class Meta:
+        verbose_name_plural = "monthly usage"
+
+    def __str__(self) -> str:
+        return f"{self.month:%Y-%m}/{self.shard}"

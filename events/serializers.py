@@ -1,0 +1,67 @@
+"""Events on the wire, for OpenAPI alone: `events.batch` reads them, faster and one by one."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from events.batch import MAX_EVENTS
+
+_NAME = {"type": "string", "minLength": 1, "maxLength": 255}
+
+# An event of another shape is refused in the answer, not by its status: so any value may stand there.
+_EVENTS: dict[str, Any] = {
+    "type": "array",
+    "maxItems": MAX_EVENTS,
+    "items": {
+        "anyOf": [
+            {
+                "type": "object",
+                "title": "Event",
+                "required": ["user_id", "event"],
+                "properties": {
+                    "user_id": {**_NAME, "description": "Your name of the user."},
+                    "event": {**_NAME, "description": "`$identify` merges `properties` into the user's traits."},
+                    "properties": {"type": "object", "additionalProperties": True},
+                    "timestamp": {
+                        "type": "string",
+                        "format": "date-time",
+                        "description": "When it happened; now by default, at most 24 hours ahead.",
+                    },
+                    "idempotency_key": {
+                        "type": "string",
+                        "minLength": 1,
+                        "maxLength": 128,
+                        "description": "One event for at least 48 hours, whatever its timestamp.",
+                    },
+                },
+            },
+            {"title": "Rejected", "description": "Anything else is listed in `rejected`; its neighbours are taken."},
+        ]
+    },
+}
+
+
+@extend_schema_field(_EVENTS)
+class EventsField(serializers.JSONField):
+    pass
+
+
+class TrackBatchSerializer(serializers.Serializer[Any]):
+    events = EventsField()
+
+
+class ExternalBatchSerializer(TrackBatchSerializer):
+    provider = serializers.CharField(max_length=255, help_text="Whose event mappings apply.")
+
+
+class RejectionSerializer(serializers.Serializer[Any]):
+    index = serializers.IntegerField(help_text="In the batch as sent, from 0.")
+    code = serializers.CharField()
+    detail = serializers.CharField()
+
+
+class BatchOutcomeSerializer(serializers.Serializer[Any]):
+    accepted = serializers.IntegerField()
+    duplicates = serializers.IntegerField()
+    rejected = RejectionSerializer(many=True)

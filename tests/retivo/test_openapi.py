@@ -1,0 +1,190 @@
+"""The API's description: valid, complete, and what the code generates."""
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+import yaml
+from django.core.management import call_command
+from django.test import Client
+from jsonschema import Draft202012Validator
+from referencing import Registry
+from referencing.jsonschema import DRAFT202012
+
+from tests.conftest import REPOSITORY, Api, Server
+
+SCHEMA: dict[str, Any] = yaml.safe_load((REPOSITORY / "openapi.yaml").read_text())
+
+OPERATIONS: dict[str, dict[str, Any]] = {
+    operation["operationId"]: operation for path in SCHEMA["paths"].values() for operation in path.values()
+}
+
+AUTHENTICATED = {"401", "403", "429", "503"}
+POST = AUTHENTICATED | {"400", "409", "413", "415", "422"}
+STATUSES = {
+    "getHealth": {"200", "503"},
+    "listCustomers": {"200", "400"} | AUTHENTICATED,
+    "provisionCustomer": {"201"} | POST,
+    "getCustomer": {"200", "404"} | AUTHENTICATED,
+    "registerIntegration": {"201"} | POST,
+    "listIntegrations": {"200"} | AUTHENTICATED,
+    "shareIntegration": {"200", "404"} | POST,
+    "getPartnerStats": {"200", "400"} | AUTHENTICATED,
+    "track": {"200"} | POST,
+    "pushExternalEvents": {"200"} | POST,
+}
+
+
+def resolve(node: dict[str, Any]) -> dict[str, Any]:
+    """What `node` is or refers to."""
+    if "$ref" not in node:
+        return node
+    found = SCHEMA
+    for name in node["$ref"].removeprefix("#/").split("/"):
+        found = found[name]
+    return found
+
+
+def responses(operation: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {status: resolve(response) for status, response in operation["responses"].items()}
+
+
+def assert_conforms(value: Any, schema: dict[str, Any]) -> None:
+    registry: Registry[Any] = Registry().with_resource("urn:retivo", DRAFT202012.create_resource(SCHEMA))
+    rooted = _with_root(schema)
+    Draft202012Validator(rooted, registry=registry, format_checker=Draft202012Validator.FORMAT_CHECKER).validate(value)
+
+
+def _with_root(node: Any) -> Any:
+    if isinstance(node, dict):
+        return {name: f"urn:retivo{child}" if name == "$ref" else _with_root(child) for name, child in node.items()}
+    return [_with_root(child) for child in node] if isinstance(node, list) else node
+
+
+def examples(content: dict[str, Any]) -> list[Any]:
+    return [example["value"] for example in content.get("examples", {}).values()]
+
+
+@pytest.mark.no_database
+def test_openapi_yaml__as_committed__is_valid_and_what_the_code_generates(tmp_path: Path) -> None:
+    call_command("spectacular", "--validate", "--fail-on-warn", "--file", str(tmp_path / "openapi.yaml"))
+
+    assert (REPOSITORY / "openapi.yaml").read_text() == (tmp_path / "openapi.yaml").read_text(), "run `make openapi`"
+
+
+@pytest.mark.no_database
+def test_schema__as_served__is_the_committed_one_for_anyone() -> None:
+    response = Client().get("/api/openapi.json")
+
+    assert response["Content-Type"] == "application/json"
+    assert response.json() == SCHEMA
+    assert response.json()["openapi"].startswith("3.1.")
+    assert not [path for path in response.json()["paths"] if path.endswith("/")]
+
+
+@pytest.mark.no_database
+def test_operations__all_of_them__document_the_statuses_they_answer() -> None:
+    assert {name: set(operation["responses"]) for name, operation in OPERATIONS.items()} == STATUSES
+
+
+@pytest.mark.no_database
+@pytest.mark.parametrize("name", STATUSES)
+def test_operation__each__is_described_and_needs_a_key_but_health(name: str) -> None:
+    operation = OPERATIONS[name]
+
+    assert operation["summary"]
+    assert operation["description"]
+    assert operation["tags"]
+    assert operation.get("security") == (None if name == "getHealth" else [{"bearerAuth": []}])
+    for parameter in operation.get("parameters", []):
+        assert parameter["in"] == "path" or parameter.get("description") or "enum" in parameter["schema"]
+
+
+@pytest.mark.no_database
+@pytest.mark.parametrize("name", sorted(STATUSES.keys() - {"getHealth"}))
+def test_operation__each_error__is_a_problem_with_an_example_for_each_code(name: str) -> None:
+    for status, response in responses(OPERATIONS[name]).items():
+        if status >= "400":
+            content = response["content"]["application/problem+json"]
+            codes = content["schema"]["properties"]["code"]["enum"]
+            assert content["schema"]["allOf"] == [{"$ref": "#/components/schemas/Problem"}]
+            assert [(example["status"], example["code"]) for example in examples(content)] == [
+                (int(status), code) for code in codes
+            ]
+
+
+@pytest.mark.no_database
+@pytest.mark.parametrize("name", STATUSES)
+def test_operation__each_example__conforms_to_its_schema(name: str) -> None:
+    operation = OPERATIONS[name]
+    bodies = [operation["requestBody"]] if "requestBody" in operation else []
+    for described in [*bodies, *responses(operation).values()]:
+        for content in described["content"].values():
+            assert examples(content), described
+            for example in examples(content):
+                assert_conforms(example, content["schema"])
+
+
+@pytest.mark.no_database
+def test_headers__each_answer__names_those_it_has() -> None:
+    for name, operation in OPERATIONS.items():
+        for status, response in responses(operation).items():
+            headers = set(response["headers"])
+            assert "X-Request-Id" in headers
+            assert ("WWW-Authenticate" in headers) == (status == "401")
+            assert ("Retry-After" in headers) == (status == "429" or (status == "503" and name != "getHealth"))
+            assert ("Idempotency-Replayed" in headers) == (status < "300" and "requestBody" in operation)
+            if status < "300" and name != "getHealth":
+                assert {"RateLimit", "RateLimit-Policy"} <= headers
+
+
+@pytest.mark.no_database
+def test_security_scheme__is_a_bearer_key() -> None:
+    (name, scheme) = next(iter(SCHEMA["components"]["securitySchemes"].items()))
+
+    assert (name, scheme["type"], scheme["scheme"]) == ("bearerAuth", "http", "bearer")
+
+
+@pytest.mark.parametrize("name", ["provisionCustomer", "registerIntegration"])
+def test_request_examples__sent_as_they_stand__succeed(acme: Api, name: str) -> None:
+    path = next(path for path, item in SCHEMA["paths"].items() if item.get("post", {}).get("operationId") == name)
+    content = OPERATIONS[name]["requestBody"]["content"]["application/json"]
+
+    for example in examples(content):
+        response = acme.post(path, example)
+        assert response.status_code == 201, response.content
+        assert_conforms(response.json(), OPERATIONS[name]["responses"]["201"]["content"]["application/json"]["schema"])
+
+
+def test_field_errors__of_a_strict_body__are_documented_as_closed(acme: Api) -> None:
+    for name in ("ProvisionRequest", "IntegrationRequest", "ActionTypeTemplateRequest", "EventMapping", "ShareRequest"):
+        assert SCHEMA["components"]["schemas"][name]["additionalProperties"] is False
+
+    assert acme.post("/api/partners/customers", {"x": 1}).json()["errors"][0]["code"] == "unknown_field"
+
+
+class Resources(HTMLParser):
+    """The addresses a page loads."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.urls: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.urls += [value for name, value in attrs if name in ("src", "href") and value]
+
+
+def test_docs__the_page__loads_nothing_from_elsewhere(server: Server) -> None:
+    response = httpx.get(f"{server.url}/api/docs")
+    page = Resources()
+    page.feed(response.text)
+
+    assert len(page.urls) >= 4
+    assert not re.findall(r"(?:https?:)?//[a-z0-9.-]+\.[a-z]{2,}", response.text)
+    for url in page.urls:
+        assert not urlsplit(url).netloc
+        assert httpx.get(server.url + url).status_code == 200
