@@ -89,7 +89,8 @@ def _body(number: int) -> bytes:
 def _make_bare_tables() -> None:
     with connections["owner"].cursor() as cursor:
         cursor.execute(
-            "CREATE TABLE bench_event (id bigint GENERATED ALWAYS AS IDENTITY, tenant_id uuid NOT NULL, received_at timestamptz NOT NULL DEFAULT now(),"
+            "CREATE TABLE bench_event (id bigint GENERATED ALWAYS AS IDENTITY, tenant_id uuid NOT NULL,"
+            " received_at timestamptz NOT NULL DEFAULT now(),"
             " timestamp timestamptz NOT NULL, user_id text NOT NULL, name text NOT NULL, idempotency_key text NOT NULL,"
             " properties jsonb NOT NULL, UNIQUE (tenant_id, idempotency_key))"
         )
@@ -159,7 +160,7 @@ def _plain(tenant_id: str, numbers: "itertools.count[int]", seconds: float) -> f
         form = _PlainEvent(data=json.loads(_body(next(numbers)))["events"], many=True)
         form.is_valid(raise_exception=True)
         with staff_context():
-            _PlainRow.objects.bulk_create(
+            _PlainRow._default_manager.bulk_create(
                 [
                     _PlainRow(
                         tenant_id=tenant_id,

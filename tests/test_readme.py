@@ -4,6 +4,8 @@ import os
 import re
 import subprocess
 
+import yaml
+
 from tests.conftest import REPOSITORY, Api, Server
 
 README = (REPOSITORY / "README.md").read_text()
@@ -45,3 +47,16 @@ def test_links__to_files__lead_somewhere() -> None:
     for path in [REPOSITORY / "README.md", REPOSITORY / "CONTRIBUTING.md", *(REPOSITORY / "docs").rglob("*.md")]:
         for link in re.findall(r"\]\(([^)#:]+)\)", path.read_text()):
             assert (path.parent / link).exists(), f"{path.name}: {link}"
+
+
+def test_errors__every_code_of_the_schema__is_explained() -> None:
+    explained = (REPOSITORY / "docs" / "errors.md").read_text()
+    schema = yaml.safe_load((REPOSITORY / "openapi.yaml").read_text())
+
+    codes = {
+        code
+        for response in schema["components"]["responses"].values()
+        for code in response["content"]["application/problem+json"]["schema"]["properties"]["code"]["enum"]
+    }
+    assert codes
+    assert {code for code in codes if f"`{code}`" not in explained} == set()
