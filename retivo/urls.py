@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+from retivo.admin import search
 from retivo.api import errors
 from retivo.api.docs import DocsView, SchemaView
 from retivo.api.health import HealthView
@@ -16,6 +17,7 @@ urlpatterns = [
     path("api/", include("events.urls")),
     path("api/partners/", include("partners.urls")),
     path("admin", RedirectView.as_view(url="/admin/")),
+    path("admin/search/", admin.site.admin_view(search)),  # before unfold's own
     path("admin/", admin.site.urls),
 ]
 

@@ -49,7 +49,9 @@ class Migration(migrations.Migration):
                 ("events", models.BigIntegerField(default=0)),
                 (
                     "active_users",
-                    models.IntegerField(default=0, help_text="In shard 0 alone, which is locked while users are added"),
+                    models.IntegerField(
+                        default=0, help_text="In shard 0 alone, locked while users are added; events are in the others"
+                    ),
                 ),
                 (
                     "tenant",

@@ -646,6 +646,9 @@ def test_the_audit_trail_is_searched_and_filtered(viewer: Client, acme: Api, riv
         "/admin/auth/user/?q=%00",
         "/admin/auth/user/?username=%00",
         "/admin/nonsense/",
+        "/admin/search/?s=tenant",
+        "/admin/search/?s=tenant&page=nonsense",
+        "/admin/search/?s=tenant&page=99",
     ],
 )
 def test_nonsense_is_answered(superuser: Client, acme: Api, path: str) -> None:
