@@ -23,7 +23,7 @@ run: .venv/installed ## set up, migrate, seed the demo and serve (HOST=127.0.0.1
 	@exec $(PY) manage.py run --host "$(HOST)" --port "$(PORT)" --exit-with-parent $$PPID
 
 test: .venv/installed-dev ## run the tests (ARGS="-k share")
-	@exec $(PY) -m pytest $(ARGS)
+	@RETIVO_DEVELOPMENT=1 exec $(PY) -m pytest $(ARGS)
 
 check: .venv/installed-dev ## lint, format, types, imports, migrations, openapi.yaml, deployment settings
 	$(PY) -m ruff check .

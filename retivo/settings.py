@@ -59,7 +59,7 @@ def _databases() -> dict[str, dict[str, Any]]:
     else:
         runtime_url, owner_url = env.str("DATABASE_URL"), env.str("DATABASE_OWNER_URL", default="")
     databases = {"default": _database(runtime_url)}
-    databases["default"]["OPTIONS"]["pool"] = {"min_size": 1, "max_size": _THREADS, "timeout": 10}
+    databases["default"]["OPTIONS"]["pool"] = {"min_size": 1, "max_size": _THREADS, "timeout": 3}
     if owner_url:
         databases["owner"] = _database(owner_url)
     return databases

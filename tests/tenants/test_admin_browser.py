@@ -223,6 +223,7 @@ def test_viewers_look(page: Page) -> None:
 def test_all_pages_fit(page: Page, scheme: str) -> None:
     page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]  # a literal
     log_in(page, "oscar")
+    page.wait_for_load_state()
     dark = page.evaluate("getComputedStyle(document.body).backgroundColor")
     for name in ("API keys", "Integrations", "Action types", "Audit trail"):
         page.get_by_role("navigation").get_by_role("link", name=name).click()
