@@ -15,7 +15,7 @@ chdir = str(Path(__file__).parent)
 
 workers = int(os.environ.get("WEB_CONCURRENCY") or 2)
 worker_class = "gthread"
-threads = int(os.environ.get("WEB_THREADS") or 8)  # settings gives each its database connection
+threads = int(os.environ.get("WEB_THREADS") or 8)  # each has a database connection of its own
 preload_app = True
 # A socket a worker: with a shared one, one worker may come to hold every kept-alive connection.
 reuse_port = True
@@ -44,7 +44,6 @@ def when_ready(_arbiter: "Arbiter") -> None:
     gc.collect()
     gc.freeze()
     connections.close_all()
-    connections["default"].close_pool()  # type: ignore[attr-defined]  # of Django's PostgreSQL backend
 
 
 def post_worker_init(_worker: "Worker") -> None:

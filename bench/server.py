@@ -78,4 +78,3 @@ def _use(name: str) -> None:
         connection = connections[alias]
         connection.close()
         connection.settings_dict["NAME"] = name
-    connections["default"].close_pool()  # type: ignore[attr-defined]  # of Django's PostgreSQL backend

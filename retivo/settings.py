@@ -42,8 +42,6 @@ ENCRYPTION_KEYS = [key.strip() for key in _secret("ENCRYPTION_KEYS").split(",") 
 
 # --- Database -------------------------------------------------------------------------------------------------------
 
-_THREADS = env.int("WEB_THREADS", default=8)
-
 
 def _database(url: str) -> dict[str, Any]:
     config: dict[str, Any] = environ.Env.db_url_config(url)
@@ -59,7 +57,8 @@ def _databases() -> dict[str, dict[str, Any]]:
     else:
         runtime_url, owner_url = env.str("DATABASE_URL"), env.str("DATABASE_OWNER_URL", default="")
     databases = {"default": _database(runtime_url)}
-    databases["default"]["OPTIONS"]["pool"] = {"min_size": 1, "max_size": _THREADS, "timeout": 3}
+    # A connection a thread, kept from request to request; see docs/decisions/0004.
+    databases["default"] |= {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True}
     if owner_url:
         databases["owner"] = _database(owner_url)
     return databases

@@ -76,8 +76,6 @@ def _use_database(name: str) -> None:
     for alias in ("default", "owner"):
         connection = connections[alias]
         connection.close()
-        if alias == "default":
-            connection.close_pool()  # type: ignore[attr-defined]  # of Django's PostgreSQL backend
         connection.settings_dict["NAME"] = name
 
 

@@ -1,7 +1,4 @@
-"""Django's PostgreSQL backend, which never hands out a pooled connection that the server has closed.
-
-Django's own health check is a round trip a request; a closed socket shows itself without one.
-"""
+"""Django's PostgreSQL backend, whose health check costs no round trip."""
 
 import select
 from typing import Any
@@ -11,13 +8,14 @@ from psycopg import Connection
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    def get_new_connection(self, conn_params: dict[str, Any]) -> Connection[Any]:
-        connection: Connection[Any] = super().get_new_connection(conn_params)
-        while self.pool and _is_hung_up(connection):
-            connection.close()
-            self.pool.putconn(connection)
-            connection = super().get_new_connection(conn_params)
-        return connection
+    connection: Connection[Any]
+
+    def is_usable(self) -> bool:
+        """Whether the server still listens: asked once a request of a connection that was kept.
+
+        Django would send a query. A server that went away has closed the socket, and that can be seen from here.
+        """
+        return not self.connection.closed and not _is_hung_up(self.connection)
 
 
 def _is_hung_up(connection: Connection[Any]) -> bool:
