@@ -69,7 +69,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Counts requests for the rate limit. A Redis shares them over several processes and hosts.
 CACHES = {"default": env.cache("CACHE_URL", default="locmemcache://")}
-CACHES["default"].setdefault("OPTIONS", {}).setdefault("MAX_ENTRIES", 100_000)
+if CACHES["default"]["BACKEND"].endswith("LocMemCache"):
+    CACHES["default"]["OPTIONS"] = {"MAX_ENTRIES": 100_000}
 
 # --- Application ----------------------------------------------------------------------------------------------------
 

@@ -3,10 +3,13 @@
 import time
 from dataclasses import dataclass
 
+import structlog
 from django.conf import settings
 from django.core.cache import cache
 
 from retivo.api.errors import Problem
+
+log = structlog.get_logger("retivo.request")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,9 +38,7 @@ def spend(key: str) -> Quota:
     limit, window = map(int, settings.RATE_LIMIT.split("/"))
     now = int(time.time())
     reset = window - now % window
-    counter = f"rate:{key}:{now // window}"
-    cache.add(counter, 0, timeout=2 * window)
-    used = cache.incr(counter)
+    used = _count(f"rate:{key}:{now // window}", window)
     quota = Quota(limit=limit, window=window, remaining=max(0, limit - used), reset=reset)
     if used > limit:
         raise Problem(
@@ -47,3 +48,13 @@ def spend(key: str) -> Quota:
             headers={"Retry-After": str(reset), **quota.headers},
         )
     return quota
+
+
+def _count(counter: str, window: int) -> int:
+    """This request's number in the window; 0 where the cache does not answer: better no limit than no service."""
+    try:
+        cache.add(counter, 0, timeout=2 * window)
+        return cache.incr(counter)
+    except Exception as error:  # noqa: BLE001 - each cache has errors of its own
+        log.error("rate_limit_unavailable", exc_info=error)
+        return 0

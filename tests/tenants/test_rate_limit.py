@@ -1,3 +1,4 @@
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -33,3 +34,16 @@ def test_rate_limit__spent__is_429_for_that_key_alone(acme: Api, rival: Api, set
     assert 0 < int(answers[2].headers["Retry-After"]) <= 3600
     assert answers[2].headers["RateLimit"].startswith('"default";r=0;t=')
     assert rival.get(PATH).status_code == 200
+
+
+def test_rate_limit__cache_that_does_not_answer__lets_requests_through(
+    acme: Api, settings: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "a file").touch()
+    location = str(tmp_path / "a file" / "no folder")
+    settings.CACHES = {
+        "default": {"BACKEND": "django.core.cache.backends.filebased.FileBasedCache", "LOCATION": location}
+    }
+    settings.RATE_LIMIT = "1/3600"
+
+    assert [acme.get(PATH).status_code for _ in range(3)] == [200, 200, 200]
