@@ -55,6 +55,6 @@ def _count(counter: str, window: int) -> int:
     try:
         cache.add(counter, 0, timeout=2 * window)
         return cache.incr(counter)
-    except Exception as error:  # noqa: BLE001 - each cache has errors of its own
+    except Exception as error:  # each cache has errors of its own
         log.error("rate_limit_unavailable", exc_info=error)
         return 0
