@@ -1,0 +1,69 @@
+"""Staff at work: what the admin's tests share."""
+
+import re
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth.models import Group, User
+from django.contrib.sessions.models import Session
+from django.db import connections
+from django.test import Client
+
+from tenants.context import staff_context
+from tenants.models import ApiKey, AuditEntry, Tenant
+from tests.conftest import Api
+
+NOBODY = UUID(int=0)
+PASSWORD = "correct horse battery staple"
+TENANTS = "/admin/tenants/tenant/"
+KEYS = "/admin/tenants/apikey/"
+AUDIT = "/admin/tenants/auditentry/"
+INTEGRATIONS = "/admin/integrations/partnerintegration/"
+ACTION_TYPES = "/admin/integrations/actiontype/"
+
+
+def log_in(name: str, *, group: str = "", superuser: bool = False) -> Client:
+    with staff_context():
+        user = User.objects.create_user(name, password=PASSWORD, is_staff=True, is_superuser=superuser)
+        if group:
+            user.groups.add(Group.objects.get(name=group))
+    client = Client()
+    response = client.post(f"/admin/login/?next={TENANTS}", {"username": name, "password": PASSWORD})
+    assert (response.status_code, response.headers["Location"]) == (302, TENANTS)
+    return client
+
+
+def page_of(tenant: Api, action: str = "change") -> str:
+    return f"{TENANTS}{tenant.tenant_id}/{action}/"
+
+
+def first_key(tenant: Api) -> ApiKey:
+    with staff_context():
+        return ApiKey.objects.filter(tenant_id=tenant.tenant_id).earliest("created_at")
+
+
+def the_tenant(tenant: Api) -> Tenant:
+    with staff_context():
+        return Tenant.objects.get(id=tenant.tenant_id)
+
+
+def audited(*, actor: str) -> list[tuple[str, UUID, dict[str, Any]]]:
+    with staff_context():
+        return list(AuditEntry.objects.filter(actor=actor).order_by("id").values_list("action", "tenant_id", "detail"))
+
+
+def shown_key(response: Any) -> str:
+    """The one key on the page."""
+    found = set(re.findall(r"rt_(?:live|test)_[0-9A-Za-z]{36}", response.content.decode()))
+    assert len(found) == 1, found
+    assert not any(key in str(response.cookies) for key in found)
+    return str(found.pop())
+
+
+def assert_is_stored_nowhere(text: str) -> None:
+    with connections["owner"].cursor() as cursor:
+        for table in connections["owner"].introspection.table_names():
+            cursor.execute(f'SELECT count(*) FROM "{table}" t WHERE strpos(t::text, %s) > 0', [text])
+            assert cursor.fetchone() == (0,), table
+    with staff_context():
+        assert all(text not in str(session.get_decoded()) for session in Session.objects.all())

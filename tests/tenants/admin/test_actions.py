@@ -1,0 +1,223 @@
+"""What staff do: partners, keys, suspending, switching off; and its audit trail."""
+
+import threading
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.utils import timezone
+
+from integrations.models import PartnerIntegration
+from tenants.context import staff_context
+from tenants.models import ApiKey, PlanStatus, PlanTier, Tenant, TenantRole
+from tests.conftest import Api
+from tests.tenants.admin.staff import (
+    AUDIT,
+    INTEGRATIONS,
+    KEYS,
+    TENANTS,
+    assert_is_stored_nowhere,
+    audited,
+    first_key,
+    page_of,
+    shown_key,
+    the_tenant,
+)
+
+# --- Making partners and keys ---------------------------------------------------------------------------------------
+
+NEW_PARTNER = {"name": "Lumen", "slug": "lumen", "plan_tier": "growth"}
+
+
+def test_operators_make_a_partner_and_see_its_key_once(operator: Client) -> None:
+    response = operator.post(f"{TENANTS}new-partner/", NEW_PARTNER)
+    assert response.status_code == 200
+    assert "no-store" in response.headers["Cache-Control"]
+    key = shown_key(response)
+    with staff_context():
+        partner = Tenant.objects.get(slug="lumen")
+    assert (partner.name, partner.tenant_role, partner.plan_tier) == ("Lumen", TenantRole.PARTNER, PlanTier.GROWTH)
+    assert Api(partner.id, key).get("/api/partners/customers").status_code == 200
+    assert [entry[:2] for entry in audited(actor="staff:oscar")] == [
+        ("partner.created", partner.id),
+        ("api_key.issued", partner.id),
+    ]
+    assert_is_stored_nowhere(key)
+    for path in (f"{TENANTS}new-partner/", f"{TENANTS}{partner.id}/change/", KEYS, AUDIT):
+        assert key not in operator.get(path).content.decode(), path
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("slug", "acme"),
+        ("slug", "Lumen"),
+        ("slug", "a--b"),
+        ("slug", "x"),
+        ("slug", "a" * 64),
+        ("slug", "a\0b"),
+        ("name", " "),
+        ("name", "a\0b"),
+        ("name", "a" * 201),
+        ("plan_tier", "platinum"),
+    ],
+)
+def test_a_partner_that_cannot_be_made_is_explained(operator: Client, acme: Api, field: str, value: str) -> None:
+    response = operator.post(f"{TENANTS}new-partner/", NEW_PARTNER | {field: value})
+    assert response.status_code == 200
+    assert response.context["form"].errors
+    assert audited(actor="staff:oscar") == []
+
+
+def test_the_same_partner_made_many_times_at_once_is_made_once(operator: Client) -> None:
+    outcomes: list[tuple[int, bool]] = []
+    ready = threading.Barrier(6)
+
+    def make() -> None:
+        client = Client()
+        client.cookies = operator.cookies
+        ready.wait()
+        try:
+            response = client.post(f"{TENANTS}new-partner/", NEW_PARTNER)
+            outcomes.append((response.status_code, b"This slug is taken" in response.content))
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=make) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(outcomes) == [(200, False)] + [(200, True)] * 5
+
+
+def test_operators_issue_a_key_that_is_shown_once(operator: Client, merchant: Api) -> None:
+    expires_at = (timezone.now() + timedelta(days=30)).replace(second=0, microsecond=0)
+    data = {
+        "label": "Checkout",
+        "scopes": ["full"],
+        "mode": "test",
+        "expires_at": expires_at.strftime("%Y-%m-%dT%H:%M"),
+    }
+    response = operator.post(page_of(merchant, "issue-key"), data)
+    assert "no-store" in response.headers["Cache-Control"]
+    key = shown_key(response)
+    assert key.startswith("rt_test_")
+    with staff_context():
+        record = ApiKey.objects.get(tenant_id=merchant.tenant_id, prefix=key[:12])
+    assert (record.label, record.scopes, record.expires_at) == ("Checkout", ["full"], expires_at)
+    assert audited(actor="staff:oscar") == [
+        ("api_key.issued", merchant.tenant_id, {"label": "Checkout", "prefix": key[:12], "scopes": ["full"]})
+    ]
+    assert_is_stored_nowhere(key)
+    for path in (page_of(merchant), page_of(merchant, "issue-key"), f"{KEYS}{record.id}/change/", KEYS, AUDIT):
+        assert key not in operator.get(path).content.decode(), path
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("scopes", []),
+        ("scopes", ["everything"]),
+        ("scopes", ["partner"]),
+        ("mode", "dead"),
+        ("label", "a" * 101),
+        ("label", "a\0b"),
+        ("expires_at", "2001-01-01T00:00"),
+        ("expires_at", "soon"),
+        ("expires_at", "99999-01-01T00:00"),
+    ],
+)
+def test_a_key_that_cannot_be_issued_is_explained(operator: Client, merchant: Api, field: str, value: Any) -> None:
+    response = operator.post(page_of(merchant, "issue-key"), {"scopes": ["full"], "mode": "live", field: value})
+    assert response.status_code == 200
+    assert list(response.context["form"].errors) == [field]
+    assert audited(actor="staff:oscar") == []
+
+
+def test_partners_alone_are_offered_the_partner_scope(operator: Client, acme: Api, merchant: Api) -> None:
+    assert b"Partner API" in operator.get(page_of(acme, "issue-key")).content
+    assert b"Partner API" not in operator.get(page_of(merchant, "issue-key")).content
+    response = operator.post(page_of(acme, "issue-key"), {"scopes": ["partner", "full"], "mode": "live"})
+    assert Api(acme.tenant_id, shown_key(response)).get("/api/partners/customers").status_code == 200
+
+
+# --- Revoking, suspending, switching off ----------------------------------------------------------------------------
+
+
+def test_operators_revoke_a_key(operator: Client, acme: Api) -> None:
+    key = first_key(acme)
+    path = f"{KEYS}{key.id}/revoke/"
+    assert f'href="{path}"' in operator.get(page_of(acme)).content.decode()
+    assert b"cannot be undone" in operator.get(path).content
+    assert acme.get("/api/partners/customers").status_code == 200
+
+    response = operator.post(path)
+    assert (response.status_code, response.headers["Location"]) == (302, page_of(acme))
+    assert acme.get("/api/partners/customers").status_code == 401
+    assert audited(actor="staff:oscar") == [("api_key.revoked", acme.tenant_id, {"prefix": key.prefix})]
+    page = operator.get(page_of(acme)).content.decode()
+    assert f"The key {key} is revoked." in page
+    assert path not in page
+    assert path not in operator.get(f"{KEYS}{key.id}/change/").content.decode()
+    # Again, as from a page that stood open: nothing changes.
+    assert operator.post(path).status_code == 302
+    assert len(audited(actor="staff:oscar")) == 1
+
+
+def test_operators_suspend_and_reactivate_a_tenant(operator: Client, acme: Api) -> None:
+    assert b"All of its keys are refused" in operator.get(page_of(acme, "suspend")).content
+    assert the_tenant(acme).plan_status == PlanStatus.ACTIVE
+    assert page_of(acme, "reactivate") not in operator.get(page_of(acme)).content.decode()
+
+    assert operator.post(page_of(acme, "suspend")).headers["Location"] == page_of(acme)
+    assert acme.get("/api/partners/customers").status_code == 403
+    assert page_of(acme, "suspend") not in operator.get(page_of(acme)).content.decode()
+
+    assert operator.post(page_of(acme, "reactivate")).headers["Location"] == page_of(acme)
+    assert acme.get("/api/partners/customers").status_code == 200
+    assert audited(actor="staff:oscar") == [
+        ("tenant.plan_status_changed", acme.tenant_id, {"from": "active", "to": "suspended"}),
+        ("tenant.plan_status_changed", acme.tenant_id, {"from": "suspended", "to": "active"}),
+    ]
+
+
+def test_operators_switch_an_integration_off_and_on(operator: Client, acme: Api, merchant: Api) -> None:
+    integration = acme.register()
+    path = f"{INTEGRATIONS}{integration['id']}/change/"
+    share = {"customer_tenant_id": str(merchant.tenant_id)}
+    share_path = f"/api/partners/integrations/{integration['id']}/share"
+    before = operator.get(path).content.decode()
+    assert "grant_points" in before
+
+    # An unchecked box is not sent; nothing else on the page can be changed.
+    assert operator.post(path, {"display_name": "Other", "provider": "other"}).status_code == 302
+    assert acme.post(share_path, share).status_code == 409
+    assert operator.post(path, {"active": "on"}).status_code == 302
+    assert acme.post(share_path, share).status_code == 200
+    assert operator.post(path, {"active": "on"}).status_code == 302
+    with staff_context():
+        assert PartnerIntegration.objects.get(id=integration["id"]).display_name == "Acme Loyalty"
+    assert audited(actor="staff:oscar") == [
+        ("integration.switched_off", acme.tenant_id, {"provider": "acme-loyalty"}),
+        ("integration.switched_on", acme.tenant_id, {"provider": "acme-loyalty"}),
+    ]
+
+
+def test_history_is_the_audit_trail(viewer: Client, acme: Api, rival: Api) -> None:
+    for path in (page_of(acme, "history"), f"{KEYS}{first_key(acme).id}/history/"):
+        response = viewer.get(path, follow=True)
+        entries = response.context["cl"].result_list
+        assert {entry.tenant_id for entry in entries} == {acme.tenant_id}
+
+
+def test_the_audit_trail_is_searched_and_filtered(viewer: Client, acme: Api, rival: Api) -> None:
+    def found(**query: str) -> list[str]:
+        return [entry.action for entry in viewer.get(AUDIT, query).context["cl"].result_list]
+
+    assert found() == ["api_key.issued", "partner.created"] * 2
+    assert found(action="partner.created") == ["partner.created"] * 2
+    assert found(q=str(acme.tenant_id)) == ["api_key.issued", "partner.created"]
+    assert found(q="nobody") == []
