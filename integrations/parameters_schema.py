@@ -48,10 +48,29 @@ def normalize(schema: dict[str, Any]) -> dict[str, Any]:
     return schema
 
 
+# Keywords that hold one schema each, and so may look like a parameter with a type.
+_APPLICATORS = frozenset(
+    [
+        "additionalProperties",
+        "contains",
+        "else",
+        "if",
+        "items",
+        "not",
+        "propertyNames",
+        "then",
+        "unevaluatedItems",
+        "unevaluatedProperties",
+    ]
+)
+
+
 def _is_flat(schema: dict[str, Any]) -> bool:
-    return bool(schema) and all(
-        isinstance(spec, dict) and isinstance(spec.get("type"), str) for spec in schema.values()
-    )
+    specs = schema.values()
+    if not schema or not all(isinstance(spec, dict) and isinstance(spec.get("type"), str) for spec in specs):
+        return False
+    # `required` as true or false is the flat form's alone.
+    return not _APPLICATORS.issuperset(schema) or any("required" in spec for spec in specs)
 
 
 def _check(schema: dict[str, Any], root: str) -> None:

@@ -134,6 +134,25 @@ def test_register__flat_schema__is_stored_as_json_schema(acme: Api) -> None:
 
 
 @pytest.mark.parametrize(
+    ("schema", "is_flat"),
+    [
+        ({}, False),
+        ({"type": "object"}, False),
+        ({"additionalProperties": {"type": "string"}}, False),
+        ({"items": {"type": "string"}}, False),
+        ({"items": {"type": "array", "required": True}}, True),
+        ({"items": {"type": "array"}, "total": {"type": "number"}}, True),
+        ({"properties": {"type": {"type": "string"}}}, False),
+    ],
+)
+def test_register__schema_in_either_form__is_told_apart(acme: Api, schema: Any, is_flat: bool) -> None:
+    integration = acme.register(action_type_templates=[template(parameters_schema=schema)])
+
+    stored = integration["action_type_templates"][0]["parameters_schema"]
+    assert stored.get("properties", {}).keys() == schema.keys() if is_flat else stored == schema, stored
+
+
+@pytest.mark.parametrize(
     ("schema", "pointer"),
     [
         ({"type": "objekt"}, "/type"),
