@@ -94,6 +94,19 @@ def database_url(alias: str) -> str:
     return f"postgres://{credentials}@{host}:{config['PORT'] or 5432}/{config['NAME']}"
 
 
+@pytest.fixture
+def statements() -> Iterator[list[str]]:
+    """The SQL that the test sends as the runtime role, BEGIN and COMMIT aside; `clear()` starts anew."""
+    sent: list[str] = []
+
+    def note(execute: Any, sql: str, *args: Any) -> Any:
+        sent.append(sql)
+        return execute(sql, *args)
+
+    with connections["default"].execute_wrapper(note):
+        yield sent
+
+
 # --- Server ---------------------------------------------------------------------------------------------------------
 
 

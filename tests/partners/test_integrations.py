@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-from django.db import connections
 
 from integrations.models import PartnerIntegration
 from retivo import encryption
@@ -72,17 +71,12 @@ def test_list__own_integrations__are_in_order_with_their_templates(acme: Api, ri
     assert "webhook_secret" not in body["integrations"][0]
 
 
-def test_list__many_integrations__takes_a_constant_number_of_statements(acme: Api) -> None:
+def test_list__many_integrations__takes_a_constant_number_of_statements(acme: Api, statements: list[str]) -> None:
     for number in range(20):
         acme.register(f"provider-{number}")
-    statements: list[str] = []
+    statements.clear()
 
-    def count(execute: Any, sql: str, *args: Any) -> Any:
-        statements.append(sql)
-        return execute(sql, *args)
-
-    with connections["default"].execute_wrapper(count):
-        assert acme.get(PATH).json()["total"] == 20
+    assert acme.get(PATH).json()["total"] == 20
     assert len(statements) <= 3
 
 

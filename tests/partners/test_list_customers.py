@@ -1,7 +1,6 @@
 from typing import Any
 
 import pytest
-from django.db import connection
 
 from tenants.context import staff_context
 from tenants.models import PlanStatus, Tenant, TenantRole
@@ -117,7 +116,9 @@ def test_list__bad_query__is_400_and_names_the_parameter(
 
 
 @pytest.mark.parametrize("path", [PATH, "/api/partners/stats"])
-def test_list__ten_thousand_customers__takes_a_constant_number_of_statements(acme: Api, path: str) -> None:
+def test_list__ten_thousand_customers__takes_a_constant_number_of_statements(
+    acme: Api, statements: list[str], path: str
+) -> None:
     with staff_context():
         Tenant.objects.bulk_create(
             (
@@ -126,14 +127,9 @@ def test_list__ten_thousand_customers__takes_a_constant_number_of_statements(acm
             ),
             batch_size=1000,
         )
-    statements: list[str] = []
+    statements.clear()
 
-    def count(execute: Any, sql: str, *args: Any) -> Any:
-        statements.append(sql)
-        return execute(sql, *args)
-
-    with connection.execute_wrapper(count):
-        response = acme.get(path)
+    response = acme.get(path)
 
     assert len(response.json()["customers"]) == 10_000
     assert len(statements) <= 3

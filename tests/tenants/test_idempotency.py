@@ -9,7 +9,8 @@ from django.utils import timezone
 
 from tenants import idempotency
 from tenants.context import staff_context, tenant_context
-from tenants.models import IdempotentAnswer
+from tenants.models import IdempotentAnswer, Scope
+from tenants.services import issue_key
 from tests.conftest import Api, Server
 
 PATH = "/api/partners/customers"
@@ -35,9 +36,12 @@ def test_replay__quoted_key__is_the_same_key(acme: Api) -> None:
     assert provision(acme, '"k"').headers["Idempotency-Replayed"] == "true"
 
 
-def test_replay__another_key_of_the_same_tenant__gets_it_too(acme: Api, rival: Api) -> None:
+def test_replay__another_api_key_of_the_tenant__gets_it_too_and_another_tenant_does_not(acme: Api, rival: Api) -> None:
     provision(acme, "k")
+    with staff_context():
+        other = issue_key(actor="test", tenant_id=acme.tenant_id, scopes=[Scope.PARTNER])
 
+    assert provision(Api(acme.tenant_id, other.text), "k").headers["Idempotency-Replayed"] == "true"
     assert "Idempotency-Replayed" not in provision(rival, "k").headers
 
 
