@@ -117,6 +117,8 @@ def log_in(page: Page, name: str) -> None:
     page.get_by_role("button", name="Log in").click()
     page.get_by_role("link", name="Hierarchy").click()
     expect(page).to_have_title("Hierarchy | Retivo")
+    # The title is there before the page is.
+    page.wait_for_load_state("networkidle")
 
 
 def expect_column(page: Page, column: str, texts: list[str]) -> None:
@@ -223,7 +225,6 @@ def test_viewers_look(page: Page) -> None:
 def test_all_pages_fit(page: Page, scheme: str) -> None:
     page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]  # a literal
     log_in(page, "oscar")
-    page.wait_for_load_state()
     dark = page.evaluate("getComputedStyle(document.body).backgroundColor")
     for name in ("API keys", "Integrations", "Action types", "Audit trail"):
         page.get_by_role("navigation").get_by_role("link", name=name).click()
@@ -237,6 +238,7 @@ def test_all_pages_fit(page: Page, scheme: str) -> None:
 
 def test_picture(page: Page, tmp_path: Path) -> None:
     log_in(page, "oscar")
+    expect(page.locator("#result_list tbody tr").first).to_be_visible()
     page.evaluate("document.fonts.ready")
     picture = Path(os.environ.get("HIERARCHY_PICTURE", tmp_path / "hierarchy.png"))
     page.screenshot(path=picture)
