@@ -5,6 +5,7 @@ their keys are partitioned (migration 0002), which Django does not know of; only
 """
 
 from django.db import models
+from django.db.models import JSONField, Value
 from django.db.models.functions import Now
 
 from tenants.models import Tenant
@@ -19,8 +20,17 @@ class LifecycleStage(models.TextChoices):
     RECOVERED = "recovered"
 
 
+class RiskLevel(models.TextChoices):
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+
+
 class TrackedUser(models.Model):
-    """An end user of one tenant, by the name the tenant gave it. The API calls it a customer."""
+    """An end user of one tenant, by the name the tenant gave it. The API calls it a customer.
+
+    Scores, health, risk, stage and milestones are the scoring's to write; `next_action` is the decisions'.
+    """
 
     pk = models.CompositePrimaryKey("tenant", "user_id")
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+")
@@ -34,6 +44,14 @@ class TrackedUser(models.Model):
     traits = models.JSONField(default=dict)
     lifecycle_stage = models.CharField(max_length=16, choices=LifecycleStage, default=LifecycleStage.NEW)
     stage_changed_at = models.DateTimeField(db_default=Now())
+    activation_score = models.FloatField(db_default=0.0)
+    engagement_score = models.FloatField(db_default=0.0)
+    expansion_score = models.FloatField(db_default=0.0)
+    health = models.FloatField(db_default=0.0)
+    risk_level = models.CharField(max_length=16, choices=RiskLevel, db_default=RiskLevel.LOW)
+    milestones = models.JSONField(db_default=Value({}, JSONField()), help_text="When each was reached, by its name")
+    scored_at = models.DateTimeField(null=True)
+    next_action = models.JSONField(null=True)
     opted_out = models.BooleanField(default=False)
     last_activity_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(db_default=Now())
@@ -43,6 +61,7 @@ class TrackedUser(models.Model):
             models.CheckConstraint(
                 condition=models.Q(lifecycle_stage__in=LifecycleStage.values), name="tracked_user_stage_known"
             ),
+            models.CheckConstraint(condition=models.Q(risk_level__in=RiskLevel.values), name="tracked_user_risk_known"),
         ]
 
     def __str__(self) -> str:
