@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, Any, NotRequired, TypedDict, cast
 
 import msgspec
 
@@ -17,7 +17,7 @@ _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
 
 
-class Event(msgspec.Struct):
+class Event(msgspec.Struct, omit_defaults=True):
     """One event. Members that are not here are ignored; senders have their own."""
 
     user_id: Name
@@ -28,11 +28,14 @@ class Event(msgspec.Struct):
 
 
 class Rejection(TypedDict):
-    """Why the event at `index` was not taken."""
+    """Why the event at `index` was not taken. Above a plan's limit also where it stands, and the next plan's name."""
 
     index: int
     code: str
     detail: str
+    current: NotRequired[int]
+    limit: NotRequired[int]
+    upgrade_to: NotRequired[str | None]
 
 
 @dataclass
@@ -42,22 +45,34 @@ class Batch:
     events: dict[int, Event] = field(default_factory=dict)
     rejected: list[Rejection] = field(default_factory=list)
 
-    def reject(self, index: int, code: str, detail: str) -> None:
+    def reject(self, index: int, code: str, detail: str, **more: Any) -> None:
         self.events.pop(index, None)
-        self.rejected.append(Rejection(index=index, code=code, detail=detail))
+        self.rejected.append(cast("Rejection", {"index": index, "code": code, "detail": detail, **more}))
 
 
 class _Envelope(msgspec.Struct):
-    events: list[msgspec.Raw]
+    events: list[Event]
 
 
 class _ProviderEnvelope(_Envelope):
     provider: Name
 
 
-_decode_envelope = msgspec.json.Decoder(_Envelope).decode
-_decode_provider_envelope = msgspec.json.Decoder(_ProviderEnvelope).decode
+class _RawEnvelope(msgspec.Struct):
+    events: list[msgspec.Raw]
+
+
+class _RawProviderEnvelope(_RawEnvelope):
+    provider: Name
+
+
+_decode = msgspec.json.Decoder(_Envelope).decode
+_decode_of_provider = msgspec.json.Decoder(_ProviderEnvelope).decode
+_decode_raw = msgspec.json.Decoder(_RawEnvelope).decode
+_decode_raw_of_provider = msgspec.json.Decoder(_RawProviderEnvelope).decode
 _decode_event = msgspec.json.Decoder(Event).decode
+
+_UNREADABLE_ERRORS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 def read(body: bytes, *, now: datetime) -> Batch:
@@ -66,22 +81,38 @@ def read(body: bytes, *, now: datetime) -> Batch:
     Raises:
         Problem: 400 if the body is not a batch at all, 413 if it has more than `MAX_EVENTS`.
     """
-    return _read_events(_open(body, _decode_envelope).events, now)
+    return _read(body, now, _decode, _decode_raw)[1]
 
 
 def read_of_provider(body: bytes, *, now: datetime) -> tuple[str, Batch]:
     """The same with a `provider` beside the events."""
-    envelope = _open(body, _decode_provider_envelope)
-    return envelope.provider, _read_events(envelope.events, now)
+    envelope, batch = _read(body, now, _decode_of_provider, _decode_raw_of_provider)
+    return envelope.provider, batch
+
+
+def _read(body: bytes, now: datetime, decode: Any, decode_raw: Any) -> tuple[Any, Batch]:
+    """All events at once; only where that finds a fault, one by one."""
+    try:
+        envelope = decode(body)
+    except _UNREADABLE_ERRORS:
+        envelope = None
+    if envelope is None or b"\\u0000" in body or len(envelope.events) > MAX_EVENTS:
+        envelope = _open(body, decode_raw)
+        return envelope, _read_one_by_one(envelope.events, now)
+    batch, latest = Batch(dict(enumerate(envelope.events))), now + MAX_AHEAD
+    for index, event in enumerate(envelope.events):
+        if event.timestamp is not None and not _EARLIEST <= event.timestamp <= latest:
+            _reject_timestamp(batch, index)
+    return envelope, batch
 
 
 def _open(body: bytes, decode: Any) -> Any:
     try:
         return decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except _UNREADABLE_ERRORS as error:
         try:
             return decode(_LONE_SURROGATE.sub(_UNREADABLE, body))
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        except _UNREADABLE_ERRORS:
             raise Problem(400, "malformed_batch", f"The body is not a batch of events: {error}.") from error
 
 
@@ -93,7 +124,7 @@ _LONE_SURROGATE = re.compile(
 _UNREADABLE = b"\\1\xff"
 
 
-def _read_events(items: Sequence[msgspec.Raw], now: datetime) -> Batch:
+def _read_one_by_one(items: Sequence[msgspec.Raw], now: datetime) -> Batch:
     if len(items) > MAX_EVENTS:
         raise Problem(413, "batch_too_large", f"A batch holds at most {MAX_EVENTS} events; this one has {len(items)}.")
     batch, latest = Batch(), now + MAX_AHEAD
@@ -110,10 +141,14 @@ def _read_events(items: Sequence[msgspec.Raw], now: datetime) -> Batch:
             if b"\\u0000" in bytes(item) and _holds_nul(event):
                 batch.reject(index, "nul_character", "Text must not contain NUL characters.")
             elif event.timestamp is not None and not _EARLIEST <= event.timestamp <= latest:
-                batch.reject(index, "invalid_timestamp", "Must lie between 1970 and 24 hours from now.")
+                _reject_timestamp(batch, index)
             else:
                 batch.events[index] = event
     return batch
+
+
+def _reject_timestamp(batch: Batch, index: int) -> None:
+    batch.reject(index, "invalid_timestamp", "Must lie between 1970 and 24 hours from now.")
 
 
 def _code(message: str) -> str:

@@ -53,7 +53,8 @@ class TrackedUser(models.Model):
     scored_at = models.DateTimeField(null=True)
     next_action = models.JSONField(null=True)
     opted_out = models.BooleanField(default=False)
-    last_activity_at = models.DateTimeField(null=True)
+    last_activity_at = models.DateTimeField(null=True, help_text="To the minute")
+    counted_month = models.DateField(null=True, help_text="The last one it was found active in; spares a look-up")
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:

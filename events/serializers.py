@@ -6,6 +6,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from events.batch import MAX_EVENTS
+from tenants.models import PlanTier
 
 _NAME = {"type": "string", "minLength": 1, "maxLength": 255}
 
@@ -59,6 +60,11 @@ class RejectionSerializer(serializers.Serializer[Any]):
     index = serializers.IntegerField(help_text="In the batch as sent, from 0.")
     code = serializers.CharField()
     detail = serializers.CharField()
+    current = serializers.IntegerField(required=False, help_text="Above a plan's limit: active users this month.")
+    limit = serializers.IntegerField(required=False, help_text="Above a plan's limit: the plan's.")
+    upgrade_to = serializers.ChoiceField(
+        PlanTier.choices, required=False, allow_null=True, help_text="Above a plan's limit: the next plan."
+    )
 
 
 class BatchOutcomeSerializer(serializers.Serializer[Any]):

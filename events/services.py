@@ -1,8 +1,8 @@
 """Taking events in. Runs in the tenant's context; one batch is one transaction, and answered after its commit."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import datetime
 from typing import Any, TypedDict
 from uuid import UUID
 
@@ -10,15 +10,12 @@ import msgspec
 from django.db import connection
 
 from events.batch import Batch, Event, Rejection
-from retivo.api.json import encode
+from events.policy import Mapping, Policy, month, ring
 
 IDENTIFY = "$identify"
 
 # Named traits have a column of their own beside their place in `traits`.
 _TEXT_TRAITS = ("name", "email", "company", "role", "locale")
-
-_RING_SECONDS = 2 * 24 * 3600
-_BOUNDARY_SECONDS = 60
 
 _encode = msgspec.json.Encoder().encode
 
@@ -31,152 +28,147 @@ class Outcome(TypedDict):
     rejected: list[Rejection]
 
 
-@dataclass(frozen=True)
-class _Tenant:
-    """What the tenant has to say about a batch."""
-
-    limit: int | None  # None meters without rejecting
-    mappings: dict[str, dict[str, Any]]
-    known_keys: frozenset[str]
-    new_users: frozenset[str]
+class _Renamed(Event):
+    original_event: str = ""
 
 
-def track(*, tenant_id: UUID, batch: Batch, now: datetime, source: str, provider: str | None = None) -> Outcome:
+def track(
+    *, tenant_id: UUID, policy: Policy, batch: Batch, now: datetime, source: str, provider: str | None = None
+) -> Outcome:
     """Store the batch's events once each, meter their users, and keep the users' last activity and traits.
 
     Args:
+        policy: the tenant's, asked in this transaction.
         source: how the events came, e.g. `track`.
         provider: apply this provider's event mappings alone; all integrations' of the tenant where None.
     """
     sent = len(batch.events)
-    tenant = _ask_tenant(tenant_id, batch, now, provider)
-    events = _without_duplicates(batch.events, tenant.known_keys)
-    _reject_above_limit(tenant_id, batch, events, tenant, now)
-    stored = _store(tenant_id, events, tenant.mappings, now, source) if events else 0
-    _identify(tenant_id, events.values())
+    events = _renamed(_first_of_each_key(batch.events), policy.mappings_of(provider))
+    parameters: dict[str, Any] = {
+        "tenant_id": tenant_id,
+        "now": now,
+        "month": month(now),
+        "ring": ring(now),
+        "ring_before": (ring(now) - 1) % 3,
+        "source": source,
+        "retention_days": policy.retention_days,
+    }
+    with connection.cursor() as cursor:
+        identified = {event.user_id for event in events.values() if event.event == IDENTIFY}
+        if identified:
+            cursor.execute(_LOCK_USERS, {**parameters, "users": _json(sorted(identified))})
+        stored = _store(cursor, events, parameters)
+        if stored.new_users:
+            _admit(
+                cursor,
+                batch=batch,
+                events=events,
+                new_users=stored.new_users,
+                policy=policy,
+                parameters=parameters,
+            )
+            stored = _store(cursor, events, parameters, admitted=True)
+        if stored.identifies:
+            rows = _trait_rows(list(events.values())[index] for index in stored.identifies)
+            cursor.execute(_IDENTIFY, {**parameters, "rows": _json(rows)})
     rejected_here = sent - len(batch.events)
     batch.rejected.sort(key=lambda rejection: rejection["index"])
-    return Outcome(accepted=stored, duplicates=sent - rejected_here - stored, rejected=batch.rejected)
+    return Outcome(accepted=stored.count, duplicates=sent - rejected_here - stored.count, rejected=batch.rejected)
 
 
-def _ask_tenant(tenant_id: UUID, batch: Batch, now: datetime, provider: str | None) -> _Tenant:
-    events = batch.events.values()
-    keys = [event.idempotency_key for event in events if event.idempotency_key is not None]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _ASK,
-            {
-                "tenant_id": tenant_id,
-                "users": encode(list(dict.fromkeys(event.user_id for event in events))).decode(),
-                "keys": encode(keys).decode(),
-                "rings": [_ring(now), (_ring(now) - 1) % 3],
-                "month": _month(now),
-                "provider": provider,
-            },
-        )
-        limit, overage, new_users, known_keys, mappings = cursor.fetchone()
-    by_name: dict[str, dict[str, Any]] = {}
-    for mapping in (item for several in msgspec.json.decode(mappings) for item in several):
-        by_name.setdefault(mapping["from"], mapping)  # the integration shared first wins
-    return _Tenant(
-        limit=None if overage == "allow" else limit,
-        mappings=by_name,
-        known_keys=frozenset(msgspec.json.decode(known_keys)),
-        new_users=frozenset(msgspec.json.decode(new_users)),
-    )
-
-
-def _without_duplicates(events: dict[int, Event], known_keys: frozenset[str]) -> dict[int, Event]:
-    seen = set(known_keys)
-    fresh = {}
+def _first_of_each_key(events: dict[int, Event]) -> dict[int, Event]:
+    seen: set[str] = set()
+    first = {}
     for index, event in events.items():
         if event.idempotency_key is not None:
             if event.idempotency_key in seen:
                 continue
             seen.add(event.idempotency_key)
-        fresh[index] = event
-    return fresh
+        first[index] = event
+    return first
 
 
-def _reject_above_limit(
-    tenant_id: UUID, batch: Batch, events: dict[int, Event], tenant: _Tenant, now: datetime
+def _renamed(events: dict[int, Event], mappings: dict[str, Mapping]) -> dict[int, Event]:
+    if not mappings:
+        return events
+    return {index: _rename(event, mappings.get(event.event)) for index, event in events.items()}
+
+
+def _rename(event: Event, mapping: Mapping | None) -> Event:
+    if mapping is None:
+        return event
+    properties = mapping.get("properties") or {}
+    return _Renamed(
+        user_id=event.user_id,
+        event=mapping["to"],
+        properties={properties.get(name, name): value for name, value in event.properties.items()},
+        timestamp=event.timestamp,
+        idempotency_key=event.idempotency_key,
+        original_event=event.event,
+    )
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """How many were, and the places of the `$identify` events among them; nothing, where there are new users."""
+
+    count: int = 0
+    identifies: Sequence[int] = ()
+    new_users: Sequence[str] = ()
+
+
+def _store(cursor: Any, events: dict[int, Event], parameters: dict[str, Any], *, admitted: bool = False) -> _Stored:
+    """`admitted` says that all users have been counted this month; where not, the database looks."""
+    if not events:
+        return _Stored()
+    cursor.execute(_STORE, {**parameters, "events": _json(list(events.values())), "admitted": admitted})
+    count, identifies, new_users = cursor.fetchone()
+    return _Stored(count, identifies or (), msgspec.json.decode(new_users) if new_users else ())
+
+
+def _admit(
+    cursor: Any,
+    *,
+    batch: Batch,
+    events: dict[int, Event],
+    new_users: Sequence[str],
+    policy: Policy,
+    parameters: dict[str, Any],
 ) -> None:
-    """Count this month's new users under a lock, so that parallel batches never pass the limit together."""
-    candidates = list(dict.fromkeys(event.user_id for event in events.values() if event.user_id in tenant.new_users))
-    if not candidates:
-        return
-    parameters: dict[str, Any] = {
-        "tenant_id": tenant_id,
-        "month": _month(now),
-        "users": encode(candidates).decode(),
-        "limit": tenant.limit,
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(_LOCK_USAGE, parameters)
-        cursor.execute(_ADMIT, parameters)
-        admitted = {row[0] for row in cursor.fetchall()}
-    refused = set(candidates) - admitted
+    """Count this month's new users, and take the events of those above the limit out of `events`.
+
+    Under a lock, so that parallel batches never pass the limit together. A duplicate counts nobody.
+    """
+    new = set(new_users)
+    cursor.execute(_LOCK_USAGE, parameters)
+    keys = [event.idempotency_key for event in events.values() if event.user_id in new and event.idempotency_key]
+    if keys:
+        cursor.execute(_KNOWN_KEYS, {**parameters, "keys": _json(keys)})
+        known = {row[0] for row in cursor.fetchall()}
+        for index in [index for index, event in events.items() if event.idempotency_key in known]:
+            del events[index]
+    candidates = list(dict.fromkeys(event.user_id for event in events.values() if event.user_id in new))
+    cursor.execute(_ADMIT, {**parameters, "users": _json(candidates), "limit": policy.limit})
+    admitted, active_users = cursor.fetchone()
+    refused = set(candidates) - set(msgspec.json.decode(admitted))
     for index in [index for index, event in events.items() if event.user_id in refused]:
         del events[index]
         batch.reject(
-            index, "tracked_user_limit_reached", f"This month's limit of {tenant.limit} active users is reached."
+            index,
+            "tracked_user_limit_reached",
+            f"This month's limit of {policy.limit} active users is reached.",
+            current=active_users,
+            limit=policy.limit,
+            upgrade_to=policy.plan_tier.next,
         )
 
 
-def _store(
-    tenant_id: UUID, events: dict[int, Event], mappings: dict[str, dict[str, Any]], now: datetime, source: str
-) -> int:
-    """How many were stored: a parallel request may have stored some under the same keys meanwhile."""
-    rows = [_row(event, mappings.get(event.event), now) for event in events.values()]
-    ring = _ring(now)
-    seconds = now.timestamp() % _RING_SECONDS
-    rings = [ring]
-    # Two requests that run at once across a boundary meet in both rings.
-    if seconds < _BOUNDARY_SECONDS:
-        rings.append((ring - 1) % 3)
-    elif seconds > _RING_SECONDS - _BOUNDARY_SECONDS:
-        rings.append((ring + 1) % 3)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _STORE,
-            {
-                "tenant_id": tenant_id,
-                "rows": _encode(rows).decode(),
-                "source": source,
-                "rings": rings,
-                "month": _month(now),
-            },
-        )
-        stored: int = cursor.fetchone()[0]
-    return stored
-
-
-def _row(event: Event, mapping: dict[str, Any] | None, now: datetime) -> dict[str, Any]:
-    row = {
-        "u": event.user_id,
-        "e": event.event,
-        "t": event.timestamp or now,
-        "p": event.properties,
-        "k": event.idempotency_key,
-    }
-    if mapping is not None:
-        renamed = mapping.get("properties") or {}
-        row["o"], row["e"] = event.event, mapping["to"]
-        row["p"] = {renamed.get(name, name): value for name, value in event.properties.items()}
-    return row
-
-
-def _identify(tenant_id: UUID, events: Iterable[Event]) -> None:
-    """Merge the traits of `$identify` events into their users', in the order they were sent."""
+def _trait_rows(identifies: Iterable[Event]) -> list[dict[str, Any]]:
+    """Each user's traits, in the order they were sent, with the columns that some of them have."""
     traits: dict[str, dict[str, Any]] = {}
-    for event in events:
-        if event.event == IDENTIFY:
-            traits.setdefault(event.user_id, {}).update(event.properties)
-    if not traits:
-        return
-    rows = [{"u": user_id, "traits": found, **_columns(found)} for user_id, found in sorted(traits.items())]
-    with connection.cursor() as cursor:
-        cursor.execute(_IDENTIFY, {"tenant_id": tenant_id, "rows": _encode(rows).decode()})
+    for event in identifies:
+        traits.setdefault(event.user_id, {}).update(event.properties)
+    return [{"user_id": user_id, "traits": found, **_columns(found)} for user_id, found in traits.items()]
 
 
 def _columns(traits: dict[str, Any]) -> dict[str, Any]:
@@ -187,29 +179,73 @@ def _columns(traits: dict[str, Any]) -> dict[str, Any]:
     return columns
 
 
-def _ring(now: datetime) -> int:
-    return int(now.timestamp()) // _RING_SECONDS % 3
+def _json(data: Any) -> str:
+    return _encode(data).decode()
 
 
-def _month(now: datetime) -> date:
-    return now.astimezone(UTC).date().replace(day=1)
+# A transaction locks in this order, and so none waits in a circle: its users by their ids, the month's usage, keys in
+# order, a row of usage. Other users' rows are only touched where nobody holds them.
+_LOCK_USERS = """
+    SELECT FROM events_trackeduser
+    WHERE tenant_id = %(tenant_id)s AND user_id IN (SELECT jsonb_array_elements_text(%(users)s::jsonb))
+    ORDER BY user_id FOR NO KEY UPDATE
+"""
 
+_HASH = "substring(sha256(convert_to({key}, 'UTF8')) FOR 16)"
 
-# One round trip for all that decides about a batch. The lists come as JSON: to the driver that is one short text.
-# `(SELECT … LIMIT 1)` is a look-up in the index for each item; EXISTS could become a join over all the tenant's rows.
-_ASK = """
-    SELECT t.tracked_user_limit, t.config ->> 'overage',
-        (SELECT coalesce(json_agg(u), '[]')::text FROM jsonb_array_elements_text(%(users)s::jsonb) u
-          WHERE (SELECT true FROM events_monthlyactivity a
-                  WHERE a.tenant_id = %(tenant_id)s AND a.month = %(month)s AND a.user_id = u LIMIT 1) IS NULL),
-        (SELECT coalesce(json_agg(k), '[]')::text FROM jsonb_array_elements_text(%(keys)s::jsonb) k
-          WHERE (SELECT true FROM events_eventkey e WHERE e.tenant_id = %(tenant_id)s AND e.idempotency_key = k
-                    AND e.ring = ANY(%(rings)s::smallint[]) LIMIT 1)),
-        (SELECT coalesce(json_agg(i.event_mappings ORDER BY s.id), '[]')::text
-           FROM integrations_integrationshare s JOIN integrations_partnerintegration i ON i.id = s.integration_id
-          WHERE s.tenant_id = %(tenant_id)s AND i.active AND i.event_mappings <> '[]'
-            AND (%(provider)s::text IS NULL OR i.provider = %(provider)s))
-    FROM tenants_tenant t WHERE t.id = %(tenant_id)s
+# The look-ups are `(SELECT … LIMIT 1)`: an index scan for each item, where a join could read all the tenant's rows.
+# Nothing is stored while a user has not been counted this month.
+_STORE = f"""
+    WITH sent AS MATERIALIZED (
+        SELECT n, user_id, event, original_event, coalesce(timestamp, %(now)s) AS timestamp,
+            coalesce(properties, '{{}}') AS properties, {_HASH.format(key="idempotency_key")} AS key
+        FROM ROWS FROM (jsonb_to_recordset(%(events)s::jsonb) AS (
+            user_id text, event text, original_event text, timestamp timestamptz, properties jsonb, idempotency_key text
+        )) WITH ORDINALITY AS e (user_id, event, original_event, timestamp, properties, idempotency_key, n)
+    ), looked_up AS MATERIALIZED (
+        SELECT user_id, (
+            SELECT CASE WHEN u.counted_month IS DISTINCT FROM %(month)s THEN 'new'
+                        WHEN u.last_activity_at > %(now)s - interval '1 minute' THEN 'fresh' ELSE 'stale' END
+            FROM events_trackeduser u WHERE u.tenant_id = %(tenant_id)s AND u.user_id = s.user_id LIMIT 1
+        ) AS state
+        FROM (SELECT DISTINCT user_id FROM sent) s
+    ), new_user AS MATERIALIZED (
+        SELECT user_id FROM looked_up WHERE NOT %(admitted)s AND coalesce(state, 'new') = 'new'
+    ), key AS (
+        INSERT INTO events_eventkey (tenant_id, key, ring)
+        SELECT %(tenant_id)s, key, %(ring)s FROM sent
+        WHERE key IS NOT NULL AND NOT EXISTS (SELECT FROM new_user) AND (
+            SELECT true FROM events_eventkey b
+            WHERE b.tenant_id = %(tenant_id)s AND b.key = sent.key AND b.ring = %(ring_before)s LIMIT 1
+        ) IS NULL
+        ORDER BY key
+        ON CONFLICT DO NOTHING
+        RETURNING key
+    ), stored AS MATERIALIZED (
+        SELECT * FROM sent WHERE NOT EXISTS (SELECT FROM new_user) AND (key IS NULL OR key IN (SELECT key FROM key))
+    ), event AS (
+        INSERT INTO events_event
+            (retention_days, tenant_id, timestamp, user_id, name, original_name, source, properties)
+        SELECT %(retention_days)s, %(tenant_id)s, timestamp, user_id, event, original_event, %(source)s, properties
+        FROM stored
+    ), touchable AS (
+        SELECT u.user_id FROM events_trackeduser u
+        WHERE u.tenant_id = %(tenant_id)s
+          AND u.user_id = ANY(ARRAY(SELECT user_id FROM looked_up WHERE state IS DISTINCT FROM 'fresh'))
+        FOR NO KEY UPDATE SKIP LOCKED
+    ), touched AS (
+        UPDATE events_trackeduser u
+        SET last_activity_at = greatest(u.last_activity_at, a.latest), counted_month = %(month)s
+        FROM (SELECT user_id, max(timestamp) AS latest FROM stored JOIN touchable USING (user_id) GROUP BY user_id) a
+        WHERE u.tenant_id = %(tenant_id)s AND u.user_id = a.user_id
+    ), metered AS (
+        INSERT INTO events_monthlyusage (tenant_id, month, shard, events, active_users)
+        SELECT %(tenant_id)s, %(month)s, 1 + pg_backend_pid() %% 32, count(*), 0 FROM stored HAVING count(*) > 0
+        ON CONFLICT (tenant_id, month, shard) DO UPDATE SET events = events_monthlyusage.events + excluded.events
+    )
+    SELECT count(*), array_agg(n - 1 ORDER BY n) FILTER (WHERE event = '{IDENTIFY}'),
+        (SELECT json_agg(user_id)::text FROM new_user)
+    FROM stored
 """
 
 _LOCK_USAGE = """
@@ -218,16 +254,22 @@ _LOCK_USAGE = """
     ON CONFLICT (tenant_id, month, shard) DO UPDATE SET active_users = events_monthlyusage.active_users
 """
 
+_KNOWN_KEYS = f"""
+    SELECT k FROM jsonb_array_elements_text(%(keys)s::jsonb) k
+    WHERE (SELECT true FROM events_eventkey e WHERE e.tenant_id = %(tenant_id)s AND e.key = {_HASH.format(key="k")}
+              AND e.ring IN (%(ring)s, %(ring_before)s) LIMIT 1)
+"""
+
 # Its snapshot is taken under the lock: it sees whom the batch before admitted.
 _ADMIT = """
     WITH usage AS (
         SELECT active_users FROM events_monthlyusage
         WHERE tenant_id = %(tenant_id)s AND month = %(month)s AND shard = 0
     ), candidate AS (
-        SELECT u AS user_id, n, EXISTS (
-            SELECT FROM events_monthlyactivity a
-            WHERE a.tenant_id = %(tenant_id)s AND a.month = %(month)s AND a.user_id = u
-        ) AS counted
+        SELECT u AS user_id, n, (
+            SELECT true FROM events_monthlyactivity a
+            WHERE a.tenant_id = %(tenant_id)s AND a.month = %(month)s AND a.user_id = u LIMIT 1
+        ) IS NOT NULL AS counted
         FROM jsonb_array_elements_text(%(users)s::jsonb) WITH ORDINALITY AS c (u, n)
     ), admitted AS (
         INSERT INTO events_monthlyactivity (tenant_id, month, user_id)
@@ -235,63 +277,29 @@ _ADMIT = """
         LIMIT CASE WHEN %(limit)s::int IS NOT NULL
                    THEN greatest(%(limit)s::int - (SELECT active_users FROM usage), 0) END
         RETURNING user_id
+    ), active AS (
+        SELECT user_id FROM admitted UNION ALL SELECT user_id FROM candidate WHERE counted
+    ), tracked AS (
+        INSERT INTO events_trackeduser
+            (tenant_id, user_id, name, email, company, role, locale, traits, lifecycle_stage, opted_out)
+        SELECT %(tenant_id)s, user_id, '', '', '', '', '', '{}', 'new', false FROM active ORDER BY user_id
+        ON CONFLICT DO NOTHING
     ), metered AS (
         UPDATE events_monthlyusage SET active_users = active_users + (SELECT count(*) FROM admitted)
         WHERE tenant_id = %(tenant_id)s AND month = %(month)s AND shard = 0
     )
-    SELECT user_id FROM admitted UNION ALL SELECT user_id FROM candidate WHERE counted
+    SELECT (SELECT coalesce(json_agg(user_id), '[]')::text FROM active),
+        (SELECT active_users FROM usage) + (SELECT count(*) FROM admitted)
 """
 
-_STORE = """
-    WITH batch AS MATERIALIZED (
-        SELECT * FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (u text, e text, o text, t timestamptz, p jsonb, k text)
-    ), key AS (
-        INSERT INTO events_eventkey (tenant_id, idempotency_key, ring)
-        SELECT %(tenant_id)s, k, ring FROM batch, unnest(%(rings)s::smallint[]) AS ring
-        WHERE k IS NOT NULL ORDER BY k, ring
-        ON CONFLICT DO NOTHING
-        RETURNING idempotency_key
-    ), fresh AS MATERIALIZED (
-        SELECT * FROM batch WHERE k IS NULL OR k IN (
-            SELECT idempotency_key FROM key
-            GROUP BY idempotency_key HAVING count(*) = cardinality(%(rings)s::smallint[])
-        )
-    ), event AS (
-        INSERT INTO events_event (tenant_id, timestamp, user_id, name, original_name, source, properties)
-        SELECT %(tenant_id)s, t, u, e, o, %(source)s, p FROM fresh
-    ), activity AS (
-        SELECT u, t FROM (SELECT u, max(t) AS t FROM fresh GROUP BY u) f
-        WHERE (SELECT t < k.last_activity_at + interval '1 minute' FROM events_trackeduser k
-                WHERE k.tenant_id = %(tenant_id)s AND k.user_id = u LIMIT 1) IS NOT TRUE
-    ), tracked AS (
-        INSERT INTO events_trackeduser
-            (tenant_id, user_id, last_activity_at, name, email, company, role, locale, traits, lifecycle_stage,
-             opted_out)
-        SELECT %(tenant_id)s, u, t, '', '', '', '', '', '{}', 'new', false FROM activity ORDER BY u
-        ON CONFLICT (tenant_id, user_id) DO UPDATE
-            SET last_activity_at = greatest(events_trackeduser.last_activity_at, excluded.last_activity_at)
-    ), metered AS (
-        INSERT INTO events_monthlyusage (tenant_id, month, shard, events, active_users)
-        SELECT %(tenant_id)s, %(month)s, 1 + pg_backend_pid() %% 32, count(*), 0 FROM fresh
-        ON CONFLICT (tenant_id, month, shard) DO UPDATE SET events = events_monthlyusage.events + excluded.events
-    )
-    SELECT count(*) FROM fresh
-"""
-
-# Locks in the order of the user ids, as _STORE does: two batches never wait for each other.
 _IDENTIFY = """
-    WITH row AS MATERIALIZED (
-        SELECT * FROM jsonb_to_recordset(%(rows)s::jsonb)
-            AS r (u text, traits jsonb, name text, email text, company text, role text, locale text, team_size int)
-    ), locked AS MATERIALIZED (
-        SELECT k.user_id FROM events_trackeduser k
-        WHERE k.tenant_id = %(tenant_id)s AND k.user_id IN (SELECT u FROM row) ORDER BY k.user_id FOR UPDATE
-    )
     UPDATE events_trackeduser k SET
         traits = k.traits || r.traits,
         name = coalesce(r.name, k.name), email = coalesce(r.email, k.email), company = coalesce(r.company, k.company),
         role = coalesce(r.role, k.role), locale = coalesce(r.locale, k.locale),
         team_size = coalesce(r.team_size, k.team_size)
-    FROM row r JOIN locked l ON l.user_id = r.u
-    WHERE k.tenant_id = %(tenant_id)s AND k.user_id = r.u
+    FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (
+        user_id text, traits jsonb, name text, email text, company text, role text, locale text, team_size int
+    )
+    WHERE k.tenant_id = %(tenant_id)s AND k.user_id = r.user_id
 """

@@ -1,36 +1,53 @@
 """Taking events in."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
+from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from events import batch, schema, services
+from events import batch, policy, schema, services
+from events.batch import Batch
 from retivo.api.errors import Problem
 from tenants.api import TenantView
+from tenants.authentication import ApiKeyAuthentication
 
 
-class TrackView(TenantView):
+class EventsView(TenantView):
+    """Takes batches; the tenant's policy is asked in the statement that looks up its key."""
+
+    def get_authenticators(self) -> list[BaseAuthentication]:
+        return [ApiKeyAuthentication(policy.query(datetime.now(UTC)))]
+
+    def track(self, events: Batch, *, now: datetime, source: str, provider: str | None = None) -> services.Outcome:
+        return services.track(
+            tenant_id=self.caller.tenant_id,
+            policy=policy.read(cast("tuple[Any, ...]", self.request.auth)),
+            batch=events,
+            now=now,
+            source=source,
+            provider=provider,
+        )
+
+
+class TrackView(EventsView):
     @schema.track
     def post(self, request: Request) -> Response:
         def track() -> tuple[int, Any]:
             now = datetime.now(UTC)
-            events = batch.read(json_body(request), now=now)
-            return 200, services.track(tenant_id=self.caller.tenant_id, batch=events, now=now, source="track")
+            return 200, self.track(batch.read(json_body(request), now=now), now=now, source="track")
 
         return self.once(request, track)
 
 
-class ExternalEventsView(TenantView):
+class ExternalEventsView(EventsView):
     @schema.external_events
     def post(self, request: Request) -> Response:
         def track() -> tuple[int, Any]:
             now = datetime.now(UTC)
             provider, events = batch.read_of_provider(json_body(request), now=now)
-            return 200, services.track(
-                tenant_id=self.caller.tenant_id, batch=events, now=now, source="external", provider=provider
-            )
+            return 200, self.track(events, now=now, source="external", provider=provider)
 
         return self.once(request, track)
 

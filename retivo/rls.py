@@ -7,8 +7,9 @@ from django.db.migrations.operations import RunSQL
 
 from retivo.roles import RUNTIME, STAFF
 
-# NULLIF: once set, a transaction-local setting reads as '' afterwards, not as NULL.
-CURRENT_TENANT = "NULLIF(current_setting('retivo.tenant_id', true), '')::uuid"
+# NULLIF: once set, a transaction-local setting reads as '' afterwards, not as NULL. A subquery: it is asked once a
+# statement, and not for every row that is written.
+CURRENT_TENANT = "(SELECT NULLIF(current_setting('retivo.tenant_id', true), '')::uuid)"
 
 
 def isolate(table: str, *, visible: str, grants: str, writable: str | None = None) -> RunSQL:

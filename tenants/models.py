@@ -20,6 +20,12 @@ class PlanTier(models.TextChoices):
     SCALE = "scale"
     CUSTOM = "custom"
 
+    @property
+    def next(self) -> "PlanTier | None":
+        """What to upgrade to; None above the last."""
+        tiers = list(PlanTier)
+        return next(iter(tiers[tiers.index(self) + 1 :]), None)
+
 
 class PlanStatus(models.TextChoices):
     ACTIVE = "active"

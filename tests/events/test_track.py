@@ -7,7 +7,7 @@ import httpx
 import pytest
 from django.db import connection
 
-from events import services
+from events import policy, services
 from events.batch import Batch, Event
 from tenants.context import staff_context, tenant_context
 from tenants.models import Scope, Tenant
@@ -203,10 +203,22 @@ def test_key__twice_in_one_batch__is_one_event(merchant: Api) -> None:
     assert usage(merchant) == (1, 1)
 
 
-def take(api: Api, now: datetime, *keys: str) -> services.Outcome:
+def take_in_context(api: Api, now: datetime, *keys: str) -> services.Outcome:
+    """As a request at `now` would, in the tenant's context."""
     events = {index: Event("u", "e", {}, None, key) for index, key in enumerate(keys)}
+    question = policy.query(now)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT p.* FROM (SELECT %(tenant_id)s::uuid AS tenant_id) caller CROSS JOIN LATERAL ({question.sql}) p",
+            {"tenant_id": api.tenant_id, **question.parameters},
+        )
+        answer = policy.read(cursor.fetchone())
+    return services.track(tenant_id=api.tenant_id, policy=answer, batch=Batch(events, []), now=now, source="test")
+
+
+def take(api: Api, now: datetime, *keys: str) -> services.Outcome:
     with tenant_context(api.tenant_id):
-        return services.track(tenant_id=api.tenant_id, batch=Batch(events, []), now=now, source="test")
+        return take_in_context(api, now, *keys)
 
 
 @pytest.mark.parametrize("hour", range(0, 96, 7))
@@ -219,16 +231,11 @@ def test_key__for_48_hours_from_any_moment__is_one_event(merchant: Api, hour: in
 
 
 def test_key__on_either_side_of_a_rings_end_at_once__is_one_event(merchant: Api) -> None:
-    """Neither request sees the other's row, so only the unique key can tell them."""
-    boundary = datetime.fromtimestamp(10_000 * services._RING_SECONDS, UTC)
+    """They write to different rings, so no unique key tells them: one has to wait for the other."""
+    boundary = datetime.fromtimestamp(10_000 * policy.RING_SECONDS, UTC)
     # The thread's block around the transaction's: it waits for the thread only after the commit.
     with ThreadPoolExecutor(1) as thread, tenant_context(merchant.tenant_id):
-        services.track(
-            tenant_id=merchant.tenant_id,
-            batch=Batch({0: Event("u", "e", {}, None, "k")}, []),
-            now=boundary - timedelta(seconds=1),
-            source="test",
-        )
+        take_in_context(merchant, boundary - timedelta(seconds=1), "k")
         later = thread.submit(_take_and_hang_up, merchant, boundary + timedelta(seconds=1))
         while not _someone_waits():
             assert not later.done()
@@ -245,7 +252,7 @@ def _take_and_hang_up(api: Api, now: datetime) -> services.Outcome:
 
 def _someone_waits() -> bool:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND locktype = 'transactionid')")
+        cursor.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND locktype = 'advisory')")
         return bool(cursor.fetchone()[0])
 
 

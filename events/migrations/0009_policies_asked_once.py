@@ -1,0 +1,22 @@
+"""The tenant context is asked once a statement: for every row it cost a tenth of taking a batch in."""
+
+from typing import Any
+
+from django.db import migrations
+
+from retivo.rls import CURRENT_TENANT
+
+_FOR_EACH_ROW = "NULLIF(current_setting('retivo.tenant_id', true), '')::uuid"
+
+
+def _alter(tenant: str) -> list[Any]:
+    return [
+        f"ALTER POLICY tenant_isolation ON {table} USING (tenant_id = {tenant}) WITH CHECK (tenant_id = {tenant})"
+        for table in ("events_eventkey", "events_trackeduser", "events_monthlyactivity", "events_monthlyusage")
+    ]
+
+
+class Migration(migrations.Migration):
+    dependencies = [("events", "0008_hashed_event_keys")]
+
+    operations = [migrations.RunSQL(sql=_alter(CURRENT_TENANT), reverse_sql=_alter(_FOR_EACH_ROW))]
