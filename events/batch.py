@@ -1,6 +1,7 @@
 """A batch of events as it is sent: read event by event, so that one bad event never sinks its neighbours."""
 
 import re
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -72,6 +73,9 @@ _decode_raw = msgspec.json.Decoder(_RawEnvelope).decode
 _decode_raw_of_provider = msgspec.json.Decoder(_RawProviderEnvelope).decode
 _decode_event = msgspec.json.Decoder(Event).decode
 
+# A NUL, which PostgreSQL cannot store, or an integer too long for a float: whether in an event, is seen one by one.
+_SUSPICIOUS = re.compile(rb"\\u0000|[0-9]{309}").search
+
 _UNREADABLE_ERRORS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
@@ -96,7 +100,7 @@ def _read(body: bytes, now: datetime, decode: Any, decode_raw: Any) -> tuple[Any
         envelope = decode(body)
     except _UNREADABLE_ERRORS:
         envelope = None
-    if envelope is None or b"\\u0000" in body or len(envelope.events) > MAX_EVENTS:
+    if envelope is None or len(envelope.events) > MAX_EVENTS or _SUSPICIOUS(body):
         envelope = _open(body, decode_raw)
         return envelope, _read_one_by_one(envelope.events, now)
     batch, latest = Batch(dict(enumerate(envelope.events))), now + MAX_AHEAD
@@ -138,8 +142,8 @@ def _read_one_by_one(items: Sequence[msgspec.Raw], now: datetime) -> Batch:
         except RecursionError:
             batch.reject(index, "nested_too_deep", "The event nests too deep.")
         else:
-            if b"\\u0000" in bytes(item) and _holds_nul(event):
-                batch.reject(index, "nul_character", "Text must not contain NUL characters.")
+            if _SUSPICIOUS(item) and (fault := _fault(event)):
+                batch.reject(index, *fault)
             elif event.timestamp is not None and not _EARLIEST <= event.timestamp <= latest:
                 _reject_timestamp(batch, index)
             else:
@@ -159,14 +163,16 @@ def _code(message: str) -> str:
     return "invalid_event"
 
 
-def _holds_nul(event: Event) -> bool:
+def _fault(event: Event) -> tuple[str, str] | None:
     pending: list[Any] = [event.user_id, event.event, event.idempotency_key, event.properties]
     while pending:
         value = pending.pop()
         if isinstance(value, str) and "\0" in value:
-            return True
+            return "nul_character", "Text must not contain NUL characters."
+        if isinstance(value, int) and abs(value) > sys.float_info.max:
+            return "number_out_of_range", "Numbers must fit into a double."
         if isinstance(value, dict):
             pending += [*value.keys(), *value.values()]
         elif isinstance(value, list):
             pending += value
-    return False
+    return None

@@ -225,8 +225,8 @@ _STORE = f"""
         SELECT * FROM sent WHERE NOT EXISTS (SELECT FROM new_user) AND (key IS NULL OR key IN (SELECT key FROM key))
     ), event AS (
         INSERT INTO events_event
-            (retention_days, tenant_id, timestamp, user_id, name, original_name, source, properties)
-        SELECT %(retention_days)s, %(tenant_id)s, timestamp, user_id, event, original_event, %(source)s, properties
+            (tenant_id, timestamp, user_id, name, original_name, source, properties, retention_days)
+        SELECT %(tenant_id)s, timestamp, user_id, event, original_event, %(source)s, properties, %(retention_days)s
         FROM stored
     ), touchable AS (
         SELECT u.user_id FROM events_trackeduser u

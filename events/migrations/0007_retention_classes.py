@@ -1,6 +1,7 @@
-"""Events lie in partitions by how long they are kept, and below that by month: what is past its time is dropped whole.
+"""Events lie in partitions by how long they are kept and by month: what is past its time is dropped whole.
 
 What was there before becomes the longest class. `maintain_events()` then needs no tenant's config to know what goes.
+One level of partitions, because Citus distributes no more.
 """
 
 from importlib import import_module
@@ -10,36 +11,12 @@ from django.db import migrations
 
 from retivo.rls import isolate
 
-_CLASSES = (30, 90, 365, 1095)
 _OLD_FUNCTION = import_module("events.migrations.0004_maintain_events")._FUNCTION
 
-_RENAME_PARTITIONS = """
-    DO $$
-    DECLARE
-        partition text;
-    BEGIN
-        FOR partition IN
-            SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
-            WHERE i.inhparent = 'events_event'::regclass
-        LOOP
-            EXECUTE format('ALTER TABLE %I RENAME TO %I', partition, replace(partition, '{old}', '{new}'));
-        END LOOP;
-    END
-    $$
-"""
+_COLUMNS = "tenant_id, received_at, timestamp, user_id, name, original_name, source, properties"
 
-_SPLIT: list[Any] = [
-    _RENAME_PARTITIONS.format(old="events_event_", new="events_event_1095_"),
-    "REVOKE ALL ON events_event FROM app_rt",
-    "DROP POLICY staff ON events_event",
-    "DROP POLICY tenant_isolation ON events_event",
-    "ALTER TABLE events_event ADD COLUMN retention_days smallint NOT NULL DEFAULT 1095",
-    "ALTER TABLE events_event RENAME TO events_event_1095",
-    "ALTER INDEX event_of_user RENAME TO event_of_user_1095",
-    "ALTER INDEX event_received RENAME TO event_received_1095",
-    """
+_TABLE = """
     CREATE TABLE events_event (
-        retention_days smallint NOT NULL,
         tenant_id uuid NOT NULL,
         received_at timestamptz NOT NULL DEFAULT now(),
         timestamp timestamptz NOT NULL,
@@ -48,37 +25,69 @@ _SPLIT: list[Any] = [
         original_name text,
         source text NOT NULL,
         properties jsonb NOT NULL
-    ) PARTITION BY LIST (retention_days)
-    """,
+        {more}
+    ) PARTITION BY RANGE ({key})
+"""
+
+_INDEXES = [
     "CREATE INDEX event_of_user ON events_event (tenant_id, user_id, timestamp)",
     "CREATE INDEX event_received ON events_event USING brin (received_at)",
-    "ALTER TABLE events_event ATTACH PARTITION events_event_1095 FOR VALUES IN (1095)",
-    *(
-        statement
-        for kept in _CLASSES[:-1]
-        for statement in (
-            f"CREATE TABLE events_event_{kept} PARTITION OF events_event FOR VALUES IN ({kept})"
-            " PARTITION BY RANGE (received_at)",
-            f"CREATE TABLE events_event_{kept}_default PARTITION OF events_event_{kept} DEFAULT",
-        )
-    ),
 ]
 
-_COLUMNS = "tenant_id, received_at, timestamp, user_id, name, original_name, source, properties"
+_BY_CLASS: list[Any] = [
+    "ALTER TABLE events_event ADD COLUMN retention_days smallint NOT NULL DEFAULT 1095",
+    "ALTER TABLE events_event RENAME TO events_event_old",
+    "ALTER INDEX event_of_user RENAME TO event_of_user_old",
+    "ALTER INDEX event_received RENAME TO event_received_old",
+    _TABLE.format(more=", retention_days smallint NOT NULL", key="retention_days, received_at"),
+    *_INDEXES,
+    """
+    DO $$
+    DECLARE
+        partition text;
+        first_day date;
+        renamed text;
+    BEGIN
+        FOR partition IN
+            SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+            WHERE i.inhparent = 'events_event_old'::regclass ORDER BY c.relname
+        LOOP
+            EXECUTE format('ALTER TABLE events_event_old DETACH PARTITION %I', partition);
+            EXECUTE format('ALTER TABLE %I ALTER COLUMN retention_days DROP DEFAULT', partition);
+            IF partition = 'events_event_default' THEN
+                ALTER TABLE events_event ATTACH PARTITION events_event_default DEFAULT;
+            ELSE
+                first_day := to_date(right(partition, 7), 'YYYY_MM');
+                renamed := 'events_event_1095_' || right(partition, 7);
+                EXECUTE format('ALTER TABLE %I RENAME TO %I', partition, renamed);
+                EXECUTE format(
+                    'ALTER TABLE events_event ATTACH PARTITION %I FOR VALUES FROM (1095, %L) TO (1095, %L)',
+                    renamed, first_day || ' UTC', (first_day + interval '1 month')::date || ' UTC'
+                );
+            END IF;
+        END LOOP;
+    END
+    $$
+    """,
+    "DROP TABLE events_event_old",
+]
 
-_JOIN: list[Any] = [
-    "ALTER TABLE events_event DETACH PARTITION events_event_1095",
-    f"INSERT INTO events_event_1095 ({_COLUMNS}) SELECT {_COLUMNS} FROM events_event",
-    "DROP TABLE events_event",
-    "ALTER INDEX event_received_1095 RENAME TO event_received",
-    "ALTER INDEX event_of_user_1095 RENAME TO event_of_user",
-    "ALTER TABLE events_event_1095 RENAME TO events_event",
-    "ALTER TABLE events_event DROP COLUMN retention_days",
+_BY_MONTH: list[Any] = [
+    "ALTER TABLE events_event RENAME TO events_event_old",
+    "ALTER TABLE events_event_default RENAME TO events_event_old_default",
+    "ALTER INDEX event_of_user RENAME TO event_of_user_old",
+    "ALTER INDEX event_received RENAME TO event_received_old",
+    _TABLE.format(more="", key="received_at"),
+    *_INDEXES,
+    # The old function moves them into their months.
+    "CREATE TABLE events_event_default PARTITION OF events_event DEFAULT",
+    f"INSERT INTO events_event ({_COLUMNS}) SELECT {_COLUMNS} FROM events_event_old",
+    "DROP TABLE events_event_old",
+    "ALTER TABLE events_event ENABLE ROW LEVEL SECURITY",
     "CREATE POLICY staff ON events_event TO app_staff USING (true) WITH CHECK (true)",
     "CREATE POLICY tenant_isolation ON events_event TO app_rt"
     " USING (tenant_id = NULLIF(current_setting('retivo.tenant_id', true), '')::uuid)",
     "GRANT SELECT, INSERT, DELETE ON events_event TO app_rt",
-    _RENAME_PARTITIONS.format(old="events_event_1095_", new="events_event_"),
 ]
 
 _FUNCTION = """
@@ -87,8 +96,9 @@ _FUNCTION = """
     AS $$
     DECLARE
         kept_days int;
-        class text;
         first_day date;
+        start text;
+        finish text;
         partition text;
         ring int;
     BEGIN
@@ -97,38 +107,42 @@ _FUNCTION = """
         PERFORM pg_advisory_xact_lock(hashtext('retivo.maintain_events'));
 
         FOREACH kept_days IN ARRAY ARRAY[30, 90, 365, 1095] LOOP
-            class := 'events_event_' || kept_days;
-
             -- This month and the next three; whatever the default partition caught of them moves in.
             FOR ahead IN 0..3 LOOP
                 first_day := date_trunc('month', now() AT TIME ZONE 'UTC') + make_interval(months => ahead);
-                partition := class || to_char(first_day, '_YYYY_MM');
+                start := first_day || ' UTC';
+                finish := (first_day + interval '1 month')::date || ' UTC';
+                partition := 'events_event_' || kept_days || to_char(first_day, '_YYYY_MM');
                 IF to_regclass('public.' || partition) IS NULL THEN
-                    EXECUTE format('CREATE TABLE public.%I (LIKE public.%I INCLUDING DEFAULTS)', partition, class);
+                    EXECUTE format('CREATE TABLE public.%I (LIKE public.events_event INCLUDING DEFAULTS)', partition);
                     EXECUTE format(
-                        'WITH caught AS (DELETE FROM public.%I WHERE received_at >= %L AND received_at < %L RETURNING *)
-                         INSERT INTO public.%I SELECT * FROM caught',
-                        class || '_default', first_day || ' UTC', (first_day + interval '1 month')::date || ' UTC',
-                        partition
+                        'WITH caught AS (
+                            DELETE FROM public.events_event_default
+                            WHERE retention_days = %s AND received_at >= %L AND received_at < %L RETURNING *
+                        )
+                        INSERT INTO public.%I SELECT * FROM caught',
+                        kept_days, start, finish, partition
                     );
                     EXECUTE format(
-                        'ALTER TABLE public.%I ATTACH PARTITION public.%I FOR VALUES FROM (%L) TO (%L)',
-                        class, partition, first_day || ' UTC', (first_day + interval '1 month')::date || ' UTC'
+                        'ALTER TABLE public.events_event
+                            ATTACH PARTITION public.%I FOR VALUES FROM (%s, %L) TO (%s, %L)',
+                        partition, kept_days, start, kept_days, finish
                     );
                     made := made + 1;
                 END IF;
             END LOOP;
+        END LOOP;
 
-            FOR partition IN
-                SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
-                WHERE i.inhparent = ('public.' || class)::regclass AND c.relname ~ '_\\d{4}_\\d{2}$'
-            LOOP
-                first_day := to_date(right(partition, 7), 'YYYY_MM');
-                IF first_day + interval '1 month' < now() AT TIME ZONE 'UTC' - make_interval(days => kept_days) THEN
-                    EXECUTE format('DROP TABLE public.%I', partition);
-                    dropped := dropped + 1;
-                END IF;
-            END LOOP;
+        FOR partition, kept_days IN
+            SELECT c.relname, split_part(c.relname, '_', 3)
+            FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+            WHERE i.inhparent = 'public.events_event'::regclass AND c.relname ~ '^events_event_\\d+_\\d{4}_\\d{2}$'
+        LOOP
+            first_day := to_date(right(partition, 7), 'YYYY_MM');
+            IF first_day + interval '1 month' < now() AT TIME ZONE 'UTC' - make_interval(days => kept_days) THEN
+                EXECUTE format('DROP TABLE public.%I', partition);
+                dropped := dropped + 1;
+            END IF;
         END LOOP;
 
         -- The ring whose turn is next, unless that turn is about to come.
@@ -145,7 +159,7 @@ class Migration(migrations.Migration):
     dependencies = [("events", "0006_counted_month")]
 
     operations = [
-        migrations.RunSQL(sql=_SPLIT, reverse_sql=_JOIN),
+        migrations.RunSQL(sql=_BY_CLASS, reverse_sql=_BY_MONTH),
         isolate("events_event", visible="tenant_id = {tenant}", grants="SELECT, INSERT, DELETE"),
         migrations.RunSQL(
             sql=[_FUNCTION, "SELECT maintain_events()"],

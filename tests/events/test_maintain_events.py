@@ -42,8 +42,8 @@ def old_partition(kept_days: int, first_day: date) -> Iterator[str]:
     made = not exists(name)  # on a 31st, 30 days ago was this month
     if made:
         owner(
-            f"CREATE TABLE {name} PARTITION OF events_event_{kept_days}"
-            f" FOR VALUES FROM ('{first_day} UTC') TO ('{next_day} UTC')"
+            f"CREATE TABLE {name} PARTITION OF events_event"
+            f" FOR VALUES FROM ({kept_days}, '{first_day} UTC') TO ({kept_days}, '{next_day} UTC')"
         )
     try:
         yield name
@@ -72,11 +72,11 @@ def test_maintain__late__moves_what_the_default_partition_caught(acme: Api) -> N
         acme.tenant_id,
         late,
     )
-    assert owner("SELECT count(*) FROM events_event_90_default") == [(1,)]
+    assert owner("SELECT count(*) FROM events_event_default") == [(1,)]
 
     assert maintain() == "partitions made: 1, dropped: 0"
 
-    assert owner("SELECT count(*) FROM events_event_90_default") == [(0,)]
+    assert owner("SELECT count(*) FROM events_event_default") == [(0,)]
     assert owner(f"SELECT count(*) FROM {partition(90, late)}") == [(1,)]
 
 
