@@ -62,9 +62,9 @@ def test_data_plane__foreign_keys__stay_with_their_tenant() -> None:
 
 def test_data_plane__partitions__are_one_level_deep() -> None:
     """Citus distributes no partitioned table whose partitions are partitioned again."""
-    assert (
-        _ask(
-            "SELECT relname FROM pg_class WHERE relkind = 'p' AND relispartition AND relname NOT LIKE ALL(%(control_plane)s)"
-        )
-        == []
+    nested = _ask(
+        "SELECT relname FROM pg_class"
+        " WHERE relkind = 'p' AND relispartition AND relname NOT LIKE ALL(%(control_plane)s)"
     )
+
+    assert nested == []
