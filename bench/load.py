@@ -39,8 +39,16 @@ def request(path: str, *, key: str = "", body: bytes | None = None) -> Request:
     return "\r\n".join([*head, "", ""]).encode() + (body or b"")
 
 
-def run(port: int, make: Callable[[int], Request], *, connections: int, seconds: float, status: int = 200) -> Result:
-    """Send `make(n)`, n = 0, 1, 2 …, over `connections` connections for `seconds`, each once at least.
+def run(
+    port: int,
+    make: Callable[[int], Request],
+    *,
+    connections: int,
+    seconds: float,
+    status: int = 200,
+    at_least: int = 1,
+) -> Result:
+    """Send `make(n)`, n = 0, 1, 2 …, over `connections` connections for `seconds`, each `at_least` so many times.
 
     Raises:
         AssertionError: an answer has another status.
@@ -54,7 +62,7 @@ def run(port: int, make: Callable[[int], Request], *, connections: int, seconds:
         try:
             with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                while not seen or time.perf_counter() - started < seconds:
+                while len(seen) < at_least or time.perf_counter() - started < seconds:
                     message = make(next(numbers))
                     sent = time.perf_counter()
                     connection.sendall(message)

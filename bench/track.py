@@ -4,8 +4,10 @@ import itertools
 import json
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
+import psutil  # type: ignore[import-untyped]
 import psycopg
 from django.db import connections, models
 from django.utils import timezone
@@ -20,6 +22,7 @@ EVENTS = 100
 USERS = 5_000
 CONNECTIONS = 16
 BARE_CONNECTIONS = 4
+MEMORY_EVENTS = 1_000_000
 
 
 def measure(seconds: float) -> list[report.Figure]:
@@ -39,22 +42,36 @@ def measure(seconds: float) -> list[report.Figure]:
                 load.run(port, batch, connections=1, seconds=0)
             with connections["owner"].cursor() as cursor:
                 cursor.execute("VACUUM ANALYZE")  # as autovacuum will have done
-            bare, ours = load.rounds(
-                lambda: _bare(str(tenant.id), numbers, seconds),
+            bare, same_tables, ours = load.rounds(
+                lambda: _bare(_BARE, str(tenant.id), numbers, seconds),
+                lambda: _bare(_BARE_IN_OUR_TABLES, str(tenant.id), numbers, seconds),
                 lambda: load.run(port, batch, connections=CONNECTIONS, seconds=seconds),
             )
+            growth = _growth_over(MEMORY_EVENTS // EVENTS, port, batch)
         plain = _plain(str(tenant.id), numbers, min(seconds, 2))
     per_second = ours.per_second * EVENTS
-    limit = bare.per_second * EVENTS
+    limit, limit_in_our_tables = bare.per_second * EVENTS, same_tables.per_second * EVENTS
     return [
         report.figure(f"L: bare SQL over {BARE_CONNECTIONS} connections", limit, "events/s"),
+        report.figure("the same into our own tables", limit_in_our_tables, "events/s"),
         report.figure(f"track over {CONNECTIONS} connections", per_second, "events/s"),
         report.figure("track, p50", ours.percentile(50), "ms"),
         report.figure("track, p99", ours.percentile(99), "ms", at_most=150),
         report.figure("track / L", per_second / limit, "×", at_least=0.5),
+        report.figure("track / bare SQL into our own tables", per_second / limit_in_our_tables, "×"),
         report.figure("DRF serializers and bulk_create, no HTTP", plain, "events/s"),
         report.figure("track / serializers", per_second / plain, "×", at_least=4),
+        report.figure(f"a worker's memory after {MEMORY_EVENTS:,} events more", growth, "×", at_most=1.1),
     ]
+
+
+def _growth_over(batches: int, port: int, batch: Callable[[int], load.Request]) -> float:
+    """The workers' memory afterwards over before, of the one that grew most."""
+    workers = [process for child in psutil.Process().children() for process in child.children()]
+    before = [worker.memory_info().rss for worker in workers]
+    load.run(port, batch, connections=CONNECTIONS, seconds=0, at_least=batches // CONNECTIONS)
+    ratios: list[float] = [worker.memory_info().rss / was for worker, was in zip(workers, before, strict=True)]
+    return max(ratios)
 
 
 _MARK = "@batch@"
@@ -105,7 +122,21 @@ _BARE = """
 """
 
 
-def _bare(tenant_id: str, numbers: "itertools.count[int]", seconds: float) -> load.Result:
+# The rows that track writes, without a look-up, a limit, an isolation or a duplicate to think of.
+_BARE_IN_OUR_TABLES = """
+    WITH sent AS MATERIALIZED (
+        SELECT user_id, event, properties, substring(sha256(convert_to(idempotency_key, 'UTF8')) FOR 16) AS key
+        FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (user_id text, event text, idempotency_key text, properties jsonb)
+    ), key AS (
+        INSERT INTO events_eventkey (tenant_id, key, ring) SELECT %(tenant_id)s::uuid, key, 0 FROM sent
+        ON CONFLICT DO NOTHING
+    )
+    INSERT INTO events_event (tenant_id, timestamp, user_id, name, source, properties, retention_days)
+    SELECT %(tenant_id)s::uuid, now(), user_id, event, 'bare', properties, 90 FROM sent
+"""
+
+
+def _bare(sql: str, tenant_id: str, numbers: "itertools.count[int]", seconds: float) -> load.Result:
     """The rows as they are, from JSON that is made before the clock starts for each of them."""
     latencies: list[float] = []
     parameters = connections["owner"].get_connection_params()
@@ -117,7 +148,7 @@ def _bare(tenant_id: str, numbers: "itertools.count[int]", seconds: float) -> lo
             while time.perf_counter() - started < seconds:
                 rows = _rows(next(numbers))
                 begun = time.perf_counter()
-                bare.execute(_BARE, {"tenant_id": tenant_id, "rows": rows}, prepare=True)
+                bare.execute(sql, {"tenant_id": tenant_id, "rows": rows}, prepare=True)
                 latencies.append(time.perf_counter() - begun)
 
     started = time.perf_counter()
