@@ -18,7 +18,7 @@ _EVENT: dict[str, Any] = {
     "idempotency_key": "order-4711",
 }
 
-_FORBIDDEN = Problems(
+FORBIDDEN = Problems(
     "NoFullAccess",
     403,
     {
@@ -60,7 +60,7 @@ def _takes_events(
         request=OpenApiRequest(batch, examples=[OpenApiExample("A batch", example)]),
         responses={
             200: Success(BatchOutcomeSerializer, 200, {"accepted": 1, "duplicates": 0, "rejected": []}),
-            **{found.status: found for found in (_MALFORMED, _FORBIDDEN, _IN_USE, _TOO_LARGE)},
+            **{found.status: found for found in (_MALFORMED, FORBIDDEN, _IN_USE, _TOO_LARGE)},
         },
     )
     return decorator

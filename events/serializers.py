@@ -7,6 +7,7 @@ from rest_framework import serializers
 
 from events.batch import MAX_EVENTS
 from tenants.models import PlanTier
+from tenants.serializers import OwnApiKeySerializer, TenantResponseSerializer
 
 _NAME = {"type": "string", "minLength": 1, "maxLength": 255}
 
@@ -71,3 +72,17 @@ class BatchOutcomeSerializer(serializers.Serializer[Any]):
     accepted = serializers.IntegerField()
     duplicates = serializers.IntegerField()
     rejected = RejectionSerializer(many=True)
+
+
+class UsageSerializer(serializers.Serializer[Any]):
+    """What a tenant used in a month, exactly."""
+
+    month = serializers.RegexField(r"^[0-9]{4}-[0-9]{2}$", help_text="The present one, in UTC.")
+    active_users = serializers.IntegerField(help_text="Distinct users with an event in it.")
+    limit = serializers.IntegerField(help_text="How many there may be; more where `config.overage` is `allow`.")
+    events = serializers.IntegerField(help_text="Events taken in.")
+
+
+class SettingsSerializer(TenantResponseSerializer):
+    api_keys = OwnApiKeySerializer(many=True)
+    usage = UsageSerializer()

@@ -11,6 +11,7 @@ from django.db import connection
 
 from events.batch import Batch, Event, Rejection
 from events.policy import Mapping, Policy, month, ring
+from tenants.models import UPGRADE_TO
 
 IDENTIFY = "$identify"
 
@@ -159,7 +160,7 @@ def _admit(
             f"This month's limit of {policy.limit} active users is reached.",
             current=active_users,
             limit=policy.limit,
-            upgrade_to=policy.plan_tier.next,
+            upgrade_to=UPGRADE_TO[policy.plan_tier],
         )
 
 

@@ -23,6 +23,15 @@ FORBIDDEN = Problems(
     },
 )
 
+_NOT_LIFTED = Problems(
+    "CustomerNotChanged",
+    403,
+    {
+        **FORBIDDEN.examples,
+        "suspended_by_staff": "This customer was suspended by Retivo's staff, who alone can lift it.",
+    },
+)
+
 
 def _operation(
     operation_id: str,
@@ -65,6 +74,8 @@ _CUSTOMER = {
     "tracked_user_limit": 5000,
     "created_at": "2026-04-26T10:00:00Z",
 }
+
+_USAGE = {"month": "2026-11", "active_users": 1840, "limit": 5000, "events": 52718}
 
 _TEMPLATE = {
     "name": "grant_points",
@@ -134,40 +145,61 @@ provision_customer = _operation(
     links=[Link("getCustomer", "customerId", "/customer/tenant_id")],
 )
 
+_CUSTOMER_DETAIL = {
+    "customer": {
+        **_CUSTOMER,
+        "tenant_role": "customer",
+        "kill_switch_active": False,
+        "shadow_mode": False,
+        "config": {"overage": "allow"},
+        "usage": _USAGE,
+        "integrations": [
+            {
+                **{name: _INTEGRATION[name] for name in ("id", "provider", "display_name", "domain", "active")},
+                "shared_at": "2026-04-26T10:00:00Z",
+            }
+        ],
+        "api_keys": [
+            {
+                "id": "c1f4c7a2-8a55-4e0e-b5a8-0f6c2b7d9e30",
+                "prefix": "rt_live_4fGh",
+                "label": "Provisioned",
+                "scopes": ["full"],
+                "last_used_at": None,
+                "expires_at": None,
+                "revoked_at": None,
+                "created_at": "2026-04-26T10:00:00Z",
+            }
+        ],
+        "action_types": {"total": 1, "active": 1},
+    }
+}
+
 get_customer = _operation(
     "getCustomer",
     "Get a customer",
-    "One of your customers: its settings, the integrations shared with it, its keys without their texts, and how many "
-    "action types it has of yours. Of its users and their events a partner sees nothing.",
+    "One of your customers: its settings, what it used this month, the integrations shared with it, its keys without "
+    "their texts, and how many action types it has of yours. Of its users and their events a partner sees nothing.",
     tag=CUSTOMERS,
     answers=serializers.CustomerDetailResponseSerializer,
-    example={
-        "customer": {
-            **_CUSTOMER,
-            "tenant_role": "customer",
-            "config": {"overage": "allow"},
-            "integrations": [
-                {
-                    **{name: _INTEGRATION[name] for name in ("id", "provider", "display_name", "domain", "active")},
-                    "shared_at": "2026-04-26T10:00:00Z",
-                }
-            ],
-            "api_keys": [
-                {
-                    "id": "c1f4c7a2-8a55-4e0e-b5a8-0f6c2b7d9e30",
-                    "prefix": "rt_live_4fGh",
-                    "label": "Provisioned",
-                    "scopes": ["full"],
-                    "last_used_at": None,
-                    "expires_at": None,
-                    "revoked_at": None,
-                    "created_at": "2026-04-26T10:00:00Z",
-                }
-            ],
-            "action_types": {"total": 1, "active": 1},
-        }
-    },
+    example=_CUSTOMER_DETAIL,
     problems=[NOT_FOUND],
+)
+
+change_customer = _operation(
+    "changeCustomer",
+    "Change a customer",
+    "Changes what is sent of one of your customers: its plan, its config by JSON Merge Patch, its switches. Suspending "
+    "it refuses all of its keys at once; a suspension by Retivo's staff only they can lift.",
+    tag=CUSTOMERS,
+    takes=serializers.CustomerChangeSerializer,
+    requests={
+        "A larger plan": {"plan_tier": "growth", "tracked_user_limit": 5000, "config": {"overage": "allow"}},
+        "Suspend": {"plan_status": "suspended"},
+    },
+    answers=serializers.CustomerDetailResponseSerializer,
+    example=_CUSTOMER_DETAIL,
+    problems=[NOT_FOUND, _NOT_LIFTED],
 )
 
 # --- Integrations ---------------------------------------------------------------------------------------------------
@@ -237,8 +269,8 @@ share_integration = _operation(
 get_partner_stats = _operation(
     "getPartnerStats",
     "Get partner stats",
-    "All your customers in brief, and how many there are by plan tier and plan status. Takes the list's parameters; "
-    "the totals count what the filters match.",
+    "All your customers in brief with what each used this month, how many there are by plan tier and plan status, and "
+    "what they used together. Takes the list's parameters; the totals count what the filters match.",
     tag=STATS,
     parameters=[serializers.CustomerListQuerySerializer],
     answers=serializers.StatsSerializer,
@@ -246,8 +278,13 @@ get_partner_stats = _operation(
         "total_customers": 1,
         "by_plan_tier": {"starter": 0, "growth": 1, "scale": 0, "custom": 0},
         "by_plan_status": {"active": 1, "suspended": 0},
+        "usage": {"month": "2026-11", "active_users": 1840, "events": 52718},
         "customers": [
-            {name: _CUSTOMER[name] for name in ("tenant_id", "name", "plan_tier", "tracked_user_limit", "created_at")}
+            {
+                **{name: _CUSTOMER[name] for name in ("tenant_id", "name", "plan_tier", "tracked_user_limit")},
+                "created_at": _CUSTOMER["created_at"],
+                "usage": _USAGE,
+            }
         ],
         "next_cursor": None,
     },

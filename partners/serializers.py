@@ -4,10 +4,12 @@ from typing import Any
 
 from rest_framework import serializers
 
+from events.serializers import UsageSerializer
 from integrations.serializers import IntegrationSerializer, RegisteredIntegrationSerializer
 from partners.services import DEFAULT_TRACKED_USER_LIMIT, CustomerFilter, Page
 from retivo.api.pagination import CursorField
 from retivo.api.serializers import (
+    BooleanField,
     IntegerField,
     ObjectField,
     QueryIntegerField,
@@ -16,7 +18,8 @@ from retivo.api.serializers import (
     UUIDField,
     pattern,
 )
-from tenants.models import PlanStatus, PlanTier, Scope
+from tenants.models import PlanStatus, PlanTier
+from tenants.serializers import ApiKeySerializer
 
 SLUG = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 MAX_INTEGER = 2**31 - 1
@@ -63,6 +66,22 @@ class ProvisionRequestSerializer(StrictSerializer):
     )
 
 
+class CustomerChangeSerializer(StrictSerializer):
+    name = StringField(required=False, max_length=200)
+    plan_tier = serializers.ChoiceField(PlanTier.choices, required=False)
+    plan_status = serializers.ChoiceField(
+        PlanStatus.choices, required=False, help_text="A suspended customer's keys are refused at once."
+    )
+    tracked_user_limit = IntegerField(
+        required=False, min_value=0, max_value=MAX_INTEGER, help_text="Monthly active users."
+    )
+    config = ObjectField(
+        required=False, help_text="A JSON Merge Patch (RFC 7396): objects merge, `null` removes, all else replaces."
+    )
+    kill_switch_active = BooleanField(required=False, help_text="No action is sent.")
+    shadow_mode = BooleanField(required=False, help_text="Decisions are made and logged, nothing is sent.")
+
+
 class ShareRequestSerializer(StrictSerializer):
     customer_tenant_id = UUIDField()
 
@@ -92,19 +111,6 @@ class SharedIntegrationSerializer(serializers.Serializer[Any]):
     shared_at = serializers.DateTimeField()
 
 
-class ApiKeySerializer(serializers.Serializer[Any]):
-    """A key; its text is not known to us."""
-
-    id = serializers.UUIDField()
-    prefix = serializers.CharField()
-    label = serializers.CharField(allow_blank=True)  # type: ignore[assignment]  # a field of this name
-    scopes = serializers.ListField(child=serializers.ChoiceField(Scope.choices))
-    last_used_at = serializers.DateTimeField(allow_null=True, help_text="To the minute.")
-    expires_at = serializers.DateTimeField(allow_null=True)
-    revoked_at = serializers.DateTimeField(allow_null=True)
-    created_at = serializers.DateTimeField()
-
-
 class ActionTypeCountsSerializer(serializers.Serializer[Any]):
     total = serializers.IntegerField()
     active = serializers.IntegerField()
@@ -112,7 +118,10 @@ class ActionTypeCountsSerializer(serializers.Serializer[Any]):
 
 class CustomerDetailSerializer(CustomerSerializer):
     tenant_role = serializers.ChoiceField(["customer"])
+    kill_switch_active = serializers.BooleanField()
+    shadow_mode = serializers.BooleanField()
     config = serializers.DictField()
+    usage = UsageSerializer()
     integrations = SharedIntegrationSerializer(many=True)
     api_keys = ApiKeySerializer(many=True)
     action_types = ActionTypeCountsSerializer(help_text="Those of your integrations.")
@@ -157,6 +166,7 @@ class StatsCustomerSerializer(serializers.Serializer[Any]):
     plan_tier = serializers.ChoiceField(PlanTier.choices)
     tracked_user_limit = serializers.IntegerField()
     created_at = serializers.DateTimeField()
+    usage = UsageSerializer()
 
 
 class PlanTierCountsSerializer(serializers.Serializer[Any]):
@@ -171,9 +181,16 @@ class PlanStatusCountsSerializer(serializers.Serializer[Any]):
     suspended = serializers.IntegerField()
 
 
+class TotalUsageSerializer(serializers.Serializer[Any]):
+    month = serializers.RegexField(r"^[0-9]{4}-[0-9]{2}$", help_text="The present one, in UTC.")
+    active_users = serializers.IntegerField(help_text="The customers' added up: a user of two counts twice.")
+    events = serializers.IntegerField()
+
+
 class StatsSerializer(serializers.Serializer[Any]):
     total_customers = serializers.IntegerField(help_text="How many the filter matches, on all pages.")
     by_plan_tier = PlanTierCountsSerializer()
     by_plan_status = PlanStatusCountsSerializer()
+    usage = TotalUsageSerializer(help_text="Of all that the filter matches, on all pages.")
     customers = StatsCustomerSerializer(many=True)
     next_cursor = serializers.CharField(allow_null=True)

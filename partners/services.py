@@ -3,6 +3,7 @@
 The list and the look-up carry load, so they are SQL; each names the partner although row-level security would do.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,15 +12,16 @@ from uuid import UUID, uuid4
 import msgspec
 from django.db import connection
 
+from events import metering
 from integrations import services as integrations
 from retivo.api.errors import Problem, not_found
 from retivo.api.json import encode
-from retivo.api.merge_patch import merge_patch
 from retivo.api.pagination import Cursor
 from tenants import audit
 from tenants import services as tenants
 from tenants.authentication import Query
-from tenants.models import PlanStatus, PlanTier
+from tenants.config import patched
+from tenants.models import PlanStatus, PlanTier, Tenant
 
 DEFAULT_TRACKED_USER_LIMIT = 1000
 
@@ -58,26 +60,41 @@ class Customer(msgspec.Struct):
     created_at: datetime
 
 
+_OWN = len(Customer.__struct_fields__)
+
+
 def list_customers(*, partner_id: UUID, where: CustomerFilter, page: Page) -> dict[str, Any]:
     """The partner's customers, oldest first. `total` counts what the filter matches, on all pages."""
-    customers, next_cursor = _customers(partner_id, where, page)
-    is_everything = next_cursor is None and page.after is None
-    total = len(customers) if is_everything else sum(row[2] for row in _totals(partner_id, where))
-    return {"customers": customers, "total": total, "next_cursor": next_cursor}
+    asked = {"partner_id": partner_id, **where.parameters}
+    rows, next_cursor = _page(_LIST, asked, page)
+    total = len(rows) if _is_everything(page, next_cursor) else _all(_COUNT, asked)[0][0]
+    return {"customers": [Customer(*row) for row in rows], "total": total, "next_cursor": next_cursor}
 
 
 def partner_stats(*, partner_id: UUID, where: CustomerFilter, page: Page) -> dict[str, Any]:
-    """The same list in brief, with the number of customers by plan tier and by plan status."""
-    customers, next_cursor = _customers(partner_id, where, page)
+    """The same list in brief, with each customer's use of this month, and all of it added up."""
+    month = metering.this_month()
+    asked = {"partner_id": partner_id, **where.parameters, "month": month}
+    rows, next_cursor = _page(_USED, asked, page)
+    customers = [(Customer(*columns), active_users, events) for *columns, active_users, events in rows]
+    if _is_everything(page, next_cursor):
+        totals = [(c.plan_tier, c.plan_status, 1, active_users, events) for c, active_users, events in customers]
+    else:
+        totals = _all(_TOTALS, asked)
     by_plan_tier = dict.fromkeys(PlanTier.values, 0)
     by_plan_status = dict.fromkeys(PlanStatus.values, 0)
-    for plan_tier, plan_status, count in _totals(partner_id, where):
+    for plan_tier, plan_status, count, _, _ in totals:
         by_plan_tier[plan_tier] += count
         by_plan_status[plan_status] += count
     return {
         "total_customers": sum(by_plan_tier.values()),
         "by_plan_tier": by_plan_tier,
         "by_plan_status": by_plan_status,
+        "usage": {
+            "month": metering.named(month),
+            "active_users": sum(row[3] for row in totals),
+            "events": sum(row[4] for row in totals),
+        },
         "customers": [
             {
                 "tenant_id": customer.tenant_id,
@@ -85,8 +102,9 @@ def partner_stats(*, partner_id: UUID, where: CustomerFilter, page: Page) -> dic
                 "plan_tier": customer.plan_tier,
                 "tracked_user_limit": customer.tracked_user_limit,
                 "created_at": customer.created_at,
+                "usage": metering.as_usage(month, active_users, customer.tracked_user_limit, events),
             }
-            for customer in customers
+            for customer, active_users, events in customers
         ],
         "next_cursor": next_cursor,
     }
@@ -94,7 +112,7 @@ def partner_stats(*, partner_id: UUID, where: CustomerFilter, page: Page) -> dic
 
 def customer_query(customer_id: UUID) -> Query:
     """Asks for one of the caller's customers; `customer_detail` reads the answer."""
-    return Query(sql=_GET, parameters={"customer_id": customer_id})
+    return Query(sql=_GET, parameters={"customer_id": customer_id, "month": metering.this_month()})
 
 
 def customer_detail(row: tuple[Any, ...] | None) -> dict[str, Any]:
@@ -105,15 +123,36 @@ def customer_detail(row: tuple[Any, ...] | None) -> dict[str, Any]:
     """
     if row is None:
         raise not_found()
-    (*columns, config, integrations_shared, api_keys, action_types, active_action_types) = row
+    customer = Customer(*row[:_OWN])
+    kill_switch_active, shadow_mode, month, active_users, events, config, shared, api_keys, total, active = row[_OWN:]
     return {
-        **dict(zip(Customer.__struct_fields__, columns, strict=True)),
+        **msgspec.structs.asdict(customer),
         "tenant_role": "customer",
+        "kill_switch_active": kill_switch_active,
+        "shadow_mode": shadow_mode,
         "config": msgspec.json.decode(config),
-        "integrations": msgspec.json.decode(integrations_shared),
+        "usage": metering.as_usage(month, active_users, customer.tracked_user_limit, events),
+        "integrations": msgspec.json.decode(shared),
         "api_keys": msgspec.json.decode(api_keys),
-        "action_types": {"total": action_types, "active": active_action_types},
+        "action_types": {"total": total, "active": active},
     }
+
+
+def change_customer(*, actor: str, partner_id: UUID, customer_id: UUID, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Change fields of a customer, `config` by JSON Merge Patch, and answer as `customer_detail` does.
+
+    Raises:
+        Problem: 404 if the partner has no such customer; what `tenants.services.change_settings` raises.
+    """
+    try:
+        tenants.change_settings(actor=actor, tenant_id=customer_id, partner_id=partner_id, changes=changes)
+    except Tenant.DoesNotExist as error:
+        raise not_found() from error
+    (row,) = _all(
+        f"SELECT answer.* FROM (SELECT %(partner_id)s::uuid AS tenant_id) AS caller, LATERAL ({_GET}) AS answer",
+        {"partner_id": partner_id, "customer_id": customer_id, "month": metering.this_month()},
+    )
+    return customer_detail(row)
 
 
 def provision_customer(
@@ -133,7 +172,8 @@ def provision_customer(
         config: merged over the partner's by JSON Merge Patch (RFC 7396), as it stands now.
 
     Raises:
-        Problem: 409 `slug_taken` if the partner has a customer with this slug.
+        Problem: 400 for a config that Retivo cannot act on; 409 `slug_taken` if the partner has a customer with this
+            slug.
     """
     customer_id = uuid4()
     with connection.cursor() as cursor:
@@ -149,7 +189,7 @@ def provision_customer(
                 "slug": slug,
                 "plan_tier": plan_tier,
                 "tracked_user_limit": tracked_user_limit,
-                "config": encode(merge_patch(msgspec.json.decode(partner_config), config or {})).decode(),
+                "config": encode(patched(msgspec.json.decode(partner_config), config or {})).decode(),
             },
         )
         if cursor.rowcount == 0:
@@ -188,29 +228,34 @@ def share_integration(*, actor: str, partner_id: UUID, integration_id: UUID, cus
     return {"shared": True, "action_types_registered": registered}
 
 
-def _customers(partner_id: UUID, where: CustomerFilter, page: Page) -> tuple[list[Customer], str | None]:
-    parameters: dict[str, Any] = {
-        "partner_id": partner_id,
-        **where.parameters,
-        "after_created_at": page.after and page.after.created_at,
-        "after_id": page.after and page.after.id,
-        # One more than asked for tells whether there is a next page.
-        "limit": page.limit and page.limit + 1,
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(_LIST, parameters)
-        customers = [Customer(*row) for row in cursor.fetchall()]
-    if page.limit is None or len(customers) <= page.limit:
-        return customers, None
-    customers.pop()
-    return customers, str(Cursor(created_at=customers[-1].created_at, id=customers[-1].tenant_id))
+def _page(sql: str, asked: Mapping[str, Any], page: Page) -> tuple[list[tuple[Any, ...]], str | None]:
+    """Rows that begin with a customer's columns, and the cursor of the next page."""
+    rows = _all(
+        sql,
+        {
+            **asked,
+            "after_created_at": page.after and page.after.created_at,
+            "after_id": page.after and page.after.id,
+            # One more than asked for tells whether there is a next page.
+            "limit": page.limit and page.limit + 1,
+        },
+    )
+    if page.limit is None or len(rows) <= page.limit:
+        return rows, None
+    rows.pop()
+    last = Customer(*rows[-1][:_OWN])
+    return rows, str(Cursor(created_at=last.created_at, id=last.tenant_id))
 
 
-def _totals(partner_id: UUID, where: CustomerFilter) -> list[tuple[str, str, int]]:
+def _is_everything(page: Page, next_cursor: str | None) -> bool:
+    return next_cursor is None and page.after is None
+
+
+def _all(sql: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
-        cursor.execute(_TOTALS, {"partner_id": partner_id, **where.parameters})
-        totals: list[tuple[str, str, int]] = cursor.fetchall()
-    return totals
+        cursor.execute(sql, parameters)
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows
 
 
 _COLUMNS = "t.id, t.name, t.slug, t.plan_tier, t.plan_status, t.tracked_user_limit, t.created_at"
@@ -232,7 +277,25 @@ _LIST = f"""
     LIMIT %(limit)s::int
 """
 
-_TOTALS = f"SELECT t.plan_tier, t.plan_status, count(*) {_MATCHING} GROUP BY t.plan_tier, t.plan_status"
+_COUNT = f"SELECT count(*) {_MATCHING}"
+
+# The function is called once, whatever the number of customers, and of a page asked for those on it alone.
+_USED = f"""
+    WITH page AS MATERIALIZED ({_LIST})
+    SELECT page.*, coalesce(u.active_users, 0), coalesce(u.events, 0)
+    FROM page LEFT JOIN usage_of_customers(
+        %(month)s, CASE WHEN %(limit)s::int IS NOT NULL THEN ARRAY(SELECT id FROM page) END
+    ) u ON u.tenant_id = page.id
+    ORDER BY page.created_at, page.id
+"""
+
+_TOTALS = f"""
+    SELECT t.plan_tier, t.plan_status, count(*),
+        coalesce(sum(u.active_users), 0)::bigint, coalesce(sum(u.events), 0)::bigint
+    FROM (SELECT t.id, t.plan_tier, t.plan_status {_MATCHING}) t
+    LEFT JOIN usage_of_customers(%(month)s) u ON u.tenant_id = t.id
+    GROUP BY t.plan_tier, t.plan_status
+"""
 
 
 def _rfc3339(column: str) -> str:
@@ -240,7 +303,8 @@ def _rfc3339(column: str) -> str:
 
 
 _GET = f"""
-    SELECT {_COLUMNS}, t.config::text,
+    SELECT {_COLUMNS}, t.kill_switch_active, t.shadow_mode,
+        %(month)s::date, coalesce(u.active_users, 0), coalesce(u.events, 0), t.config::text,
         (SELECT coalesce(json_agg(json_build_object(
                     'id', i.id, 'provider', i.provider, 'display_name', i.display_name, 'domain', i.domain,
                     'active', i.active, 'shared_at', {_rfc3339("s.created_at")}
@@ -259,6 +323,7 @@ _GET = f"""
         SELECT count(*) AS total, count(*) FILTER (WHERE active) AS active
         FROM integrations_actiontype WHERE tenant_id = t.id AND partner_id = caller.tenant_id
     ) a
+    LEFT JOIN LATERAL usage_of_customers(%(month)s, ARRAY[t.id]) u ON true
     WHERE t.id = %(customer_id)s AND t.parent_id = caller.tenant_id
 """
 

@@ -1,4 +1,4 @@
-"""The Partner API: seven endpoints, each one call into a service."""
+"""The Partner API: each endpoint is one call into a service."""
 
 from typing import Any
 from uuid import UUID
@@ -10,7 +10,12 @@ from integrations import services as integrations
 from integrations.serializers import IntegrationRequestSerializer, IntegrationSerializer
 from partners import schema, services
 from partners.permissions import IsPartner
-from partners.serializers import CustomerListQuerySerializer, ProvisionRequestSerializer, ShareRequestSerializer
+from partners.serializers import (
+    CustomerChangeSerializer,
+    CustomerListQuerySerializer,
+    ProvisionRequestSerializer,
+    ShareRequestSerializer,
+)
 from tenants.api import OneStatementView, TenantView
 from tenants.authentication import Query
 from tenants.models import Scope
@@ -47,6 +52,18 @@ class CustomerView(PartnerView, OneStatementView):
     @schema.get_customer
     def get(self, request: Request, customer_id: UUID) -> Response:
         return Response({"customer": services.customer_detail(self.answer)})
+
+    @schema.change_customer
+    def patch(self, request: Request, customer_id: UUID) -> Response:
+        body = CustomerChangeSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        changed = services.change_customer(
+            actor=self.caller.actor,
+            partner_id=self.caller.tenant_id,
+            customer_id=customer_id,
+            changes=body.validated_data,
+        )
+        return Response({"customer": changed})
 
 
 class IntegrationsView(PartnerView):

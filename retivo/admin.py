@@ -11,6 +11,7 @@ from django.db.models import Case, Model, OuterRef, QuerySet, When
 from django.http import Http404, HttpRequest, HttpResponse
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
+from events import metering
 from integrations.admin import action_types_table, integrations_table, shares_table
 from integrations.models import ActionType, IntegrationShare, PartnerIntegration
 from tenants.admin import TenantAdmin
@@ -21,6 +22,8 @@ from tenants.models import ApiKey, AuditEntry, Tenant, TenantRole
 @admin.register(Tenant)
 class HierarchyAdmin(TenantAdmin):
     list_display = [*TenantAdmin.list_display[:-1], "integrations", TenantAdmin.list_display[-1]]
+    fieldsets = [(None, {"fields": ["usage"]}), *TenantAdmin.fieldsets]
+    readonly_fields = [*TenantAdmin.readonly_fields, "usage"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         here = OuterRef("pk")
@@ -35,6 +38,11 @@ class HierarchyAdmin(TenantAdmin):
     @column("Integrations")
     def integrations(self, tenant: Any) -> str:
         return "" if tenant.tenant_role == TenantRole.STANDALONE else str(tenant.integration_count)
+
+    @column("This month")
+    def usage(self, tenant: Tenant) -> str:
+        usage = metering.usage(tenant_id=tenant.id, limit=tenant.tracked_user_limit)
+        return f"{usage['active_users']:,} of {usage['limit']:,} active users, {usage['events']:,} events"
 
     def tables(self, request: HttpRequest, tenant: Tenant) -> list[Table]:
         tables = super().tables(request, tenant)

@@ -88,7 +88,10 @@ class TenantAdmin(StaffAdmin):
     ]
     fieldsets = [
         (None, {"fields": [("name", "slug"), ("tenant_role", "parent"), ("plan_tier", "plan_status")]}),
-        (None, {"fields": [("tracked_user_limit", "created_at"), "id", "config"]}),
+        (
+            None,
+            {"fields": [("tracked_user_limit", "created_at"), ("kill_switch_active", "shadow_mode"), "id", "config"]},
+        ),
     ]
     readonly_fields = ["id", "slug", "tenant_role", "parent", "plan_status", "created_at"]
     actions_list = ["new_partner"]
@@ -148,11 +151,17 @@ class TenantAdmin(StaffAdmin):
 
     def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
         tenant = self.get_object(request, object_id)
-        hidden = "reactivate" if tenant and tenant.plan_status == PlanStatus.ACTIVE else "suspend"
+        if tenant is None:
+            return []
+        # What its partner suspended staff can suspend still, so that the partner cannot lift it.
+        hidden = {
+            "tenants_tenant_reactivate": tenant.plan_status == PlanStatus.ACTIVE,
+            "tenants_tenant_suspend": tenant.suspended_by_staff,
+        }
         return [
             action
             for action in super().get_actions_detail(request, object_id)
-            if action.action_name != f"tenants_tenant_{hidden}"
+            if not hidden.get(action.action_name, False)
         ]
 
     @page_action(title="New partner", path="new-partner", permission="tenants.add_tenant", icon="add")
@@ -211,7 +220,7 @@ class TenantAdmin(StaffAdmin):
             object_id,
             PlanStatus.SUSPENDED,
             title="Suspend {}?",
-            text="All of its keys are refused from now on, until it is reactivated. Nothing is deleted.",
+            text="All of its keys are refused from now on, until staff reactivate it. Nothing is deleted.",
         )
 
     @page_action(title="Reactivate", path="reactivate", permission="tenants.change_tenant", icon="play_arrow")

@@ -17,6 +17,7 @@ from unfold.widgets import (
 
 from retivo.api.errors import Problem
 from retivo.api.json import decode
+from tenants import config
 from tenants.models import ApiKey, PlanTier, Scope, Tenant, TenantRole
 
 _JSON = {"rows": 10, "spellcheck": "false", "style": "font-family: ui-monospace, monospace"}
@@ -114,4 +115,13 @@ class TenantForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for mypy
 
     class Meta:
         model = Tenant
-        fields = ["name", "plan_tier", "tracked_user_limit", "config"]
+        fields = ["name", "plan_tier", "tracked_user_limit", "kill_switch_active", "shadow_mode", "config"]
+
+    def clean_config(self) -> dict[str, Any]:
+        """What the API would refuse; a config that nobody touched stays as it is."""
+        edited: dict[str, Any] = self.cleaned_data["config"]
+        if "config" in self.changed_data and (found := config.faults(edited)):
+            raise ValidationError(
+                [f"{fault['pointer'].removeprefix('/config/')}: {fault['detail']}" for fault in found]
+            )
+        return edited

@@ -71,7 +71,7 @@ class TenantView(APIView):
 
 
 class OneStatementView(TenantView):
-    """A GET that is one statement: the look-up of the key with the view's query behind it, in one round trip.
+    """A view whose GET is one statement: the look-up of the key with the view's query behind it, in one round trip.
 
     A statement is a transaction of its own, so the tenant context lasts exactly as long as the query.
     """
@@ -86,7 +86,10 @@ class OneStatementView(TenantView):
 
     def get_authenticators(self) -> list[BaseAuthentication]:
         # drf-spectacular asks for them too, of a view without a request.
-        return [ApiKeyAuthentication(self.query(**self.kwargs) if self.kwargs else None)]
+        asks = self.kwargs and self.request.method == "GET"
+        return [ApiKeyAuthentication(self.query(**self.kwargs) if asks else None)]
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        return APIView.dispatch(self, request, *args, **kwargs)
+        if request.method == "GET":
+            return APIView.dispatch(self, request, *args, **kwargs)
+        return super().dispatch(request, *args, **kwargs)

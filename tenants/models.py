@@ -20,11 +20,14 @@ class PlanTier(models.TextChoices):
     SCALE = "scale"
     CUSTOM = "custom"
 
-    @property
-    def next(self) -> "PlanTier | None":
-        """What to upgrade to; None above the last."""
-        tiers = list(PlanTier)
-        return next(iter(tiers[tiers.index(self) + 1 :]), None)
+
+# What a tenant at its plan's limit is told to take; nothing is above `custom`.
+UPGRADE_TO: dict[PlanTier, PlanTier | None] = {
+    PlanTier.STARTER: PlanTier.GROWTH,
+    PlanTier.GROWTH: PlanTier.SCALE,
+    PlanTier.SCALE: PlanTier.CUSTOM,
+    PlanTier.CUSTOM: None,
+}
 
 
 class PlanStatus(models.TextChoices):
@@ -48,6 +51,8 @@ class Tenant(models.Model):
 
     A customer has a parent, the parent is a partner, and no other role has one: `parent_role` is `partner` wherever
     there is a parent, and a foreign key (migration 0002) holds `(parent_id, parent_role)` to `(id, tenant_role)`.
+
+    A trigger (migration 0005) keeps a tenant from changing its own plan; its partner and staff may.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -65,6 +70,18 @@ class Tenant(models.Model):
     plan_tier = models.CharField(max_length=16, choices=PlanTier, default=PlanTier.STARTER)
     plan_status = models.CharField(max_length=16, choices=PlanStatus, default=PlanStatus.ACTIVE)
     tracked_user_limit = models.IntegerField(default=1000, help_text="Monthly active users")
+    suspended_by_staff = models.BooleanField(
+        db_default=False, default=False, editable=False, help_text="Then its partner cannot lift the suspension"
+    )
+    kill_switch_active = models.BooleanField(
+        "kill switch",
+        db_default=False,
+        default=False,
+        help_text="No action is sent; of a partner, no customer's either",
+    )
+    shadow_mode = models.BooleanField(
+        db_default=False, default=False, help_text="Decisions are made and logged, nothing is sent"
+    )
     config = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
@@ -95,6 +112,10 @@ class Tenant(models.Model):
             models.CheckConstraint(condition=_in("plan_tier", PlanTier), name="tenant_plan_tier_known"),
             models.CheckConstraint(condition=_in("plan_status", PlanStatus), name="tenant_plan_status_known"),
             models.CheckConstraint(condition=Q(tracked_user_limit__gte=0), name="tenant_limit_not_negative"),
+            models.CheckConstraint(
+                condition=Q(suspended_by_staff=False) | Q(plan_status=PlanStatus.SUSPENDED),
+                name="tenant_suspended_by_staff_is_suspended",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -1,6 +1,6 @@
 """Changes to tenants and keys. Each is one transaction and one audit entry; the caller's context must allow it."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -10,7 +10,9 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from tenants import audit, keys
+from retivo.api.errors import FieldError, Problem
+from retivo.api.json import encode
+from tenants import audit, config, keys
 from tenants.models import ApiKey, PlanStatus, PlanTier, Scope, Tenant, TenantRole
 
 FULL_ACCESS = (Scope.FULL,)
@@ -90,12 +92,13 @@ def revoke_key(*, actor: str, key_id: UUID) -> ApiKey:
 
 @transaction.atomic
 def set_plan_status(*, actor: str, tenant_id: UUID, plan_status: PlanStatus) -> Tenant:
-    """Suspend a tenant or make it active again. Raises Tenant.DoesNotExist."""
+    """Suspend a tenant or make it active again, as staff do: its partner cannot lift it. Raises Tenant.DoesNotExist."""
     tenant = Tenant.objects.select_for_update().get(id=tenant_id)
-    if tenant.plan_status != plan_status:
+    suspended = plan_status == PlanStatus.SUSPENDED
+    if (tenant.plan_status, tenant.suspended_by_staff) != (plan_status, suspended):
         change = {"from": tenant.plan_status, "to": plan_status}
-        tenant.plan_status = plan_status
-        tenant.save(update_fields=["plan_status"])
+        tenant.plan_status, tenant.suspended_by_staff = plan_status, suspended
+        tenant.save(update_fields=["plan_status", "suspended_by_staff"])
         audit.record(actor=actor, action="tenant.plan_status_changed", tenant_id=tenant.id, **change)
     return tenant
 
@@ -115,6 +118,60 @@ def update_tenant(*, actor: str, tenant: Tenant, changes: dict[str, Any]) -> Ten
     detail = {name: {"from": before[name], "to": value} for name, value in changes.items()}
     audit.record(actor=actor, action="tenant.changed", tenant_id=tenant.id, changes=detail)
     return tenant
+
+
+def settings(*, tenant_id: UUID) -> tuple[Tenant, list[ApiKey]]:
+    """A tenant and its keys, oldest first."""
+    return Tenant.objects.get(id=tenant_id), list(ApiKey.objects.filter(tenant_id=tenant_id))
+
+
+@transaction.atomic(savepoint=False)
+def change_settings(
+    *, actor: str, tenant_id: UUID, changes: Mapping[str, Any], partner_id: UUID | None = None
+) -> Tenant:
+    """Change fields of the caller's own tenant, or of a customer of the caller's, which is `partner_id` then.
+
+    `changes["config"]` is a JSON Merge Patch. It is applied under the row's lock, so that parallel changes of two keys
+    both stand.
+
+    Raises:
+        Tenant.DoesNotExist: the partner has no such customer.
+        Problem: 400 for a config that Retivo cannot act on; 403 for what is the partner's or staff's to change.
+    """
+    owned = {} if partner_id is None else {"parent_id": partner_id}
+    # NO KEY: events go on being counted, whose rows refer to this one.
+    tenant = Tenant.objects.select_for_update(no_key=True).get(id=tenant_id, **owned)
+    wanted = dict(changes)
+    if "config" in wanted:
+        wanted["config"] = config.patched(tenant.config, wanted["config"])
+        if partner_id is None and tenant.tenant_role == TenantRole.CUSTOMER:
+            _refuse_what_the_partner_sets(tenant.config, wanted["config"])
+    if partner_id is not None and tenant.suspended_by_staff and wanted.get("plan_status") == PlanStatus.ACTIVE:
+        raise Problem(
+            403, "suspended_by_staff", "This customer was suspended by Retivo's staff, who alone can lift it."
+        )
+    changed = {}
+    for name, value in wanted.items():
+        before = getattr(tenant, name)
+        if encode(before) != encode(value):  # as JSON: to Python true and 1 are equal
+            changed[name] = {"from": before, "to": value}
+            setattr(tenant, name, value)
+    if changed:
+        tenant.save(update_fields=list(changed))
+        audit.record(actor=actor, action="tenant.changed", tenant_id=tenant.id, changes=changed)
+    return tenant
+
+
+def _refuse_what_the_partner_sets(before: dict[str, Any], after: dict[str, Any]) -> None:
+    code, detail = "config_set_by_partner", "This is set by the partner that provisioned this tenant."
+    touched = [key for key in config.SET_BY_PARTNER if _member(before, key) != _member(after, key)]
+    if touched:
+        errors = [FieldError(pointer=f"/config/{key}", code=code, detail=detail) for key in touched]
+        raise Problem(403, code, f"{errors[0]['pointer']}: {detail}", errors=errors)
+
+
+def _member(holder: dict[str, Any], key: str) -> bytes | None:
+    return encode(holder[key]) if key in holder else None
 
 
 def find_tenant(reference: str) -> Tenant:

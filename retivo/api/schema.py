@@ -272,8 +272,10 @@ class AutoSchema(SpectacularAutoSchema):
         common: list[Problems] = []
         if self._is_authenticated:
             common += [UNAUTHORIZED, RATE_LIMITED, UNAVAILABLE]
+        if self.method in {"POST", "PUT", "PATCH"}:
+            common += [INVALID_BODY, TOO_LARGE, UNSUPPORTED]
         if self.method == "POST":
-            common += [INVALID_BODY, TOO_LARGE, UNSUPPORTED, KEY_REUSED]
+            common += [KEY_REUSED]
         responses = {str(found.status): self._problem_response(found) for found in common} | own
         return dict(sorted(responses.items()))
 

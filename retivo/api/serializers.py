@@ -64,6 +64,15 @@ class IntegerField(serializers.IntegerField):
         return super().to_internal_value(int(data))
 
 
+class BooleanField(serializers.BooleanField):
+    """`true` or `false`; DRF also takes 1, "yes" and the like."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        if not isinstance(data, bool):
+            self.fail("invalid", input=data)
+        return data
+
+
 class QueryIntegerField(serializers.IntegerField):
     """Decimal digits in a query; Python's `1_000`, ` 5 ` and `5.0` are no integers there."""
 

@@ -24,18 +24,24 @@ OPERATIONS: dict[str, dict[str, Any]] = {
 }
 
 AUTHENTICATED = {"401", "403", "429", "503"}
-POST = AUTHENTICATED | {"400", "409", "413", "415", "422"}
+CHANGE = AUTHENTICATED | {"400", "413", "415"}
+POST = CHANGE | {"409", "422"}
 STATUSES = {
     "getHealth": {"200", "503"},
     "listCustomers": {"200", "400"} | AUTHENTICATED,
     "provisionCustomer": {"201"} | POST,
     "getCustomer": {"200", "404"} | AUTHENTICATED,
+    "changeCustomer": {"200", "404"} | CHANGE,
     "registerIntegration": {"201"} | POST,
     "listIntegrations": {"200"} | AUTHENTICATED,
     "shareIntegration": {"200", "404"} | POST,
     "getPartnerStats": {"200", "400"} | AUTHENTICATED,
     "track": {"200"} | POST,
     "pushExternalEvents": {"200"} | POST,
+    "getSettings": {"200"} | AUTHENTICATED,
+    "changeSettings": {"200"} | CHANGE,
+    "setKillSwitch": {"200"} | CHANGE,
+    "setShadowMode": {"200"} | CHANGE,
 }
 
 
@@ -137,7 +143,8 @@ def test_headers__each_answer__names_those_it_has() -> None:
             assert "X-Request-Id" in headers
             assert ("WWW-Authenticate" in headers) == (status == "401")
             assert ("Retry-After" in headers) == (status == "429" or (status == "503" and name != "getHealth"))
-            assert ("Idempotency-Replayed" in headers) == (status < "300" and "requestBody" in operation)
+            takes_key = "Idempotency-Key" in {parameter["name"] for parameter in operation.get("parameters", [])}
+            assert ("Idempotency-Replayed" in headers) == (status < "300" and takes_key)
             if status < "300" and name != "getHealth":
                 assert {"RateLimit", "RateLimit-Policy"} <= headers
 

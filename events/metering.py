@@ -1,0 +1,44 @@
+"""What a month's use adds up to: as its tenant, its partner and staff see it."""
+
+from datetime import UTC, date, datetime
+from typing import TypedDict
+from uuid import UUID
+
+from django.db import connection
+
+
+class Usage(TypedDict):
+    """Numbers of one tenant and one month (UTC, by the time of receipt), exact."""
+
+    month: str
+    active_users: int
+    limit: int
+    events: int
+
+
+def this_month() -> date:
+    return datetime.now(UTC).date().replace(day=1)
+
+
+def named(month: date) -> str:
+    """As the API writes a month."""
+    return f"{month:%Y-%m}"
+
+
+def usage(*, tenant_id: UUID, limit: int) -> Usage:
+    """This month's use of a tenant, as far as the context sees its rows: a partner's sees none of its customers'."""
+    month = this_month()
+    with connection.cursor() as cursor:
+        cursor.execute(_USAGE, {"tenant_id": tenant_id, "month": month})
+        active_users, events = cursor.fetchone()
+    return as_usage(month, active_users, limit, events)
+
+
+def as_usage(month: date, active_users: int, limit: int, events: int) -> Usage:
+    return Usage(month=named(month), active_users=active_users, limit=limit, events=events)
+
+
+_USAGE = """
+    SELECT coalesce(sum(active_users), 0)::bigint, coalesce(sum(events), 0)::bigint
+    FROM events_monthlyusage WHERE tenant_id = %(tenant_id)s AND month = %(month)s
+"""

@@ -1,0 +1,103 @@
+"""The keys of a tenant's config that Retivo itself acts on; all others are the partner's own and kept as they are.
+
+`docs/configuration.md` has the same keys as a table.
+"""
+
+import re
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+from retivo.api.errors import FieldError, validation_failed
+from retivo.api.json import encode
+from retivo.api.merge_patch import merge_patch
+
+# Above it every batch of events would pay for what its partner keeps here.
+MAX_BYTES = 64 * 1024
+
+# What a customer's partner sets and the customer itself does not; a trigger (migration 0005) holds it as well.
+SET_BY_PARTNER = ("overage", "retention_days")
+
+# Events lie in partitions by how long they are kept.
+RETENTION_DAYS = (30, 90, 365, 1095)
+
+# What is wrong with a value; `pointer` is relative to it.
+Check = Callable[[Any], Collection[FieldError]]
+
+
+def register(key: str, check: Check) -> None:
+    """Say what `key` may hold. A room above this one calls it for its own keys, from its `AppConfig.ready`."""
+    _CHECKS[key] = check
+
+
+def faults(config: Mapping[str, Any], *, touched: Collection[str] | None = None) -> list[FieldError]:
+    """What is wrong with a config, with pointers from what holds it: `/config/overage`.
+
+    Args:
+        touched: look at these keys alone; at all that Retivo knows where None.
+    """
+    if len(encode(config)) > MAX_BYTES:
+        return [FieldError(pointer="/config", code="too_large", detail=f"At most {MAX_BYTES // 1024} KiB of JSON.")]
+    return [
+        FieldError(pointer=f"/config/{key}{fault['pointer']}", code=fault["code"], detail=fault["detail"])
+        for key, check in _CHECKS.items()
+        if key in config and (touched is None or key in touched)
+        for fault in check(config[key])
+    ]
+
+
+def patched(config: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
+    """`config` changed by a JSON Merge Patch (RFC 7396).
+
+    Raises:
+        Problem: 400 `validation_failed` for keys that the patch touches; what stood there before stays unasked.
+    """
+    merged: dict[str, Any] = merge_patch(config, patch)
+    if found := faults(merged, touched=patch):
+        raise validation_failed(found)
+    return merged
+
+
+def _fault(code: str, detail: str) -> FieldError:
+    return FieldError(pointer="", code=code, detail=detail)
+
+
+def _one_of(*choices: object) -> Check:
+    def check(value: Any) -> list[FieldError]:
+        # By type, too: to Python 30.0 and 30 are equal, as are True and 1.
+        if any(type(value) is type(choice) and value == choice for choice in choices):
+            return []
+        return [_fault("invalid_choice", f"Must be one of: {', '.join(str(choice) for choice in choices)}.")]
+
+    return check
+
+
+def _percent_up_to(largest: int) -> Check:
+    def check(value: Any) -> list[FieldError]:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return [_fault("not_a_number", "Must be a number.")]
+        return [] if 0 <= value <= largest else [_fault("out_of_range", f"Must lie between 0 and {largest}.")]
+
+    return check
+
+
+def _amount(value: Any) -> list[FieldError]:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 10**12
+    if is_number or (isinstance(value, str) and _DECIMAL(value)):
+        return []
+    return [_fault("invalid_amount", 'Must be US dollars, 0 or more, as a number or as text such as "25.00".')]
+
+
+def _object(value: Any) -> list[FieldError]:
+    return [] if isinstance(value, dict) else [_fault("not_an_object", "Must be an object.")]
+
+
+_DECIMAL = re.compile(r"[0-9]{1,12}(\.[0-9]{1,6})?").fullmatch
+
+_CHECKS: dict[str, Check] = {
+    "overage": _one_of("reject", "allow"),
+    "retention_days": _one_of(*RETENTION_DAYS),
+    "learning": _one_of("contribute", "use_only", "off"),
+    "holdout_percent": _percent_up_to(50),
+    "action_budget_usd": _amount,
+    "scores": _object,  # until `events` registers what it may hold
+}

@@ -1,0 +1,60 @@
+"""Who may change what of a tenant: columns by grant, a tenant's own plan by a trigger.
+
+Row-level security shows a tenant itself and a partner its customers, and the runtime role is the same for both; only
+old values beside new ones tell a partner that sets a customer's limit from a tenant that raises its own.
+"""
+
+from django.db import migrations
+
+_FUNCTION = """
+    CREATE FUNCTION refuse_own_plan() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+    BEGIN
+        RAISE EXCEPTION 'permission denied: a tenant does not change its own plan'
+            USING ERRCODE = 'insufficient_privilege';
+    END
+    $$
+"""
+
+# A customer's limit does not hold where `overage` allows more, so that is its partner's to set, as is for how long
+# events are kept (`tenants.config.SET_BY_PARTNER`).
+_TRIGGER = """
+    CREATE TRIGGER own_plan BEFORE UPDATE ON tenants_tenant FOR EACH ROW
+    WHEN (
+        NEW.id = NULLIF(current_setting('retivo.tenant_id', true), '')::uuid
+        AND (
+            (OLD.plan_tier, OLD.plan_status, OLD.tracked_user_limit)
+                IS DISTINCT FROM (NEW.plan_tier, NEW.plan_status, NEW.tracked_user_limit)
+            OR OLD.tenant_role = 'customer'
+                AND (OLD.config -> 'overage', OLD.config -> 'retention_days')
+                    IS DISTINCT FROM (NEW.config -> 'overage', NEW.config -> 'retention_days')
+        )
+    )
+    EXECUTE FUNCTION refuse_own_plan()
+"""
+
+_COLUMNS = "name, config, kill_switch_active, shadow_mode, plan_tier, plan_status, tracked_user_limit"
+
+
+class Migration(migrations.Migration):
+    dependencies = [("tenants", "0004_switches")]
+
+    operations = [
+        migrations.RunSQL(
+            # Until now only staff could suspend.
+            sql="UPDATE tenants_tenant SET suspended_by_staff = true WHERE plan_status = 'suspended'",
+            reverse_sql=migrations.RunSQL.noop,
+        ),
+        migrations.RunSQL(
+            sql=[
+                _FUNCTION,
+                "REVOKE ALL ON FUNCTION refuse_own_plan FROM PUBLIC",
+                _TRIGGER,
+                f"GRANT UPDATE ({_COLUMNS}) ON tenants_tenant TO app_rt",
+            ],
+            reverse_sql=[
+                f"REVOKE UPDATE ({_COLUMNS}) ON tenants_tenant FROM app_rt",
+                "DROP TRIGGER own_plan ON tenants_tenant",
+                "DROP FUNCTION refuse_own_plan",
+            ],
+        ),
+    ]
