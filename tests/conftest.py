@@ -172,8 +172,17 @@ class Api:
 
     def post(self, path: str, body: Any = None, **headers: str) -> Any:
         """`body` goes as it is where it is bytes, as JSON otherwise. Underscores in header names become hyphens."""
+        return self._change(_client.post, path, body, headers)
+
+    def patch(self, path: str, body: Any, **headers: str) -> Any:
+        return self._change(_client.patch, path, body, headers)
+
+    def put(self, path: str, body: Any, **headers: str) -> Any:
+        return self._change(_client.put, path, body, headers)
+
+    def _change(self, send: Any, path: str, body: Any, headers: dict[str, str]) -> Any:
         data = body if isinstance(body, bytes) else json.dumps(body)
-        return _client.post(path, data, content_type="application/json", headers=self._headers(headers))
+        return send(path, data, content_type="application/json", headers=self._headers(headers))
 
     def _headers(self, more: dict[str, str]) -> dict[str, str]:
         named = {name.replace("_", "-"): value for name, value in more.items()}

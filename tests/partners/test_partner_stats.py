@@ -1,3 +1,5 @@
+from datetime import UTC, datetime
+
 from tenants.context import staff_context
 from tenants.models import PlanStatus, Tenant
 from tests.conftest import Api
@@ -5,11 +7,16 @@ from tests.conftest import Api
 PATH = "/api/partners/stats"
 
 
+def month() -> str:
+    return f"{datetime.now(UTC):%Y-%m}"
+
+
 def test_stats__no_customers__are_zero(acme: Api) -> None:
     assert acme.get(PATH).json() == {
         "total_customers": 0,
         "by_plan_tier": {"starter": 0, "growth": 0, "scale": 0, "custom": 0},
         "by_plan_status": {"active": 0, "suspended": 0},
+        "usage": {"month": month(), "active_users": 0, "events": 0},
         "customers": [],
         "next_cursor": None,
     }
@@ -33,6 +40,7 @@ def test_stats__some_customers__are_counted_by_tier_and_status(acme: Api, rival:
         "name": "Growing",
         "plan_tier": "growth",
         "tracked_user_limit": 5000,
+        "usage": {"month": month(), "active_users": 0, "limit": 5000, "events": 0},
     }
 
 

@@ -5,10 +5,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.db import ProgrammingError, connection, connections, transaction
+from django.db import IntegrityError, ProgrammingError, connection, connections, transaction
 
 from retivo import checks
 from tenants.context import staff_context, tenant_context
+from tenants.models import PlanStatus
+from tenants.services import set_plan_status
 from tests.conftest import Api
 
 # Which column of a table names its tenant. A table that is neither here nor in UNSHARED fails the first test.
@@ -116,6 +118,14 @@ def test_raw_sql__staffs_tables__are_closed_to_the_runtime_role(table: str) -> N
     "statement",
     [
         "UPDATE tenants_tenant SET plan_tier = 'scale'",
+        "UPDATE tenants_tenant SET plan_status = 'suspended'",
+        "UPDATE tenants_tenant SET tracked_user_limit = 10000",
+        "UPDATE tenants_tenant SET suspended_by_staff = false",
+        "UPDATE tenants_tenant SET slug = 'other'",
+        "UPDATE tenants_tenant SET tenant_role = 'standalone'",
+        "UPDATE tenants_tenant SET parent_id = NULL",
+        "ALTER TABLE tenants_tenant DISABLE TRIGGER own_plan",
+        "SET session_replication_role = replica",
         "UPDATE tenants_apikey SET revoked_at = NULL",
         "UPDATE tenants_auditentry SET actor = 'nobody'",
         "DELETE FROM tenants_auditentry",
@@ -129,6 +139,50 @@ def test_raw_sql__staffs_tables__are_closed_to_the_runtime_role(table: str) -> N
 def test_runtime_role__what_no_endpoint_does__is_denied(acme: Api, statement: str) -> None:
     with pytest.raises(ProgrammingError, match=r"permission denied|must be owner"), tenant_context(acme.tenant_id):
         connection.cursor().execute(statement)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "tracked_user_limit = 10000",
+        "plan_tier = 'scale'",
+        """config = '{"overage": "allow"}'""",
+        """config = config - 'retention_days'""",
+    ],
+)
+def test_update__a_customers_plan__is_its_partners_to_change_and_not_its_own(acme: Api, change: str) -> None:
+    merchant = acme.provision("merchant", config={"retention_days": 30})
+    statement = f"UPDATE tenants_tenant SET {change} WHERE id = '{merchant.tenant_id}'"
+
+    with pytest.raises(ProgrammingError, match="does not change its own plan"), tenant_context(merchant.tenant_id):
+        connection.cursor().execute(statement)
+
+    for context in (tenant_context(acme.tenant_id), staff_context()):
+        with context, connection.cursor() as cursor:
+            cursor.execute(statement)
+            assert cursor.rowcount == 1
+
+
+def test_update__of_all_tenants__reaches_the_contexts_alone(two_partners: tuple[Api, Api]) -> None:
+    acme, _ = two_partners
+    (customer,) = _customers(acme)
+    statement = "UPDATE tenants_tenant SET name = 'x', config = '{\"mine\": 1}', shadow_mode = true RETURNING id"
+
+    for tenant, seen in ((customer, {customer}), (acme.tenant_id, {acme.tenant_id, customer})):
+        with tenant_context(tenant), connection.cursor() as cursor:
+            cursor.execute(statement)
+            assert {row[0] for row in cursor.fetchall()} == seen
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+        assert cursor.fetchall() == []
+
+
+def test_update__a_customer_suspended_by_staff__stays_so_for_its_partner(acme: Api, merchant: Api) -> None:
+    with staff_context():
+        set_plan_status(actor="test", tenant_id=merchant.tenant_id, plan_status=PlanStatus.SUSPENDED)
+
+    with pytest.raises(IntegrityError, match="suspended_by_staff"), tenant_context(acme.tenant_id):
+        connection.cursor().execute("UPDATE tenants_tenant SET plan_status = 'active' WHERE parent_id IS NOT NULL")
 
 
 def test_insert__a_customer_for_another_partner__is_refused(acme: Api, rival: Api) -> None:

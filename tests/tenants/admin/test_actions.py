@@ -184,6 +184,21 @@ def test_operators_suspend_and_reactivate_a_tenant(operator: Client, acme: Api) 
     ]
 
 
+def test_staff_take_over_a_suspension_that_a_partner_could_lift(operator: Client, acme: Api, merchant: Api) -> None:
+    customer = f"/api/partners/customers/{merchant.tenant_id}"
+    assert acme.patch(customer, {"plan_status": "suspended"}).status_code == 200
+    html = operator.get(page_of(merchant)).content.decode()
+    assert page_of(merchant, "suspend") in html
+    assert page_of(merchant, "reactivate") in html
+
+    operator.post(page_of(merchant, "suspend"))
+
+    assert page_of(merchant, "suspend") not in operator.get(page_of(merchant)).content.decode()
+    assert acme.patch(customer, {"plan_status": "active"}).json()["code"] == "suspended_by_staff"
+    operator.post(page_of(merchant, "reactivate"))
+    assert merchant.get("/api/settings").status_code == 200
+
+
 def test_operators_switch_an_integration_off_and_on(operator: Client, acme: Api, merchant: Api) -> None:
     integration = acme.register()
     path = f"{INTEGRATIONS}{integration['id']}/change/"

@@ -173,6 +173,49 @@ def test_operators_change_a_tenant(operator: Client, merchant: Api) -> None:
     assert audited(actor="staff:oscar") == [("tenant.changed", merchant.tenant_id, {"changes": changes})]
 
 
+def test_operators_turn_a_tenants_switches(operator: Client, merchant: Api) -> None:
+    assert edit(operator, merchant, kill_switch_active="on").status_code == 302
+    assert edit(operator, merchant, shadow_mode="on").status_code == 302
+    tenant = the_tenant(merchant)
+    assert (tenant.kill_switch_active, tenant.shadow_mode) == (False, True)
+    assert audited(actor="staff:oscar") == [
+        ("tenant.changed", merchant.tenant_id, {"changes": {"kill_switch_active": {"from": False, "to": True}}}),
+        (
+            "tenant.changed",
+            merchant.tenant_id,
+            {
+                "changes": {
+                    "kill_switch_active": {"from": True, "to": False},
+                    "shadow_mode": {"from": False, "to": True},
+                }
+            },
+        ),
+    ]
+
+
+def test_a_tenants_page_shows_what_it_used_this_month(viewer: Client, acme: Api, merchant: Api) -> None:
+    merchant.post("/api/track", {"events": [{"user_id": user, "event": "e"} for user in ("a", "b", "a")]})
+    assert "2 of 1,000 active users, 3 events" in viewer.get(page_of(merchant)).content.decode()
+    assert "0 of 1,000 active users, 0 events" in viewer.get(page_of(acme)).content.decode()
+
+
+def test_a_config_retivo_cannot_act_on_is_explained(operator: Client, merchant: Api) -> None:
+    response = edit(operator, merchant, config='{"retention_days": 31, "overage": "no", "mine": 1}')
+    assert response.status_code == 200
+    assert response.context["adminform"].form.errors["config"] == [
+        "overage: Must be one of: reject, allow.",
+        "retention_days: Must be one of: 30, 90, 365, 1095.",
+    ]
+    assert the_tenant(merchant).config == {}
+
+
+def test_a_config_that_was_bad_before_does_not_stop_other_changes(operator: Client, merchant: Api) -> None:
+    with staff_context():
+        Tenant.objects.filter(id=merchant.tenant_id).update(config={"overage": "no"})
+    assert edit(operator, merchant, name="Renamed", config='{"overage": "no"}').status_code == 302
+    assert the_tenant(merchant).name == "Renamed"
+
+
 def test_role_parent_slug_and_status_stay_as_they_are(operator: Client, merchant: Api, rival: Api) -> None:
     forbidden = {"slug": "other", "tenant_role": "partner", "parent": str(rival.tenant_id), "plan_status": "suspended"}
     before = the_tenant(merchant)
