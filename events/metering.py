@@ -1,13 +1,13 @@
 """What a month's use adds up to: as its tenant, its partner and staff see it."""
 
 from datetime import UTC, date, datetime
-from typing import TypedDict
 from uuid import UUID
 
+import msgspec
 from django.db import connection
 
 
-class Usage(TypedDict):
+class Usage(msgspec.Struct):
     """Numbers of one tenant and one month (UTC, by the time of receipt), exact."""
 
     month: str
@@ -31,10 +31,6 @@ def usage(*, tenant_id: UUID, limit: int) -> Usage:
     with connection.cursor() as cursor:
         cursor.execute(_USAGE, {"tenant_id": tenant_id, "month": month})
         active_users, events = cursor.fetchone()
-    return as_usage(month, active_users, limit, events)
-
-
-def as_usage(month: date, active_users: int, limit: int, events: int) -> Usage:
     return Usage(month=named(month), active_users=active_users, limit=limit, events=events)
 
 

@@ -60,6 +60,17 @@ class Customer(msgspec.Struct):
     created_at: datetime
 
 
+class CustomerInBrief(msgspec.Struct):
+    """A customer as the stats show it."""
+
+    tenant_id: UUID
+    name: str
+    plan_tier: str
+    tracked_user_limit: int
+    created_at: datetime
+    usage: metering.Usage
+
+
 _OWN = len(Customer.__struct_fields__)
 
 
@@ -76,9 +87,15 @@ def partner_stats(*, partner_id: UUID, where: CustomerFilter, page: Page) -> dic
     month = metering.this_month()
     asked = {"partner_id": partner_id, **where.parameters, "month": month}
     rows, next_cursor = _page(_USED, asked, page)
-    customers = [(Customer(*columns), active_users, events) for *columns, active_users, events in rows]
+    named = metering.named(month)
+    customers = [
+        CustomerInBrief(
+            tenant_id, name, plan_tier, limit, created_at, metering.Usage(named, active_users, limit, events)
+        )
+        for tenant_id, name, _, plan_tier, _, limit, created_at, active_users, events in rows
+    ]
     if _is_everything(page, next_cursor):
-        totals = [(c.plan_tier, c.plan_status, 1, active_users, events) for c, active_users, events in customers]
+        totals = [(row[3], row[4], 1, row[7], row[8]) for row in rows]
     else:
         totals = _all(_TOTALS, asked)
     by_plan_tier = dict.fromkeys(PlanTier.values, 0)
@@ -86,26 +103,13 @@ def partner_stats(*, partner_id: UUID, where: CustomerFilter, page: Page) -> dic
     for plan_tier, plan_status, count, _, _ in totals:
         by_plan_tier[plan_tier] += count
         by_plan_status[plan_status] += count
+    used = {"active_users": sum(row[3] for row in totals), "events": sum(row[4] for row in totals)}
     return {
         "total_customers": sum(by_plan_tier.values()),
         "by_plan_tier": by_plan_tier,
         "by_plan_status": by_plan_status,
-        "usage": {
-            "month": metering.named(month),
-            "active_users": sum(row[3] for row in totals),
-            "events": sum(row[4] for row in totals),
-        },
-        "customers": [
-            {
-                "tenant_id": customer.tenant_id,
-                "name": customer.name,
-                "plan_tier": customer.plan_tier,
-                "tracked_user_limit": customer.tracked_user_limit,
-                "created_at": customer.created_at,
-                "usage": metering.as_usage(month, active_users, customer.tracked_user_limit, events),
-            }
-            for customer, active_users, events in customers
-        ],
+        "usage": {"month": named, **used},
+        "customers": customers,
         "next_cursor": next_cursor,
     }
 
@@ -131,7 +135,7 @@ def customer_detail(row: tuple[Any, ...] | None) -> dict[str, Any]:
         "kill_switch_active": kill_switch_active,
         "shadow_mode": shadow_mode,
         "config": msgspec.json.decode(config),
-        "usage": metering.as_usage(month, active_users, customer.tracked_user_limit, events),
+        "usage": metering.Usage(month, active_users, customer.tracked_user_limit, events),
         "integrations": msgspec.json.decode(shared),
         "api_keys": msgspec.json.decode(api_keys),
         "action_types": {"total": total, "active": active},
@@ -304,7 +308,7 @@ def _rfc3339(column: str) -> str:
 
 _GET = f"""
     SELECT {_COLUMNS}, t.kill_switch_active, t.shadow_mode,
-        %(month)s::date, coalesce(u.active_users, 0), coalesce(u.events, 0), t.config::text,
+        to_char(%(month)s::date, 'YYYY-MM'), u.active_users, u.events, t.config::text,
         (SELECT coalesce(json_agg(json_build_object(
                     'id', i.id, 'provider', i.provider, 'display_name', i.display_name, 'domain', i.domain,
                     'active', i.active, 'shared_at', {_rfc3339("s.created_at")}
@@ -323,7 +327,7 @@ _GET = f"""
         SELECT count(*) AS total, count(*) FILTER (WHERE active) AS active
         FROM integrations_actiontype WHERE tenant_id = t.id AND partner_id = caller.tenant_id
     ) a
-    LEFT JOIN LATERAL usage_of_customers(%(month)s, ARRAY[t.id]) u ON true
+    CROSS JOIN LATERAL usage_of_customer(%(month)s, t.id) u
     WHERE t.id = %(customer_id)s AND t.parent_id = caller.tenant_id
 """
 

@@ -42,7 +42,7 @@ class HierarchyAdmin(TenantAdmin):
     @column("This month")
     def usage(self, tenant: Tenant) -> str:
         usage = metering.usage(tenant_id=tenant.id, limit=tenant.tracked_user_limit)
-        return f"{usage['active_users']:,} of {usage['limit']:,} active users, {usage['events']:,} events"
+        return f"{usage.active_users:,} of {usage.limit:,} active users, {usage.events:,} events"
 
     def tables(self, request: HttpRequest, tenant: Tenant) -> list[Table]:
         tables = super().tables(request, tenant)

@@ -33,6 +33,17 @@ def ask(customers: list[Any] | None = None) -> list[Any]:
         return list(cursor.fetchall())
 
 
+def told_of_one(api: Api, customer: Any) -> Any:
+    with tenant_context(api.tenant_id):
+        return ask_of_one(customer)
+
+
+def ask_of_one(customer: Any) -> Any:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT * FROM usage_of_customer(%s, %s)", [MONTH, customer])
+        return cursor.fetchone()
+
+
 def by_name(body: dict[str, Any]) -> dict[str, tuple[int, int]]:
     return {c["name"]: (c["usage"]["active_users"], c["usage"]["events"]) for c in body["customers"]}
 
@@ -89,6 +100,7 @@ def test_function__under_a_partners_context__tells_of_its_customers_alone(acme: 
     assert told(acme) == told(acme, everyone) == [(merchant.tenant_id, 3, 3)]
     assert told(rival) == told(rival, everyone) == [(theirs.tenant_id, 4, 4)]
     assert told(acme, [theirs.tenant_id]) == told(acme, []) == []
+    assert [told_of_one(acme, id) for id in everyone] == [(0, 0), (0, 0), (3, 3), (0, 0)]
 
 
 def test_function__under_a_customers_context_or_none__tells_nothing(acme: Api, merchant: Api) -> None:
@@ -97,6 +109,7 @@ def test_function__under_a_customers_context_or_none__tells_nothing(acme: Api, m
 
     assert told(merchant) == told(merchant, [merchant.tenant_id]) == []
     assert ask() == ask([merchant.tenant_id]) == []
+    assert told_of_one(merchant, merchant.tenant_id) == ask_of_one(merchant.tenant_id) == (0, 0)
 
 
 def test_raw_sql__a_partner__reads_no_row_behind_the_numbers(acme: Api, merchant: Api) -> None:
@@ -110,9 +123,10 @@ def test_raw_sql__a_partner__reads_no_row_behind_the_numbers(acme: Api, merchant
 
 
 @pytest.mark.parametrize("role", ["app_staff", "app_auth"])
-def test_function__other_roles__may_not_call_it(role: str) -> None:
+@pytest.mark.parametrize("function", ["usage_of_customers(date, uuid[])", "usage_of_customer(date, uuid)"])
+def test_function__other_roles__may_not_call_it(role: str, function: str) -> None:
     with connections["owner"].cursor() as cursor:
-        cursor.execute("SELECT has_function_privilege(%s, 'usage_of_customers(date, uuid[])', 'EXECUTE')", [role])
+        cursor.execute("SELECT has_function_privilege(%s, %s, 'EXECUTE')", [role, function])
         assert cursor.fetchone() == (False,)
 
 

@@ -2,9 +2,14 @@ from typing import Any
 
 import pytest
 
+from retivo.api.errors import FieldError
 from tenants import config
 
 pytestmark = pytest.mark.no_database
+
+
+def each(key: str, code: str, *values: Any) -> list[tuple[str, Any, str]]:
+    return [(key, value, code) for value in values]
 
 
 @pytest.mark.parametrize(
@@ -27,16 +32,16 @@ def test_faults__values_that_fit_and_unknown_keys__are_none(good: dict[str, Any]
 @pytest.mark.parametrize(
     ("key", "value", "code"),
     [
-        *(("overage", value, "invalid_choice") for value in ("Allow", "", True, None, ["allow"], {})),
-        *(("retention_days", value, "invalid_choice") for value in (0, 31, 30.0, "30", True, -30, None, [30])),
-        *(("learning", value, "invalid_choice") for value in ("on", False, None)),
-        *(("holdout_percent", value, "out_of_range") for value in (-1, 50.01, 51, 1e18)),
-        *(("holdout_percent", value, "not_a_number") for value in ("5", True, None, [], {})),
-        *(
-            ("action_budget_usd", value, "invalid_amount")
-            for value in (-1, -0.01, 10**12, "-1", "", " 5", "5\n", "1_0", "1e5", "٥", "NaN", "$5", True, None, [], {})
+        *each("overage", "invalid_choice", "Allow", "", True, None, ["allow"], {}),
+        *each("retention_days", "invalid_choice", 0, 31, 30.0, "30", True, -30, None, [30]),
+        *each("learning", "invalid_choice", "on", False, None),
+        *each("holdout_percent", "out_of_range", -1, 50.01, 51, 1e18),
+        *each("holdout_percent", "not_a_number", "5", True, None, [], {}),
+        *each(
+            "action_budget_usd", "invalid_amount", -1, -0.01, 10**12, "-1", "", " 5", "5\n", "1_0", "1e5", "٥", "NaN"
         ),
-        *(("scores", value, "not_an_object") for value in ([], "x", 1, None)),
+        *each("action_budget_usd", "invalid_amount", "$5", True, None, [], {}),
+        *each("scores", "not_an_object", [], "x", 1, None),
     ],
 )
 def test_faults__a_value_that_does_not_fit__is_named(key: str, value: Any, code: str) -> None:
@@ -54,7 +59,7 @@ def test_faults__the_limit__is_of_the_whole_config() -> None:
 
 def test_register__a_rooms_own_check__points_into_its_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(config, "_CHECKS", dict(config._CHECKS))
-    config.register("scores", lambda value: [config.FieldError(pointer="/a/0", code="bad", detail="Bad.")])
+    config.register("scores", lambda value: [FieldError(pointer="/a/0", code="bad", detail="Bad.")])
 
     assert [fault["pointer"] for fault in config.faults({"scores": 5})] == ["/config/scores/a/0"]
 
