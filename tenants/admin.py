@@ -87,13 +87,11 @@ class TenantAdmin(StaffAdmin):
         "id",
     ]
     fieldsets = [
-        (None, {"fields": [("name", "slug"), ("tenant_role", "parent"), ("plan_tier", "plan_status")]}),
-        (
-            None,
-            {"fields": [("tracked_user_limit", "created_at"), ("kill_switch_active", "shadow_mode"), "id", "config"]},
-        ),
+        (None, {"fields": [("name", "slug"), ("tenant_role", "parent"), ("plan_tier", "tracked_user_limit")]}),
+        (None, {"fields": [("plan_status", "suspended_by_staff"), ("kill_switch_active", "shadow_mode")]}),
+        (None, {"fields": [("id", "created_at"), "config"]}),
     ]
-    readonly_fields = ["id", "slug", "tenant_role", "parent", "plan_status", "created_at"]
+    readonly_fields = ["id", "slug", "tenant_role", "parent", "plan_status", "suspended_by_staff", "created_at"]
     actions_list = ["new_partner"]
     actions_detail = ["issue_key", "suspend", "reactivate"]
 

@@ -70,6 +70,9 @@ class TenantView(APIView):
         return Response(body, status=status)
 
 
+_READS = ("GET", "HEAD")
+
+
 class OneStatementView(TenantView):
     """A view whose GET is one statement: the look-up of the key with the view's query behind it, in one round trip.
 
@@ -86,10 +89,10 @@ class OneStatementView(TenantView):
 
     def get_authenticators(self) -> list[BaseAuthentication]:
         # drf-spectacular asks for them too, of a view without a request.
-        asks = self.kwargs and self.request.method == "GET"
+        asks = self.kwargs and self.request.method in _READS
         return [ApiKeyAuthentication(self.query(**self.kwargs) if asks else None)]
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        if request.method == "GET":
+        if request.method in _READS:
             return APIView.dispatch(self, request, *args, **kwargs)
         return super().dispatch(request, *args, **kwargs)

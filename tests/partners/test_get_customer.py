@@ -1,8 +1,9 @@
 from uuid import uuid4
 
+import httpx
 import pytest
 
-from tests.conftest import Api
+from tests.conftest import Api, Server
 
 
 def path(customer: object) -> str:
@@ -27,6 +28,19 @@ def test_get__own_customer__answers_everything_but_the_key(acme: Api) -> None:
     assert key["last_used_at"] is None
     assert merchant.key.startswith(key["prefix"])
     assert merchant.key.encode() not in response.content
+
+
+def test_head__own_customer__is_200_and_anothers_404(acme: Api, rival: Api, merchant: Api, server: Server) -> None:
+    for api, status in ((acme, 200), (rival, 404)):
+        headers = {"Authorization": f"Bearer {api.key}"}
+        response = httpx.head(f"{server.url}{path(merchant.tenant_id)}", headers=headers)
+        assert (response.status_code, response.content) == (status, b"")
+
+
+def test_get__own_customer__is_one_statement(acme: Api, merchant: Api, statements: list[str]) -> None:
+    assert acme.get(path(merchant.tenant_id)).status_code == 200
+
+    assert len(statements) == 1
 
 
 def test_get__key_in_use__shows_when(acme: Api, merchant: Api) -> None:
