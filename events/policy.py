@@ -7,10 +7,9 @@ from typing import Any
 import msgspec
 
 from tenants.authentication import Query
+from tenants.config import RETENTION_DAYS
 from tenants.models import PlanTier
 
-# Events lie in partitions by these classes, in days, so that what is past its time is dropped and not deleted.
-RETENTION_CLASSES = (30, 90, 365, 1095)
 RETENTION_OF_PLAN = {PlanTier.STARTER: 90, PlanTier.GROWTH: 365, PlanTier.SCALE: 1095, PlanTier.CUSTOM: 1095}
 
 RING_SECONDS = 2 * 24 * 3600
@@ -71,7 +70,7 @@ def _retention_class(config: str | None) -> int | None:
         days = float(config or "")
     except ValueError:
         return None
-    return next((kept for kept in RETENTION_CLASSES if days <= kept), RETENTION_CLASSES[-1])
+    return next((kept for kept in RETENTION_DAYS if days <= kept), RETENTION_DAYS[-1])
 
 
 # Requests of one tenant share the lock. An erasure takes it alone, and so do requests at a ring's end, where two that

@@ -268,6 +268,8 @@ def test_limit__new_user_above_it__is_rejected_and_known_ones_go_on(merchant: Ap
     assert answer["accepted"] == 2
     found = [(rejection["index"], rejection["code"]) for rejection in answer["rejected"]]
     assert found == [(1, "tracked_user_limit_reached"), (3, "tracked_user_limit_reached")]
+    plan = [tuple(rejection[name] for name in ("current", "limit", "upgrade_to")) for rejection in answer["rejected"]]
+    assert plan == [(2, 2, "growth")] * 2
     assert usage(merchant) == (3, 2)
     assert track(merchant, event("u1"), event("u2"))["accepted"] == 2
 
@@ -329,6 +331,40 @@ def test_keys__forty_overlapping_batches_in_parallel__store_each_once(merchant: 
     assert sum(answer["accepted"] + answer["duplicates"] for answer in answers) == 4000
     assert count(merchant, "events_event") == len(distinct)
     assert usage(merchant) == (len(distinct), 9)
+
+
+def test_limit__duplicate_of_a_user_not_yet_counted__counts_nobody(merchant: Api) -> None:
+    november = datetime(2026, 11, 30, 23, 59, tzinfo=UTC)
+    take(merchant, november, "k")
+
+    outcome = take(merchant, november + timedelta(minutes=2), "k")
+
+    assert (outcome["accepted"], outcome["duplicates"]) == (0, 1)
+    months = rows(merchant, "SELECT month::text FROM events_monthlyusage WHERE active_users > 0")
+    assert months == [("2026-11-01",)]
+
+
+def test_identify__sent_again_under_its_key__changes_nothing(merchant: Api) -> None:
+    old = event("u1", "$identify", properties={"plan": "free"}, idempotency_key="k")
+    track(merchant, old, event("u1", "$identify", properties={"plan": "pro"}))
+
+    assert track(merchant, old)["duplicates"] == 1
+    assert rows(merchant, "SELECT traits ->> 'plan' FROM events_trackeduser") == [("pro",)]
+
+
+def test_identify__batches_that_touch_each_others_users__never_deadlock(merchant: Api, server: Server) -> None:
+    users = [f"u{n}" for n in range(10)]
+    track(merchant, *map(event, users))
+    rows(merchant, "UPDATE events_trackeduser SET last_activity_at = '2026-01-01' RETURNING 1")  # so they are touched
+    batches = [
+        [event(user, name) for user, name in zip(users[::step], ["clicked", "$identify"] * 5, strict=False)]
+        for step in (1, -1) * 20
+    ]
+
+    with ThreadPoolExecutor(20) as threads:
+        answers = list(threads.map(lambda batch: post(server, merchant, batch), batches))
+
+    assert {answer["accepted"] for answer in answers} == {10}
 
 
 # --- Traits and mappings --------------------------------------------------------------------------------------------
