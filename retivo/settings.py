@@ -204,6 +204,11 @@ SPECTACULAR_SETTINGS = {
         "have is 405, with those that it has in `Allow`."
     ),
     "TAGS": [
+        {"name": "Events", "description": "What a tenant's end users do."},
+        {
+            "name": "Users",
+            "description": "A tenant's end users. The paths and answers call them customers: they are the tenant's.",
+        },
         {"name": "Customers", "description": "Tenants that a partner provisions, each isolated from all others."},
         {"name": "Integrations", "description": "What a partner's platform can do, and who may use it."},
         {"name": "Stats", "description": "All of a partner's customers at a glance."},
@@ -221,6 +226,8 @@ SPECTACULAR_SETTINGS = {
         "PlanTier": "tenants.models.PlanTier",
         "PlanStatus": "tenants.models.PlanStatus",
         "Scope": "tenants.models.Scope",
+        "LifecycleStage": "events.models.LifecycleStage",
+        "RiskLevel": "events.models.RiskLevel",
         "CheckStatus": ["ok", "error"],
         "HealthStatus": ["ok", "degraded"],
     },

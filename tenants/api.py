@@ -58,15 +58,25 @@ class TenantView(APIView):
         super().initial(request, *args, **kwargs)
         self.headers.update(rate_limit.spend(str(self.caller.key_id)).headers)
 
-    def once(self, request: Request, work: Callable[[], tuple[int, Any]]) -> Response:
-        """Answer with `work()`'s status and body, at most once for an `Idempotency-Key`."""
+    def once(
+        self,
+        request: Request,
+        work: Callable[[], tuple[int, Any]],
+        *,
+        about: Callable[[Any], str | None] = lambda data: None,
+    ) -> Response:
+        """Answer with `work()`'s status and body, at most once for an `Idempotency-Key`.
+
+        Args:
+            about: of `work()`'s body the id of the user whose data it holds; erasing the user deletes what is stored.
+        """
         claim = idempotency.claim(request, tenant_id=self.caller.tenant_id)
         if isinstance(claim, idempotency.Answer):
             return Response(claim.body, status=claim.status, headers={"Idempotency-Replayed": "true"})
         status, data = work()
         body = encode(data)
         if claim is not None:
-            idempotency.store(claim, idempotency.Answer(status=status, body=body))
+            idempotency.store(claim, idempotency.Answer(status=status, body=body), about=about(data))
         return Response(body, status=status)
 
 
@@ -76,7 +86,8 @@ _READS = ("GET", "HEAD")
 class OneStatementView(TenantView):
     """A view whose GET is one statement: the look-up of the key with the view's query behind it, in one round trip.
 
-    A statement is a transaction of its own, so the tenant context lasts exactly as long as the query.
+    A statement is a transaction of its own, so the tenant context lasts exactly as long as the query. Other methods
+    are as in any `TenantView`.
     """
 
     def query(self, **path: Any) -> Query:

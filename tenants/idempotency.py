@@ -28,7 +28,7 @@ class Claim:
     """The right to answer for a key; held until the transaction ends."""
 
     tenant_id: UUID
-    key: str
+    key: str  # its digest
     fingerprint: bytes
 
 
@@ -47,13 +47,13 @@ def claim(request: Request, *, tenant_id: UUID) -> Claim | Answer | None:
     key = _key(request)
     if key is None:
         return None
-    claim = Claim(tenant_id=tenant_id, key=key, fingerprint=_fingerprint(request))
+    claim = Claim(tenant_id=tenant_id, key=digest(key), fingerprint=_fingerprint(request))
     with connection.cursor() as cursor:
-        cursor.execute(_LOCK, {"tenant_id": tenant_id, "key": key})
+        cursor.execute(_LOCK, {"tenant_id": tenant_id, "key": claim.key})
         if not cursor.fetchone()[0]:
             raise Problem(409, "idempotency_key_in_use", "A request with this Idempotency-Key is still running.")
         # After the lock, in a statement of its own: its snapshot must see what the holder before committed.
-        cursor.execute(_FIND, {"tenant_id": tenant_id, "key": key, "kept_for": str(KEPT_FOR)})
+        cursor.execute(_FIND, {"tenant_id": tenant_id, "key": claim.key, "kept_for": str(KEPT_FOR)})
         stored = cursor.fetchone()
     if stored is None:
         return claim
@@ -63,8 +63,12 @@ def claim(request: Request, *, tenant_id: UUID) -> Claim | Answer | None:
     return Answer(status=status, body=encryption.decrypt(bytes(body)))
 
 
-def store(claim: Claim, answer: Answer) -> None:
-    """Keep the answer, and drop a few of the tenant's that are past their time."""
+def store(claim: Claim, answer: Answer, *, about: str | None = None) -> None:
+    """Keep the answer, and drop a few of the tenant's that are past their time.
+
+    Args:
+        about: the id of the user whose data the answer holds; `forget` finds it by that.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             _STORE,
@@ -74,9 +78,21 @@ def store(claim: Claim, answer: Answer) -> None:
                 "fingerprint": claim.fingerprint,
                 "status": answer.status,
                 "body": encryption.encrypt(answer.body),
+                "about": None if about is None else _sha256(about),
                 "kept_for": str(KEPT_FOR),
             },
         )
+
+
+def forget(*, tenant_id: UUID, about: str) -> None:
+    """Delete the stored answers that hold this user's data."""
+    with connection.cursor() as cursor:
+        cursor.execute(_FORGET, {"tenant_id": tenant_id, "about": _sha256(about)})
+
+
+def digest(key: str) -> str:
+    """As a key is stored."""
+    return _sha256(key).hex()
 
 
 _LOCK = "SELECT pg_try_advisory_xact_lock(hashtextextended(%(tenant_id)s::text || ' ' || %(key)s, 0))"
@@ -94,11 +110,14 @@ _STORE = """
             ORDER BY created_at LIMIT 10 FOR UPDATE SKIP LOCKED
         )
     )
-    INSERT INTO tenants_idempotentanswer (tenant_id, key, fingerprint, status, body)
-    VALUES (%(tenant_id)s, %(key)s, %(fingerprint)s, %(status)s, %(body)s)
+    INSERT INTO tenants_idempotentanswer (tenant_id, key, fingerprint, status, body, about)
+    VALUES (%(tenant_id)s, %(key)s, %(fingerprint)s, %(status)s, %(body)s, %(about)s)
     ON CONFLICT (tenant_id, key) DO UPDATE SET
-        fingerprint = excluded.fingerprint, status = excluded.status, body = excluded.body, created_at = now()
+        fingerprint = excluded.fingerprint, status = excluded.status, body = excluded.body, about = excluded.about,
+        created_at = now()
 """
+
+_FORGET = "DELETE FROM tenants_idempotentanswer WHERE tenant_id = %(tenant_id)s AND about = %(about)s"
 
 
 def _key(request: Request) -> str | None:
@@ -117,3 +136,7 @@ def _key(request: Request) -> str | None:
 def _fingerprint(request: Request) -> bytes:
     """Of what was asked: method, path and the raw body."""
     return hashlib.sha256(b"\0".join([str(request.method).encode(), request.path.encode(), request.body])).digest()
+
+
+def _sha256(text: str) -> bytes:
+    return hashlib.sha256(text.encode()).digest()

@@ -172,17 +172,20 @@ class Api:
 
     def post(self, path: str, body: Any = None, **headers: str) -> Any:
         """`body` goes as it is where it is bytes, as JSON otherwise. Underscores in header names become hyphens."""
-        return self._change(_client.post, path, body, headers)
+        return self.send("POST", path, body, **headers)
 
-    def patch(self, path: str, body: Any, **headers: str) -> Any:
-        return self._change(_client.patch, path, body, headers)
+    def patch(self, path: str, body: Any = None, **headers: str) -> Any:
+        return self.send("PATCH", path, body, **headers)
 
-    def put(self, path: str, body: Any, **headers: str) -> Any:
-        return self._change(_client.put, path, body, headers)
+    def put(self, path: str, body: Any = None, **headers: str) -> Any:
+        return self.send("PUT", path, body, **headers)
 
-    def _change(self, send: Any, path: str, body: Any, headers: dict[str, str]) -> Any:
+    def delete(self, path: str, **headers: str) -> Any:
+        return _client.delete(path, headers=self._headers(headers))
+
+    def send(self, method: str, path: str, body: Any, **headers: str) -> Any:
         data = body if isinstance(body, bytes) else json.dumps(body)
-        return send(path, data, content_type="application/json", headers=self._headers(headers))
+        return _client.generic(method, path, data, content_type="application/json", headers=self._headers(headers))
 
     def _headers(self, more: dict[str, str]) -> dict[str, str]:
         named = {name.replace("_", "-"): value for name, value in more.items()}

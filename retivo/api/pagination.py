@@ -18,10 +18,15 @@ class Cursor:
     """The last row of the page before."""
 
     created_at: datetime
-    id: uuid.UUID
+    id: uuid.UUID | str
 
     def __str__(self) -> str:
         return base64.urlsafe_b64encode(f"{self.created_at.astimezone(UTC).isoformat()} {self.id}".encode()).decode()
+
+    @staticmethod
+    def read_id(text: str) -> uuid.UUID | str:
+        """Raises ValueError for what is no id."""
+        return uuid.UUID(text)
 
     @classmethod
     def parse(cls, text: str) -> "Cursor":
@@ -34,10 +39,20 @@ class Cursor:
             if moment.tzinfo is None:
                 raise ValueError("no offset")
             # In UTC: an offset can lead out of the years that PostgreSQL's client can write.
-            return cls(moment.astimezone(UTC), uuid.UUID(row_id))
+            return cls(moment.astimezone(UTC), cls.read_id(row_id))
         except (ValueError, binascii.Error, OverflowError) as error:
             detail = "This is no cursor of this list; take `next_cursor` of the page before as it is."
             raise validation_failed([FieldError(pointer="/cursor", code="invalid_cursor", detail=detail)]) from error
+
+
+class NameCursor(Cursor):
+    """For a list whose ids are names that somebody else gave."""
+
+    @staticmethod
+    def read_id(text: str) -> str:
+        if "\0" in text:
+            raise ValueError("a NUL character")
+        return text
 
 
 @extend_schema_field({"type": "string", "format": "cursor"})
@@ -46,5 +61,9 @@ class CursorField(StringField):
 
     default_validators = []
 
+    def __init__(self, *, of: type[Cursor] = Cursor, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.of = of
+
     def to_internal_value(self, data: Any) -> Any:
-        return Cursor.parse(super().to_internal_value(data))
+        return self.of.parse(super().to_internal_value(data))

@@ -1,0 +1,1 @@
+"""A tenant's end users, as the API shows and changes them; it calls them customers."""

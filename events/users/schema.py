@@ -1,0 +1,209 @@
+"""What OpenAPI says of end users: a decorator for each operation of `events.users.views`."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiRequest, extend_schema
+
+from events.users import serializers
+from retivo.api.schema import (
+    INVALID_BODY,
+    INVALID_QUERY,
+    NOT_FOUND,
+    TEXT,
+    TOO_LARGE,
+    UNSUPPORTED,
+    Link,
+    Problems,
+    Success,
+)
+
+TAG = "Users"
+
+Example = Mapping[str, Any]
+
+_FORBIDDEN = Problems(
+    "NoFullAccess",
+    403,
+    {
+        "full_scope_required": "This API key does not hold the `full` permission.",
+        "tenant_suspended": "This tenant is suspended; nothing was read or changed.",
+    },
+)
+_IN_USE = Problems(
+    "IdempotencyKeyInUse",
+    409,
+    {"idempotency_key_in_use": "A request with this Idempotency-Key is still running."},
+)
+# As INVALID_BODY, of a request that takes no Idempotency-Key.
+_INVALID_CHANGE = Problems(
+    "InvalidChange",
+    400,
+    {code: what for code, what in INVALID_BODY.examples.items() if code != "invalid_idempotency_key"},
+)
+
+USER_ID = OpenApiParameter(
+    "user_id",
+    {"type": "string", "minLength": 1, "maxLength": 255, "pattern": TEXT},
+    OpenApiParameter.PATH,
+    description="Your name of the user, percent-encoded; it may hold slashes and dots. `stats` is the statistics.",
+)
+
+
+def _operation(
+    operation_id: str,
+    summary: str,
+    description: str,
+    *,
+    answers: Mapping[int, tuple[type, Example]],
+    takes: type | None = None,
+    requests: Mapping[str, Example] | None = None,
+    parameters: Sequence[Any] = (),
+    problems: Sequence[Problems] = (),
+    links: Sequence[Link] = (),
+) -> Callable[..., Any]:
+    sent = [OpenApiExample(name, dict(value)) for name, value in (requests or {}).items()]
+    return extend_schema(
+        operation_id=operation_id,
+        summary=summary,
+        description=description,
+        tags=[TAG],
+        parameters=parameters,
+        request=OpenApiRequest(takes, examples=sent) if takes else None,
+        responses={
+            **{status: Success(body, status, example, links) for status, (body, example) in answers.items()},
+            **{found.status: found for found in [_FORBIDDEN, *problems]},
+        },
+    )
+
+
+_USER = {
+    "id": "user-42",
+    "name": "Ada Lovelace",
+    "email": "ada@example.com",
+    "company": "Analytical Engines",
+    "role": "owner",
+    "team_size": 4,
+    "locale": "en-GB",
+    "opted_out": False,
+    "lifecycle_stage": "active",
+    "stage_changed_at": "2026-04-20T08:00:00Z",
+    "health": 0.8,
+    "activation_score": 1.0,
+    "engagement_score": 0.64,
+    "expansion_score": 0.2,
+    "risk_level": "low",
+    "last_activity_at": "2026-04-26T10:00:00Z",
+    "created_at": "2026-04-01T09:30:00Z",
+    "traits": {
+        "name": "Ada Lovelace",
+        "email": "ada@example.com",
+        "company": "Analytical Engines",
+        "role": "owner",
+        "team_size": 4,
+        "locale": "en-GB",
+        "plan": "pro",
+    },
+    "next_action": None,
+}
+_DETAIL = {**_USER, "milestones": [{"name": "first_purchase", "reached_at": "2026-04-02T12:00:00Z"}]}
+_NEW = {
+    **_DETAIL,
+    "lifecycle_stage": "new",
+    "health": 0.0,
+    "activation_score": 0.0,
+    "engagement_score": 0.0,
+    "expansion_score": 0.0,
+    "last_activity_at": None,
+    "milestones": [],
+}
+
+list_users = _operation(
+    "listUsers",
+    "List users",
+    "Your end users, oldest first: a page of `limit`, 50 by default, and `next_cursor` for the next. Filters hold "
+    "together, and `total` counts what they match.",
+    parameters=[serializers.UserListQuerySerializer],
+    answers={200: (serializers.UserListSerializer, {"customers": [_USER], "total": 1, "next_cursor": None})},
+    problems=[INVALID_QUERY],
+)
+
+save_user = _operation(
+    "saveUser",
+    "Create or update a user",
+    "Makes the user (201), or merges what you send into the user that is there (200). A user that you only `track` is "
+    "made by its first event.",
+    takes=serializers.UserRequestSerializer,
+    requests={
+        "Required fields": {"user_id": "user-42"},
+        "All fields": {
+            "user_id": "user-42",
+            **{name: _USER[name] for name in ("name", "email", "company", "role", "team_size", "locale")},
+            "traits": {"plan": "pro"},
+        },
+    },
+    answers={
+        200: (serializers.SavedUserSerializer, {"user": _DETAIL}),
+        201: (serializers.SavedUserSerializer, {"user": _NEW}),
+    },
+    problems=[_IN_USE],
+    links=[
+        Link("getUser", "userId", "/user/id"),
+        Link("updateUser", "userId", "/user/id"),
+        Link("eraseUser", "userId", "/user/id"),
+    ],
+)
+
+get_user = _operation(
+    "getUser",
+    "Get a user",
+    "One of your end users, with the milestones it has reached.",
+    parameters=[USER_ID],
+    answers={200: (serializers.UserResponseSerializer, {"customer": _DETAIL})},
+    problems=[NOT_FOUND],
+)
+
+change_user = _operation(
+    "updateUser",
+    "Update a user",
+    "Merges what you send into the user's traits by JSON Merge Patch (RFC 7396): what you leave out stays, null "
+    "removes. `opted_out` keeps actions from the user; events are taken as before. A user's id cannot be changed.",
+    parameters=[USER_ID],
+    takes=serializers.UserPatchSerializer,
+    requests={"A trait, and no actions": {"role": None, "traits": {"plan": "max"}, "opted_out": True}},
+    answers={200: (serializers.UserResponseSerializer, {"customer": _DETAIL})},
+    problems=[_INVALID_CHANGE, NOT_FOUND, TOO_LARGE, UNSUPPORTED],
+)
+
+erase_user = _operation(
+    "eraseUser",
+    "Erase a user",
+    "Deletes the user and everything stored of them, at once and for good: events, scores, actions. It may be sent "
+    "again. What stays are your usage figures and an audit entry that does not say who it was. An event that you "
+    "send afterwards makes a new user of that id.",
+    parameters=[USER_ID],
+    answers={200: (serializers.ErasedSerializer, {"erased": True})},
+)
+
+get_user_stats = _operation(
+    "getUserStats",
+    "Get user stats",
+    "How many users you have, in each stage of the lifecycle and at each risk level.",
+    answers={
+        200: (
+            serializers.UserStatsSerializer,
+            {
+                "stats": {
+                    "total": 12,
+                    "new": 2,
+                    "onboarding": 3,
+                    "active": 4,
+                    "at_risk": 1,
+                    "churned": 1,
+                    "recovered": 1,
+                    "by_risk_level": {"low": 9, "medium": 2, "high": 1},
+                }
+            },
+        )
+    },
+)

@@ -1,0 +1,215 @@
+"""End users on the wire."""
+
+import re
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from events.models import LifecycleStage, RiskLevel
+from events.users.services import FILTERS, NAMED_TRAITS
+from retivo.api.pagination import CursorField, NameCursor
+from retivo.api.serializers import IntegerField, ObjectField, QueryIntegerField, StrictSerializer, StringField
+
+DEFAULT_LIMIT = 50
+MAX_LENGTH = 255
+MAX_INTEGER = 2**31 - 1
+
+
+class ScoreField(serializers.FloatField):
+    """A decimal from 0 to 1 in a query; Python's `nan`, `1_0` and `٠` are none there."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(min_value=0, max_value=1, **kwargs)
+
+    def to_internal_value(self, data: Any) -> float:
+        if not _DECIMAL(data):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+_DECIMAL = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,20})?([eE][+-]?[0-9]{1,3})?").fullmatch
+
+
+@extend_schema_field({"type": "boolean"})
+class QueryBooleanField(serializers.ChoiceField):
+    """`true` or `false` in a query."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(choices=["true", "false"], **kwargs)
+
+    def to_internal_value(self, data: Any) -> Any:
+        return bool(super().to_internal_value(data) == "true")
+
+
+class BooleanField(serializers.BooleanField):
+    """A JSON boolean; not a string or a number that may mean one."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        if not isinstance(data, bool):
+            self.fail("invalid", input=data)
+        return data
+
+
+class UserListQuerySerializer(StrictSerializer):
+    """Query parameters, all optional."""
+
+    limit = QueryIntegerField(
+        required=False, min_value=1, max_value=1000, default=DEFAULT_LIMIT, help_text="How many users a page holds."
+    )
+    cursor = CursorField(of=NameCursor, required=False, help_text="`next_cursor` of the page before.")
+    search = StringField(
+        required=False,
+        max_length=MAX_LENGTH,
+        help_text="What the id, name, email or company begins with, whatever its case.",
+    )
+    lifecycle_stage = serializers.ChoiceField(LifecycleStage.choices, required=False)
+    stage = serializers.ChoiceField(LifecycleStage.choices, required=False, help_text="Short for `lifecycle_stage`.")
+    risk_level = serializers.ChoiceField(RiskLevel.choices, required=False)
+    risk = serializers.ChoiceField(RiskLevel.choices, required=False, help_text="Short for `risk_level`.")
+    opted_out = QueryBooleanField(required=False, help_text="Whether the user wants no actions.")
+    activation_min = ScoreField(required=False, help_text="The least `activation_score`.")
+    activation_max = ScoreField(required=False, help_text="The greatest `activation_score`.")
+    engagement_min = ScoreField(required=False, help_text="The least `engagement_score`.")
+    engagement_max = ScoreField(required=False, help_text="The greatest `engagement_score`.")
+    expansion_min = ScoreField(required=False, help_text="The least `expansion_score`.")
+    expansion_max = ScoreField(required=False, help_text="The greatest `expansion_score`.")
+    health_min = ScoreField(required=False, help_text="The least `health`.")
+    health_max = ScoreField(required=False, help_text="The greatest `health`.")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        for short, name in {"stage": "lifecycle_stage", "risk": "risk_level"}.items():
+            if short in attrs and attrs.setdefault(name, attrs[short]) != attrs[short]:
+                raise serializers.ValidationError({short: [_contradiction(name)]})
+        return attrs
+
+    @property
+    def where(self) -> dict[str, Any]:
+        return {name: value for name, value in self.validated_data.items() if name in FILTERS or name == "search"}
+
+
+class TraitsSerializer(StrictSerializer):
+    """What a request says of a user. The named traits may also stand in `traits`, under the same rules."""
+
+    name = StringField(required=False, allow_null=True, allow_blank=True, max_length=MAX_LENGTH)
+    email = StringField(required=False, allow_null=True, allow_blank=True, max_length=MAX_LENGTH)
+    company = StringField(required=False, allow_null=True, allow_blank=True, max_length=MAX_LENGTH)
+    role = StringField(required=False, allow_null=True, allow_blank=True, max_length=MAX_LENGTH)
+    team_size = IntegerField(required=False, allow_null=True, min_value=0, max_value=MAX_INTEGER)
+    locale = StringField(required=False, allow_null=True, allow_blank=True, max_length=MAX_LENGTH)
+    traits = ObjectField(
+        required=False,
+        help_text="Anything else you know of the user, merged by JSON Merge Patch (RFC 7396): null removes. The named "
+        "traits are kept here too; one that is sent in both places must be the same in both.",
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Leaves all traits, named or not, in `traits`."""
+        traits = attrs.setdefault("traits", {})
+        errors: dict[str, Any] = {}
+        for name in NAMED_TRAITS:
+            if name in traits:
+                try:
+                    traits[name] = self.fields[name].run_validation(traits[name])
+                except serializers.ValidationError as error:
+                    errors[name] = error.detail
+                    continue
+                if attrs.get(name, traits[name]) != traits[name]:
+                    errors[name] = [_contradiction(name)]
+            if name in attrs:
+                traits[name] = attrs.pop(name)
+        if errors:
+            raise serializers.ValidationError({"traits": errors})
+        return attrs
+
+
+def _contradiction(name: str) -> serializers.ErrorDetail:
+    return serializers.ErrorDetail(f"Contradicts `{name}`.", "contradiction")
+
+
+class UserRequestSerializer(TraitsSerializer):
+    user_id = StringField(max_length=MAX_LENGTH, help_text="Your name of the user, as in events.")
+
+
+class UserPatchSerializer(TraitsSerializer):
+    opted_out = BooleanField(
+        required=False, help_text="The user wants no actions. Events are still taken, and the user is still metered."
+    )
+
+
+class NextActionSerializer(serializers.Serializer[Any]):
+    channel = serializers.CharField()
+    status = serializers.CharField()
+    playbook = serializers.CharField(allow_null=True)
+
+
+class TrackedUserSerializer(serializers.Serializer[Any]):
+    """A text that is not known is empty; anything else that is not is null."""
+
+    id = serializers.CharField(help_text="Your name of the user.")
+    name = serializers.CharField(allow_blank=True)
+    email = serializers.CharField(allow_blank=True)
+    company = serializers.CharField(allow_blank=True)
+    role = serializers.CharField(allow_blank=True)
+    team_size = serializers.IntegerField(allow_null=True)
+    locale = serializers.CharField(allow_blank=True)
+    opted_out = serializers.BooleanField()
+    lifecycle_stage = serializers.ChoiceField(LifecycleStage.choices)
+    stage_changed_at = serializers.DateTimeField()
+    health = serializers.FloatField()
+    activation_score = serializers.FloatField(min_value=0, max_value=1)
+    engagement_score = serializers.FloatField(min_value=0, max_value=1)
+    expansion_score = serializers.FloatField(min_value=0, max_value=1)
+    risk_level = serializers.ChoiceField(RiskLevel.choices)
+    last_activity_at = serializers.DateTimeField(allow_null=True, help_text="To the minute; null before any event.")
+    created_at = serializers.DateTimeField()
+    traits = serializers.DictField(help_text="All traits as they were sent, the named ones too.")
+    next_action = NextActionSerializer(allow_null=True)
+
+
+class MilestoneSerializer(serializers.Serializer[Any]):
+    name = serializers.CharField()
+    reached_at = serializers.DateTimeField(allow_null=True)
+
+
+class TrackedUserDetailSerializer(TrackedUserSerializer):
+    milestones = MilestoneSerializer(many=True)
+
+
+class UserListSerializer(serializers.Serializer[Any]):
+    customers = TrackedUserSerializer(many=True)
+    total = serializers.IntegerField(help_text="How many match, on all pages.")
+    next_cursor = serializers.CharField(allow_null=True)
+
+
+class UserResponseSerializer(serializers.Serializer[Any]):
+    customer = TrackedUserDetailSerializer()
+
+
+class SavedUserSerializer(serializers.Serializer[Any]):
+    user = TrackedUserDetailSerializer()
+
+
+class RiskCountsSerializer(serializers.Serializer[Any]):
+    low = serializers.IntegerField()
+    medium = serializers.IntegerField()
+    high = serializers.IntegerField()
+
+
+class UserCountsSerializer(serializers.Serializer[Any]):
+    total = serializers.IntegerField()
+    new = serializers.IntegerField()
+    onboarding = serializers.IntegerField()
+    active = serializers.IntegerField()
+    at_risk = serializers.IntegerField()
+    churned = serializers.IntegerField()
+    recovered = serializers.IntegerField()
+    by_risk_level = RiskCountsSerializer()
+
+
+class UserStatsSerializer(serializers.Serializer[Any]):
+    stats = UserCountsSerializer()
+
+
+class ErasedSerializer(serializers.Serializer[Any]):
+    erased = serializers.BooleanField(help_text="Always true: nothing of the user is left, whether or not there was.")

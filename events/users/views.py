@@ -1,0 +1,63 @@
+"""A tenant's end users: six endpoints, each one call into a service."""
+
+from typing import Any
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from events.users import schema, services
+from events.users.serializers import UserListQuerySerializer, UserPatchSerializer, UserRequestSerializer
+from tenants.api import OneStatementView, TenantView
+from tenants.authentication import Query
+
+
+class UsersView(TenantView):
+    @schema.list_users
+    def get(self, request: Request) -> Response:
+        query = UserListQuerySerializer(data=request.query_params.dict())
+        query.is_valid(raise_exception=True)
+        return Response(
+            services.list_users(
+                tenant_id=self.caller.tenant_id,
+                where=query.where,
+                limit=query.validated_data["limit"],
+                after=query.validated_data.get("cursor"),
+            )
+        )
+
+    @schema.save_user
+    def post(self, request: Request) -> Response:
+        def save() -> tuple[int, Any]:
+            body = UserRequestSerializer(data=request.data)
+            body.is_valid(raise_exception=True)
+            user, is_new = services.save_user(tenant_id=self.caller.tenant_id, **body.validated_data)
+            return 201 if is_new else 200, {"user": user}
+
+        return self.once(request, save, about=lambda answer: answer["user"].id)
+
+
+class UserView(OneStatementView):
+    def query(self, *, user_id: str) -> Query:  # type: ignore[override]  # the path's own parameters
+        return services.user_query(user_id)
+
+    @schema.get_user
+    def get(self, request: Request, user_id: str) -> Response:
+        return Response({"customer": services.user_detail(self.answer)})
+
+    @schema.change_user
+    def patch(self, request: Request, user_id: str) -> Response:
+        body = UserPatchSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        user = services.change_user(tenant_id=self.caller.tenant_id, user_id=user_id, **body.validated_data)
+        return Response({"customer": user})
+
+    @schema.erase_user
+    def delete(self, request: Request, user_id: str) -> Response:
+        services.erase_user(actor=self.caller.actor, tenant_id=self.caller.tenant_id, user_id=user_id)
+        return Response({"erased": True})
+
+
+class UserStatsView(TenantView):
+    @schema.get_user_stats
+    def get(self, request: Request) -> Response:
+        return Response({"stats": services.user_stats(tenant_id=self.caller.tenant_id)})

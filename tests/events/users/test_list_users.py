@@ -1,0 +1,264 @@
+import base64
+import re
+from typing import Any
+
+import pytest
+from django.db import connection, connections
+
+from events.users import services
+from tenants.context import tenant_context
+from tests.conftest import Api
+from tests.events.users.people import USERS, get, save, score
+
+
+def ids(api: Api, **query: Any) -> list[str]:
+    response = api.get(USERS, query)
+    assert response.status_code == 200, response.content
+    return [user["id"] for user in response.json()["customers"]]
+
+
+def fill(api: Api, count: int) -> None:
+    """Users `user-1` to `user-COUNT` of three companies, a second apart."""
+    with connections["owner"].cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO events_trackeduser (tenant_id, user_id, name, email, company, role, locale, traits,
+                                            lifecycle_stage, opted_out, created_at)
+            SELECT %s, 'user-' || n, 'Name ' || n, n || '@x.example', 'Company ' || n %% 3, '', '', '{}', 'new', false,
+                   timestamptz '2026-01-01' + n * interval '1 second'
+            FROM generate_series(1, %s) n
+            """,
+            [api.tenant_id, count],
+        )
+
+
+def test_list__no_users__is_empty(merchant: Api) -> None:
+    assert merchant.get(USERS).json() == {"customers": [], "total": 0, "next_cursor": None}
+
+
+def test_list__some_users__shows_each_as_get_does_but_for_its_milestones(merchant: Api) -> None:
+    save(merchant, "u1", name="Ada", traits={"plan": "pro"})
+    save(merchant, "u2")
+
+    body = merchant.get(USERS).json()
+
+    assert body["total"] == 2
+    shown = [get(merchant, user_id) for user_id in ("u1", "u2")]
+    assert [{**user, "milestones": []} for user in body["customers"]] == shown
+
+
+def test_list__without_a_limit__is_a_page_of_fifty(merchant: Api) -> None:
+    fill(merchant, 51)
+
+    body = merchant.get(USERS).json()
+
+    assert (len(body["customers"]), body["total"]) == (50, 51)
+    assert ids(merchant, cursor=body["next_cursor"]) == ["user-51"]
+
+
+@pytest.mark.parametrize("search", [{}, {"search": "company"}])
+def test_list__pages__hold_every_user_once_and_the_same_total(merchant: Api, search: dict[str, str]) -> None:
+    fill(merchant, 7)
+
+    seen, query = [], {"limit": 3, **search}
+    while True:
+        body = merchant.get(USERS, query).json()
+        assert body["total"] == 7
+        seen.append([user["id"] for user in body["customers"]])
+        if body["next_cursor"] is None:
+            break
+        query["cursor"] = body["next_cursor"]
+
+    assert seen == [["user-1", "user-2", "user-3"], ["user-4", "user-5", "user-6"], ["user-7"]]
+
+
+def test_list__same_created_at__pages_do_not_skip(merchant: Api) -> None:
+    odd = ["a b", "a/b", "ü", "Z", "z", "\U0001f600", "10%"]
+    for user_id in odd:
+        save(merchant, user_id)
+        score(merchant, user_id, created_at="2026-01-01T00:00:00Z")
+
+    seen, query = [], {"limit": 2}
+    while query.get("cursor", "") is not None:
+        body = merchant.get(USERS, query).json()
+        seen += [user["id"] for user in body["customers"]]
+        query["cursor"] = body["next_cursor"]
+
+    assert sorted(seen) == sorted(odd)
+
+
+def test_list__filters__hold_together(merchant: Api) -> None:
+    people: list[tuple[str, dict[str, Any]]] = [
+        ("a", {"lifecycle_stage": "active", "risk_level": "low", "engagement_score": 0.9, "health": 0.9}),
+        ("b", {"lifecycle_stage": "active", "risk_level": "high", "engagement_score": 0.5, "activation_score": 1}),
+        ("c", {"lifecycle_stage": "at_risk", "risk_level": "high", "expansion_score": 0.7, "opted_out": True}),
+    ]
+    for user_id, columns in people:
+        save(merchant, user_id, company="Acme")
+        score(merchant, user_id, **columns)
+
+    assert ids(merchant, lifecycle_stage="active") == ids(merchant, stage="active") == ["a", "b"]
+    assert ids(merchant, stage="active", lifecycle_stage="active") == ["a", "b"]
+    assert ids(merchant, risk_level="high") == ids(merchant, risk="high") == ["b", "c"]
+    assert ids(merchant, stage="active", risk="high") == ["b"]
+    assert ids(merchant, opted_out="true") == ["c"]
+    assert ids(merchant, opted_out="false") == ["a", "b"]
+    assert ids(merchant, engagement_min="0.5") == ["a", "b"]
+    assert ids(merchant, engagement_min="0.5", engagement_max="0.5") == ["b"]
+    assert ids(merchant, engagement_max="0") == ["c"]
+    assert ids(merchant, activation_min="1") == ["b"]
+    assert ids(merchant, activation_max="0.5") == ["a", "c"]
+    assert ids(merchant, expansion_min="0.1") == ["c"]
+    assert ids(merchant, expansion_max="0.1") == ["a", "b"]
+    assert ids(merchant, health_min="0.9") == ["a"]
+    assert ids(merchant, health_max="0.1") == ["b", "c"]
+    assert ids(merchant, search="ACME", stage="active", risk="high") == ["b"]
+    assert ids(merchant, search="ACME", stage="churned") == []
+    assert merchant.get(USERS, {"stage": "active", "limit": 1}).json()["total"] == 2
+
+
+SEARCHES = [
+    ("u-1", ["u-1"]),
+    ("U-", ["u-1", "u-2", "u-3"]),
+    ("ada", ["u-1"]),
+    ("ADA@", ["u-1"]),
+    ("Lovelace", []),
+    ("100%", ["u-2"]),
+    ("100", ["u-2"]),
+    ("1_0", []),
+    ("%", []),
+    ("_", []),
+    ("\\", []),
+    ("ünal", ["u-3"]),
+    ("ÜNAL", ["u-3"]),
+    ("Analytical", ["u-1"]),
+    ("\U0010ffff", ["u-2"]),
+    ("ada l", ["u-1"]),
+    ("ada  ", []),
+]
+
+
+@pytest.mark.parametrize(("search", "found"), SEARCHES)
+def test_search__a_prefix__is_found_whatever_its_case_and_taken_as_it_stands(
+    merchant: Api, search: str, found: list[str]
+) -> None:
+    save(merchant, "u-1", name="Ada Lovelace", email="Ada@x.example", company="ANALYTICAL Engines")
+    save(merchant, "u-2", name="100% Co", company="\U0010ffff\U0010ffff!")
+    save(merchant, "u-3", name="Ünal", company="İ" * 255)
+
+    assert ids(merchant, search=search) == found
+    assert merchant.get(USERS, {"search": search, "limit": 1}).json()["total"] == len(found)
+
+
+def test_search__a_text_that_was_removed__is_found_no_more(merchant: Api) -> None:
+    save(merchant, "u1", name="Ada")
+    save(merchant, "u1", name=None)
+
+    assert ids(merchant, search="ada") == []
+
+
+def explain(api: Api, sql: str, **parameters: Any) -> str:
+    with tenant_context(api.tenant_id), connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN {sql}", {"tenant_id": api.tenant_id, **parameters})
+        return "\n".join(row[0] for row in cursor.fetchall())
+
+
+def statements_of(api: Api, statements: list[str], **query: Any) -> list[str]:
+    statements.clear()
+    assert api.get(USERS, query).status_code == 200
+    return [sql for sql in statements if "events_trackeduser" in sql]
+
+
+@pytest.fixture
+def crowd(acme: Api) -> Api:
+    """A merchant with 20,000 users beside another with as many, and statistics that say so."""
+    merchant, other = acme.provision("merchant"), acme.provision("other")
+    for api in (merchant, other):
+        fill(api, 20_000)
+    with connections["owner"].cursor() as cursor:
+        cursor.execute("VACUUM ANALYZE events_trackeduser")
+    return merchant
+
+
+def test_plans__as_the_runtime_role__are_backed_by_the_indexes_that_are_theirs(
+    crowd: Api, statements: list[str]
+) -> None:
+    page, count = statements_of(crowd, statements, limit=50)
+    found, found_count = statements_of(crowd, statements, search="user-1999", limit=5)
+    after = {"after_created_at": "2026-01-01T01:00:00Z", "after_user_id": "user-1"}
+    later = services._LIST.format(
+        source="events_trackeduser", matching=f"u.tenant_id = %(tenant_id)s AND {services._AFTER}"
+    )
+
+    for sql, parameters in ((page, {"limit": 51}), (later, {"limit": 51, **after})):
+        plan = explain(crowd, sql, **parameters)
+        assert "Index Scan using tracked_user_order" in plan
+        assert "Sort" not in plan
+    for sql in (found, found_count):
+        plan = explain(crowd, sql, search="user-1999", limit=6)
+        for column in ("user_id", "name", "email", "company"):
+            assert f"Bitmap Index Scan on tracked_user_search_{column}" in plan
+            assert re.search(rf"Index Cond: .*\(search_{column} >= .*\) AND \(search_{column} <= ", plan)
+        assert "Seq Scan" not in plan
+        assert "tracked_user_order" not in plan
+    assert "Seq Scan" not in explain(crowd, count)
+    assert "Seq Scan" not in explain(crowd, services._STATS)
+
+
+def test_updates__of_activity_and_scores__stay_heap_only(merchant: Api) -> None:
+    """An index on what each event changes would be written by each event."""
+    with connections["owner"].cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT a.attname FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid"
+            " AND a.attnum = ANY(i.indkey) WHERE i.indrelid = 'events_trackeduser'::regclass"
+        )
+        indexed = {row[0] for row in cursor.fetchall()}
+
+    searched = {f"search_{column}" for column in ("user_id", "name", "email", "company")}
+    assert indexed == {"tenant_id", "user_id", "created_at", "lifecycle_stage", "risk_level"} | searched
+
+
+def cursor_of(text: str) -> str:
+    return base64.urlsafe_b64encode(text.encode()).decode()
+
+
+@pytest.mark.parametrize(
+    ("query", "pointer", "code"),
+    [
+        ({"limit": "0"}, "/limit", "min_value"),
+        ({"limit": "1001"}, "/limit", "max_value"),
+        ({"limit": "1_0"}, "/limit", "invalid"),
+        ({"cursor": "rubbish"}, "/cursor", "invalid_cursor"),
+        ({"cursor": cursor_of("2026 u")}, "/cursor", "invalid_cursor"),
+        ({"cursor": cursor_of("2026-01-01T00:00:00+00:00 a\0b")}, "/cursor", "invalid_cursor"),
+        ({"lifecycle_stage": "gone"}, "/lifecycle_stage", "invalid_choice"),
+        ({"stage": "gone"}, "/stage", "invalid_choice"),
+        ({"stage": "active", "lifecycle_stage": "new"}, "/stage", "contradiction"),
+        ({"risk": "low", "risk_level": "high"}, "/risk", "contradiction"),
+        ({"opted_out": "1"}, "/opted_out", "invalid_choice"),
+        ({"engagement_min": "nan"}, "/engagement_min", "invalid"),
+        ({"engagement_min": "0x1"}, "/engagement_min", "invalid"),
+        ({"engagement_min": "\u0660"}, "/engagement_min", "invalid"),
+        ({"health_max": "1.1"}, "/health_max", "max_value"),
+        ({"expansion_min": "-0.1"}, "/expansion_min", "min_value"),
+        ({"search": ""}, "/search", "blank"),
+        ({"search": "x" * 256}, "/search", "max_length"),
+        ({"search": "a\0b"}, "/search", "null_characters_not_allowed"),
+        ({"serach": "a"}, "/serach", "unknown_field"),
+    ],
+)
+def test_list__bad_query__is_400_and_names_the_parameter(
+    merchant: Api, query: dict[str, str], pointer: str, code: str
+) -> None:
+    response = merchant.get(USERS, query)
+
+    assert response.status_code == 400
+    (error,) = response.json()["errors"]
+    assert (error["pointer"], error["code"]) == (pointer, code)
+
+
+@pytest.mark.parametrize(
+    "text", ["0001-01-01T00:00:00+14:00 u", "9999-12-31T23:59:59-14:00 u", "2026-01-01T00:00:00Z "]
+)
+def test_cursor__made_up__is_400_or_a_page(merchant: Api, text: str) -> None:
+    assert merchant.get(USERS, {"cursor": cursor_of(text)}).status_code in (200, 400)
