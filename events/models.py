@@ -46,7 +46,7 @@ class TrackedUser(models.Model):
     """
 
     pk = models.CompositePrimaryKey("tenant", "user_id")
-    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+")
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+", db_index=False)
     user_id = models.CharField(max_length=255)
     name = models.CharField(max_length=255, blank=True)
     email = models.CharField(max_length=255, blank=True)
@@ -75,7 +75,7 @@ class TrackedUser(models.Model):
     search_company = _search_text("company")
 
     class Meta:
-        # What each event and each scoring changes is in none, so that those updates stay heap-only.
+        # Neither activity nor a score is in one, so that the updates of each event and each scoring stay heap-only.
         indexes = [
             models.Index(fields=["tenant", "created_at", "user_id"], name="tracked_user_order"),
             models.Index(fields=["tenant", "lifecycle_stage", "risk_level"], name="tracked_user_stage"),

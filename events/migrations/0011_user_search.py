@@ -26,6 +26,14 @@ class Migration(migrations.Migration):
             )
             for column in _SEARCHED
         ),
+        # The primary key begins with the tenant, too.
+        migrations.AlterField(
+            model_name="trackeduser",
+            name="tenant",
+            field=models.ForeignKey(
+                on_delete=models.deletion.CASCADE, related_name="+", to="tenants.tenant", db_index=False
+            ),
+        ),
         migrations.AddIndex(
             model_name="trackeduser",
             index=models.Index(fields=["tenant", "created_at", "user_id"], name="tracked_user_order"),

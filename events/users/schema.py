@@ -183,6 +183,7 @@ erase_user = _operation(
     "send afterwards makes a new user of that id.",
     parameters=[USER_ID],
     answers={200: (serializers.ErasedSerializer, {"erased": True})},
+    problems=[NOT_FOUND],  # of what is too long to be an id
 )
 
 get_user_stats = _operation(

@@ -9,6 +9,7 @@ from rest_framework import serializers
 from events.models import LifecycleStage, RiskLevel
 from events.users.services import FILTERS, NAMED_TRAITS
 from retivo.api.pagination import CursorField, NameCursor
+from retivo.api.schema import TEXT
 from retivo.api.serializers import IntegerField, ObjectField, QueryIntegerField, StrictSerializer, StringField
 
 DEFAULT_LIMIT = 50
@@ -64,9 +65,9 @@ class UserListQuerySerializer(StrictSerializer):
         help_text="What the id, name, email or company begins with, whatever its case.",
     )
     lifecycle_stage = serializers.ChoiceField(LifecycleStage.choices, required=False)
-    stage = serializers.ChoiceField(LifecycleStage.choices, required=False, help_text="Short for `lifecycle_stage`.")
+    stage = serializers.ChoiceField(LifecycleStage.choices, required=False, help_text="The same as `lifecycle_stage`.")
     risk_level = serializers.ChoiceField(RiskLevel.choices, required=False)
-    risk = serializers.ChoiceField(RiskLevel.choices, required=False, help_text="Short for `risk_level`.")
+    risk = serializers.ChoiceField(RiskLevel.choices, required=False, help_text="The same as `risk_level`.")
     opted_out = QueryBooleanField(required=False, help_text="Whether the user wants no actions.")
     activation_min = ScoreField(required=False, help_text="The least `activation_score`.")
     activation_max = ScoreField(required=False, help_text="The greatest `activation_score`.")
@@ -77,19 +78,31 @@ class UserListQuerySerializer(StrictSerializer):
     health_min = ScoreField(required=False, help_text="The least `health`.")
     health_max = ScoreField(required=False, help_text="The greatest `health`.")
 
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        for short, name in {"stage": "lifecycle_stage", "risk": "risk_level"}.items():
-            if short in attrs and attrs.setdefault(name, attrs[short]) != attrs[short]:
-                raise serializers.ValidationError({short: [_contradiction(name)]})
-        return attrs
-
     @property
     def where(self) -> dict[str, Any]:
         return {name: value for name, value in self.validated_data.items() if name in FILTERS or name == "search"}
 
 
+_TEXT_TRAIT = {"type": ["string", "null"], "maxLength": MAX_LENGTH, "pattern": TEXT}
+
+
+@extend_schema_field(
+    {
+        "type": "object",
+        "properties": {
+            **{name: _TEXT_TRAIT for name in NAMED_TRAITS if name != "team_size"},
+            "team_size": {"type": ["integer", "null"], "minimum": 0, "maximum": MAX_INTEGER},
+        },
+        "additionalProperties": {"$ref": "#/components/schemas/JsonValue"},
+        "propertyNames": {"pattern": TEXT},
+    }
+)
+class TraitsField(ObjectField):
+    """Any traits; the named ones under their rules."""
+
+
 class TraitsSerializer(StrictSerializer):
-    """What a request says of a user. The named traits may also stand in `traits`, under the same rules."""
+    """What a request says of a user. A named trait may stand beside `traits` or in it, and is kept in both places."""
 
     name = StringField(required=False, allow_null=True, allow_blank=True, max_length=MAX_LENGTH)
     email = StringField(required=False, allow_null=True, allow_blank=True, max_length=MAX_LENGTH)
@@ -97,34 +110,26 @@ class TraitsSerializer(StrictSerializer):
     role = StringField(required=False, allow_null=True, allow_blank=True, max_length=MAX_LENGTH)
     team_size = IntegerField(required=False, allow_null=True, min_value=0, max_value=MAX_INTEGER)
     locale = StringField(required=False, allow_null=True, allow_blank=True, max_length=MAX_LENGTH)
-    traits = ObjectField(
+    traits = TraitsField(
         required=False,
-        help_text="Anything else you know of the user, merged by JSON Merge Patch (RFC 7396): null removes. The named "
-        "traits are kept here too; one that is sent in both places must be the same in both.",
+        help_text="Whatever you know of the user, merged by JSON Merge Patch (RFC 7396): null removes. The named "
+        "traits may stand here, too; what stands beside `traits` wins.",
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Leaves all traits, named or not, in `traits`."""
-        traits = attrs.setdefault("traits", {})
-        errors: dict[str, Any] = {}
+        traits, errors = attrs.setdefault("traits", {}), {}
         for name in NAMED_TRAITS:
             if name in traits:
                 try:
                     traits[name] = self.fields[name].run_validation(traits[name])
                 except serializers.ValidationError as error:
                     errors[name] = error.detail
-                    continue
-                if attrs.get(name, traits[name]) != traits[name]:
-                    errors[name] = [_contradiction(name)]
             if name in attrs:
                 traits[name] = attrs.pop(name)
         if errors:
             raise serializers.ValidationError({"traits": errors})
         return attrs
-
-
-def _contradiction(name: str) -> serializers.ErrorDetail:
-    return serializers.ErrorDetail(f"Contradicts `{name}`.", "contradiction")
 
 
 class UserRequestSerializer(TraitsSerializer):

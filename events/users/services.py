@@ -190,7 +190,9 @@ def _progress(reached: dict[str, str]) -> list[Milestone]:
 # that its plan, prepared or not, uses the index that fits.
 FILTERS = {
     "lifecycle_stage": "u.lifecycle_stage = %(lifecycle_stage)s",
+    "stage": "u.lifecycle_stage = %(stage)s",
     "risk_level": "u.risk_level = %(risk_level)s",
+    "risk": "u.risk_level = %(risk)s",
     "opted_out": "u.opted_out = %(opted_out)s",
     **{
         f"{score}_{bound}": f"u.{column} {operator} %({score}_{bound})s"
@@ -210,10 +212,10 @@ _COLUMNS = """
     u.last_activity_at, u.created_at, u.traits::text, u.next_action::text
 """
 
-# All that begins with a text lies between it and it with the last character there is behind it, as often as a column
-# is long. OFFSET 0 keeps LIMIT out: for its sake a plan would walk all users in their order until enough have matched.
+# All that begins with a text lies between it and it with the last character there is behind it. OFFSET 0 keeps ORDER BY
+# and LIMIT out: for their sake a plan would walk all users in their order until enough have matched.
 _FOUND = " OR ".join(
-    f"search_{column} BETWEEN lower(%(search)s) AND lower(%(search)s) || repeat(chr(1114111), 255)"
+    f"search_{column} BETWEEN lower(%(search)s) AND lower(%(search)s) || chr(1114111)"
     for column in ("user_id", "name", "email", "company")
 )
 _SEARCHED = f"(SELECT * FROM events_trackeduser WHERE tenant_id = %(tenant_id)s AND ({_FOUND}) OFFSET 0)"

@@ -46,7 +46,7 @@ STATUSES = {
     "saveUser": {"200", "201"} | POST,
     "getUser": {"200", "404"} | AUTHENTICATED,
     "updateUser": {"200", "400", "404", "413", "415"} | AUTHENTICATED,
-    "eraseUser": {"200"} | AUTHENTICATED,
+    "eraseUser": {"200", "404"} | AUTHENTICATED,
     "getUserStats": {"200"} | AUTHENTICATED,
 }
 

@@ -38,10 +38,13 @@ peers = ["acme", "rival"]
 [dictionaries]
 customers = {{ values = ["{customer}"] }}
 integrations = {{ values = ["{integration}"] }}
+users = {{ values = ["user-42", "a/b 50%"] }}
 
 [parameters]
 "path.customerId" = {{ dictionary = "customers", probability = 0.5 }}
 "path.integrationId" = {{ dictionary = "integrations", probability = 0.5 }}
+"path.userId" = {{ dictionary = "users", probability = 0.5 }}
+"body.user_id" = {{ dictionary = "users", probability = 0.5 }}
 "body.customer_tenant_id" = {{ dictionary = "customers" }}
 """
 

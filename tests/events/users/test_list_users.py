@@ -101,6 +101,7 @@ def test_list__filters__hold_together(merchant: Api) -> None:
     assert ids(merchant, stage="active", lifecycle_stage="active") == ["a", "b"]
     assert ids(merchant, risk_level="high") == ids(merchant, risk="high") == ["b", "c"]
     assert ids(merchant, stage="active", risk="high") == ["b"]
+    assert ids(merchant, stage="active", lifecycle_stage="at_risk") == []
     assert ids(merchant, opted_out="true") == ["c"]
     assert ids(merchant, opted_out="false") == ["a", "b"]
     assert ids(merchant, engagement_min="0.5") == ["a", "b"]
@@ -132,7 +133,7 @@ SEARCHES = [
     ("ünal", ["u-3"]),
     ("ÜNAL", ["u-3"]),
     ("Analytical", ["u-1"]),
-    ("\U0010ffff", ["u-2"]),
+    ("\U0001f600", ["u-2"]),
     ("ada l", ["u-1"]),
     ("ada  ", []),
 ]
@@ -143,7 +144,7 @@ def test_search__a_prefix__is_found_whatever_its_case_and_taken_as_it_stands(
     merchant: Api, search: str, found: list[str]
 ) -> None:
     save(merchant, "u-1", name="Ada Lovelace", email="Ada@x.example", company="ANALYTICAL Engines")
-    save(merchant, "u-2", name="100% Co", company="\U0010ffff\U0010ffff!")
+    save(merchant, "u-2", name="100% Co", company="\U0001f600\U0001f600!")
     save(merchant, "u-3", name="Ünal", company="İ" * 255)
 
     assert ids(merchant, search=search) == found
@@ -205,8 +206,8 @@ def test_plans__as_the_runtime_role__are_backed_by_the_indexes_that_are_theirs(
     assert "Seq Scan" not in explain(crowd, services._STATS)
 
 
-def test_updates__of_activity_and_scores__stay_heap_only(merchant: Api) -> None:
-    """An index on what each event changes would be written by each event."""
+def test_indexes__hold_nothing_that_each_event_or_scoring_changes(merchant: Api) -> None:
+    """Or their updates would not be heap-only, and would write every index."""
     with connections["owner"].cursor() as cursor:
         cursor.execute(
             "SELECT DISTINCT a.attname FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid"
@@ -233,8 +234,6 @@ def cursor_of(text: str) -> str:
         ({"cursor": cursor_of("2026-01-01T00:00:00+00:00 a\0b")}, "/cursor", "invalid_cursor"),
         ({"lifecycle_stage": "gone"}, "/lifecycle_stage", "invalid_choice"),
         ({"stage": "gone"}, "/stage", "invalid_choice"),
-        ({"stage": "active", "lifecycle_stage": "new"}, "/stage", "contradiction"),
-        ({"risk": "low", "risk_level": "high"}, "/risk", "contradiction"),
         ({"opted_out": "1"}, "/opted_out", "invalid_choice"),
         ({"engagement_min": "nan"}, "/engagement_min", "invalid"),
         ({"engagement_min": "0x1"}, "/engagement_min", "invalid"),
