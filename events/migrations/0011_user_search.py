@@ -11,7 +11,7 @@ _SEARCHED = ("user_id", "name", "email", "company")
 
 
 class Migration(migrations.Migration):
-    dependencies = [("events", "0010_usage_of_customers"), ("tenants", "0004_answer_about")]
+    dependencies = [("events", "0010_usage_of_customers"), ("tenants", "0006_answer_about")]
 
     operations = [
         *(

@@ -132,8 +132,19 @@ class TraitsSerializer(StrictSerializer):
         return attrs
 
 
+# No path leads to a user of these: the statistics are in its place, or clients resolve it before they send it.
+_UNREACHABLE = ("stats", ".", "..")
+
+
 class UserRequestSerializer(TraitsSerializer):
-    user_id = StringField(max_length=MAX_LENGTH, help_text="Your name of the user, as in events.")
+    user_id = StringField(
+        max_length=MAX_LENGTH, help_text="Your name of the user, as in events. `stats`, `.` and `..` are taken."
+    )
+
+    def validate_user_id(self, user_id: str) -> str:
+        if user_id in _UNREACHABLE:
+            raise serializers.ValidationError(f"`{user_id}` cannot be a path; give the user another id.", "reserved")
+        return user_id
 
 
 class UserPatchSerializer(TraitsSerializer):

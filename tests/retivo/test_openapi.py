@@ -175,7 +175,8 @@ def test_request_examples__sent_as_they_stand__succeed(acme: Api, name: str) -> 
 
 
 def test_field_errors__of_a_strict_body__are_documented_as_closed(acme: Api) -> None:
-    for name in ("ProvisionRequest", "IntegrationRequest", "ActionTypeTemplateRequest", "EventMapping", "ShareRequest"):
+    partners = {"ProvisionRequest", "IntegrationRequest", "ActionTypeTemplateRequest", "EventMapping", "ShareRequest"}
+    for name in partners | {"UserRequest", "PatchedUserPatch"}:
         assert SCHEMA["components"]["schemas"][name]["additionalProperties"] is False
 
     assert acme.post("/api/partners/customers", {"x": 1}).json()["errors"][0]["code"] == "unknown_field"

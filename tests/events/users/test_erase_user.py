@@ -86,6 +86,44 @@ def test_erase__after_a_whole_life__leaves_no_trace_in_any_table(shop: Api) -> N
     assert shop.get(USERS).json()["total"] == 0
 
 
+def test_tables__with_a_user__are_erased_or_hang_on_the_user() -> None:
+    """So that a new table cannot be forgotten, whether or not `live` fills it."""
+    erased = {"events_event", "events_monthlyactivity", "events_trackeduser"}
+    with connections["owner"].cursor() as cursor:
+        cursor.execute(
+            "SELECT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'user_id'"
+            " WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relname !~ '^(auth|django)_'"
+            " AND NOT EXISTS (SELECT FROM pg_constraint f WHERE f.conrelid = c.oid AND f.contype = 'f'"
+            "                 AND f.confrelid = 'events_trackeduser'::regclass AND f.confdeltype = 'c')"
+        )
+        assert {row[0] for row in cursor.fetchall()} == erased
+
+
+def test_erase__a_table_that_hangs_on_the_user__is_erased_with_it(shop: Api) -> None:
+    """As those of later apps will, without a right of ours to delete from them."""
+    save(shop, ID)
+    save(shop, "other")
+    with connections["owner"].cursor() as cursor:
+        cursor.execute(
+            "CREATE TABLE later (tenant_id uuid, user_id text, said text,"
+            " FOREIGN KEY (tenant_id, user_id) REFERENCES events_trackeduser (tenant_id, user_id) ON DELETE CASCADE)"
+        )
+        try:
+            cursor.execute(
+                "INSERT INTO later VALUES (%(tenant)s, %(id)s, %(name)s), (%(tenant)s, 'other', 'x')",
+                {"tenant": shop.tenant_id, "id": ID, "name": NAME},
+            )
+            assert "later" in traces(NAME)
+
+            shop.delete(path(ID))
+
+            assert traces(ID, NAME) == set()
+            cursor.execute("SELECT user_id FROM later")
+            assert cursor.fetchall() == [("other",)]
+        finally:
+            cursor.execute("DROP TABLE later")
+
+
 def test_erase__the_same_id_of_another_tenant_and_other_users__stay(acme: Api, shop: Api, rival: Api) -> None:
     other = acme.provision("other")
     for api in (shop, other, rival):

@@ -95,6 +95,8 @@ def test_save__events_after_it__find_the_user(merchant: Api) -> None:
         ({"user_id": ""}, "/user_id", "blank"),
         ({"user_id": 5}, "/user_id", "not_a_string"),
         ({"user_id": "x" * 256}, "/user_id", "max_length"),
+        ({"user_id": "stats"}, "/user_id", "reserved"),
+        ({"user_id": ".."}, "/user_id", "reserved"),
         ({"plan": "pro"}, "/plan", "unknown_field"),
         ({"opted_out": True}, "/opted_out", "unknown_field"),
         ({"lifecycle_stage": "active"}, "/lifecycle_stage", "unknown_field"),
