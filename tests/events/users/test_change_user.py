@@ -75,3 +75,14 @@ def test_change__bad_field__is_400_and_changes_nothing(merchant: Api, body: Any,
 def test_change__no_such_user__is_404_and_makes_none(merchant: Api) -> None:
     assert merchant.patch(path("u1"), {"name": "Ada"}).status_code == 404
     assert merchant.get(path("u1")).status_code == 404
+
+
+@pytest.mark.parametrize("number", ["1e22", "1e308", "-1e300", "9" * 30, "1e-300", "0.1"])
+def test_change__beside_a_number_that_only_identify_takes__keeps_it(merchant: Api, number: str) -> None:
+    """PostgreSQL writes 1e22 as an integer, and one that no 64 bits hold."""
+    body = b'{"events": [{"user_id": "u1", "event": "$identify", "properties": {"n": %s}}]}' % number.encode()
+    assert merchant.post("/api/track", body).json()["accepted"] == 1
+
+    assert merchant.patch(path("u1"), {"traits": {"x": 1}}).status_code == 200
+    traits = get(merchant, "u1")["traits"]
+    assert (float(traits["n"]), traits["x"]) == (float(number), 1)
