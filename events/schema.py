@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from drf_spectacular.utils import OpenApiExample, OpenApiRequest, extend_schema
 
 from events.serializers import BatchOutcomeSerializer, ExternalBatchSerializer, TrackBatchSerializer
-from retivo.api.schema import Problems, Success
+from retivo.api.schema import KEY_IN_USE, NO_FULL_ACCESS, Problems, Success
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -18,14 +18,6 @@ _EVENT: dict[str, Any] = {
     "idempotency_key": "order-4711",
 }
 
-FORBIDDEN = Problems(
-    "NoFullAccess",
-    403,
-    {
-        "full_scope_required": "This API key does not hold the `full` permission.",
-        "tenant_suspended": "This tenant is suspended; nothing was read or changed.",
-    },
-)
 _MALFORMED = Problems(
     "MalformedBatch",
     400,
@@ -42,11 +34,6 @@ _TOO_LARGE = Problems(
         "body_too_large": "The body may be at most 1 MiB.",
     },
 )
-_IN_USE = Problems(
-    "IdempotencyKeyInUse",
-    409,
-    {"idempotency_key_in_use": "A request with this Idempotency-Key is still running."},
-)
 
 
 def _takes_events(
@@ -60,7 +47,7 @@ def _takes_events(
         request=OpenApiRequest(batch, examples=[OpenApiExample("A batch", example)]),
         responses={
             200: Success(BatchOutcomeSerializer, 200, {"accepted": 1, "duplicates": 0, "rejected": []}),
-            **{found.status: found for found in (_MALFORMED, FORBIDDEN, _IN_USE, _TOO_LARGE)},
+            **{found.status: found for found in (_MALFORMED, NO_FULL_ACCESS, KEY_IN_USE, _TOO_LARGE)},
         },
     )
     return decorator

@@ -5,10 +5,10 @@ from typing import Any
 
 from drf_spectacular.utils import OpenApiExample, OpenApiRequest, extend_schema
 
-from events.schema import FORBIDDEN, F
+from events.schema import F
 from events.serializers import SettingsSerializer
 from retivo.api.errors import FieldError
-from retivo.api.schema import Problems, Success
+from retivo.api.schema import NO_FULL_ACCESS, Problems, Success
 from tenants.serializers import SettingsRequestSerializer, SwitchRequestSerializer, TenantResponseSerializer
 
 _TENANT = {
@@ -46,7 +46,7 @@ _SET_BY_PARTNER = Problems(
     "NotYoursToSet",
     403,
     {
-        **FORBIDDEN.examples,
+        **NO_FULL_ACCESS.examples,
         "config_set_by_partner": FieldError(
             pointer="/config/overage",
             code="config_set_by_partner",
@@ -65,7 +65,7 @@ def _operation(
     sent: Mapping[str, Any] | None = None,
     answers: type = TenantResponseSerializer,
     example: Mapping[str, Any],
-    forbidden: Problems = FORBIDDEN,
+    forbidden: Problems = NO_FULL_ACCESS,
 ) -> Callable[[F], F]:
     decorator: Callable[[F], F] = extend_schema(
         operation_id=operation_id,

@@ -9,6 +9,8 @@ from events.users import serializers
 from retivo.api.schema import (
     INVALID_BODY,
     INVALID_QUERY,
+    KEY_IN_USE,
+    NO_FULL_ACCESS,
     NOT_FOUND,
     TEXT,
     TOO_LARGE,
@@ -22,19 +24,6 @@ TAG = "Users"
 
 Example = Mapping[str, Any]
 
-_FORBIDDEN = Problems(
-    "NoFullAccess",
-    403,
-    {
-        "full_scope_required": "This API key does not hold the `full` permission.",
-        "tenant_suspended": "This tenant is suspended; nothing was read or changed.",
-    },
-)
-_IN_USE = Problems(
-    "IdempotencyKeyInUse",
-    409,
-    {"idempotency_key_in_use": "A request with this Idempotency-Key is still running."},
-)
 # As INVALID_BODY, of a request that takes no Idempotency-Key.
 _INVALID_CHANGE = Problems(
     "InvalidChange",
@@ -72,7 +61,7 @@ def _operation(
         request=OpenApiRequest(takes, examples=sent) if takes else None,
         responses={
             **{status: Success(body, status, example, links) for status, (body, example) in answers.items()},
-            **{found.status: found for found in [_FORBIDDEN, *problems]},
+            **{found.status: found for found in [NO_FULL_ACCESS, *problems]},
         },
     )
 
@@ -146,7 +135,7 @@ save_user = _operation(
         200: (serializers.SavedUserSerializer, {"user": _DETAIL}),
         201: (serializers.SavedUserSerializer, {"user": _NEW}),
     },
-    problems=[_IN_USE],
+    problems=[KEY_IN_USE],
     links=[
         Link("getUser", "userId", "/user/id"),
         Link("updateUser", "userId", "/user/id"),

@@ -170,6 +170,19 @@ UNSUPPORTED = Problems("NotJson", 415, {"unsupported_media_type": "Send the body
 KEY_REUSED = Problems(
     "IdempotencyKeyReused", 422, {"idempotency_key_reused": "This Idempotency-Key was used for another request."}
 )
+NO_FULL_ACCESS = Problems(
+    "NoFullAccess",
+    403,
+    {
+        "full_scope_required": "This API key does not hold the `full` permission.",
+        "tenant_suspended": "This tenant is suspended; nothing was read or changed.",
+    },
+)
+KEY_IN_USE = Problems(
+    "IdempotencyKeyInUse",
+    409,
+    {"idempotency_key_in_use": "A request with this Idempotency-Key is still running."},
+)
 RATE_LIMITED = Problems("RateLimited", 429, {"rate_limited": "At most 60000 requests in 60 seconds with one key."})
 UNAVAILABLE = Problems(
     "Unavailable",

@@ -143,7 +143,6 @@ def test_operation__each_example__conforms_to_its_schema(name: str) -> None:
 
 @pytest.mark.no_database
 def test_headers__each_answer__names_those_it_has() -> None:
-    posts = {path["post"]["operationId"] for path in SCHEMA["paths"].values() if "post" in path}
     for name, operation in OPERATIONS.items():
         for status, response in responses(operation).items():
             headers = set(response["headers"])

@@ -25,7 +25,12 @@ def live(api: Api) -> None:
     track(
         api,
         {"user_id": ID, "event": "$identify", "properties": properties},
-        {"user_id": ID, "event": "order.completed", "properties": {"email": EMAIL}, "idempotency_key": "order-1"},
+        {
+            "user_id": ID,
+            "event": "order.completed",
+            "properties": {"email": EMAIL},
+            "idempotency_key": f"order of {ID}",
+        },
         {"user_id": ID, "event": "clicked", "timestamp": "2020-01-01T00:00:00Z"},
         Idempotency_Key=f"batch-of-{ID}",
     )
