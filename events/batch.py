@@ -26,6 +26,9 @@ class Event(msgspec.Struct, omit_defaults=True):
     properties: dict[str, Any] = {}
     timestamp: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
     idempotency_key: Annotated[str, msgspec.Meta(min_length=1, max_length=128)] | None = None
+    # Traits of the user, whatever the event: those of `set_once` only where the user has none of that name.
+    set_once: dict[str, Any] | None = None
+    set: dict[str, Any] | None = None
 
 
 class Rejection(TypedDict):
@@ -142,13 +145,27 @@ def _read_one_by_one(items: Sequence[msgspec.Raw], now: datetime) -> Batch:
         except RecursionError:
             batch.reject(index, "nested_too_deep", "The event nests too deep.")
         else:
-            if _SUSPICIOUS(item) and (fault := _fault(event)):
-                batch.reject(index, *fault)
-            elif event.timestamp is not None and not _EARLIEST <= event.timestamp <= latest:
-                _reject_timestamp(batch, index)
-            else:
-                batch.events[index] = event
+            _take(batch, index, event, latest, suspicious=bool(_SUSPICIOUS(item)))
     return batch
+
+
+def add(batch: Batch, index: int, members: Any, *, now: datetime) -> None:
+    """Take an event that was translated from another format, given by its members, or reject it as `read` would."""
+    try:
+        event = msgspec.convert(members, Event)
+    except msgspec.ValidationError as error:
+        batch.reject(index, _code(str(error)), f"{error}.")
+    else:
+        _take(batch, index, event, now + MAX_AHEAD, suspicious=True)
+
+
+def _take(batch: Batch, index: int, event: Event, latest: datetime, *, suspicious: bool) -> None:
+    if suspicious and (fault := _fault(event)):
+        batch.reject(index, *fault)
+    elif event.timestamp is not None and not _EARLIEST <= event.timestamp <= latest:
+        _reject_timestamp(batch, index)
+    else:
+        batch.events[index] = event
 
 
 def _reject_timestamp(batch: Batch, index: int) -> None:
@@ -165,6 +182,7 @@ def _code(message: str) -> str:
 
 def _fault(event: Event) -> tuple[str, str] | None:
     pending: list[Any] = [event.user_id, event.event, event.idempotency_key, event.properties]
+    pending += [event.set_once, event.set]
     while pending:
         value = pending.pop()
         if isinstance(value, str) and "\0" in value:

@@ -36,6 +36,16 @@ _EVENTS: dict[str, Any] = {
                         "maxLength": 128,
                         "description": "One event for at least 48 hours, whatever its timestamp.",
                     },
+                    "set": {
+                        "type": "object",
+                        "additionalProperties": True,
+                        "description": "Merged into the user's traits, whatever the event.",
+                    },
+                    "set_once": {
+                        "type": "object",
+                        "additionalProperties": True,
+                        "description": "The same, where the user has no trait of that name.",
+                    },
                 },
             },
             {"title": "Rejected", "description": "Anything else is listed in `rejected`; its neighbours are taken."},

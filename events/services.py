@@ -55,9 +55,10 @@ def track(
         "retention_days": policy.retention_days,
     }
     with connection.cursor() as cursor:
-        identified = {event.user_id for event in events.values() if event.event == IDENTIFY}
-        if identified:
-            cursor.execute(_LOCK_USERS, {**parameters, "users": _json(sorted(identified))})
+        described = {event.user_id for event in events.values() if _brings_traits(event)}
+        parameters["brings_traits"] = bool(described)
+        if described:
+            cursor.execute(_LOCK_USERS, {**parameters, "users": _json(sorted(described))})
         stored = _store(cursor, events, parameters)
         if stored.new_users:
             _admit(
@@ -69,8 +70,8 @@ def track(
                 parameters=parameters,
             )
             stored = _store(cursor, events, parameters, admitted=True)
-        if stored.identifies:
-            rows = _trait_rows(list(events.values())[index] for index in stored.identifies)
+        rows = _trait_rows(list(events.values())[index] for index in stored.places)
+        if rows:
             cursor.execute(_IDENTIFY, {**parameters, "rows": _json(rows)})
     rejected_here = sent - len(batch.events)
     batch.rejected.sort(key=lambda rejection: rejection["index"])
@@ -105,16 +106,18 @@ def _rename(event: Event, mapping: Mapping | None) -> Event:
         properties={properties.get(name, name): value for name, value in event.properties.items()},
         timestamp=event.timestamp,
         idempotency_key=event.idempotency_key,
+        set=event.set,
+        set_once=event.set_once,
         original_event=event.event,
     )
 
 
 @dataclass(frozen=True)
 class _Stored:
-    """How many were, and the places of the `$identify` events among them; nothing, where there are new users."""
+    """How many were, and their places if some bring traits; nothing, where there are new users."""
 
     count: int = 0
-    identifies: Sequence[int] = ()
+    places: Sequence[int] = ()
     new_users: Sequence[str] = ()
 
 
@@ -123,8 +126,8 @@ def _store(cursor: Any, events: dict[int, Event], parameters: dict[str, Any], *,
     if not events:
         return _Stored()
     cursor.execute(_STORE, {**parameters, "events": _json(list(events.values())), "admitted": admitted})
-    count, identifies, new_users = cursor.fetchone()
-    return _Stored(count, identifies or (), msgspec.json.decode(new_users) if new_users else ())
+    count, places, new_users = cursor.fetchone()
+    return _Stored(count, places or (), msgspec.json.decode(new_users) if new_users else ())
 
 
 def _admit(
@@ -164,12 +167,26 @@ def _admit(
         )
 
 
-def _trait_rows(identifies: Iterable[Event]) -> list[dict[str, Any]]:
-    """Each user's traits, in the order they were sent, with the columns that some of them have."""
+def _brings_traits(event: Event) -> bool:
+    return event.event == IDENTIFY or event.set is not None or event.set_once is not None
+
+
+def _trait_rows(events: Iterable[Event]) -> list[dict[str, Any]]:
+    """Each user's traits, in the order they were sent, with the columns that some of them have.
+
+    `once` are those that only fill what is empty; of these the first sent wins.
+    """
     traits: dict[str, dict[str, Any]] = {}
-    for event in identifies:
-        traits.setdefault(event.user_id, {}).update(event.properties)
-    return [{"user_id": user_id, "traits": found, **_columns(found)} for user_id, found in traits.items()]
+    once: dict[str, dict[str, Any]] = {}
+    for event in filter(_brings_traits, events):
+        found, first = traits.setdefault(event.user_id, {}), once.setdefault(event.user_id, {})
+        found |= event.properties if event.event == IDENTIFY else {}
+        found |= event.set or {}
+        once[event.user_id] = (event.set_once or {}) | first
+    return [
+        {"user_id": user_id, "traits": found, "once": first, "first": _columns(first), **_columns(found)}
+        for (user_id, found), first in zip(traits.items(), once.values(), strict=True)
+    ]
 
 
 def _columns(traits: dict[str, Any]) -> dict[str, Any]:
@@ -244,7 +261,7 @@ _STORE = f"""
         SELECT %(tenant_id)s, %(month)s, 1 + pg_backend_pid() %% 32, count(*), 0 FROM stored HAVING count(*) > 0
         ON CONFLICT (tenant_id, month, shard) DO UPDATE SET events = events_monthlyusage.events + excluded.events
     )
-    SELECT count(*), array_agg(n - 1 ORDER BY n) FILTER (WHERE event = '{IDENTIFY}'),
+    SELECT count(*), array_agg(n - 1 ORDER BY n) FILTER (WHERE %(brings_traits)s),
         (SELECT json_agg(user_id)::text FROM new_user)
     FROM stored
 """
@@ -295,12 +312,16 @@ _ADMIT = """
 
 _IDENTIFY = """
     UPDATE events_trackeduser k SET
-        traits = k.traits || r.traits,
-        name = coalesce(r.name, k.name), email = coalesce(r.email, k.email), company = coalesce(r.company, k.company),
-        role = coalesce(r.role, k.role), locale = coalesce(r.locale, k.locale),
-        team_size = coalesce(r.team_size, k.team_size)
+        traits = r.once || k.traits || r.traits,
+        name = coalesce(r.name, nullif(k.name, ''), r.first ->> 'name', ''),
+        email = coalesce(r.email, nullif(k.email, ''), r.first ->> 'email', ''),
+        company = coalesce(r.company, nullif(k.company, ''), r.first ->> 'company', ''),
+        role = coalesce(r.role, nullif(k.role, ''), r.first ->> 'role', ''),
+        locale = coalesce(r.locale, nullif(k.locale, ''), r.first ->> 'locale', ''),
+        team_size = coalesce(r.team_size, k.team_size, (r.first ->> 'team_size')::int)
     FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (
-        user_id text, traits jsonb, name text, email text, company text, role text, locale text, team_size int
+        user_id text, traits jsonb, once jsonb, first jsonb,
+        name text, email text, company text, role text, locale text, team_size int
     )
     WHERE k.tenant_id = %(tenant_id)s AND k.user_id = r.user_id
 """

@@ -1,4 +1,4 @@
-from django.urls import path, register_converter
+from django.urls import include, path, register_converter
 from django.urls.converters import StringConverter
 
 from events import settings_views, views
@@ -22,4 +22,5 @@ urlpatterns = [
     path("customers", users.UsersView.as_view(), name="users"),
     path("customers/stats", users.UserStatsView.as_view(), name="user-stats"),
     path("customers/<user_id:user_id>", users.UserView.as_view(), name="user"),
+    path("connectors/", include("events.connectors.urls")),
 ]

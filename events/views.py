@@ -1,5 +1,6 @@
 """Taking events in."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -11,14 +12,16 @@ from events import batch, policy, schema, services
 from events.batch import Batch
 from retivo.api.errors import Problem
 from tenants.api import TenantView
-from tenants.authentication import ApiKeyAuthentication
+from tenants.authentication import ApiKeyAuthentication, bearer_text
 
 
 class EventsView(TenantView):
     """Takes batches; the tenant's policy is asked in the statement that looks up its key."""
 
+    key_text: Callable[[Request], str] = staticmethod(bearer_text)
+
     def get_authenticators(self) -> list[BaseAuthentication]:
-        return [ApiKeyAuthentication(policy.query(datetime.now(UTC)))]
+        return [ApiKeyAuthentication(policy.query(datetime.now(UTC)), self.key_text)]
 
     def track(self, events: Batch, *, now: datetime, source: str, provider: str | None = None) -> services.Outcome:
         return services.track(

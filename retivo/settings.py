@@ -211,6 +211,7 @@ SPECTACULAR_SETTINGS = {
         },
         {"name": "Customers", "description": "Tenants that a partner provisions, each isolated from all others."},
         {"name": "Integrations", "description": "What a partner's platform can do, and who may use it."},
+        {"name": "Connectors", "description": "What other vendors' SDKs and webhooks send, taken as it is."},
         {"name": "Stats", "description": "All of a partner's customers at a glance."},
         {"name": "Settings", "description": "What a tenant sees of itself, and may change."},
         {"name": "Service", "description": "Whether Retivo is well."},

@@ -1,5 +1,6 @@
 """Who is calling: a bearer key, looked up and turned into a tenant context by one function in the database."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, cast
 from uuid import UUID
@@ -57,22 +58,29 @@ class Query:
     parameters: dict[str, Any]
 
 
+def bearer_text(request: Request) -> str:
+    """The key as it was sent, or nothing."""
+    scheme, _, text = request.headers.get("Authorization", "").partition(" ")
+    return text.strip() if scheme.lower() == "bearer" else ""
+
+
 class ApiKeyAuthentication(BaseAuthentication):
     """`Authorization: Bearer rt_live_…`. Must run inside the transaction that the request's work is done in.
 
-    `request.user` is the `Caller`, `request.auth` the answer to `query`: a row, or None where there is none.
+    `request.user` is the `Caller`, `request.auth` the answer to `query`: a row, or None where there is none. `key_text`
+    finds the key in a request, for where it is not ours to say how it is sent.
 
     Raises:
         Problem: 401 with no key or one that is malformed, unknown, expired or revoked; 403 for a suspended tenant.
     """
 
-    def __init__(self, query: Query | None = None) -> None:
+    def __init__(self, query: Query | None = None, key_text: Callable[[Request], str] = bearer_text) -> None:
         self.query = query
+        self.key_text = key_text
 
     def authenticate(self, request: Request) -> tuple[Caller, tuple[Any, ...] | None]:
-        scheme, _, text = request.headers.get("Authorization", "").partition(" ")
-        text = text.strip()
-        if not text or scheme.lower() != "bearer":
+        text = self.key_text(request)
+        if not text:
             raise _unauthorized("api_key_missing", "Send your API key as `Authorization: Bearer rt_live_…`.")
         if not keys.is_well_formed(text):
             raise _unauthorized("api_key_malformed", "This is not an API key: its form or its checksum is wrong.")

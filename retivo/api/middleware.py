@@ -11,6 +11,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from gunicorn.http.errors import ParseException
 
+from retivo.api.compression import gunzip
 from retivo.api.errors import Problem, body_too_large, problem_response
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
@@ -48,7 +49,7 @@ class RequestIdMiddleware:
 
 
 class BodyLimitMiddleware:
-    """Answers 413 above `settings.MAX_BODY_BYTES`, and reads chunked bodies, which Django takes for empty ones."""
+    """Answers 413 above `settings.MAX_BODY_BYTES`, and reads what Django does not: chunked bodies and gzipped ones."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -63,7 +64,32 @@ class BodyLimitMiddleware:
             request._stream = io.BytesIO(body)
         if _content_length(request) > settings.MAX_BODY_BYTES:
             return problem_response(request, body_too_large())
+        encoding = request.headers.get("Content-Encoding", "").strip().lower()
+        if encoding not in {"", "identity"}:
+            try:
+                _decode(request, encoding)
+            except Problem as problem:
+                return problem_response(request, problem)
         return self.get_response(request)
+
+
+def _decode(request: HttpRequest, encoding: str) -> None:
+    """Put the body in place of what was sent of it, so that all behind sees a request that was never encoded."""
+    if encoding not in {"gzip", "x-gzip"}:
+        raise Problem(
+            415,
+            "unsupported_content_encoding",
+            "Send the body as it is, or gzipped.",
+            headers={"Accept-Encoding": "gzip"},
+        )
+    try:
+        body = gunzip(request._stream.read())
+    except OSError as error:  # the sender went away
+        raise Problem(400, "bad_request", "The body ends too soon.") from error
+    request.META["CONTENT_LENGTH"] = str(len(body))
+    del request.META["HTTP_CONTENT_ENCODING"]
+    request.__dict__.pop("headers", None)  # cached, with the encoding in it
+    request._stream = io.BytesIO(body)
 
 
 def _content_length(request: HttpRequest) -> int:

@@ -61,7 +61,6 @@ JSON_VALUE: Schema = {
 
 class ObjectFieldExtension(OpenApiSerializerFieldExtension):
     target_class = "retivo.api.serializers.ObjectField"
-    match_subclasses = True
 
     def map_serializer_field(self, auto_schema: SpectacularAutoSchema, direction: str) -> Schema:
         return {
@@ -166,7 +165,14 @@ UNAUTHORIZED = Problems(
 )
 NOT_FOUND = Problems("NotFound", 404, {"not_found": "There is nothing here that this API key can see."})
 TOO_LARGE = Problems("BodyTooLarge", 413, {"body_too_large": "The body may be at most 1 MiB."})
-UNSUPPORTED = Problems("NotJson", 415, {"unsupported_media_type": "Send the body as application/json."})
+UNSUPPORTED = Problems(
+    "NotJson",
+    415,
+    {
+        "unsupported_media_type": "Send the body as application/json.",
+        "unsupported_content_encoding": "Send the body as it is, or gzipped.",
+    },
+)
 KEY_REUSED = Problems(
     "IdempotencyKeyReused", 422, {"idempotency_key_reused": "This Idempotency-Key was used for another request."}
 )
@@ -279,6 +285,11 @@ class AutoSchema(SpectacularAutoSchema):
 
     def get_override_parameters(self) -> list[Any]:
         return [IDEMPOTENCY_KEY] if self.method == "POST" and self._is_authenticated else []
+
+    def _get_request_body(self, direction: Any = "request") -> Any:
+        body = super()._get_request_body(direction)
+        # Only a change may leave everything as it is; a plain schema is taken to be optional.
+        return body and {**body, "required": self.method != "PATCH"}
 
     def _get_response_bodies(self, direction: Any = "response") -> Schema:
         own: Schema = super()._get_response_bodies(direction)

@@ -127,6 +127,10 @@ AHEAD = (datetime.now(UTC) + timedelta(hours=25)).isoformat()
         (event(idempotency_key=""), "invalid_idempotency_key"),
         (event(idempotency_key="x" * 129), "invalid_idempotency_key"),
         (event(idempotency_key=7), "invalid_idempotency_key"),
+        (event(set=[]), "invalid_set"),
+        (event(set_once="x"), "invalid_set_once"),
+        (event(set={"a": "\0"}), "nul_character"),
+        (event(set_once={"a\0": 1}), "nul_character"),
     ],
 )
 def test_track__one_bad_event__never_sinks_its_neighbours(merchant: Api, bad: Any, code: str) -> None:
@@ -381,6 +385,42 @@ def test_identify__traits__are_merged_into_the_user(merchant: Api) -> None:
     (user,) = rows(merchant, "SELECT name, email, team_size, traits FROM events_trackeduser")
     assert user[:3] == ("Ada", "ada@example.com", 4)
     assert json.loads(user[3]) == {"name": 5, "plan": "max", "team_size": "many", "email": "ada@example.com"}
+
+
+def test_set__with_any_event__is_merged_and_set_once_below_all(merchant: Api) -> None:
+    track(merchant, event("u1", set={"plan": "free"}, set_once={"source": "ad", "plan": "x", "email": "a@example.com"}))
+    track(
+        merchant,
+        event("u1", set_once={"source": "mail", "name": "Bob", "team_size": 3}),
+        event("u1", set_once={"name": "Eve", "company": "Acme", "email": "b@example.com"}),
+        event("u1", "$identify", properties={"company": "Umbrella"}, set_once={"team_size": 9}),
+        event("u2", set_once={"role": "chef"}),
+    )
+
+    users = rows(
+        merchant,
+        "SELECT user_id, name, email, company, role, team_size, traits::text FROM events_trackeduser ORDER BY 1",
+    )
+    assert [user[:6] for user in users] == [
+        ("u1", "Bob", "a@example.com", "Umbrella", "", 3),
+        ("u2", "", "", "", "chef", None),
+    ]
+    assert json.loads(users[0][6]) == {
+        "plan": "free",
+        "source": "ad",
+        "email": "a@example.com",
+        "name": "Bob",
+        "team_size": 3,
+        "company": "Umbrella",
+    }
+
+
+def test_set__of_an_event_sent_again__changes_nothing(merchant: Api) -> None:
+    track(merchant, event(set={"plan": "free"}, idempotency_key="k"))
+    track(merchant, event(set={"plan": "pro"}))
+    track(merchant, event(set={"plan": "free"}, idempotency_key="k"))
+
+    assert rows(merchant, "SELECT traits::text FROM events_trackeduser") == [('{"plan": "pro"}',)]
 
 
 def test_mapping__of_a_shared_integration__renames_and_keeps_the_original(acme: Api) -> None:

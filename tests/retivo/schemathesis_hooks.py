@@ -20,6 +20,11 @@ schemathesis.openapi.format(
     "uri", strategies.from_regex(r"https://[a-z]{1,9}\.example(:[1-9][0-9]{0,3})?/[a-z0-9/?&=#]{0,20}", fullmatch=True)
 )
 
+# JSON in base64.
+schemathesis.openapi.format(
+    "mixpanel-data", strategies.just("eyJldmVudCI6ImUiLCJwcm9wZXJ0aWVzIjp7ImRpc3RpbmN0X2lkIjoidSJ9fQ==")
+)
+
 _numbers = itertools.count()
 
 

@@ -48,6 +48,15 @@ STATUSES = {
     "updateUser": {"200", "400", "404", "413", "415"} | AUTHENTICATED,
     "eraseUser": {"200", "404"} | AUTHENTICATED,
     "getUserStats": {"200"} | AUTHENTICATED,
+    "segmentWebhook": {"200"} | POST,
+    "segmentBatch": {"200"} | POST,
+    "segmentMessage": {"200", "404"} | POST,
+    "posthogWebhook": {"200"} | POST,
+    "posthogBatch": {"200"} | POST,
+    "posthogAnalytics": {"200"} | POST,
+    "mixpanelEvents": {"200"} | POST,
+    "mixpanelQuery": {"200", "400", "404"} | AUTHENTICATED,
+    "mixpanelEndpoint": {"200", "404"} | POST,
 }
 
 

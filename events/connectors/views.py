@@ -1,0 +1,136 @@
+"""Connectors: what the official SDKs and webhooks of other vendors send, taken as it is."""
+
+import base64
+import binascii
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from events.connectors import mixpanel, posthog, reading, schema, segment
+from events.connectors.reading import Sent
+from events.connectors.translating import translate
+from events.connectors.vendor import Outcome, Vendor
+from events.views import EventsView
+from retivo.api.errors import Problem, not_found
+from tenants import keys
+from tenants.authentication import bearer_text
+
+
+class ConnectorView(EventsView):
+    """Authenticates by a bearer key, or by one where the vendor's SDK puts it: HTTP Basic's user name, or the body."""
+
+    vendor: Vendor
+
+    @cached_property
+    def sent(self) -> Sent:
+        query = self.request.query_params.dict()
+        if self.request.method == "GET":
+            return reading.read_query(query)
+        return reading.read(self.request.body, self.request.content_type or "", query)
+
+    def key_text(self, request: Request) -> str:
+        user = _basic_user(request.headers.get("Authorization", ""))
+        if key := bearer_text(request) or (user if keys.is_well_formed(user) else ""):
+            return key
+        try:
+            return reading.find_key(self.sent, self.vendor.KEY_MEMBERS) or user
+        except Problem:  # what is wrong with a body is for those to know who may send one
+            return user
+
+    def take(self, request: Request, kind: str = "") -> Response:
+        return self.once(request, lambda: (200, self.translate_and_track(request, kind)))
+
+    def translate_and_track(self, request: Request, kind: str) -> Any:
+        now = datetime.now(UTC)
+        batch, skipped = translate(self.vendor, self.sent, kind=kind, key=self.key_text(request), now=now)
+        tracked = self.track(batch, now=now, source=self.vendor.SOURCE)
+        answer = self.vendor.answer(Outcome(sent=self.sent, tracked=tracked, kind=kind))
+        return answer if isinstance(answer, int) else {**answer, **tracked, "skipped": skipped}
+
+
+class SegmentView(ConnectorView):
+    vendor = segment
+
+    @schema.segment
+    def post(self, request: Request) -> Response:
+        return self.take(request)
+
+
+class SegmentBatchView(ConnectorView):
+    vendor = segment
+
+    @schema.segment_batch
+    def post(self, request: Request) -> Response:
+        return self.take(request)
+
+
+class SegmentMessageView(ConnectorView):
+    vendor = segment
+
+    @schema.segment_message
+    def post(self, request: Request, kind: str) -> Response:
+        return self.take(request, _known(kind, segment.KINDS))
+
+
+class PostHogView(ConnectorView):
+    vendor = posthog
+
+    @schema.posthog
+    def post(self, request: Request) -> Response:
+        return self.take(request)
+
+
+class PostHogCaptureView(ConnectorView):
+    vendor = posthog
+
+    @schema.posthog_capture
+    def post(self, request: Request, path: str = "") -> Response:
+        return self.take(request)
+
+
+class PostHogAnalyticsView(ConnectorView):
+    vendor = posthog
+
+    @schema.posthog_analytics
+    def post(self, request: Request) -> Response:
+        return self.take(request, posthog.V1)
+
+
+class MixpanelView(ConnectorView):
+    vendor = mixpanel
+
+    @schema.mixpanel
+    def post(self, request: Request) -> Response:
+        return self.take(request)
+
+
+class MixpanelEndpointView(ConnectorView):
+    vendor = mixpanel
+    http_method_names = ["get", "post", "options"]  # not HEAD, which Django would take for GET
+
+    @schema.mixpanel_query
+    def get(self, request: Request, endpoint: str) -> Response:
+        return Response(self.translate_and_track(request, _known(endpoint, mixpanel.KINDS)))
+
+    @schema.mixpanel_endpoint
+    def post(self, request: Request, endpoint: str) -> Response:
+        return self.take(request, _known(endpoint, mixpanel.KINDS))
+
+
+def _known(kind: str, kinds: tuple[str, ...]) -> str:
+    if kind not in kinds:
+        raise not_found()
+    return kind
+
+
+def _basic_user(header: str) -> str:
+    scheme, _, credentials = header.partition(" ")
+    if scheme.lower() != "basic":
+        return ""
+    try:
+        return base64.b64decode(credentials.strip()).decode().partition(":")[0]
+    except (binascii.Error, ValueError):
+        return ""
