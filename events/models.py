@@ -99,6 +99,39 @@ class TrackedUser(models.Model):
         return self.user_id
 
 
+class StageChange(models.Model):
+    """A user's change of lifecycle stage. Goes with the user (migration 0007): the database sees to it."""
+
+    pk = models.CompositePrimaryKey("tenant", "user_id", "changed_at")
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+")
+    user_id = models.CharField(max_length=255)
+    changed_at = models.DateTimeField()
+    from_stage = models.CharField(max_length=16, choices=LifecycleStage)
+    to_stage = models.CharField(max_length=16, choices=LifecycleStage)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(from_stage__in=LifecycleStage.values, to_stage__in=LifecycleStage.values),
+                name="stage_change_stages_known",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id}: {self.from_stage} → {self.to_stage}"
+
+
+class ScoringSweep(models.Model):
+    """How far the last sweep over all users of a tenant is."""
+
+    tenant = models.OneToOneField(Tenant, on_delete=models.CASCADE, primary_key=True, related_name="+")
+    began_at = models.DateTimeField()
+    after = models.CharField(max_length=255, null=True, help_text="Its last user so far; NULL where it is done")  # noqa: DJ001
+
+    def __str__(self) -> str:
+        return f"{self.began_at}: {'done' if self.after is None else self.after}"
+
+
 class MonthlyActivity(models.Model):
     """A user that was active in a month (UTC, by the time of receipt): one row, counted once."""
 

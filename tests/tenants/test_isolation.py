@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, ProgrammingError, connection, connections, transaction
 
+from events.scoring import score_tenant
 from retivo import checks
 from tenants.context import staff_context, tenant_context
 from tenants.models import PlanStatus
@@ -28,6 +29,8 @@ TENANT_COLUMNS = {
     "events_trackeduser": "tenant_id",
     "events_monthlyactivity": "tenant_id",
     "events_monthlyusage": "tenant_id",
+    "events_stagechange": "tenant_id",
+    "events_scoringsweep": "tenant_id",
 }
 UNSHARED = re.compile(r"(auth|django)_")
 
@@ -40,7 +43,9 @@ def two_partners(acme: Api, rival: Api) -> tuple[Api, Api]:
         answer = partner.post("/api/partners/customers", {"name": "M", "slug": "merchant"}, Idempotency_Key="one")
         customer = Api(answer.json()["customer"]["tenant_id"], answer.json()["customer"]["api_key"])
         for api in (partner, customer):
-            api.post("/api/track", {"events": [{"user_id": "u", "event": "e", "idempotency_key": "k"}]})
+            names = ("one", "two", "three")
+            api.post("/api/track", {"events": [{"user_id": "u", "event": e, "idempotency_key": e} for e in names]})
+            score_tenant(api.tenant_id)
     return acme, rival
 
 
