@@ -58,8 +58,8 @@ def score_tenant(tenant_id: UUID, *, everyone: bool = False, now: datetime | Non
     """
     with tenant_context(tenant_id), connection.cursor() as cursor:
         began_at = now or timezone.now()
-        due = {"before": began_at - SWEEP_EVERY, "everyone": everyone}
-        cursor.execute(_BEGIN_SWEEP, {"tenant_id": tenant_id, "now": began_at} | due)
+        before = began_at - SWEEP_EVERY
+        cursor.execute(_BEGIN_SWEEP, {"tenant_id": tenant_id, "now": began_at, "before": before, "everyone": everyone})
         found = cursor.fetchone()
     sweeping, after = found is not None, found[0] if found else ""
     total = 0

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from rest_framework.exceptions import ValidationError
 
 from events.scores import Milestone, Thresholds, check
+from retivo.api.errors import as_problem
 from tests.conftest import Api
 from tests.events.scoring import History, configure, query, reference, rescore, score, user, write
 from tests.events.test_track import event, track
@@ -174,6 +176,58 @@ def test_thresholds__of_another_shape__are_the_defaults(merchant: Api, scores: A
     configure(merchant, scores)
 
     assert score(merchant, ANNA)["engagement_score"] == near(0.7326)
+
+
+@pytest.mark.parametrize(
+    ("scores", "pointer"),
+    [
+        ([], "/scores"),
+        ({"speed": 1}, "/scores/speed"),
+        ({"engagement": None}, "/scores/engagement"),
+        ({"engagement": {"half_life_days": 0}}, "/scores/engagement/half_life_days"),
+        ({"engagement": {"half_life_days": "7"}}, "/scores/engagement/half_life_days"),
+        ({"engagement": {"half_life_days": True}}, "/scores/engagement/half_life_days"),
+        ({"engagement": {"half_life_days": 1e308}}, "/scores/engagement/half_life_days"),
+        ({"engagement": {"target_active_days": 15}}, "/scores/engagement/target_active_days"),
+        ({"engagement": {"retention_days": [1, -3]}}, "/scores/engagement/retention_days/1"),
+        ({"engagement": {"half_live": 1}}, "/scores/engagement/half_live"),
+        ({"engagement": {"weights": {"recency": -1}}}, "/scores/engagement/weights/recency"),
+        ({"engagement": {"weights": {"speed": 1}}}, "/scores/engagement/weights/speed"),
+        ({"expansion": {"weights": {"limit": 0, "gates": 1e-9, "signals": 0}}}, "/scores/expansion/weights"),
+        ({"expansion": {"signals": [""]}}, "/scores/expansion/signals/0"),
+        ({"milestones": []}, "/scores/milestones"),
+        ({"milestones": [{"event": "a"}]}, "/scores/milestones/0/name"),
+        ({"milestones": [{"name": "a"}]}, "/scores/milestones/0"),
+        ({"milestones": [{"name": "a", "event": "a", "distinct_events": 2}]}, "/scores/milestones/0"),
+        ({"milestones": [{"name": "a", "event": "a"}, {"name": "a", "event": "b"}]}, "/scores/milestones/1/name"),
+        ({"stages": {"at_risk_after_days": 30}}, "/scores/stages"),
+        ({"health": {"high_risk_below": 0.9}}, "/scores/health"),
+    ],
+)
+@pytest.mark.no_database
+def test_check__what_is_not_valid__is_named_by_its_pointer(scores: Any, pointer: str) -> None:
+    with pytest.raises(ValidationError) as raised:
+        check({"scores": scores})
+
+    problem = as_problem(raised.value)
+    assert problem is not None
+    assert [error["pointer"] for error in problem.errors] == [pointer]
+
+
+@pytest.mark.no_database
+def test_check__faults_in_several_sections__names_each() -> None:
+    with pytest.raises(ValidationError) as raised:
+        check({"scores": {"stages": {"x": 1}, "health": 5}})
+
+    problem = as_problem(raised.value)
+    assert problem is not None
+    assert {error["pointer"] for error in problem.errors} == {"/scores/stages/x", "/scores/health"}
+
+
+@pytest.mark.no_database
+@pytest.mark.parametrize("config", [{}, {"scores": None}, {"scores": {}}, {"retention_days": 30}])
+def test_check__nothing_of_ours__is_the_defaults(config: dict[str, Any]) -> None:
+    assert check(config) == Thresholds()
 
 
 # --- Against plain Python -------------------------------------------------------------------------------------------
