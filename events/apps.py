@@ -3,3 +3,9 @@ from django.apps import AppConfig
 
 class EventsConfig(AppConfig):
     name = "events"
+
+    def ready(self) -> None:
+        from events import scores  # late: it imports models
+        from tenants import config
+
+        config.register("scores", scores.faults)

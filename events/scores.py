@@ -6,15 +6,14 @@ computes it; `%(name)s` are the thresholds, which a tenant overrides under `scor
 """
 
 import re
-from collections.abc import Mapping
 from typing import Annotated, Any, NamedTuple
 
 import msgspec
 import structlog
 from msgspec import Meta, Struct
-from rest_framework.exceptions import ValidationError
 
 from events.models import LifecycleStage
+from retivo.api.errors import FieldError, escape_pointer
 
 log = structlog.get_logger("retivo.scores")
 
@@ -136,56 +135,44 @@ class Thresholds(_Section, frozen=True, kw_only=True):
 _TYPES = {field.name: field.type for field in msgspec.structs.fields(Thresholds)}
 
 
-class Fault(NamedTuple):
-    """What is wrong with a config; `path` leads from its root, e.g. `scores`, `stages`, `churned_after_days`."""
-
-    path: tuple[str, ...]
-    detail: str
+def faults(given: Any) -> list[FieldError]:
+    """What is wrong with `config.scores`, with pointers from it, e.g. `/stages/churned_after_days`."""
+    return _read(given)[1]
 
 
-def check(config: Mapping[str, Any]) -> Thresholds:
-    """The thresholds of a tenant whose config is about to be stored.
+def thresholds(given: Any) -> Thresholds:
+    """Those of a tenant whose `config.scores` is `given`, or None where it says nothing.
 
-    Raises:
-        ValidationError: with each faulty member where it stands, so that its pointer is `/scores/…`.
+    A section with a fault keeps its defaults, and a warning is logged.
     """
-    read, faults = _read(config)
-    if faults:
-        raise ValidationError(_nested(faults))
+    read, found = _read(given)
+    for fault in found:
+        log.warning("scores_config_invalid", pointer=f"/scores{fault['pointer']}", detail=fault["detail"])
     return read
 
 
-def thresholds(config: Mapping[str, Any]) -> Thresholds:
-    """The thresholds of a tenant as it is: a section with a fault keeps its defaults, and a warning is logged."""
-    read, faults = _read(config)
-    for fault in faults:
-        log.warning("scores_config_invalid", pointer="/" + "/".join(fault.path), detail=fault.detail)
-    return read
-
-
-def _read(config: Mapping[str, Any]) -> tuple[Thresholds, list[Fault]]:
-    given = config.get("scores")
+def _read(given: Any) -> tuple[Thresholds, list[FieldError]]:
     if given is None:
         return Thresholds(), []
     if not isinstance(given, dict):
-        return Thresholds(), [Fault(("scores",), "Must be an object.")]
+        return Thresholds(), [_fault("", "Must be an object.")]
     sections: dict[str, Any] = {}
-    faults = []
+    found = []
     for name, value in given.items():
         if name not in _TYPES:
-            faults.append(Fault(("scores", name), "There is no such section."))
+            found.append(_fault(f"/{escape_pointer(name)}", "There is no such section."))
             continue
         try:
             section = msgspec.convert(value, _TYPES[name])
         except msgspec.ValidationError as error:
-            faults.append(_fault(name, str(error)))
+            found.append(_fault_of(name, str(error)))
             continue
         repeated = _repeated(section) if name == "milestones" else None
         if repeated is not None:
-            faults.append(Fault(("scores", name, str(repeated), "name"), "Another milestone has this name."))
+            found.append(_fault(f"/{name}/{repeated}/name", "Another milestone has this name."))
         else:
             sections[name] = section
-    return Thresholds(**sections), faults
+    return Thresholds(**sections), found
 
 
 def _repeated(milestones: tuple[Milestone, ...]) -> int | None:
@@ -197,24 +184,18 @@ _PATH = re.compile(r" - at `\$(.*)`$")
 _MEMBER = re.compile(r"field `(.*)`$")
 
 
-def _fault(section: str, message: str) -> Fault:
-    """From msgspec's "… - at `$.weights.recency`"; an unknown or missing member is named in the message."""
+def _fault(pointer: str, detail: str) -> FieldError:
+    return FieldError(pointer=pointer, code="invalid_scores", detail=detail)
+
+
+def _fault_of(section: str, message: str) -> FieldError:
+    """From msgspec's "… - at `$.weights.recency"`; an unknown or missing member is named in the message."""
     found = _PATH.search(message)
     path = re.findall(r"\w+", found.group(1)) if found else []
     message = message[: found.start()] if found else message
     member = _MEMBER.search(message)
-    return Fault(("scores", section, *path, *([member.group(1)] if member else [])), f"{message}.")
-
-
-def _nested(faults: list[Fault]) -> dict[str, Any]:
-    root: dict[str, Any] = {}
-    for fault in faults:
-        *above, last = fault.path
-        at = root
-        for token in above:
-            at = at.setdefault(token, {})
-        at[last] = [fault.detail]
-    return root
+    path += [member.group(1)] if member else []
+    return _fault("".join(f"/{escape_pointer(token)}" for token in [section, *path]), f"{message}.")
 
 
 def parameters(given: Thresholds) -> dict[str, Any]:

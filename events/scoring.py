@@ -29,6 +29,8 @@ _RECEIVED = timedelta(days=scores.WINDOW_DAYS + 1)
 def score_users(*, tenant_id: UUID, user_ids: Collection[str], now: datetime | None = None) -> int:
     """Score these users, in the tenant's context and the caller's transaction. For a batch's users: two statements.
 
+    A user that somebody else is writing is left to the next run: whoever calls holds locks, and must not wait.
+
     Returns:
         How many of them moved, and so were written.
     """
@@ -38,8 +40,8 @@ def score_users(*, tenant_id: UUID, user_ids: Collection[str], now: datetime | N
     with connection.cursor() as cursor:
         # Locked before the statement that reads: it sees what a parallel one for the same users wrote.
         cursor.execute(_LOCK, {"tenant_id": tenant_id, "users": users})
-        ((config, _),) = cursor.fetchall()
-        cursor.execute(_SCORE_GIVEN, _parameters(tenant_id, config, now) | {"users": users, "mark": False})
+        ((config, locked),) = cursor.fetchall()
+        cursor.execute(_SCORE_GIVEN, _parameters(tenant_id, config, now) | {"users": locked, "mark": False})
         written: int = cursor.fetchone()[0]
     return written
 
@@ -97,7 +99,7 @@ def _score_batch(
 
 def _parameters(tenant_id: UUID, config: str | None, now: datetime | None) -> dict[str, Any]:
     now = now or timezone.now()
-    given = scores.thresholds({"scores": msgspec.json.decode(config)} if config is not None else {})
+    given = scores.thresholds(msgspec.json.decode(config) if config is not None else None)
     return {
         "tenant_id": tenant_id,
         "now": now,
@@ -112,9 +114,11 @@ _LOCK = """
     WITH locked AS MATERIALIZED (
         SELECT k.user_id FROM events_trackeduser k
         WHERE k.tenant_id = %(tenant_id)s AND k.user_id IN (SELECT jsonb_array_elements_text(%(users)s::jsonb))
-        ORDER BY k.user_id FOR NO KEY UPDATE
+        FOR NO KEY UPDATE SKIP LOCKED
     )
-    SELECT (SELECT (t.config -> 'scores')::text FROM tenants_tenant t WHERE t.id = %(tenant_id)s), count(*) FROM locked
+    SELECT (SELECT (t.config -> 'scores')::text FROM tenants_tenant t WHERE t.id = %(tenant_id)s),
+        coalesce(json_agg(user_id), '[]')::text
+    FROM locked
 """
 
 _COLUMNS = """

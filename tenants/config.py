@@ -87,10 +87,6 @@ def _amount(value: Any) -> list[FieldError]:
     return [_fault("invalid_amount", 'Must be US dollars, 0 or more, as a number or as text such as "25.00".')]
 
 
-def _object(value: Any) -> list[FieldError]:
-    return [] if isinstance(value, dict) else [_fault("not_an_object", "Must be an object.")]
-
-
 _DECIMAL = re.compile(r"[0-9]{1,12}(\.[0-9]{1,6})?").fullmatch
 
 _CHECKS: dict[str, Check] = {
@@ -99,5 +95,4 @@ _CHECKS: dict[str, Check] = {
     "learning": _one_of("contribute", "use_only", "off"),
     "holdout_percent": _percent_up_to(50),
     "action_budget_usd": _amount,
-    "scores": _object,  # until `events` registers what it may hold
 }

@@ -11,6 +11,7 @@ from uuid import UUID
 import msgspec
 from django.db import connection
 
+from events import scores
 from events.models import LifecycleStage, RiskLevel
 from retivo.api.errors import not_found
 from retivo.api.json import encode
@@ -116,8 +117,8 @@ def user_detail(row: tuple[Any, ...] | None) -> UserDetail:
     """
     if row is None:
         raise not_found()
-    *columns, milestones = row
-    return UserDetail(**msgspec.structs.asdict(_user(columns)), milestones=_progress(msgspec.json.decode(milestones)))
+    *columns, reached, config = row
+    return UserDetail(**msgspec.structs.asdict(_user(columns)), milestones=_progress(reached, config))
 
 
 def save_user(*, tenant_id: UUID, user_id: str, traits: dict[str, Any]) -> tuple[UserDetail, bool]:
@@ -181,9 +182,11 @@ def _user(row: Any) -> User:
     return User(*columns)
 
 
-def _progress(reached: dict[str, str]) -> list[Milestone]:
-    """In the order they were reached. The one place where milestones that are still to be reached are to be added."""
-    return [Milestone(name, at) for name, at in sorted(reached.items(), key=lambda item: (item[1], item[0]))]
+def _progress(reached: str, config: str | None) -> list[Milestone]:
+    """Those of the tenant in its order, each with when it was reached."""
+    times = msgspec.json.decode(reached, type=dict[str, str])
+    milestones = scores.thresholds(config and msgspec.json.decode(config)).milestones
+    return [Milestone(milestone.name, times.get(milestone.name)) for milestone in milestones]
 
 
 # What a list can be filtered by: a parameter and its condition. Only what is asked for stands in the statement, so
@@ -232,8 +235,13 @@ _STATS = """
     SELECT lifecycle_stage, risk_level, count(*) FROM events_trackeduser WHERE tenant_id = %(tenant_id)s GROUP BY 1, 2
 """
 
+_DETAIL = f"""
+    {_COLUMNS}, u.milestones::text,
+    (SELECT (t.config -> 'scores')::text FROM tenants_tenant t WHERE t.id = u.tenant_id)
+"""
+
 _GET = f"""
-    SELECT {_COLUMNS}, u.milestones::text FROM events_trackeduser u
+    SELECT {_DETAIL} FROM events_trackeduser u
     WHERE u.tenant_id = caller.tenant_id AND u.user_id = %(user_id)s
 """
 
@@ -243,7 +251,7 @@ _INSERT = f"""
     VALUES (%(tenant_id)s, %(user_id)s, %(name)s, %(email)s, %(company)s, %(role)s, %(locale)s, %(team_size)s,
             %(traits)s::jsonb, 'new', false)
     ON CONFLICT (tenant_id, user_id) DO NOTHING
-    RETURNING {_COLUMNS}, u.milestones::text
+    RETURNING {_DETAIL}
 """
 
 _LOCK = f"""
@@ -256,7 +264,7 @@ _UPDATE = f"""
     SET {", ".join(f"{name} = %({name})s" for name in NAMED_TRAITS)}, traits = %(traits)s::jsonb,
         opted_out = coalesce(%(opted_out)s::boolean, u.opted_out)
     WHERE u.tenant_id = %(tenant_id)s AND u.user_id = %(user_id)s
-    RETURNING {_COLUMNS}, u.milestones::text
+    RETURNING {_DETAIL}
 """
 
 # Whoever makes a user, or writes of one outside its row, holds this shared, `track` too.

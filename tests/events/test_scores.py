@@ -7,10 +7,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from rest_framework.exceptions import ValidationError
 
-from events.scores import Milestone, Thresholds, check
-from retivo.api.errors import as_problem
+from events.scores import Milestone, Thresholds, faults, thresholds
 from tests.conftest import Api
 from tests.events.scoring import History, configure, query, reference, rescore, score, user, write
 from tests.events.test_track import event, track
@@ -140,8 +138,8 @@ def test_milestone__reached__stays_reached_when_its_events_are_gone(merchant: Ap
 
 
 def test_milestone__imported_history__is_seen_however_old_its_events_are(merchant: Api) -> None:
-    track(merchant, *(event("u", "order", timestamp=f"2020-01-0{n}T00:00:00Z") for n in range(1, 4)))
     configure(merchant, {"milestones": [{"name": "third_order", "event": "order", "count": 3}]})
+    track(merchant, *(event("u", "order", timestamp=f"2020-01-0{n}T00:00:00Z") for n in range(1, 4)))
 
     rescore(merchant, "u", now=datetime.now(UTC))
 
@@ -181,53 +179,57 @@ def test_thresholds__of_another_shape__are_the_defaults(merchant: Api, scores: A
 @pytest.mark.parametrize(
     ("scores", "pointer"),
     [
-        ([], "/scores"),
-        ({"speed": 1}, "/scores/speed"),
-        ({"engagement": None}, "/scores/engagement"),
-        ({"engagement": {"half_life_days": 0}}, "/scores/engagement/half_life_days"),
-        ({"engagement": {"half_life_days": "7"}}, "/scores/engagement/half_life_days"),
-        ({"engagement": {"half_life_days": True}}, "/scores/engagement/half_life_days"),
-        ({"engagement": {"half_life_days": 1e308}}, "/scores/engagement/half_life_days"),
-        ({"engagement": {"target_active_days": 15}}, "/scores/engagement/target_active_days"),
-        ({"engagement": {"retention_days": [1, -3]}}, "/scores/engagement/retention_days/1"),
-        ({"engagement": {"half_live": 1}}, "/scores/engagement/half_live"),
-        ({"engagement": {"weights": {"recency": -1}}}, "/scores/engagement/weights/recency"),
-        ({"engagement": {"weights": {"speed": 1}}}, "/scores/engagement/weights/speed"),
-        ({"expansion": {"weights": {"limit": 0, "gates": 1e-9, "signals": 0}}}, "/scores/expansion/weights"),
-        ({"expansion": {"signals": [""]}}, "/scores/expansion/signals/0"),
-        ({"milestones": []}, "/scores/milestones"),
-        ({"milestones": [{"event": "a"}]}, "/scores/milestones/0/name"),
-        ({"milestones": [{"name": "a"}]}, "/scores/milestones/0"),
-        ({"milestones": [{"name": "a", "event": "a", "distinct_events": 2}]}, "/scores/milestones/0"),
-        ({"milestones": [{"name": "a", "event": "a"}, {"name": "a", "event": "b"}]}, "/scores/milestones/1/name"),
-        ({"stages": {"at_risk_after_days": 30}}, "/scores/stages"),
-        ({"health": {"high_risk_below": 0.9}}, "/scores/health"),
+        ([], ""),
+        ({"speed": 1}, "/speed"),
+        ({"engagement": None}, "/engagement"),
+        ({"engagement": {"half_life_days": 0}}, "/engagement/half_life_days"),
+        ({"engagement": {"half_life_days": "7"}}, "/engagement/half_life_days"),
+        ({"engagement": {"half_life_days": True}}, "/engagement/half_life_days"),
+        ({"engagement": {"half_life_days": 1e308}}, "/engagement/half_life_days"),
+        ({"engagement": {"target_active_days": 15}}, "/engagement/target_active_days"),
+        ({"engagement": {"retention_days": [1, -3]}}, "/engagement/retention_days/1"),
+        ({"engagement": {"half_live": 1}}, "/engagement/half_live"),
+        ({"engagement": {"weights": {"recency": -1}}}, "/engagement/weights/recency"),
+        ({"engagement": {"weights": {"speed": 1}}}, "/engagement/weights/speed"),
+        ({"expansion": {"weights": {"limit": 0, "gates": 1e-9, "signals": 0}}}, "/expansion/weights"),
+        ({"expansion": {"signals": [""]}}, "/expansion/signals/0"),
+        ({"milestones": []}, "/milestones"),
+        ({"milestones": [{"event": "a"}]}, "/milestones/0/name"),
+        ({"milestones": [{"name": "a"}]}, "/milestones/0"),
+        ({"milestones": [{"name": "a", "event": "a", "distinct_events": 2}]}, "/milestones/0"),
+        ({"milestones": [{"name": "a", "event": "a"}, {"name": "a", "event": "b"}]}, "/milestones/1/name"),
+        ({"stages": {"at_risk_after_days": 30}}, "/stages"),
+        ({"health": {"high_risk_below": 0.9}}, "/health"),
     ],
 )
 @pytest.mark.no_database
-def test_check__what_is_not_valid__is_named_by_its_pointer(scores: Any, pointer: str) -> None:
-    with pytest.raises(ValidationError) as raised:
-        check({"scores": scores})
-
-    problem = as_problem(raised.value)
-    assert problem is not None
-    assert [error["pointer"] for error in problem.errors] == [pointer]
+def test_faults__what_is_not_valid__is_named_by_its_pointer(scores: Any, pointer: str) -> None:
+    assert [fault["pointer"] for fault in faults(scores)] == [pointer]
 
 
 @pytest.mark.no_database
-def test_check__faults_in_several_sections__names_each() -> None:
-    with pytest.raises(ValidationError) as raised:
-        check({"scores": {"stages": {"x": 1}, "health": 5}})
+def test_faults__in_several_sections__names_each() -> None:
+    found = faults({"stages": {"x": 1}, "health": 5})
 
-    problem = as_problem(raised.value)
-    assert problem is not None
-    assert {error["pointer"] for error in problem.errors} == {"/scores/stages/x", "/scores/health"}
+    assert {fault["pointer"] for fault in found} == {"/stages/x", "/health"}
 
 
 @pytest.mark.no_database
-@pytest.mark.parametrize("config", [{}, {"scores": None}, {"scores": {}}, {"retention_days": 30}])
-def test_check__nothing_of_ours__is_the_defaults(config: dict[str, Any]) -> None:
-    assert check(config) == Thresholds()
+@pytest.mark.parametrize("scores", [None, {}])
+def test_faults__nothing_said__are_none(scores: Any) -> None:
+    assert faults(scores) == []
+    assert thresholds(scores) == Thresholds()
+
+
+def test_config__with_a_fault_in_its_scores__is_refused_where_it_is_sent(acme: Api, merchant: Api) -> None:
+    config = {"scores": {"engagement": {"half_life_days": 0}}}
+
+    for response in (
+        merchant.patch("/api/settings", {"config": config}),
+        acme.post("/api/partners/customers", {"name": "M", "slug": "m2", "config": config}),
+    ):
+        assert response.status_code == 400
+        assert [error["pointer"] for error in response.json()["errors"]] == ["/config/scores/engagement/half_life_days"]
 
 
 # --- Against plain Python -------------------------------------------------------------------------------------------
@@ -243,21 +245,19 @@ HISTORIES = st.builds(
     stage=st.sampled_from(["new", "onboarding", "active", "at_risk", "churned", "recovered"]),
     stage_age=DAYS.map(lambda days: max(days, 0.0)),
 )
-OTHER = check(
+OTHER = thresholds(
     {
-        "scores": {
-            "milestones": [
-                {"name": "third_a", "event": "a", "count": 3},
-                {"name": "first_b", "event": "b"},
-                {"name": "also_b", "event": "b", "count": 2},
-                {"name": "five", "distinct_events": 5},
-                {"name": "third_day", "returned_after_days": 3},
-            ],
-            "engagement": {"target_active_days": 3, "half_life_days": 0.5, "retention_days": [0.5, 2, 40]},
-            "expansion": {"signals": ["seat_added", "e"], "limit_from": 0, "weights": {"gates": 0}},
-            "health": {"weights": {"trend": 5}, "high_risk_below": 0.5},
-            "stages": {"at_risk_after_days": 3, "churned_after_days": 9, "recovered_for_days": 2},
-        }
+        "milestones": [
+            {"name": "third_a", "event": "a", "count": 3},
+            {"name": "first_b", "event": "b"},
+            {"name": "also_b", "event": "b", "count": 2},
+            {"name": "five", "distinct_events": 5},
+            {"name": "third_day", "returned_after_days": 3},
+        ],
+        "engagement": {"target_active_days": 3, "half_life_days": 0.5, "retention_days": [0.5, 2, 40]},
+        "expansion": {"signals": ["seat_added", "e"], "limit_from": 0, "weights": {"gates": 0}},
+        "health": {"weights": {"trend": 5}, "high_risk_below": 0.5},
+        "stages": {"at_risk_after_days": 3, "churned_after_days": 9, "recovered_for_days": 2},
     }
 )
 

@@ -41,7 +41,7 @@ def test_faults__values_that_fit_and_unknown_keys__are_none(good: dict[str, Any]
             "action_budget_usd", "invalid_amount", -1, -0.01, 10**12, "-1", "", " 5", "5\n", "1_0", "1e5", "٥", "NaN"
         ),
         *each("action_budget_usd", "invalid_amount", "$5", True, None, [], {}),
-        *each("scores", "not_an_object", [], "x", 1, None),
+        *each("scores", "invalid_scores", [], "x", 1),
     ],
 )
 def test_faults__a_value_that_does_not_fit__is_named(key: str, value: Any, code: str) -> None:

@@ -79,6 +79,7 @@ def test_erase__after_a_whole_life__leaves_no_trace_in_any_table(shop: Api) -> N
     assert {table.rstrip("_0123456789") for table in found} == {
         "events_event",
         "events_monthlyactivity",
+        "events_stagechange",
         "events_trackeduser",
         "tenants_idempotentanswer",
     }

@@ -53,7 +53,7 @@ def test_get__ids_that_differ_in_case_or_a_slash__are_different_users(merchant: 
 
 def test_get__a_scored_user__answers_all_there_is(merchant: Api) -> None:
     save(merchant, "u1")
-    reached = '{"second": "2026-04-03T00:00:00Z", "first": "2026-04-02T00:00:00Z"}'
+    reached = '{"came_back": "2026-04-03T00:00:00Z", "forgotten": "2026-04-02T00:00:00Z"}'
     next_action = '{"channel": "webhook", "status": "planned", "playbook": "Win back"}'
     score(
         merchant,
@@ -74,8 +74,9 @@ def test_get__a_scored_user__answers_all_there_is(merchant: Api) -> None:
     assert (user["health"], user["risk_level"], user["lifecycle_stage"]) == (0.6, "high", "at_risk")
     assert user["next_action"] == {"channel": "webhook", "status": "planned", "playbook": "Win back"}
     assert user["milestones"] == [
-        {"name": "first", "reached_at": "2026-04-02T00:00:00Z"},
-        {"name": "second", "reached_at": "2026-04-03T00:00:00Z"},
+        {"name": "identified", "reached_at": None},
+        {"name": "came_back", "reached_at": "2026-04-03T00:00:00Z"},
+        {"name": "explored", "reached_at": None},
     ]
 
 

@@ -34,7 +34,7 @@ def test_save__only_an_id__makes_a_user_of_which_nothing_is_known(merchant: Api)
         "last_activity_at": None,
         "traits": {},
         "next_action": None,
-        "milestones": [],
+        "milestones": [{"name": name, "reached_at": None} for name in ("identified", "came_back", "explored")],
     }
     assert get(merchant, "u1")["id"] == "u1"
 
