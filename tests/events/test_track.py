@@ -60,8 +60,8 @@ def test_track__a_batch__is_stored_with_its_users(merchant: Api) -> None:
     assert count(merchant, "events_event") == 3
     stored = rows(merchant, "SELECT name, properties, timestamp, source FROM events_event WHERE properties <> '{}'")
     assert stored == [("clicked", '{"a": 1}', datetime.fromisoformat(moment), "track")]
-    users = rows(merchant, "SELECT user_id, lifecycle_stage FROM events_trackeduser ORDER BY 1")
-    assert users == [("u1", "new"), ("u2", "new")]
+    users = rows(merchant, "SELECT user_id, scored_at IS NOT NULL FROM events_trackeduser ORDER BY 1")
+    assert users == [("u1", True), ("u2", True)]
     assert usage(merchant) == (3, 2)
 
 
