@@ -90,6 +90,7 @@ INSTALLED_APPS = [
     "tenants",
     "integrations",
     "events",
+    "learning",
     "partners",
 ]
 

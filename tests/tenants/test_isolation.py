@@ -8,6 +8,7 @@ import pytest
 from django.db import IntegrityError, ProgrammingError, connection, connections, transaction
 
 from events.scoring import score_tenant
+from learning import services as learning
 from retivo import checks
 from tenants.context import staff_context, tenant_context
 from tenants.models import PlanStatus
@@ -31,6 +32,8 @@ TENANT_COLUMNS = {
     "events_monthlyusage": "tenant_id",
     "events_stagechange": "tenant_id",
     "events_scoringsweep": "tenant_id",
+    "learning_example": "tenant_id",
+    "learning_modelstate": "tenant_id",
 }
 UNSHARED = re.compile(r"(auth|django)_")
 
@@ -46,6 +49,16 @@ def two_partners(acme: Api, rival: Api) -> tuple[Api, Api]:
             names = ("one", "two", "three")
             api.post("/api/track", {"events": [{"user_id": "u", "event": e, "idempotency_key": e} for e in names]})
             score_tenant(api.tenant_id)
+            with tenant_context(api.tenant_id):
+                learning.record(
+                    tenant_id=api.tenant_id,
+                    decision_id="dec_1",
+                    user_id="u",
+                    action="nothing",
+                    features={"bias": 1.0},
+                    outcome=1.0,
+                )
+                learning.fold(tenant_id=api.tenant_id)
     return acme, rival
 
 
@@ -74,9 +87,9 @@ def test_partitions__addressed_directly__are_closed_to_the_runtime_role() -> Non
         assert cursor.fetchall() == []
 
 
-def test_raw_sql__a_partner__sees_none_of_its_customers_users_and_events(two_partners: tuple[Api, Api]) -> None:
+def test_raw_sql__a_partner__sees_none_of_its_customers_users_events_and_models(two_partners: tuple[Api, Api]) -> None:
     acme, _ = two_partners
-    for table in (name for name in TENANT_COLUMNS if name.startswith("events_")):
+    for table in (name for name in TENANT_COLUMNS if name.startswith(("events_", "learning_"))):
         assert _tenants_seen(table, acme) == {acme.tenant_id}
 
 

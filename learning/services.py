@@ -1,0 +1,155 @@
+"""Outcomes in, a model out. Everything runs in the tenant's context.
+
+Outcomes are appended; one learner folds them, in batches, under the lock of the state's row. A decision reads the state
+without any lock, and finds the version before or the one after, never half of one.
+"""
+
+from collections.abc import Mapping
+from math import isfinite
+from threading import Lock
+from uuid import UUID
+
+from django.db import connection
+from msgspec.json import decode
+
+from learning.features import declared
+from learning.models import ModelState
+from learning.packing import Columns, packed, unpacked
+from learning.state import Example, State
+from retivo.api.json import encode
+
+# What an outcome is worth, by the status that an action's receiver reports.
+REWARDS: Mapping[str, float] = {"completed": 1.0, "partial": 0.5, "ignored": 0.0, "rejected": 0.0}
+
+KEPT_DAYS = 90  # how long a decision's outcome is remembered, and so the longest window for a conversion
+
+_BATCH = 1000
+_STEP = 100  # examples a Laplace step: its curvature is that of the step's beginning
+_CACHED = 128
+
+
+def record(
+    *,
+    tenant_id: UUID,
+    decision_id: str,
+    user_id: str,
+    action: str,
+    features: Mapping[str, float],
+    outcome: float | None = None,
+    conversion: float = 0.0,
+) -> bool:
+    """Append what became of a decision; False where that is known already, or the user is gone.
+
+    Safe to repeat: the first outcome stands, and the largest conversion; the reward is their sum, at most 1. What comes
+    after the reward was folded is folded as a difference.
+
+    Args:
+        action: an action type's id, or `NOTHING`.
+        features: those that the decision was made by, from `features.of_user`.
+        outcome: one of REWARDS.
+        conversion: what a configured conversion event adds, 0 to 1.
+    """
+    if not all(isfinite(value) for value in features.values()):
+        raise ValueError("A feature is a finite number.")  # no later fold could get past it
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _RECORD,
+            {
+                "tenant_id": tenant_id,
+                "decision_id": decision_id,
+                "user_id": user_id,
+                "action": action,
+                "features": encode(dict(features)).decode(),
+                "outcome": outcome,
+                "conversion": conversion,
+            },
+        )
+        return bool(cursor.rowcount)
+
+
+def fold(*, tenant_id: UUID, limit: int = _BATCH) -> int:
+    """Fold the oldest waiting examples into the tenant's state; how many they were. Two at once take turns."""
+    ModelState.objects.bulk_create([ModelState(tenant_id=tenant_id)], ignore_conflicts=True)
+    row = ModelState.objects.select_for_update(of=("self",)).select_related("tenant").get(tenant_id=tenant_id)
+    names = declared(row.tenant.config)[0].names
+    with connection.cursor() as cursor:
+        cursor.execute(_WAITING, {"tenant_id": tenant_id, "limit": limit})
+        waiting = cursor.fetchall()
+    if not waiting:
+        return 0
+    state = unpacked(Columns._make(getattr(row, name) for name in Columns._fields))
+    examples = [Example(decode(features), *known) for _, features, *known in waiting]
+    for start in range(0, len(examples), _STEP):
+        state = state.learned(examples[start : start + _STEP], names)
+    decisions = [decision_id for decision_id, *_ in waiting]
+    with connection.cursor() as cursor:
+        cursor.execute(_STORE, {"tenant_id": tenant_id, "decisions": decisions, **packed(state)._asdict()})
+    return len(waiting)
+
+
+def load(*, tenant_id: UUID) -> State:
+    """The tenant's state as last committed; the cold one where nothing was folded yet."""
+    with _lock:
+        known = _states.get(tenant_id)
+    with connection.cursor() as cursor:
+        cursor.execute(_LOAD, {"tenant_id": tenant_id, "known": known.version if known else -1})
+        row = cursor.fetchone()
+    if row is None:
+        return State.cold()
+    if known and row[0] is None:
+        return known
+    state = unpacked(Columns._make(row))
+    with _lock:
+        _states.pop(tenant_id, None)
+        _states[tenant_id] = state
+        if len(_states) > _CACHED:
+            del _states[next(iter(_states))]
+    return state
+
+
+# States that this process has read. Which version is the present one is asked each time.
+_states: dict[UUID, State] = {}
+_lock = Lock()
+
+# The user's row is held against its erasure until the commit.
+_RECORD = """
+    INSERT INTO learning_example AS e
+        (tenant_id, decision_id, user_id, action, features, outcome, conversion)
+    SELECT u.tenant_id, %(decision_id)s, u.user_id, %(action)s, %(features)s::jsonb,
+        %(outcome)s::float8, %(conversion)s::float8
+    FROM events_trackeduser u WHERE u.tenant_id = %(tenant_id)s AND u.user_id = %(user_id)s
+    FOR KEY SHARE
+    ON CONFLICT (tenant_id, decision_id) DO UPDATE SET
+        features = excluded.features,
+        outcome = coalesce(e.outcome, excluded.outcome),
+        conversion = greatest(e.conversion, excluded.conversion)
+    WHERE (e.outcome IS NULL AND excluded.outcome IS NOT NULL) OR excluded.conversion > e.conversion
+"""
+
+# What was folded before is not a trial again. A row that is being written waits for the next fold: we wait for none.
+_WAITING = """
+    SELECT decision_id, features, action,
+        least(coalesce(outcome, 0) + conversion, 1) - coalesce(folded, 0), CASE WHEN folded IS NULL THEN 1 ELSE 0 END
+    FROM learning_example WHERE tenant_id = %(tenant_id)s AND features IS NOT NULL
+    ORDER BY recorded_at, decision_id LIMIT %(limit)s
+    FOR UPDATE SKIP LOCKED
+"""
+
+# Both or neither: an example is folded at most once, and never lost.
+_STORE = """
+    WITH state AS (
+        UPDATE learning_modelstate SET
+            version = %(version)s, features = %(features)s, actions = %(actions)s, mean = %(mean)s,
+            prior_precision = %(prior_precision)s, information = %(information)s, scales = %(scales)s,
+            trials = %(trials)s, rewards = %(rewards)s, updated_at = now()
+        WHERE tenant_id = %(tenant_id)s
+    )
+    UPDATE learning_example SET folded = least(coalesce(outcome, 0) + conversion, 1), features = NULL
+    WHERE tenant_id = %(tenant_id)s AND decision_id = ANY(%(decisions)s)
+"""
+
+_LOAD = f"""
+    SELECT {", ".join(f"s.{name}" for name in Columns._fields)} FROM learning_modelstate m
+    LEFT JOIN learning_modelstate s ON s.tenant_id = m.tenant_id AND s.version <> %(known)s
+    WHERE m.tenant_id = %(tenant_id)s
+"""

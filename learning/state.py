@@ -1,0 +1,175 @@
+"""What one tenant's model knows at one moment: the posterior, what its rows and columns stand for, and the scales.
+
+A state is a value and never changes. It is kept by name: features and actions have a place that they got when they
+first appeared, and whatever is new gets the cold prior. So a list that changes takes nothing away: a feature that left
+the list is 0 from then on, which is exactly the model without it, and knows what it knew if it comes back.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Self
+
+import numpy as np
+
+from learning.features import BIAS, LIMIT, REFERENCE, is_numeric
+from learning.model import Array, Posterior
+
+NOTHING = "nothing"  # the action that is always there
+
+# The cold prior's precisions, in standardised units.
+_SHARED_BIAS, _SHARED, _ACTION_BIAS, _ACTION = 0.5, 4.0, 2.0, 4.0
+
+# Standardisation: what REFERENCE weighs in observations; how many a trait needs to count; how many are remembered.
+_REFERENCE_WEIGHT, _NEEDED, _REMEMBERED = 20.0, 10.0, 10_000.0
+_FARTHEST = 3.0  # standard deviations that a feature is taken for, at most
+# How much an action's information may add up to (a quarter to a sixth of as many outcomes): what is older fades.
+_MEMORY = 10_000.0
+_PLACES = 2 * LIMIT
+
+
+@dataclass(frozen=True)
+class Example:
+    """Features, the action taken, and `reward` successes in `trials` (see `Posterior.updated`)."""
+
+    features: Mapping[str, float]
+    action: str
+    reward: float
+    trials: float = 1.0
+
+
+@dataclass(frozen=True)
+class State:
+    """One version of one tenant's model."""
+
+    version: int
+    features: tuple[str, ...]
+    actions: tuple[str, ...]
+    posterior: Posterior
+    scales: Array  # (3, d): observations, mean and summed squares of the deviations of each numeric feature
+    trials: Array  # (K)
+    rewards: Array  # (K)
+    _extended: dict[tuple[tuple[str, ...], tuple[str, ...]], "State"] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def cold(cls) -> Self:
+        """Before the first example, with no place taken."""
+        none = np.zeros((1, 0))
+        posterior = Posterior(mean=none, prior_precision=none, information=np.zeros((0, 0, 0)))
+        return cls(0, (), (), posterior, np.zeros((3, 0)), np.zeros(0), np.zeros(0))
+
+    def covering(self, features: Sequence[str], actions: Sequence[str]) -> "State":
+        """This state with a place for all of these; the same predictions for those that had one."""
+        wanted = tuple(features), tuple(actions)
+        if wanted[1] and not set(wanted[0]) - set(self.features) and not set(wanted[1]) - set(self.actions):
+            return self
+        found = self._extended.get(wanted)
+        if found is None:
+            if len(self._extended) >= 8:
+                self._extended.clear()
+            found = self._extended[wanted] = self._with(*wanted)
+        return found
+
+    def _with(self, wanted_features: Sequence[str], wanted_actions: Sequence[str]) -> "State":
+        features = tuple(dict.fromkeys((*self.features, *wanted_features)))
+        actions = tuple(dict.fromkeys((*self.actions, *wanted_actions)))
+        if len(features) > _PLACES:
+            # The first to have left the list lose their place: the others are told what these were taken to weigh.
+            spare = [name for name in features if name not in wanted_features][: len(features) - _PLACES]
+            features = tuple(name for name in features if name not in spare)
+        kept = [self.features.index(name) for name in features if name in self.features]
+        old, d, k = len(kept), len(features), len(self.actions)
+        prior = _cold_precision(features, len(actions))
+        mean, information = np.zeros(prior.shape), np.zeros((len(actions), d, d))
+        scales = np.column_stack([_first_scale(name) for name in features])
+        if old:
+            mean[: 1 + k, :old] = self.posterior.mean[:, kept]
+            prior[: 1 + k, :old] = self.posterior.prior_precision[:, kept]
+            information[:k, :old, :old] = self.posterior.information[:, kept][:, :, kept]
+            scales[:, :old] = self.scales[:, kept]
+        more = len(actions) - k
+        return replace(
+            self,
+            features=features,
+            actions=actions,
+            posterior=Posterior(mean, prior, information),
+            scales=scales,
+            trials=np.append(self.trials, np.zeros(more)),
+            rewards=np.append(self.rewards, np.zeros(more)),
+            _extended={},
+        )
+
+    def vector(self, features: Mapping[str, float]) -> Array:
+        """Standardised and in place: 0 for what is unknown."""
+        x: Array = self._matrix([features])[0]
+        return x
+
+    def _matrix(self, several: Sequence[Mapping[str, float]]) -> Array:
+        raw = np.array([[features.get(name, np.nan) for name in self.features] for features in several])
+        mean, deviation = self._standard
+        standard = np.clip((raw - mean) / deviation, -_FARTHEST, _FARTHEST)
+        return np.nan_to_num(standard, copy=False)
+
+    @cached_property
+    def _standard(self) -> tuple[Array, Array]:
+        """Means and standard deviations; infinite for a trait that is not known well enough or never differs."""
+        count, mean, squares = self.scales
+        numeric = np.array([is_numeric(name) for name in self.features])
+        with np.errstate(invalid="ignore", divide="ignore"):
+            deviation = np.sqrt(squares / count)
+        unknown = (count < _NEEDED) | ~(deviation > 1e-9 * (1 + np.abs(mean)))
+        return np.where(numeric, mean, 0.0), np.where(numeric, np.where(unknown, np.inf, deviation), 1.0)
+
+    def learned(self, examples: Sequence[Example], features: Sequence[str]) -> "State":
+        """The next version: all `examples` folded in one Laplace step. `features` is the tenant's present list."""
+        state = self.covering(features, [NOTHING, *(example.action for example in examples)])
+        places = {action: k for k, action in enumerate(state.actions)}
+        action = np.array([places[example.action] for example in examples])
+        reward = np.array([example.reward for example in examples])
+        trials = np.array([example.trials for example in examples])
+        x = state._matrix([example.features for example in examples])
+        posterior = state.posterior.updated(x, action, reward, trials)
+        told = posterior.information[:, state.features.index(BIAS), state.features.index(BIAS)]
+        faded = np.minimum(1.0, _MEMORY / np.maximum(told, 1.0))
+        return replace(
+            state,
+            version=self.version + 1,
+            posterior=replace(posterior, information=posterior.information * faded[:, None, None]),
+            scales=state._observed([example.features for example in examples if example.trials]),
+            trials=state.trials + np.bincount(action, trials, len(state.actions)),
+            rewards=state.rewards + np.bincount(action, reward, len(state.actions)),
+            _extended={},
+        )
+
+    def _observed(self, several: Sequence[Mapping[str, float]]) -> Array:
+        """The scales after these users, by Welford's recurrence; a far outlier counts as a near one."""
+        scales = self.scales.copy()
+        for place, name in enumerate(self.features):
+            if not is_numeric(name):
+                continue
+            count, mean, squares = scales[:, place]
+            for value in (features[name] for features in several if name in features):
+                if count >= _NEEDED and squares > 0:
+                    reach = 2 * _FARTHEST * (squares / count) ** 0.5
+                    value = min(max(value, mean - reach), mean + reach)  # noqa: PLW2901
+                count += 1
+                off = value - mean
+                mean += off / count
+                squares += off * (value - mean)
+            if count > _REMEMBERED:
+                count, squares = _REMEMBERED, squares * _REMEMBERED / count
+            scales[:, place] = count, mean, squares
+        return scales
+
+
+def _cold_precision(features: Sequence[str], actions: int) -> Array:
+    bias = np.array([name == BIAS for name in features])
+    shared, action = np.where(bias, _SHARED_BIAS, _SHARED), np.where(bias, _ACTION_BIAS, _ACTION)
+    return np.vstack([shared, *[action] * actions])
+
+
+def _first_scale(name: str) -> tuple[float, float, float]:
+    if name not in REFERENCE:
+        return (0.0, 0.0, 0.0)
+    mean, deviation = REFERENCE[name]
+    return (_REFERENCE_WEIGHT, mean, _REFERENCE_WEIGHT * deviation**2)

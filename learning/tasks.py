@@ -1,0 +1,34 @@
+"""What a worker does: functions of plain values, safe to repeat and to run in parallel."""
+
+from uuid import UUID
+
+from django.db import connection
+
+from learning import services
+from tenants.context import tenant_context
+
+
+def fold_tenant(tenant_id: UUID) -> int:
+    """Fold all that waits for one tenant, a transaction a batch; how many examples."""
+    total = 0
+    while True:
+        with tenant_context(tenant_id):
+            folded = services.fold(tenant_id=tenant_id)
+        if not folded:
+            return total
+        total += folded
+
+
+def fold_waiting() -> int:
+    """Fold all that waits, tenant by tenant; how many examples. To be run every few seconds."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT tenant_id FROM tenants_with_waiting_examples() AS tenant_id")
+        tenants = [tenant_id for (tenant_id,) in cursor.fetchall()]
+    return sum(fold_tenant(tenant_id) for tenant_id in tenants)
+
+
+def forget_examples() -> int:
+    """Delete what was folded long ago, of all tenants; how many rows. To be run daily."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT forget_learned_examples()")
+        return int(cursor.fetchone()[0])

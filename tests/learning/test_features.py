@@ -1,0 +1,135 @@
+"""What is known of a user, and what a tenant may declare."""
+
+from datetime import UTC, datetime, timedelta
+from math import log1p
+from typing import Any
+
+import pytest
+
+from learning.features import BUILT_IN, LIMIT, Declared, declared, of_user
+
+pytestmark = pytest.mark.no_database
+
+NOW = datetime(2026, 11, 1, tzinfo=UTC)
+
+
+def user(**columns: Any) -> dict[str, Any]:
+    return {
+        "lifecycle_stage": "active",
+        "activation_score": 0.2,
+        "engagement_score": 0.7,
+        "expansion_score": 0.0,
+        "last_activity_at": NOW - timedelta(days=3),
+        "created_at": NOW - timedelta(days=99),
+        "traits": {},
+    } | columns
+
+
+def test_of_user__its_row__gives_every_built_in_feature() -> None:
+    found = of_user(user(events_14d=6), Declared(), NOW)
+
+    assert found == {
+        "bias": 1.0,
+        "lifecycle_stage=active": 1.0,
+        "activation_score": 0.2,
+        "engagement_score": 0.7,
+        "expansion_score": 0.0,
+        "recency": pytest.approx(log1p(3)),
+        "tenure": pytest.approx(log1p(99)),
+        "activity": pytest.approx(log1p(6)),
+    }
+    assert found.keys() <= set(BUILT_IN)
+
+
+def test_of_user__what_is_unknown__is_absent() -> None:
+    found = of_user({"lifecycle_stage": "new", "created_at": NOW, "last_activity_at": None}, Declared(), NOW)
+
+    assert found == {"bias": 1.0, "lifecycle_stage=new": 1.0, "tenure": 0.0}
+
+
+def test_of_user__declared_traits__are_read() -> None:
+    traits = {"orders": 12, "vip": True, "plan": "pro", "seats": 3, "other": "x"}
+    spec = Declared(("orders", "vip"), (("plan", ("free", "pro")), ("seats", ("1", "3")), ("vip", ("true",))))
+
+    found = of_user(user(traits=traits), spec, NOW)
+
+    assert {name: value for name, value in found.items() if name.startswith("traits.")} == {
+        "traits.orders": 12.0,
+        "traits.vip": 1.0,
+        "traits.plan=pro": 1.0,
+        "traits.seats=3": 1.0,
+        "traits.vip=true": 1.0,
+    }
+
+
+@pytest.mark.parametrize("value", ["12", None, [1], {"a": 1}, float("nan"), "platinum"])
+def test_of_user__a_trait_of_another_kind__is_absent(value: Any) -> None:
+    spec = Declared(("orders",), (("plan", ("free", "pro")),))
+
+    found = of_user(user(traits={"orders": value, "plan": value}), spec, NOW)
+
+    assert not [name for name in found if name.startswith("traits.")]
+
+
+@pytest.mark.parametrize(("value", "taken"), [(float("inf"), 1e9), (-(10**400), -1e9), (10**400, 1e9)])
+def test_of_user__a_number_out_of_all_bounds__is_bounded(value: Any, taken: float) -> None:
+    assert of_user(user(traits={"n": value}), Declared(("n",)), NOW)["traits.n"] == taken
+
+
+def test_of_user__activity_in_the_future__counts_as_now() -> None:
+    assert of_user(user(last_activity_at=NOW + timedelta(hours=5)), Declared(), NOW)["recency"] == 0
+
+
+def test_declared__numeric_and_categorical__make_the_list() -> None:
+    spec, faults = declared({"features": {"numeric": ["orders"], "categorical": {"plan": ["free", "pro"]}}})
+
+    assert faults == []
+    assert spec.names == (*BUILT_IN, "traits.orders", "traits.plan=free", "traits.plan=pro")
+
+
+def test_declared__nothing__is_the_built_in_list() -> None:
+    assert declared({}) == (Declared(), [])
+    assert len(declared({})[0].names) < LIMIT
+
+
+@pytest.mark.parametrize(
+    ("features", "pointer"),
+    [
+        ([], "/features"),
+        (None, "/features"),
+        ({"numerical": []}, "/features/numerical"),
+        ({"numeric": "orders"}, "/features/numeric"),
+        ({"numeric": [1]}, "/features/numeric/0"),
+        ({"numeric": ["ok", ""]}, "/features/numeric/1"),
+        ({"numeric": ["a=b"]}, "/features/numeric/0"),
+        ({"numeric": ["x" * 64]}, "/features/numeric/0"),
+        ({"numeric": ["ok", "ok"]}, "/features/numeric/1"),
+        ({"numeric": ["n\0"]}, "/features/numeric/0"),
+        ({"categorical": ["plan"]}, "/features/categorical"),
+        ({"categorical": {"plan": "pro"}}, "/features/categorical/plan"),
+        ({"categorical": {"plan": []}}, "/features/categorical/plan"),
+        ({"categorical": {"plan": ["pro", 1]}}, "/features/categorical/plan"),
+        ({"categorical": {"plan": ["pro", "pro"]}}, "/features/categorical/plan"),
+        ({"categorical": {"a/b~": []}}, "/features/categorical/a~1b~0"),
+        ({"numeric": ["ok"], "categorical": {"ok": ["a"]}}, "/features/categorical/ok"),
+    ],
+)
+def test_declared__rubbish__is_named_and_left_out(features: Any, pointer: str) -> None:
+    spec, faults = declared({"features": features})
+
+    assert [fault.pointer for fault in faults] == [pointer]
+    assert set(spec.names) <= {*BUILT_IN, "traits.ok"}
+
+
+def test_declared__more_than_there_is_room_for__is_refused_from_there_on() -> None:
+    room = LIMIT - len(BUILT_IN)
+    numeric = [f"n{index}" for index in range(room + 2)]
+
+    spec, faults = declared({"features": {"numeric": numeric, "categorical": {"plan": ["free", "pro"]}}})
+
+    assert len(spec.names) == LIMIT
+    assert [fault.pointer for fault in faults] == [
+        f"/features/numeric/{room}",
+        f"/features/numeric/{room + 1}",
+        "/features/categorical/plan",
+    ]
