@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from learning.model import Array
 from learning.policy import choose
@@ -44,7 +45,7 @@ def world(seed: int, decisions: int) -> World:
 class Run:
     """What a policy did in a world: per decision the action, and the confidence in it where the policy states one."""
 
-    actions: np.typing.NDArray[np.intp]
+    actions: NDArray[np.intp]
     confidence: Array | None = None
 
 
@@ -101,8 +102,54 @@ def beta_counters(world: World, seed: int) -> Run:
     return Run(actions, confidence)
 
 
+OURS = "this model"
 POLICIES: dict[str, Callable[[World, int], Run]] = {
-    "this model": retivo,
+    OURS: retivo,
     "LinUCB": linucb,
     "Beta counters by segment": beta_counters,
 }
+
+
+@dataclass(frozen=True)
+class Played:
+    """What came of one policy in one world."""
+
+    steps: NDArray[np.intp]  # after how many decisions
+    captured: Array  # of what lies between random and the oracle, over all decisions so far
+    confidence: Array | None
+    best: Array  # whether the chosen action was the truly best one
+
+
+def play(seed: int, decisions: int) -> dict[str, Played]:
+    """Every policy in the world of this seed: the same users with the same luck."""
+    tenant = world(seed, decisions)
+    steps = np.linspace(0, decisions, 41)[1:].astype(np.intp)
+    random, oracle = tenant.rates.mean(axis=1), tenant.rates.max(axis=1)
+    played = {}
+    for name, policy in POLICIES.items():
+        run = policy(tenant, seed)
+        earned = tenant.rates[np.arange(decisions), run.actions]
+        captured = np.cumsum(earned - random)[steps - 1] / np.cumsum(oracle - random)[steps - 1]
+        best = (run.actions == tenant.rates.argmax(axis=1)).astype(float)
+        played[name] = Played(steps, captured, run.confidence, best)
+    return played
+
+
+def reliability(tenants: list[Played], bins: int = 10) -> tuple[Array, Array, Array]:
+    """By tenths of confidence: the mean confidence, how often it was true, and the share of the decisions."""
+    stated = np.concatenate([tenant.confidence for tenant in tenants if tenant.confidence is not None])
+    true = np.concatenate([tenant.best for tenant in tenants])
+    tenth = np.minimum((stated * bins).astype(np.intp), bins - 1)
+    count = np.bincount(tenth, minlength=bins)
+    there = count > 0
+    return (
+        np.bincount(tenth, stated, bins)[there] / count[there],
+        np.bincount(tenth, true, bins)[there] / count[there],
+        count[there] / count.sum(),
+    )
+
+
+def calibration_error(tenants: list[Played]) -> float:
+    """The expected calibration error (Guo et al. 2017) of the confidence in the chosen action."""
+    stated, true, weight = reliability(tenants)
+    return float((weight * np.abs(stated - true)).sum())

@@ -1,0 +1,151 @@
+"""`make simulate`: how good the decisions are, in a world whose truth is known, and whether any outcome is lost.
+
+200 tenants of 2,000 decisions each; with BENCH_SECONDS, 3 tenants for each of them. The figures are the same each time
+for the same number of tenants, but for those that are times. docs/learning.md says how to read them.
+"""
+
+import multiprocessing
+import os
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import django
+
+from retivo import embedded_postgres
+
+if TYPE_CHECKING:
+    from bench import report
+    from bench.simulation import Played
+
+TENANTS, DECISIONS = 200, 2_000
+PROCESSES = 2
+WRITERS, OUTCOMES = 8, 500  # each writer's
+
+
+def main() -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bench.settings")
+    embedded_postgres.start_if_configured()
+    django.setup()
+    from bench import picture, report, simulation  # late: they import models
+
+    tenants = max(10, round(3 * float(os.environ["BENCH_SECONDS"]))) if "BENCH_SECONDS" in os.environ else TENANTS
+    with multiprocessing.get_context("spawn").Pool(PROCESSES) as pool:
+        by_tenant = pool.map(_play, range(tenants), chunksize=5)
+    played = {name: [tenant[name] for tenant in by_tenant] for name in simulation.POLICIES}
+    report.publish("simulate", [*_figures(played), *_speed(), *_lost_updates()])
+    path = report.OUT / "simulate.png"
+    picture.draw(played, path)
+    print(path)
+
+
+def _play(seed: int) -> dict[str, "Played"]:
+    django.setup()
+    from bench import simulation
+
+    return simulation.play(seed, DECISIONS)
+
+
+def _figures(played: dict[str, list["Played"]]) -> list["report.Figure"]:
+    import numpy as np
+
+    from bench import report, simulation
+
+    figures = []
+    for name, tenants in played.items():
+        goal = 0.65 if name == simulation.OURS else None
+        share = float(np.mean([tenant.captured[-1] for tenant in tenants]))
+        figures.append(report.figure(f"gap captured: {name}", share, "of 1", at_least=goal))
+    for name, tenants in played.items():
+        if tenants[0].confidence is not None:
+            goal = 0.05 if name == simulation.OURS else None
+            error = simulation.calibration_error(tenants)
+            figures.append(report.figure(f"calibration error: {name}", error, "of 1", at_most=goal))
+    return figures
+
+
+def _speed() -> list["report.Figure"]:
+    """One decision, from features to reasoning, on a state that is loaded: usual, and as large as it gets."""
+    import numpy as np
+
+    from bench import report
+    from learning.policy import choose
+    from learning.state import NOTHING, Example, State
+
+    figures = []
+    for count, features in ((5, 14), (11, 32)):
+        random = np.random.default_rng(0)
+        names = ["bias", *(f"traits.n{n}" for n in range(features - 1))]
+        actions = [NOTHING, *(f"at_{n}" for n in range(count - 1))]
+        state = State.cold()
+        for _ in range(20):
+            drawn = random.normal(size=(100, features)).tolist()
+            batch = [dict(zip(names, [1.0, *x[1:]], strict=True)) for x in drawn]
+            state = state.learned(
+                [Example(x, actions[n % count], float(n % 3 == 0)) for n, x in enumerate(batch)], names
+            )
+        times = []
+        for n in range(1000):
+            start = time.perf_counter()
+            choose(state=state, features=batch[n % 100], names=names, actions=actions, seed=str(n))
+            times.append(1e6 * (time.perf_counter() - start))
+        name = f"decision: {count} actions, {features} features, p50"
+        figures.append(report.figure(name, float(np.median(times)), "µs", at_most=300))
+    return figures
+
+
+def _lost_updates() -> list["report.Figure"]:
+    """Eight writers append outcomes of one tenant while a learner folds them; each has a connection of its own."""
+    from django.db import connections
+
+    from bench import report
+    from bench.server import database
+    from events.models import TrackedUser
+    from learning import services, tasks
+    from tenants import services as tenants
+    from tenants.context import staff_context, tenant_context
+
+    with database():
+        with staff_context():
+            tenant, _ = tenants.create_partner(actor="bench", name="Bench", slug="bench")
+            TrackedUser.objects.create(tenant=tenant, user_id="u")
+        features = {"bias": 1.0, **{f"f={n}": 1.0 for n in range(9)}}
+
+        def write(writer: int) -> None:
+            for n in range(OUTCOMES):
+                with tenant_context(tenant.id):
+                    services.record(
+                        tenant_id=tenant.id,
+                        decision_id=f"dec_{writer}_{n}",
+                        user_id="u",
+                        action=f"at_{n % 5}",
+                        features=features,
+                        outcome=float(n % 2),
+                    )
+            connections.close_all()
+
+        def learn() -> None:
+            while any(thread.is_alive() for thread in writers):
+                tasks.fold_tenant(tenant.id)
+            connections.close_all()
+
+        writers = [threading.Thread(target=write, args=[n]) for n in range(WRITERS)]
+        learner = threading.Thread(target=learn)
+        start = time.perf_counter()
+        for thread in (*writers, learner):
+            thread.start()
+        for thread in (*writers, learner):
+            thread.join()
+        tasks.fold_tenant(tenant.id)
+        seconds = time.perf_counter() - start
+        with tenant_context(tenant.id):
+            learned = float(services.load(tenant_id=tenant.id).trials.sum())
+        connections.close_all()
+    return [
+        report.figure(f"lost updates, {WRITERS} writers", WRITERS * OUTCOMES - learned, "outcomes", at_most=0),
+        report.figure(f"appended and folded, {WRITERS} writers", learned / seconds, "outcomes/s"),
+    ]
+
+
+if __name__ == "__main__":
+    main()

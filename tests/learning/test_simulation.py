@@ -1,0 +1,46 @@
+"""`make simulate` in small: the same world and the same policies, with a bar that only a broken model misses."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bench import picture
+from bench.simulation import OURS, POLICIES, Played, calibration_error, play, reliability
+
+pytestmark = pytest.mark.no_database
+
+
+@pytest.fixture(scope="module")
+def played() -> dict[str, list[Played]]:
+    tenants = [play(seed, 600) for seed in range(8)]
+    return {name: [tenant[name] for tenant in tenants] for name in POLICIES}
+
+
+def test_model__after_600_decisions__captured_most_of_what_there_was(played: dict[str, list[Played]]) -> None:
+    share = {name: np.mean([tenant.captured[-1] for tenant in tenants]) for name, tenants in played.items()}
+
+    assert share[OURS] > 0.45
+    assert share[OURS] > share["Beta counters by segment"] + 0.1
+    assert share[OURS] > share["LinUCB"] - 0.15
+
+
+def test_model__confidence__is_how_often_it_is_right(played: dict[str, list[Played]]) -> None:
+    assert calibration_error(played[OURS]) < 0.08
+    stated, true, weight = reliability(played[OURS])
+    assert weight.sum() == pytest.approx(1)
+    assert true[-1] > true[0] + 0.4
+    assert np.all(np.diff(stated) > 0)
+
+
+def test_play__again__is_the_same(played: dict[str, list[Played]]) -> None:
+    again = play(0, 600)
+
+    for name in POLICIES:
+        np.testing.assert_array_equal(again[name].captured, played[name][0].captured)
+
+
+def test_picture__of_what_was_played__is_written(played: dict[str, list[Played]], tmp_path: Path) -> None:
+    picture.draw(played, tmp_path / "simulate.png")
+
+    assert (tmp_path / "simulate.png").read_bytes().startswith(b"\x89PNG")
