@@ -19,7 +19,8 @@ _SCORES = ("activation_score", "engagement_score", "expansion_score")
 _STAGES = tuple(f"lifecycle_stage={stage}" for stage in LifecycleStage.values)
 BUILT_IN = (BIAS, *_SCORES, *_STAGES, "recency", "tenure", "activity")
 
-# Where the standardisation starts, as (mean, standard deviation); times are log(1 + days), activity is log(1 + events).
+# Where the standardisation starts, as (mean, standard deviation). Times are log(1 + days), activity is log(1 + events);
+# declared numbers are logarithms too, with their sign, since amounts and counts have long tails.
 REFERENCE = {
     **dict.fromkeys(_SCORES, (0.5, 0.3)),
     "recency": (1.5, 1.2),
@@ -120,7 +121,7 @@ def of_user(user: Mapping[str, Any], declared: Declared, now: datetime) -> dict[
     traits = user.get("traits") or {}
     for trait in declared.numeric:
         if (value := _number(traits.get(trait))) is not None:
-            found[f"traits.{trait}"] = value
+            found[f"traits.{trait}"] = math.copysign(math.log1p(abs(value)), value)
     for trait, levels in declared.categorical:
         if (level := _level(traits.get(trait))) in levels:
             found[f"traits.{trait}={level}"] = 1.0

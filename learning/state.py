@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from learning.features import BIAS, LIMIT, REFERENCE, is_numeric
 from learning.model import Array, Posterior
@@ -101,24 +102,30 @@ class State:
 
     def vector(self, features: Mapping[str, float]) -> Array:
         """Standardised and in place: 0 for what is unknown."""
-        x: Array = self._matrix([features])[0]
+        x: Array = self._standardised(self._raw([features]))[0]
         return x
 
-    def _matrix(self, several: Sequence[Mapping[str, float]]) -> Array:
-        raw = np.array([[features.get(name, np.nan) for name in self.features] for features in several])
+    def _raw(self, several: Sequence[Mapping[str, float]]) -> Array:
+        return np.array([[features.get(name, np.nan) for name in self.features] for features in several])
+
+    def _standardised(self, raw: Array) -> Array:
         mean, deviation = self._standard
         standard = np.clip((raw - mean) / deviation, -_FARTHEST, _FARTHEST)
-        return np.nan_to_num(standard, copy=False)
+        return np.where(np.isnan(standard), 0.0, standard)
+
+    @cached_property
+    def _numeric(self) -> NDArray[np.bool_]:
+        return np.array([is_numeric(name) for name in self.features], dtype=np.bool_)
 
     @cached_property
     def _standard(self) -> tuple[Array, Array]:
         """Means and standard deviations; infinite for a trait that is not known well enough or never differs."""
         count, mean, squares = self.scales
-        numeric = np.array([is_numeric(name) for name in self.features])
         with np.errstate(invalid="ignore", divide="ignore"):
             deviation = np.sqrt(squares / count)
         unknown = (count < _NEEDED) | ~(deviation > 1e-9 * (1 + np.abs(mean)))
-        return np.where(numeric, mean, 0.0), np.where(numeric, np.where(unknown, np.inf, deviation), 1.0)
+        deviation = np.where(unknown, np.inf, deviation)
+        return np.where(self._numeric, mean, 0.0), np.where(self._numeric, deviation, 1.0)
 
     def learned(self, examples: Sequence[Example], features: Sequence[str]) -> "State":
         """The next version: all `examples` folded in one Laplace step. `features` is the tenant's present list."""
@@ -127,39 +134,35 @@ class State:
         action = np.array([places[example.action] for example in examples])
         reward = np.array([example.reward for example in examples])
         trials = np.array([example.trials for example in examples])
-        x = state._matrix([example.features for example in examples])
-        posterior = state.posterior.updated(x, action, reward, trials)
+        raw = state._raw([example.features for example in examples])
+        posterior = state.posterior.updated(state._standardised(raw), action, reward, trials)
         told = posterior.information[:, state.features.index(BIAS), state.features.index(BIAS)]
         faded = np.minimum(1.0, _MEMORY / np.maximum(told, 1.0))
         return replace(
             state,
             version=self.version + 1,
             posterior=replace(posterior, information=posterior.information * faded[:, None, None]),
-            scales=state._observed([example.features for example in examples if example.trials]),
+            scales=state._observed(raw[trials > 0]),
             trials=state.trials + np.bincount(action, trials, len(state.actions)),
             rewards=state.rewards + np.bincount(action, reward, len(state.actions)),
             _extended={},
         )
 
-    def _observed(self, several: Sequence[Mapping[str, float]]) -> Array:
-        """The scales after these users, by Welford's recurrence; a far outlier counts as a near one."""
-        scales = self.scales.copy()
-        for place, name in enumerate(self.features):
-            if not is_numeric(name):
-                continue
-            count, mean, squares = scales[:, place]
-            for value in (features[name] for features in several if name in features):
-                if count >= _NEEDED and squares > 0:
-                    reach = 2 * _FARTHEST * (squares / count) ** 0.5
-                    value = min(max(value, mean - reach), mean + reach)  # noqa: PLW2901
-                count += 1
-                off = value - mean
-                mean += off / count
-                squares += off * (value - mean)
-            if count > _REMEMBERED:
-                count, squares = _REMEMBERED, squares * _REMEMBERED / count
-            scales[:, place] = count, mean, squares
-        return scales
+    def _observed(self, raw: Array) -> Array:
+        """The scales after these users, by Chan, Golub & LeVeque's recurrence; a far outlier counts as a near one."""
+        count, mean, squares = self.scales
+        with np.errstate(invalid="ignore", divide="ignore"):
+            reach = np.where((count >= _NEEDED) & (squares > 0), 2 * _FARTHEST * np.sqrt(squares / count), np.inf)
+        raw = np.where(self._numeric, np.clip(raw, mean - reach, mean + reach), np.nan)
+        there = ~np.isnan(raw)
+        more = there.sum(axis=0)
+        total = np.maximum(count + more, 1)
+        their_mean = np.where(there, raw, 0).sum(axis=0) / np.maximum(more, 1)
+        their_squares = (np.where(there, raw - their_mean, 0) ** 2).sum(axis=0)
+        off = their_mean - mean
+        squares = squares + their_squares + off**2 * count * more / total
+        forgotten = np.minimum(1, _REMEMBERED / total)
+        return np.vstack([(count + more) * forgotten, mean + off * more / total, squares * forgotten])
 
 
 def _cold_precision(features: Sequence[str], actions: int) -> Array:

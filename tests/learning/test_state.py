@@ -143,6 +143,26 @@ def test_vector__standardised__by_what_was_seen() -> None:
     assert values.std() == pytest.approx(1, abs=0.1)
 
 
+def test_scales__over_batches__are_those_of_all_values_at_once() -> None:
+    state, values = State.cold(), np.random.default_rng(6).uniform(-5, 40, 400)
+    for batch in np.split(values, [1, 7, 50, 51, 300]):
+        known = [Example({"bias": 1.0, "traits.n": float(value)}, NOTHING, 1.0) for value in batch]
+        state = state.learned([*known, Example({"bias": 1.0}, NOTHING, 1.0)], ("bias", "traits.n"))
+
+    count, mean, squares = state.scales[:, 1]
+    assert (count, mean) == (400, pytest.approx(values.mean()))
+    assert squares / count == pytest.approx(values.var())
+
+
+def test_scales__an_outlier__counts_as_a_near_value() -> None:
+    state = learned(500)
+    before = state.vector({"traits.orders": 30.0})[1]
+
+    state = state.learned([Example({"bias": 1.0, "traits.orders": 1e9}, NOTHING, 1.0)], NAMES)
+
+    assert state.vector({"traits.orders": 30.0})[1] == pytest.approx(before, rel=0.1)
+
+
 def test_vector__a_trait_that_is_always_the_same__is_zero() -> None:
     state = State.cold()
     for _ in range(50):
