@@ -70,7 +70,9 @@ def declared(config: Mapping[str, Any]) -> tuple[Declared, list[Fault]]:
     features = config.get("features", {})
     if not isinstance(features, dict):
         return Declared(), [Fault("/features", "An object with `numeric` and `categorical`.")]
-    faults = [Fault(f"/features/{name}", "Not known here.") for name in features.keys() - {"numeric", "categorical"}]
+    faults = [
+        Fault(f"/features/{name}", "Not known here.") for name in features if name not in {"numeric", "categorical"}
+    ]
     room = LIMIT - len(BUILT_IN)
     numeric: list[str] = []
     categorical: list[tuple[str, tuple[str, ...]]] = []
@@ -93,7 +95,7 @@ def declared(config: Mapping[str, Any]) -> tuple[Declared, list[Fault]]:
         faults.append(Fault("/features/categorical", "An object of lists: the values of each trait."))
         by_trait = {}
     for trait, levels in by_trait.items():
-        pointer = f"/features/categorical/{trait.replace('~', '~0').replace('/', '~1')}"
+        pointer = f"/features/categorical/{_escaped(trait)}"
         taken = [*numeric, *(name for name, _ in categorical)]
         if fault := _name_fault(trait, taken) or _levels_fault(levels):
             faults.append(Fault(pointer, fault))
@@ -128,6 +130,10 @@ def of_user(user: Mapping[str, Any], declared: Declared, now: datetime) -> dict[
     return found
 
 
+def _escaped(name: str) -> str:
+    return name.replace("~", "~0").replace("/", "~1")
+
+
 def _number(value: Any) -> float | None:
     if not isinstance(value, bool | int | float) or (isinstance(value, float) and math.isnan(value)):
         return None
@@ -137,7 +143,9 @@ def _number(value: Any) -> float | None:
 def _level(value: Any) -> str | None:
     if isinstance(value, bool):
         return "true" if value else "false"
-    return str(value) if isinstance(value, str | int) else None
+    if isinstance(value, int) and abs(value) <= _MAX_VALUE:
+        return str(value)
+    return value if isinstance(value, str) else None
 
 
 def _name_fault(trait: Any, taken: list[str]) -> str | None:

@@ -68,7 +68,7 @@ def choose(
     confidence, explored = best_probabilities(mean, covariance, (1.0, EXPLORATION))
     propensity = (1 - FLOOR) * explored + FLOOR / len(places)
     chosen = draw(propensity, seed)
-    prior_share = np.diagonal(covariance) / state.posterior.prior_variances(x)[places]
+    prior_share = np.minimum(np.diagonal(covariance) / state.posterior.prior_variances(x)[places], 1)
     return Choice(
         action=actions[chosen],
         actions=tuple(actions),

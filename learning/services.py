@@ -25,7 +25,7 @@ KEPT_DAYS = 90  # how long a decision's outcome is remembered, and so the longes
 
 _BATCH = 1000
 _STEP = 100  # examples a Laplace step: its curvature is that of the step's beginning
-_CACHED = 128
+_CACHED = 64
 
 
 def record(

@@ -62,11 +62,11 @@ class State:
     def covering(self, features: Sequence[str], actions: Sequence[str]) -> "State":
         """This state with a place for all of these; the same predictions for those that had one."""
         wanted = tuple(features), tuple(actions)
-        if wanted[1] and not set(wanted[0]) - set(self.features) and not set(wanted[1]) - set(self.actions):
+        if set(self.features).issuperset(features) and set(self.actions).issuperset(actions):
             return self
         found = self._extended.get(wanted)
         if found is None:
-            if len(self._extended) >= 8:
+            if len(self._extended) >= 4:
                 self._extended.clear()
             found = self._extended[wanted] = self._with(*wanted)
         return found

@@ -1,10 +1,13 @@
 """What is known of a user, and what a tenant may declare."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from math import log1p
+from math import isfinite, log1p
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from learning.features import BUILT_IN, LIMIT, Declared, declared, of_user
 
@@ -62,7 +65,7 @@ def test_of_user__declared_traits__are_read() -> None:
     }
 
 
-@pytest.mark.parametrize("value", ["12", None, [1], {"a": 1}, float("nan"), "platinum"])
+@pytest.mark.parametrize("value", ["12", None, [1], {"a": 1}, float("nan"), "platinum", ""])
 def test_of_user__a_trait_of_another_kind__is_absent(value: Any) -> None:
     spec = Declared(("orders",), (("plan", ("free", "pro")),))
 
@@ -76,6 +79,12 @@ def test_of_user__a_number_however_large__is_a_bounded_logarithm_with_its_sign(v
     found = of_user(user(traits={"n": value}), Declared(("n",)), NOW)["traits.n"]
 
     assert found == pytest.approx(log1p(abs(taken)) * (1 if taken > 0 else -1))
+
+
+def test_of_user__an_integer_of_more_digits_than_python_prints__is_no_error() -> None:
+    spec = Declared(("n",), (("n", ("1",)),))
+
+    assert of_user(user(traits={"n": 10**5000}), spec, NOW)["traits.n"] == pytest.approx(log1p(1e9))
 
 
 def test_of_user__activity_in_the_future__counts_as_now() -> None:
@@ -135,3 +144,23 @@ def test_declared__more_than_there_is_room_for__is_refused_from_there_on() -> No
         f"/features/numeric/{room + 1}",
         "/features/categorical/plan",
     ]
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+)
+DECLARATION = st.fixed_dictionaries(
+    {},
+    optional={"numeric": st.lists(st.text(max_size=4)) | JSON, "categorical": st.dictionaries(st.text(), JSON) | JSON},
+)
+
+
+@given(features=JSON | DECLARATION, traits=st.dictionaries(st.text(max_size=4), JSON))
+def test_declared_and_of_user__of_anything__never_fail(features: Any, traits: Mapping[str, Any]) -> None:
+    spec, _ = declared({"features": features})
+    found = of_user(user(traits=traits), spec, NOW)
+
+    assert len(spec.names) == len(set(spec.names)) <= LIMIT
+    assert found.keys() <= set(spec.names)
+    assert all(isfinite(value) for value in found.values())

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from django.conf import settings
 from django.db import DatabaseError, connection, connections
 
 from learning import services, tasks
@@ -313,7 +314,14 @@ def test_fold__killed__has_folded_all_or_nothing_and_the_next_takes_the_rest(
     process = subprocess.run(
         [sys.executable, "-c", KILLED, str(merchant.tenant_id), moment],
         cwd=REPOSITORY,
-        env=os.environ | {"DATABASE_URL": database_url("default"), "DJANGO_SETTINGS_MODULE": "retivo.settings"},
+        env=os.environ
+        | {
+            "DJANGO_SETTINGS_MODULE": "retivo.settings",
+            "DATABASE_URL": database_url("default"),
+            "RETIVO_DEVELOPMENT": "1",
+            "SECRET_KEY": settings.SECRET_KEY,
+            "ENCRYPTION_KEYS": ",".join(settings.ENCRYPTION_KEYS),
+        },
         capture_output=True,
         check=False,
     )
