@@ -62,12 +62,12 @@ def is_numeric(name: str) -> bool:
     return name != BIAS and "=" not in name
 
 
-def declared(config: Mapping[str, Any]) -> tuple[Declared, list[Fault]]:
+def declared(config: Any) -> tuple[Declared, list[Fault]]:
     """Read `config.features`: `{"numeric": ["orders"], "categorical": {"plan": ["free", "pro"]}}`.
 
     What is at fault is left out, so that a decision never fails for it; who stores a config refuses it by the faults.
     """
-    features = config.get("features", {})
+    features = config.get("features", {}) if isinstance(config, dict) else {}
     if not isinstance(features, dict):
         return Declared(), [Fault("/features", "An object with `numeric` and `categorical`.")]
     faults = [

@@ -20,7 +20,7 @@ class ModelState(models.Model):
     """
 
     tenant = models.OneToOneField(Tenant, on_delete=models.CASCADE, primary_key=True, related_name="+")
-    version = models.BigIntegerField(default=0, help_text="Rises by one with each batch that was folded")
+    version = models.BigIntegerField(default=0, help_text="Rises by one with each step of learning")
     features = ArrayField(models.TextField(), default=list)
     actions = ArrayField(models.TextField(), default=list)
     mean = models.BinaryField(default=b"", help_text="float32, (1 + actions) × features; the shared block first")

@@ -29,7 +29,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "version",
-                    models.BigIntegerField(default=0, help_text="Rises by one with each batch that was folded"),
+                    models.BigIntegerField(default=0, help_text="Rises by one with each step of learning"),
                 ),
                 (
                     "features",

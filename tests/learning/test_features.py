@@ -98,9 +98,10 @@ def test_declared__numeric_and_categorical__make_the_list() -> None:
     assert spec.names == (*BUILT_IN, "traits.orders", "traits.plan=free", "traits.plan=pro")
 
 
-def test_declared__nothing__is_the_built_in_list() -> None:
-    assert declared({}) == (Declared(), [])
-    assert len(declared({})[0].names) < LIMIT
+@pytest.mark.parametrize("config", [{}, {"features": {}}, [], None])
+def test_declared__nothing__is_the_built_in_list(config: Any) -> None:
+    assert declared(config) == (Declared(), [])
+    assert declared(config)[0].names == BUILT_IN
 
 
 @pytest.mark.parametrize(

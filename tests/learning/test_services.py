@@ -275,6 +275,59 @@ def test_fold__eight_writers_and_two_learners__loses_nothing(merchant: Api, reco
     assert 0.15 * each * writers < state.posterior.information[:, bias, bias].sum() <= 0.25 * each * writers
 
 
+def test_record__while_a_fold_is_about_to_store__is_folded_by_the_next(merchant: Api, record: Record) -> None:
+    """The fold has read a reward of ½; were the row not held, it would write down 1 as folded."""
+    record("dec_1", outcome=0.5)
+
+    def convert() -> None:
+        try:
+            record("dec_1", conversion=0.5)
+        finally:
+            connections.close_all()
+
+    writer = threading.Thread(target=convert)
+
+    def watch(execute: Any, sql: str, *rest: Any) -> Any:
+        if sql == services._STORE:
+            writer.start()
+            writer.join(timeout=0.5)  # it waits for us
+        return execute(sql, *rest)
+
+    with tenant_context(merchant.tenant_id), connection.execute_wrapper(watch):
+        services.fold(tenant_id=merchant.tenant_id)
+    writer.join()
+
+    assert load(merchant).rewards.sum() == 0.5
+    assert fold(merchant) == 1
+    state = load(merchant)
+    assert (state.trials.sum(), state.rewards.sum()) == (1, 1)
+
+
+def test_fold__a_row_that_is_being_written__leaves_it_to_the_next(merchant: Api, record: Record) -> None:
+    for decision in ("dec_1", "dec_2"):
+        record(decision, outcome=0.5)
+    folded: list[int] = []
+
+    def learn() -> None:
+        try:
+            with tenant_context(merchant.tenant_id):
+                connection.cursor().execute("SET LOCAL lock_timeout = '2s'")
+                folded.append(services.fold(tenant_id=merchant.tenant_id))
+        finally:
+            connections.close_all()
+
+    with tenant_context(merchant.tenant_id):
+        given: Any = {"user_id": "u0", "action": "nothing", "features": {"bias": 1.0}, "conversion": 0.5}
+        services.record(tenant_id=merchant.tenant_id, decision_id="dec_1", **given)
+        learner = threading.Thread(target=learn)
+        learner.start()
+        learner.join()
+
+    assert folded == [1]
+    assert fold(merchant) == 1
+    assert load(merchant).rewards.sum() == 1.5
+
+
 # A worker that dies by SIGKILL: before the state is stored, between storing and the commit, after the commit.
 KILLED = """
 import os, signal, sys, uuid

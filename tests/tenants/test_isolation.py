@@ -87,6 +87,19 @@ def test_partitions__addressed_directly__are_closed_to_the_runtime_role() -> Non
         assert cursor.fetchall() == []
 
 
+def test_functions__with_their_owners_rights__are_closed_to_public_and_trust_no_search_path() -> None:
+    with connections["owner"].cursor() as cursor:
+        cursor.execute(
+            "SELECT proname, has_function_privilege('public', oid, 'EXECUTE'),"
+            " 'search_path=pg_catalog, pg_temp' = ANY(proconfig)"
+            " FROM pg_proc WHERE prosecdef AND pronamespace = 'public'::regnamespace"
+        )
+        found = cursor.fetchall()
+
+    assert len(found) >= 4
+    assert [row for row in found if row[1:] != (False, True)] == []
+
+
 def test_raw_sql__a_partner__sees_none_of_its_customers_users_events_and_models(two_partners: tuple[Api, Api]) -> None:
     acme, _ = two_partners
     for table in (name for name in TENANT_COLUMNS if name.startswith(("events_", "learning_"))):
