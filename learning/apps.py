@@ -1,5 +1,23 @@
+from typing import Any
+
 from django.apps import AppConfig
+
+from retivo.api.errors import FieldError
 
 
 class LearningConfig(AppConfig):
     name = "learning"
+
+    def ready(self) -> None:
+        from tenants import config  # late: it imports models
+
+        config.register("features", _faults)
+
+
+def _faults(value: Any) -> list[FieldError]:
+    from learning import features  # late: it imports models
+
+    return [
+        FieldError(pointer=fault.pointer.removeprefix("/features"), code="invalid_features", detail=fault.detail)
+        for fault in features.declared({"features": value})[1]
+    ]

@@ -42,6 +42,7 @@ def test_faults__values_that_fit_and_unknown_keys__are_none(good: dict[str, Any]
         ),
         *each("action_budget_usd", "invalid_amount", "$5", True, None, [], {}),
         *each("scores", "invalid_scores", [], "x", 1),
+        *each("features", "invalid_features", []),
     ],
 )
 def test_faults__a_value_that_does_not_fit__is_named(key: str, value: Any, code: str) -> None:
