@@ -23,6 +23,8 @@ class PartnerIntegration(models.Model):
     domain = models.CharField(max_length=63, blank=True)
     event_mappings = models.JSONField(default=list, blank=True)
     encrypted_webhook_secret = models.BinaryField(editable=False, help_text="See retivo.encryption")
+    encrypted_previous_secret = models.BinaryField(null=True, editable=False, help_text="Signs too, for a while")
+    previous_secret_until = models.DateTimeField(null=True, editable=False)
     active = models.BooleanField(default=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
@@ -116,6 +118,7 @@ class ActionType(models.Model):
         ordering = ["created_at", "id"]
         constraints = [
             models.UniqueConstraint(fields=["tenant", "integration", "name"], name="action_type_name_unique"),
+            models.UniqueConstraint(fields=["tenant", "id"], name="action_type_tenant_id"),
         ]
 
     def __str__(self) -> str:

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -96,6 +97,33 @@ def share_all(*, partner_id: UUID, customer_id: UUID) -> int:
     return shared
 
 
+def rotate_secret(
+    *, actor: str, partner_id: UUID, integration_id: UUID, now: datetime, overlap: timedelta
+) -> tuple[str, datetime]:
+    """A new webhook secret, and until when the one before it signs too.
+
+    Raises:
+        Problem: 404 if the integration is not the partner's.
+    """
+    webhook_secret = secrets.token_hex(32)
+    until = now + overlap
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _ROTATE,
+            {
+                "partner_id": partner_id,
+                "integration_id": integration_id,
+                "secret": encryption.encrypt(webhook_secret.encode()),
+                "until": until,
+            },
+        )
+        row = cursor.fetchone()
+    if row is None:
+        raise not_found()
+    audit.record(actor=actor, action="integration.secret_rotated", tenant_id=partner_id, provider=row[0])
+    return webhook_secret, until
+
+
 @transaction.atomic
 def set_active(*, actor: str, integration_id: UUID, active: bool) -> PartnerIntegration:
     """Switch an integration off or on, as staff do; what is shared stays. Raises PartnerIntegration.DoesNotExist."""
@@ -128,6 +156,14 @@ _INSERT_INTEGRATION = """
             %(encrypted_webhook_secret)s, true)
     ON CONFLICT (tenant_id, provider) DO NOTHING
     RETURNING id
+"""
+
+_ROTATE = """
+    UPDATE integrations_partnerintegration
+       SET encrypted_previous_secret = encrypted_webhook_secret, previous_secret_until = %(until)s,
+           encrypted_webhook_secret = %(secret)s
+     WHERE id = %(integration_id)s AND tenant_id = %(partner_id)s
+    RETURNING provider
 """
 
 _FIND = """

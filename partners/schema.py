@@ -7,7 +7,7 @@ from drf_spectacular.utils import OpenApiExample, OpenApiRequest, extend_schema
 
 from integrations.serializers import IntegrationRequestSerializer
 from partners import serializers
-from retivo.api.schema import INVALID_QUERY, NOT_FOUND, Link, Problems, Success, conflict
+from retivo.api.schema import INVALID_QUERY, KEY_IN_USE, NOT_FOUND, Link, Problems, Success, conflict
 
 CUSTOMERS, INTEGRATIONS, STATS = "Customers", "Integrations", "Stats"
 
@@ -262,6 +262,19 @@ share_integration = _operation(
     answers=serializers.ShareResponseSerializer,
     example={"shared": True, "action_types_registered": 3},
     problems=[NOT_FOUND, conflict("integration_inactive", "This integration is not active.")],
+)
+
+rotate_secret = _operation(
+    "rotateIntegrationSecret",
+    "Rotate an integration's webhook secret",
+    "Makes a new webhook secret, which is in this answer and nowhere else. For 24 hours, or as "
+    "many as you say, requests are signed with the one before it as well.",
+    tag=INTEGRATIONS,
+    takes=serializers.RotateSecretRequestSerializer,
+    requests={"With the usual overlap": {}, "At once": {"overlap_hours": 0}},
+    answers=serializers.RotatedSecretSerializer,
+    example={"webhook_secret": "0123456789abcdef" * 4, "previous_secret_until": "2026-04-27T10:00:00Z"},
+    problems=[NOT_FOUND, KEY_IN_USE],
 )
 
 # --- Stats ----------------------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """The Partner API: each endpoint is one call into a service."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from partners.serializers import (
     CustomerChangeSerializer,
     CustomerListQuerySerializer,
     ProvisionRequestSerializer,
+    RotateSecretRequestSerializer,
     ShareRequestSerializer,
 )
 from tenants.api import OneStatementView, TenantView
@@ -100,6 +102,25 @@ class ShareView(PartnerView):
             )
 
         return self.once(request, share)
+
+
+class RotateSecretView(PartnerView):
+    @schema.rotate_secret
+    def post(self, request: Request, integration_id: UUID) -> Response:
+        def rotate() -> tuple[int, Any]:
+            body = RotateSecretRequestSerializer(data=request.data)
+            body.is_valid(raise_exception=True)
+            now = datetime.now(UTC)
+            webhook_secret, until = integrations.rotate_secret(
+                actor=self.caller.actor,
+                partner_id=self.caller.tenant_id,
+                integration_id=integration_id,
+                now=now,
+                overlap=timedelta(hours=body.validated_data["overlap_hours"]),
+            )
+            return 200, {"webhook_secret": webhook_secret, "previous_secret_until": until}
+
+        return self.once(request, rotate)
 
 
 class StatsView(PartnerView):

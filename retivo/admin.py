@@ -9,8 +9,11 @@ from django.contrib.auth.models import Group, User
 from django.core.paginator import InvalidPage
 from django.db.models import Case, Model, OuterRef, QuerySet, When
 from django.http import Http404, HttpRequest, HttpResponse
+from procrastinate.contrib.django import admin as _  # noqa: F401  # registers what is unregistered below
+from procrastinate.contrib.django.models import ProcrastinateJob
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
+from delivery.models import ActionRow, EndpointRow
 from events import metering
 from integrations.admin import action_types_table, integrations_table, shares_table
 from integrations.models import ActionType, IntegrationShare, PartnerIntegration
@@ -54,6 +57,9 @@ class HierarchyAdmin(TenantAdmin):
         return tables
 
 
+# procrastinate brings pages of its own, of another look; `manage.py procrastinate` shows jobs.
+admin.site.unregister(ProcrastinateJob)
+
 # Importing their pages has registered them; here they get unfold's forms.
 admin.site.unregister([User, Group])
 
@@ -90,6 +96,10 @@ _SIDEBAR: list[list[tuple[str, type[Model], str]]] = [
         ("API keys", ApiKey, "key"),
         ("Integrations", PartnerIntegration, "extension"),
         ("Action types", ActionType, "bolt"),
+    ],
+    [
+        ("Actions", ActionRow, "send"),
+        ("Endpoints", EndpointRow, "cell_tower"),
     ],
     [
         ("Audit trail", AuditEntry, "history"),

@@ -64,9 +64,11 @@ def configure(config: dict[str, Any]) -> None:
             "root": {"handlers": ["json"], "level": config["level"]},
             "loggers": {
                 # structlog has rendered these already.
-                "retivo.request": {"handlers": ["rendered"], "level": config["level"], "propagate": False},
+                "retivo": {"handlers": ["rendered"], "level": config["level"], "propagate": False},
                 # Answered 4xx and logged by the request line already.
                 "django.request": {"level": "ERROR"},
+                # Every look for a job is a line otherwise.
+                "procrastinate": {"level": "WARNING"},
             },
         }
     )

@@ -4,6 +4,7 @@ Safe by default: with `DATABASE_URL` set this is a production process, and whate
 the project runs its own PostgreSQL in `DATA_DIR`, for development, and makes the secrets it needs there.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -87,10 +88,12 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
+    "procrastinate.contrib.django",
     "tenants",
     "integrations",
     "events",
     "learning",
+    "delivery",
     "partners",
 ]
 
@@ -182,6 +185,12 @@ if env.bool("TRUST_X_FORWARDED_PROTO", default=False):
 RATE_LIMIT = env.str("RATE_LIMIT", default="60000/60")
 WEBHOOKS_MAY_USE_LOOPBACK_HTTP = DEVELOPMENT
 
+# Sending actions. The contract's numbers; not from the environment, but another settings module may change them.
+DELIVERY_TIMEOUT_SECONDS: float = 15
+DELIVERY_RETRY_SECONDS: Sequence[float] = (5, 5 * 60, 30 * 60, 2 * 3600, 5 * 3600, 10 * 3600, 10 * 3600)
+DELIVERY_LEASE_SECONDS = 60
+DELIVERY_CIRCUIT_SECONDS: float = 30
+
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["tenants.authentication.ApiKeyAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
@@ -212,6 +221,7 @@ SPECTACULAR_SETTINGS = {
         },
         {"name": "Customers", "description": "Tenants that a partner provisions, each isolated from all others."},
         {"name": "Integrations", "description": "What a partner's platform can do, and who may use it."},
+        {"name": "Actions", "description": "What was dispatched to receivers, and what came of it."},
         {"name": "Connectors", "description": "What other vendors' SDKs and webhooks send, taken as it is."},
         {"name": "Stats", "description": "All of a partner's customers at a glance."},
         {"name": "Settings", "description": "What a tenant sees of itself, and may change."},
@@ -228,6 +238,8 @@ SPECTACULAR_SETTINGS = {
         "PlanTier": "tenants.models.PlanTier",
         "PlanStatus": "tenants.models.PlanStatus",
         "Scope": "tenants.models.Scope",
+        "ActionStatus": "delivery.models.ActionStatus",
+        "OutcomeStatus": "delivery.models.OutcomeStatus",
         "LifecycleStage": "events.models.LifecycleStage",
         "RiskLevel": "events.models.RiskLevel",
         "CheckStatus": ["ok", "error"],

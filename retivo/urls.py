@@ -15,6 +15,7 @@ urlpatterns = [
     path("api/openapi.json", SchemaView.as_view(), name="schema"),
     path("api/docs", DocsView.as_view(), name="docs"),
     path("api/", include("events.urls")),
+    path("api/external/", include("delivery.urls")),
     path("api/partners/", include("partners.urls")),
     path("admin", RedirectView.as_view(url="/admin/")),
     path("admin/search/", admin.site.admin_view(search)),  # before unfold's own

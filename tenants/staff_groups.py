@@ -3,7 +3,7 @@
 | group       | may                                                                                               |
 |-------------|---------------------------------------------------------------------------------------------------|
 | `viewer`    | look at everything of ours; not at Django's users and groups                                      |
-| `operator`  | also make partners, issue and revoke keys, suspend tenants, switch integrations off               |
+| `operator`  | also make partners, issue and revoke keys, suspend tenants, switch integrations off, replay actions |
 | `superuser` | everything, users and groups included                                                             |
 """
 
@@ -15,7 +15,7 @@ from django.contrib.auth.models import Group, Permission
 from django.db.models import Q, QuerySet
 
 # By name: an integration is made in an app above this one.
-OPERATED = ("tenant", "apikey", "partnerintegration")
+OPERATED = ("tenant", "apikey", "partnerintegration", "actionrow", "endpointrow")
 
 
 def sync() -> None:

@@ -164,6 +164,14 @@ UNAUTHORIZED = Problems(
     },
 )
 NOT_FOUND = Problems("NotFound", 404, {"not_found": "There is nothing here that this API key can see."})
+NO_FULL_ACCESS = Problems(
+    "NoFullAccess",
+    403,
+    {
+        "full_scope_required": "This API key does not hold the `full` permission.",
+        "tenant_suspended": "This tenant is suspended; nothing was read or changed.",
+    },
+)
 TOO_LARGE = Problems("BodyTooLarge", 413, {"body_too_large": "The body may be at most 1 MiB."})
 UNSUPPORTED = Problems(
     "NotJson",
@@ -176,19 +184,6 @@ UNSUPPORTED = Problems(
 KEY_REUSED = Problems(
     "IdempotencyKeyReused", 422, {"idempotency_key_reused": "This Idempotency-Key was used for another request."}
 )
-NO_FULL_ACCESS = Problems(
-    "NoFullAccess",
-    403,
-    {
-        "full_scope_required": "This API key does not hold the `full` permission.",
-        "tenant_suspended": "This tenant is suspended; nothing was read or changed.",
-    },
-)
-KEY_IN_USE = Problems(
-    "IdempotencyKeyInUse",
-    409,
-    {"idempotency_key_in_use": "A request with this Idempotency-Key is still running."},
-)
 RATE_LIMITED = Problems("RateLimited", 429, {"rate_limited": "At most 60000 requests in 60 seconds with one key."})
 UNAVAILABLE = Problems(
     "Unavailable",
@@ -197,10 +192,16 @@ UNAVAILABLE = Problems(
 )
 
 
-def conflict(code: str, sentence: str) -> Problems:
-    """409 of a POST: its own conflict, and that of an Idempotency-Key sent twice at once."""
-    in_use = {"idempotency_key_in_use": "A request with this Idempotency-Key is still running."}
-    return Problems(code.title().replace("_", ""), 409, {code: sentence, **in_use})
+KEY_IN_USE = Problems(
+    "IdempotencyKeyInUse",
+    409,
+    {"idempotency_key_in_use": "A request with this Idempotency-Key is still running."},
+)
+
+
+def conflict(code: str, sentence: str, **more: str) -> Problems:
+    """409 of a POST: its own conflicts, and that of an Idempotency-Key sent twice at once."""
+    return Problems(code.title().replace("_", ""), 409, {code: sentence, **more, **KEY_IN_USE.examples})
 
 
 # --- Headers --------------------------------------------------------------------------------------------------------

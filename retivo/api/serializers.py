@@ -6,6 +6,7 @@
 import re
 import uuid
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from django.core.validators import RegexValidator
@@ -82,6 +83,20 @@ class QueryIntegerField(serializers.IntegerField):
         return super().to_internal_value(data)
 
 
+class TimestampField(serializers.DateTimeField):
+    """RFC 3339 with its offset, as UTC."""
+
+    default_error_messages = {"invalid": "Must be a time as in RFC 3339, with an offset or `Z`."}
+
+    def to_internal_value(self, data: Any) -> Any:
+        if not isinstance(data, str) or not _TIMESTAMP(data):
+            self.fail("invalid")
+        try:
+            return datetime.fromisoformat(data.upper()).astimezone(UTC)
+        except (ValueError, OverflowError):
+            self.fail("invalid")
+
+
 class UUIDField(serializers.UUIDField):
     """A string of 8-4-4-4-12 hex digits; DRF also takes numbers, URNs and braces."""
 
@@ -104,4 +119,5 @@ class ObjectField(serializers.JSONField):
 
 
 _DIGITS = re.compile(r"-?[0-9]{1,20}").fullmatch
+_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII).fullmatch
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}").fullmatch

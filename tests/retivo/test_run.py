@@ -53,14 +53,15 @@ class Run:
         self.process = process
         self.make = psutil.Process(process.pid)
         (self.arbiter,) = self.make.children()
-        wait_for(lambda: len(self.arbiter.children()) == 2)  # one may answer before the other is there
-        self.workers = self.arbiter.children()
+        wait_for(lambda: len(self.arbiter.children()) == 3)  # one may answer before the other is there
+        # The one that sends actions is started first.
+        self.sender, *self.workers = sorted(self.arbiter.children(), key=lambda child: child.create_time())
 
     def get(self, path: str) -> httpx.Response:
         return httpx.get(f"http://127.0.0.1:{self.port}{path}", timeout=10, trust_env=False)
 
     def wait_until_gone(self) -> None:
-        _, alive = psutil.wait_procs([self.make, self.arbiter, *self.workers], timeout=PATIENCE)
+        _, alive = psutil.wait_procs([self.make, self.arbiter, self.sender, *self.workers], timeout=PATIENCE)
         assert not alive
         wait_for(lambda: server_of(self.data_dir) is None)
         with socket.create_server(("127.0.0.1", self.port)):
@@ -151,7 +152,7 @@ def test_run__after_a_process_was_killed__works_and_has_the_row(data_dir: Path, 
         assert server is not None
         {"make": run.make, "arbiter": run.arbiter, "worker": run.workers[0], "postgres": server}[victim].kill()
         if victim == "worker":
-            wait_for(lambda: len(run.arbiter.children()) == 2)
+            wait_for(lambda: len(run.arbiter.children()) == 3)
             assert run.get("/api/health").status_code == 200
         # What a user does next; where make or the arbiter has gone, the rest ends by itself.
         run.process.terminate()

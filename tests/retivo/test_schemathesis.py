@@ -40,6 +40,11 @@ customers = {{ values = ["{customer}"] }}
 integrations = {{ values = ["{integration}"] }}
 users = {{ values = ["user-42", "a/b 50%"] }}
 
+# A partner has no actions of its own: their answers are checked by tests/delivery/test_api.py.
+[[operations]]
+include-path-regex = "^/api/external/actions/"
+warnings = false
+
 [parameters]
 "path.customerId" = {{ dictionary = "customers", probability = 0.5 }}
 "path.integrationId" = {{ dictionary = "integrations", probability = 0.5 }}

@@ -34,8 +34,11 @@ TENANT_COLUMNS = {
     "events_scoringsweep": "tenant_id",
     "learning_example": "tenant_id",
     "learning_modelstate": "tenant_id",
+    "delivery_action": "tenant_id",
+    "delivery_attempt": "tenant_id",
+    "delivery_endpoint": "tenant_id",
 }
-UNSHARED = re.compile(r"(auth|django)_")
+UNSHARED = re.compile(r"(auth|django|procrastinate)_")
 
 
 @pytest.fixture
@@ -59,7 +62,29 @@ def two_partners(acme: Api, rival: Api) -> tuple[Api, Api]:
                     outcome=1.0,
                 )
                 learning.fold(tenant_id=api.tenant_id)
+    with connections["owner"].cursor() as cursor:
+        cursor.execute(ACTIONS)
+        cursor.execute(ATTEMPTS)
+        cursor.execute(ENDPOINTS)
     return acme, rival
+
+
+ACTIONS = """
+    INSERT INTO delivery_action (tenant_id, action_type_id, action_type, provider, domain, user_id, parameters, status,
+                                 due_at, attempts, replayed_from, failure_reason, expires_at)
+    SELECT DISTINCT ON (tenant_id) tenant_id, id, name, provider, '', 'u', '{}', 'pending', now(), 1, 0, '', now()
+      FROM integrations_actiontype
+"""
+ATTEMPTS = """
+    INSERT INTO delivery_attempt (tenant_id, action_id, number, started_at, latency_ms, error, response)
+    SELECT tenant_id, id, 1, now(), 1, 'timeout', '' FROM delivery_action
+"""
+ENDPOINTS = """
+    INSERT INTO delivery_endpoint (tenant_id, id, url, consecutive_failures, openings, last_failure)
+    SELECT id, gen_random_uuid(), 'https://hooks.example/', 1, 0, 'timeout' FROM tenants_tenant
+"""
+# A partner's customers have rows in them, the partner has none.
+OF_CUSTOMERS_ALONE = {"delivery_action", "delivery_attempt"}
 
 
 def tables() -> Iterator[tuple[str, bool, bool]]:
@@ -102,8 +127,10 @@ def test_functions__with_their_owners_rights__are_closed_to_public_and_trust_no_
 
 def test_raw_sql__a_partner__sees_none_of_its_customers_users_events_and_models(two_partners: tuple[Api, Api]) -> None:
     acme, _ = two_partners
-    for table in (name for name in TENANT_COLUMNS if name.startswith(("events_", "learning_"))):
+    for table in (name for name in TENANT_COLUMNS if name.startswith(("events_", "learning_", "delivery_endpoint"))):
         assert _tenants_seen(table, acme) == {acme.tenant_id}
+    for table in OF_CUSTOMERS_ALONE:
+        assert _tenants_seen(table, acme) == set()
 
 
 @pytest.mark.parametrize("table", TENANT_COLUMNS)
@@ -117,7 +144,7 @@ def test_raw_sql__under_a_partners_context__sees_its_rows_alone(table: str, two_
 
     seen = _tenants_seen(table, acme)
 
-    assert seen
+    assert bool(seen) == (table not in OF_CUSTOMERS_ALONE)
     assert seen <= own
 
 
@@ -129,7 +156,9 @@ def test_raw_sql__under_a_customers_context__sees_its_rows_alone(table: str, two
 
     with tenant_context(customer), connection.cursor() as cursor:
         cursor.execute(f"SELECT DISTINCT {column} FROM {table}")
-        assert {row[0] for row in cursor.fetchall()} <= {customer}
+        seen = {row[0] for row in cursor.fetchall()}
+        assert seen <= {customer}
+        assert seen or not table.startswith("delivery_")
 
 
 @pytest.mark.parametrize("table", sorted(TENANT_COLUMNS.keys() - {"tenants_auditentry"}))

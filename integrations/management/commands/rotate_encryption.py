@@ -13,6 +13,7 @@ from tenants.models import IdempotentAnswer
 # Every column that holds what retivo.encryption made.
 ENCRYPTED: list[tuple[type[models.Model], str]] = [
     (PartnerIntegration, "encrypted_webhook_secret"),
+    (PartnerIntegration, "encrypted_previous_secret"),
     (IdempotentAnswer, "body"),
 ]
 
@@ -24,7 +25,9 @@ class Command(BaseCommand):
         for model, column in ENCRYPTED:
             count = 0
             with staff_context():
-                for row in model._default_manager.select_for_update().only(column):
+                for row in (
+                    model._default_manager.filter(**{f"{column}__isnull": False}).select_for_update().only(column)
+                ):
                     setattr(row, column, encryption.rotate(bytes(getattr(row, column))))
                     row.save(update_fields=[column])
                     count += 1

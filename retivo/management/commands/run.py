@@ -1,10 +1,9 @@
 """`manage.py run`: everything from an empty data folder to a server that answers."""
 
-import ctypes
 import errno
 import os
-import signal
 import socket
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -15,12 +14,13 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import connections
 
+from retivo.processes import exit_with
+
 _PORT_PATIENCE_SECONDS = 5
-_PR_SET_PDEATHSIG = 1
 
 
 class Command(BaseCommand):
-    help = "Migrate, seed the demo data and serve with gunicorn. `make run` installs the requirements and calls this."
+    help = "Migrate, seed the demo data, serve with gunicorn and start a worker. `make run` also installs all of it."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--host", default="127.0.0.1")
@@ -31,7 +31,7 @@ class Command(BaseCommand):
 
     def handle(self, *, host: str, port: int, exit_with_parent: int | None, **options: Any) -> None:
         if exit_with_parent is not None:
-            _exit_with(exit_with_parent)
+            exit_with(exit_with_parent)
         _wait_until_free(host, port)
         call_command("migrate", interactive=False, verbosity=0)
         call_command("seed_demo")
@@ -41,6 +41,9 @@ class Command(BaseCommand):
         address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         self.stdout.write(f"Retivo listens on http://{address} (API docs: /api/docs, admin: /admin/). Ctrl-C stops it.")
         self.stdout.flush()
+        # The worker is this process's child, and so gunicorn's: it ends with it, and hears Ctrl-C as it does.
+        manage = [sys.executable, str(Path(settings.BASE_DIR) / "manage.py")]
+        subprocess.Popen([*manage, "worker", f"--exit-with-parent={os.getpid()}"])  # noqa: S603  # our own arguments
         # In this process's place, so that whoever started it has one process to signal. Its share in the embedded
         # PostgreSQL ends here; loading the application takes a new one, and starts the server if it was the last.
         config = Path(settings.BASE_DIR) / "gunicorn.conf.py"
@@ -70,14 +73,3 @@ def _wait_until_free(host: str, port: int) -> None:
             if time.monotonic() > deadline:
                 sys.exit(f"retivo: Port {port} is in use. Stop what listens on it, or take another: make run PORT=8001")
         time.sleep(0.1)
-
-
-def _exit_with(parent: int) -> None:
-    """Be sent SIGTERM when `parent` ends, however it ends; exec keeps this. Does nothing elsewhere than on Linux."""
-    if sys.platform != "linux":
-        return
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM) != 0:
-        raise OSError(ctypes.get_errno(), "prctl")
-    if os.getppid() != parent:  # it ended before this
-        sys.exit("retivo: The process that started this has ended.")

@@ -198,7 +198,13 @@ def test_the_groups_hold_what_their_names_say() -> None:
     assert {permission.split(".")[1].split("_")[0] for permission in viewers} == {"view"}
     assert operators - viewers == {
         f"{app}.{verb}_{model}"
-        for app, model in (("tenants", "tenant"), ("tenants", "apikey"), ("integrations", "partnerintegration"))
+        for app, model in (
+            ("tenants", "tenant"),
+            ("tenants", "apikey"),
+            ("integrations", "partnerintegration"),
+            ("delivery", "actionrow"),
+            ("delivery", "endpointrow"),
+        )
         for verb in ("add", "change")
     }
     with staff_context():

@@ -1,0 +1,157 @@
+"""Staff pages of actions and failing receivers: read-only, but an action is replayed and an endpoint reset."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils import timezone
+from django.utils.safestring import SafeString
+
+from delivery import services
+from delivery.models import ActionRow, ActionStatus, Attempt, EndpointRow
+from retivo.api.errors import Problem
+from tenants.admin_base import ROWS_SHOWN, StaffAdmin, Table, actor, code, column, link, page_action, url_of
+
+ACTION_BADGES = {
+    "Pending": "default",
+    "Dispatched": "info",
+    "Delivered": "primary",
+    "Completed": "success",
+    "Failed": "danger",
+    "Expired": "warning",
+}
+ENDPOINT_BADGES = {"Well": "success", "Failing": "warning", "Open": "danger", "Disabled": "danger"}
+
+
+@admin.register(ActionRow)
+class ActionAdmin(StaffAdmin):
+    search_fields = ["id__exact", "user_id__exact"]
+    search_help_text = "The id of an action or of a user"
+    list_display = ["id", "tenant_link", "action_type", "provider", "user_id", "shown_status", "attempts", "created_at"]
+    list_filter = ["status", "provider", "failure_reason"]
+    list_select_related = ["tenant"]
+    ordering = ["-created_at", "id"]
+    fields = [
+        ("id", "shown_status"),
+        ("tenant_link", "user_id"),
+        ("action_type", "provider"),
+        ("domain", "decision_id"),
+        ("created_at", "expires_at"),
+        ("due_at", "delivered_at"),
+        ("failure_reason", "attempts"),
+        ("outcome_status", "outcome_result"),
+        "parameters",
+    ]
+    readonly_fields = ["tenant_link", "shown_status"]
+    actions_detail = ["replay"]
+
+    @column("Tenant")
+    def tenant_link(self, action: ActionRow) -> SafeString:
+        return link(url_of(action.tenant), action.tenant)
+
+    @column("Status", badges=ACTION_BADGES)
+    def shown_status(self, action: ActionRow) -> str:
+        return ActionStatus(action.status).label
+
+    def tables(self, request: HttpRequest, action: ActionRow) -> list[Table]:
+        attempts = Attempt.objects.filter(tenant_id=action.tenant_id, action_id=action.id).order_by("-number")
+        return [
+            Table(
+                title="Attempts",
+                headers=["Number", "Started", "Latency", "Answer", "Its beginning"],
+                rows=[
+                    (
+                        attempt.number,
+                        f"{attempt.started_at:%Y-%m-%d %H:%M:%S}",
+                        f"{attempt.latency_ms:,} ms",
+                        attempt.status_code or attempt.error,
+                        code(attempt.response[:200]),
+                    )
+                    for attempt in attempts[:ROWS_SHOWN]
+                ],
+                total=attempts.count(),
+            )
+        ]
+
+    def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
+        action = self.get_object(request, object_id)
+        is_failed = action is not None and action.status == ActionStatus.FAILED
+        return super().get_actions_detail(request, object_id) if is_failed else []
+
+    @page_action(title="Replay", path="replay", permission="delivery.change_actionrow", icon="replay")
+    def replay(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        action = self.get_object(request, object_id)
+        if action is None:
+            return self.gone(request, object_id)
+        if request.method == "POST":
+            try:
+                services.replay(
+                    tenant_id=action.tenant_id, action_id=action.id, actor=actor(request), now=timezone.now()
+                )
+                self.message_user(request, "It is on its way again.", messages.SUCCESS)
+            except Problem as problem:
+                self.message_user(request, problem.detail, messages.ERROR)
+            return redirect(url_of(action))
+        return self.form_page(
+            request,
+            forms.Form(),
+            title="Replay this action?",
+            text="It is sent again under the same id, with the whole schedule of retries before it.",
+            submit="Replay",
+            back=url_of(action),
+            obj=action,
+        )
+
+
+@admin.register(EndpointRow)
+class EndpointAdmin(StaffAdmin):
+    """Those that failed at some time; one that never did has no row."""
+
+    search_fields = ["url", "tenant__name", "tenant__slug"]
+    search_help_text = "URL or tenant"
+    list_display = ["url", "tenant_link", "circuit", "consecutive_failures", "open_until", "last_failure"]
+    list_filter = [("disabled_at", admin.EmptyFieldListFilter), ("open_until", admin.EmptyFieldListFilter)]
+    list_select_related = ["tenant"]
+    ordering = ["-consecutive_failures", "id"]
+    fields = [
+        ("url", "circuit"),
+        ("tenant_link", "consecutive_failures"),
+        ("open_until", "openings"),
+        ("last_failure", "last_failure_at"),
+        ("disabled_at", "id"),
+    ]
+    readonly_fields = ["tenant_link", "circuit"]
+    actions_detail = ["reset"]
+
+    @column("Tenant")
+    def tenant_link(self, endpoint: EndpointRow) -> SafeString:
+        return link(url_of(endpoint.tenant), endpoint.tenant)
+
+    @column("Circuit", badges=ENDPOINT_BADGES)
+    def circuit(self, endpoint: EndpointRow) -> str:
+        if endpoint.disabled_at is not None:
+            return "Disabled"
+        if endpoint.open_until is not None and endpoint.open_until > timezone.now():
+            return "Open"
+        return "Failing" if endpoint.consecutive_failures else "Well"
+
+    @page_action(title="Reset", path="reset", permission="delivery.change_endpointrow", icon="restart_alt")
+    def reset(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        endpoint = self.get_object(request, object_id)
+        if endpoint is None:
+            return self.gone(request, object_id)
+        if request.method == "POST":
+            services.reset_endpoint(owner_id=endpoint.tenant_id, endpoint_id=endpoint.id, actor=actor(request))
+            self.message_user(request, "It is tried again from now on.", messages.SUCCESS)
+            return redirect(url_of(endpoint))
+        return self.form_page(
+            request,
+            forms.Form(),
+            title="Reset this endpoint?",
+            text="Its circuit closes, and it is enabled where it answered 410: what is due for it is sent at once.",
+            submit="Reset",
+            back=url_of(endpoint),
+            obj=endpoint,
+        )

@@ -1,0 +1,292 @@
+"""The worker's side of the tables: lease what is due, read what to send, record what came of it.
+
+Leasing and expiring work across tenants and learn identifiers alone; everything else happens in a tenant's context, one
+transaction for all of its actions in a batch.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+from itertools import groupby
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import structlog
+from django.conf import settings
+from django.db import connection
+from jsonschema import Draft202012Validator
+
+from delivery.models import FailureReason
+from delivery.sending import Answer
+from retivo import encryption
+from retivo.api.json import encode
+from tenants.context import tenant_context
+
+log = structlog.get_logger("retivo.delivery")
+
+# From here on, this many failures without a success between them, an endpoint is left alone for a while.
+CIRCUIT_FAILURES = 5
+_CIRCUIT_LONGEST_SECONDS = 600
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lease:
+    """An action that is ours to send until the lease ends."""
+
+    tenant_id: UUID
+    action_id: str
+    number: int  # of this attempt
+    step: int  # in the schedule, from 1
+    url: str
+    endpoint_owner_id: UUID
+    endpoint_is_failing: bool
+    secrets: tuple[str, ...]
+    body: bytes
+    expires_at: datetime
+    refusal: str = ""  # why it is not to be sent at all
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """What became of a lease. Without an `answer` nothing was sent."""
+
+    lease: Lease
+    answer: Answer | None = None
+    delivered: bool = False
+    due_at: datetime | None = None
+    reason: str = ""
+
+
+def claim(*, wanted: int, per_endpoint: int, now: datetime) -> list[Lease]:
+    """Up to `wanted` due actions, of one endpoint no more than `per_endpoint` in flight over all workers."""
+    parameters = {"wanted": wanted, "per_endpoint": per_endpoint, "seconds": settings.DELIVERY_LEASE_SECONDS}
+    with connection.cursor() as cursor:
+        cursor.execute(_CLAIM, parameters)
+        claimed = sorted(cursor.fetchall(), key=lambda row: row[0])
+    leases = []
+    for tenant_id, rows in groupby(claimed, key=lambda row: row[0]):
+        flags = {action_id: (failing, gone) for _, action_id, failing, gone in rows}
+        leases += _read(tenant_id, flags, now)
+    return leases
+
+
+def record(results: Iterable[Result], *, now: datetime) -> None:
+    """Store attempts and what they mean, durably. Storing the same again changes nothing."""
+    results = sorted(results, key=lambda result: result.lease.tenant_id)
+    for tenant_id, group in groupby(results, key=lambda result: result.lease.tenant_id):
+        rows = [_row(result) for result in group]
+        with tenant_context(tenant_id), connection.cursor() as cursor:
+            cursor.execute(_RECORD, {"tenant_id": tenant_id, "rows": encode(rows).decode()})
+    by_endpoint: dict[tuple[UUID, str], list[Result]] = {}
+    for result in results:
+        by_endpoint.setdefault((result.lease.endpoint_owner_id, result.lease.url), []).append(result)
+    for (owner_id, url), found in by_endpoint.items():
+        _judge_endpoint(owner_id, url, found, now)
+
+
+def expire() -> int:
+    """End what is past its expiry; how many those were."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT expire_actions()")
+        expired: int = cursor.fetchone()[0]
+    return expired
+
+
+def _read(tenant_id: UUID, flags: dict[str, tuple[bool, bool]], now: datetime) -> list[Lease]:
+    with tenant_context(tenant_id), connection.cursor() as cursor:
+        cursor.execute(_READ, {"tenant_id": tenant_id, "ids": list(flags), "now": now})
+        rows = cursor.fetchall()
+    return [_lease(tenant_id, row, *flags[row[0]]) for row in rows]
+
+
+def _lease(tenant_id: UUID, row: Sequence[Any], is_failing: bool, is_gone: bool) -> Lease:
+    (id, number, replayed_from, name, provider, domain, user_id, decision_id, parameters, created_at, expires_at) = row[
+        :11
+    ]
+    (url, is_active, schema, owner_id, *tokens) = row[11:]
+    body = {
+        "action_id": id,
+        "action_type": name,
+        "provider": provider,
+        "tenant_id": tenant_id,
+        "user_id": user_id,
+        "parameters": msgspec.Raw(parameters.encode()),
+        "decision_id": decision_id,
+        "domain": domain,
+        "created_at": created_at,
+        "expires_at": expires_at,
+    }
+    step = number - replayed_from
+    secrets: tuple[str, ...] = ()
+    try:
+        secrets = tuple(_secret(bytes(token)) for token in tokens if token is not None)
+        refusal = _refusal(is_gone, is_active, schema, parameters, step)
+    except Exception as error:  # one that cannot be prepared must not stop the others
+        log.error("action_not_prepared", action_id=id, exc_info=error)
+        refusal = FailureReason.INTERNAL_ERROR
+    return Lease(
+        tenant_id=tenant_id,
+        action_id=id,
+        number=number,
+        step=step,
+        url=url,
+        endpoint_owner_id=owner_id,
+        endpoint_is_failing=is_failing,
+        secrets=secrets,
+        body=encode(body),
+        expires_at=expires_at,
+        refusal=refusal,
+    )
+
+
+def _refusal(is_gone: bool, is_active: bool, schema: str, parameters: str, step: int) -> str:
+    if is_gone:
+        return FailureReason.ENDPOINT_GONE
+    if not is_active:
+        return FailureReason.ACTION_TYPE_INACTIVE
+    if step > len(settings.DELIVERY_RETRY_SECONDS) + 1:  # workers died with all of them
+        return FailureReason.ATTEMPTS_EXHAUSTED
+    # Again: the schema may have changed since.
+    if not _validator(schema).is_valid(msgspec.json.decode(parameters)):
+        return FailureReason.INVALID_PARAMETERS
+    return ""
+
+
+@lru_cache(maxsize=1000)
+def _validator(schema: str) -> Draft202012Validator:
+    return Draft202012Validator(msgspec.json.decode(schema))
+
+
+@lru_cache(maxsize=1000)
+def _secret(token: bytes) -> str:
+    return encryption.decrypt(token).decode()
+
+
+def _row(result: Result) -> dict[str, Any]:
+    answer = result.answer
+    return {
+        "id": result.lease.action_id,
+        "number": result.lease.number,
+        "sent": answer is not None,
+        "started_at": answer and answer.started_at,
+        "latency_ms": answer and answer.latency_ms,
+        "status_code": answer and answer.status,
+        "error": answer and answer.error,
+        "response": answer and answer.body,
+        "delivered": result.delivered,
+        "due_at": result.due_at,
+        "reason": result.reason,
+    }
+
+
+def _judge_endpoint(owner_id: UUID, url: str, results: Sequence[Result], now: datetime) -> None:
+    """Count an endpoint's failures. Written only where it fails, or answers again after it did."""
+    answers = [result.answer for result in results if result.answer]
+    failures = [answer for answer in answers if answer.is_failure_of_endpoint]
+    answered = len(failures) < len(answers)
+    is_gone = any(answer.status == 410 for answer in answers)
+    recovers = answered and any(result.lease.endpoint_is_failing for result in results)
+    if not (failures or is_gone or recovers):
+        return
+    # As claim_actions has it.
+    id = UUID(hashlib.md5(f"{owner_id}{url}".encode(), usedforsecurity=False).hexdigest())
+    parameters: dict[str, Any] = {"tenant_id": owner_id, "endpoint_id": id, "url": url, "now": now}
+    with tenant_context(owner_id), connection.cursor() as cursor:
+        cursor.execute(_KNOW_ENDPOINT, parameters)
+        if is_gone:
+            cursor.execute(_DISABLE, parameters)
+        elif answered:
+            cursor.execute(_CLOSE_CIRCUIT, parameters)
+        else:
+            parameters |= {
+                "failures": len(failures),
+                "last": failures[-1].summary,
+                "limit": CIRCUIT_FAILURES,
+                "shortest": timedelta(seconds=settings.DELIVERY_CIRCUIT_SECONDS),
+                "longest": timedelta(seconds=_CIRCUIT_LONGEST_SECONDS),
+            }
+            cursor.execute(_COUNT_FAILURES, parameters)
+
+
+_CLAIM = "SELECT * FROM claim_actions(%(wanted)s::int, %(per_endpoint)s::int, %(seconds)s::int)"
+
+# The text lists are short: no more than a batch.
+_READ = """
+    SELECT a.id, a.attempts, a.replayed_from, a.action_type, a.provider, a.domain, a.user_id, a.decision_id,
+           a.parameters::text, a.created_at, a.expires_at, t.delivery_webhook, t.active, t.parameters_schema::text,
+           coalesce(t.partner_id, t.tenant_id), i.encrypted_webhook_secret,
+           CASE WHEN i.previous_secret_until > %(now)s::timestamptz THEN i.encrypted_previous_secret END
+      FROM delivery_action a
+      JOIN integrations_actiontype t ON t.tenant_id = a.tenant_id AND t.id = a.action_type_id
+      JOIN integrations_partnerintegration i ON i.id = t.integration_id
+     WHERE a.tenant_id = %(tenant_id)s AND a.id = ANY(%(ids)s)
+"""
+
+# An attempt is stored whoever else has the action by now; what it means counts if the lease is still this one, or if
+# it is good news. An outcome that was reported before the answer came stands.
+_RECORD = """
+    WITH row AS MATERIALIZED (
+        SELECT * FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (
+            id text, number int, sent boolean, started_at timestamptz, latency_ms int, status_code smallint,
+            error text, response text, delivered boolean, due_at timestamptz, reason text
+        )
+    ), locked AS MATERIALIZED (
+        SELECT a.id FROM delivery_action a
+         WHERE a.tenant_id = %(tenant_id)s AND a.id IN (SELECT id FROM row) ORDER BY a.id FOR NO KEY UPDATE
+    ), attempt AS (
+        INSERT INTO delivery_attempt
+            (tenant_id, action_id, number, started_at, latency_ms, status_code, error, response)
+        SELECT %(tenant_id)s, r.id, r.number, r.started_at, r.latency_ms, r.status_code, r.error, r.response
+          FROM row r JOIN locked l ON l.id = r.id WHERE r.sent
+        ON CONFLICT DO NOTHING
+    )
+    UPDATE delivery_action a SET
+        status = CASE WHEN a.status = 'completed' THEN 'completed' WHEN r.delivered THEN 'delivered'
+                      WHEN r.reason <> '' THEN 'failed' ELSE a.status END,
+        failure_reason = CASE WHEN a.status = 'completed' THEN '' ELSE r.reason END,
+        attempts = a.attempts - CASE WHEN r.sent THEN 0 ELSE 1 END,
+        delivered_at = CASE WHEN r.delivered THEN r.started_at + make_interval(secs => r.latency_ms / 1000.0) END,
+        due_at = coalesce(r.due_at, a.due_at),
+        leased_until = NULL
+      FROM row r JOIN locked l ON l.id = r.id
+     WHERE a.tenant_id = %(tenant_id)s AND a.id = r.id AND a.delivered_at IS NULL
+       AND (r.delivered
+            OR a.attempts = r.number AND a.leased_until IS NOT NULL AND a.status IN ('dispatched', 'completed'))
+"""
+
+_KNOW_ENDPOINT = """
+    INSERT INTO delivery_endpoint (tenant_id, id, url, consecutive_failures, openings, last_failure)
+    VALUES (%(tenant_id)s, %(endpoint_id)s, %(url)s, 0, 0, '')
+    ON CONFLICT (tenant_id, id) DO NOTHING
+"""
+
+_CLOSE_CIRCUIT = """
+    UPDATE delivery_endpoint SET consecutive_failures = 0, openings = 0, open_until = NULL
+     WHERE tenant_id = %(tenant_id)s AND id = %(endpoint_id)s AND consecutive_failures > 0
+"""
+
+_DISABLE = """
+    UPDATE delivery_endpoint
+       SET disabled_at = coalesce(disabled_at, %(now)s::timestamptz), last_failure_at = %(now)s, last_failure = '410'
+     WHERE tenant_id = %(tenant_id)s AND id = %(endpoint_id)s
+"""
+
+# Those that were in flight when it opened count, but open it no second time.
+_COUNT_FAILURES = """
+    UPDATE delivery_endpoint e SET
+        consecutive_failures = e.consecutive_failures + %(failures)s::int,
+        last_failure_at = %(now)s,
+        last_failure = %(last)s,
+        openings = e.openings + CASE WHEN o.opens THEN 1 ELSE 0 END,
+        open_until = CASE WHEN NOT o.opens THEN e.open_until ELSE %(now)s::timestamptz
+            + least(%(shortest)s::interval * power(2, least(e.openings, 20)), %(longest)s::interval) END
+      FROM (
+        SELECT consecutive_failures + %(failures)s::int >= %(limit)s::int
+               AND (open_until IS NULL OR open_until <= %(now)s::timestamptz) AS opens
+          FROM delivery_endpoint WHERE tenant_id = %(tenant_id)s AND id = %(endpoint_id)s FOR UPDATE
+      ) o
+     WHERE e.tenant_id = %(tenant_id)s AND e.id = %(endpoint_id)s
+"""

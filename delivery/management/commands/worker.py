@@ -1,0 +1,78 @@
+"""manage.py worker: sends actions and does the periodic work. Any number may run, on any number of hosts."""
+
+import asyncio
+import signal
+from typing import Any
+
+import structlog
+from django.core.management.base import BaseCommand, CommandParser
+from procrastinate.contrib.django import app
+from procrastinate.contrib.django.django_connector import DjangoConnector
+from procrastinate.exceptions import ConnectorException
+
+from delivery.worker import Worker
+from retivo.processes import exit_with
+
+log = structlog.get_logger("retivo.worker")
+
+_AFTER_FAILURE_SECONDS = 2
+_GRACE_SECONDS = 10
+
+
+class Command(BaseCommand):
+    help = "Send actions to their receivers and do the periodic work, until SIGTERM or SIGINT."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--exit-with-parent", type=int, metavar="PID", help="end when this parent process ends (Linux only)"
+        )
+
+    def handle(self, *, exit_with_parent: int | None, **options: Any) -> None:
+        if exit_with_parent is not None:
+            exit_with(exit_with_parent)
+        asyncio.run(_run())
+
+
+async def _run() -> None:
+    """Both, until a signal; a failure of one that is not the database's ends both and the process."""
+    worker = Worker(grace_seconds=_GRACE_SECONDS)
+    stopping = asyncio.Event()
+
+    def stop() -> None:
+        stopping.set()
+        worker.stop()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop)
+    log.info("worker_started")
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(worker.run())
+        tasks.create_task(_work_off_jobs(stopping))
+    log.info("worker_stopped")
+
+
+async def _work_off_jobs(stopping: asyncio.Event) -> None:
+    while not stopping.is_set():
+        jobs = asyncio.create_task(_jobs())
+        stopped = asyncio.create_task(stopping.wait())
+        await asyncio.wait([jobs, stopped], return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        if not jobs.done():
+            jobs.cancel()  # procrastinate then lets running jobs end
+        try:
+            await jobs
+        except asyncio.CancelledError:
+            return
+        except ConnectorException as error:
+            log.error("database_unavailable", reason=str(error).strip().splitlines()[-1:])
+            await asyncio.sleep(_AFTER_FAILURE_SECONDS)
+
+
+async def _jobs() -> None:
+    connector = app.connector
+    assert isinstance(connector, DjangoConnector)  # noqa: S101  # for mypy: procrastinate's own setting
+    with app.replace_connector(connector.get_worker_connector()) as with_pool:
+        async with with_pool.open_async():
+            await with_pool.run_worker_async(
+                concurrency=2, install_signal_handlers=False, shutdown_graceful_timeout=_GRACE_SECONDS
+            )

@@ -1,0 +1,180 @@
+"""What is to be done for a user, each attempt at telling a receiver so, and how the receivers are.
+
+An action's row is its own job (docs/decisions/0005): `due_at` says when the worker is to send it. A lease is a due time
+in the future, so an action whose worker died comes due again by itself.
+"""
+
+from django.db import models
+from django.db.models.functions import Now
+
+from retivo.prefixed_id import PrefixedId
+from tenants.models import Tenant
+
+
+class ActionStatus(models.TextChoices):
+    PENDING = "pending"
+    DISPATCHED = "dispatched"
+    DELIVERED = "delivered"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    EXPIRED = "expired"
+
+
+# What the worker still has to do with.
+OPEN = (ActionStatus.PENDING, ActionStatus.DISPATCHED)
+
+
+class OutcomeStatus(models.TextChoices):
+    COMPLETED = "completed"
+    IGNORED = "ignored"
+    REJECTED = "rejected"
+    PARTIAL = "partial"
+
+
+class FailureReason(models.TextChoices):
+    ATTEMPTS_EXHAUSTED = "attempts_exhausted"
+    ENDPOINT_GONE = "endpoint_gone"
+    INVALID_PARAMETERS = "invalid_parameters"
+    ACTION_TYPE_INACTIVE = "action_type_inactive"
+    INTERNAL_ERROR = "internal_error"
+
+
+class Action(models.Model):
+    """An action for one user of one tenant. Composite foreign keys (migration 0002) hold its user and its type."""
+
+    pk = models.CompositePrimaryKey("tenant", "id")
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+")
+    id = models.CharField(max_length=40, db_default=PrefixedId(prefix="ea"))
+    action_type_id = models.CharField(max_length=40)
+    # As they were when it was decided.
+    action_type = models.CharField(max_length=100)
+    provider = models.CharField(max_length=63)
+    domain = models.CharField(max_length=63, blank=True)
+    user_id = models.CharField(max_length=255)
+    decision_id = models.CharField(max_length=40, null=True)  # noqa: DJ001  # none is not an id
+    parameters = models.JSONField()
+    status = models.CharField(max_length=16, choices=ActionStatus, default=ActionStatus.PENDING)
+    due_at = models.DateTimeField(help_text="When it is to be sent next; while it is being sent, the lease's end")
+    leased_until = models.DateTimeField(null=True)
+    attempts = models.IntegerField(default=0, help_text="Begun, with those that a worker did not live to record")
+    replayed_from = models.IntegerField(default=0, help_text="The attempts before the schedule began anew")
+    failure_reason = models.CharField(max_length=32, choices=FailureReason, blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+    expires_at = models.DateTimeField()
+    delivered_at = models.DateTimeField(null=True)
+    outcome_status = models.CharField(max_length=16, choices=OutcomeStatus, null=True)  # noqa: DJ001  # not yet
+    outcome_result = models.JSONField(null=True)
+    outcome_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [
+            models.Index("tenant", "action_type_id", "due_at", name="action_due", condition=models.Q(status__in=OPEN)),
+            models.Index("expires_at", name="action_expiry", condition=models.Q(status__in=OPEN)),
+            models.Index("leased_until", name="action_in_flight", condition=models.Q(leased_until__isnull=False)),
+            models.Index("tenant", "created_at", "id", name="action_listed"),
+            models.Index("tenant", "user_id", "created_at", name="action_of_user"),
+        ]
+        constraints = [
+            models.CheckConstraint(condition=models.Q(status__in=ActionStatus.values), name="action_status_known"),
+            models.CheckConstraint(
+                condition=models.Q(outcome_status__isnull=True, outcome_at__isnull=True)
+                | models.Q(outcome_status__in=OutcomeStatus.values, outcome_at__isnull=False, status="completed"),
+                name="action_outcome_completes",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(status="failed") | ~models.Q(failure_reason=""), name="action_failure_has_reason"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.id
+
+
+class Attempt(models.Model):
+    """One request to the receiver, and what came of it."""
+
+    pk = models.CompositePrimaryKey("tenant", "action_id", "number")
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+")
+    action_id = models.CharField(max_length=40)
+    number = models.IntegerField()
+    started_at = models.DateTimeField()
+    latency_ms = models.IntegerField()
+    status_code = models.SmallIntegerField(null=True)
+    error = models.CharField(max_length=32, blank=True, help_text="Why there is no status; see delivery.sending")
+    response = models.TextField(blank=True, help_text="The answer's first KiB")
+
+    def __str__(self) -> str:
+        return f"{self.action_id}#{self.number}"
+
+
+class Endpoint(models.Model):
+    """A receiver's address that failed lately: how often, and until when it is left alone.
+
+    Of the tenant that registered it, whose customers it may serve. One without a row is well.
+    """
+
+    pk = models.CompositePrimaryKey("tenant", "id")
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+")
+    id = models.UUIDField(help_text="md5 of the tenant and the URL, which itself can be too long for an index")
+    url = models.CharField(max_length=2000)
+    consecutive_failures = models.IntegerField(default=0)
+    openings = models.IntegerField(default=0, help_text="Since it last answered: each is twice as long")
+    open_until = models.DateTimeField(null=True)
+    disabled_at = models.DateTimeField(null=True, help_text="It answered 410 Gone")
+    last_failure_at = models.DateTimeField(null=True)
+    last_failure = models.CharField(max_length=32, blank=True, help_text="A status, or an attempt's error")
+
+    def __str__(self) -> str:
+        return self.url
+
+
+class ActionRow(models.Model):
+    """`Action` by its id, which is unique over all tenants: the admin has no pages for composite keys."""
+
+    id = models.CharField(primary_key=True, max_length=40)
+    tenant = models.ForeignKey(Tenant, on_delete=models.DO_NOTHING, related_name="+")
+    action_type = models.CharField(max_length=100)
+    provider = models.CharField(max_length=63)
+    domain = models.CharField(max_length=63)
+    user_id = models.CharField("user", max_length=255)
+    decision_id = models.CharField("decision", max_length=40, null=True)  # noqa: DJ001  # as in Action
+    parameters = models.JSONField()
+    status = models.CharField(max_length=16, choices=ActionStatus)
+    due_at = models.DateTimeField()
+    attempts = models.IntegerField()
+    failure_reason = models.CharField(max_length=32, choices=FailureReason)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    delivered_at = models.DateTimeField(null=True)
+    outcome_status = models.CharField(max_length=16, choices=OutcomeStatus, null=True)  # noqa: DJ001  # as in Action
+    outcome_result = models.JSONField(null=True)
+
+    class Meta:
+        managed = False
+        db_table = "delivery_action"
+        verbose_name = "action"
+
+    def __str__(self) -> str:
+        return self.id
+
+
+class EndpointRow(models.Model):
+    """`Endpoint` in the same way."""
+
+    id = models.UUIDField(primary_key=True)
+    tenant = models.ForeignKey(Tenant, on_delete=models.DO_NOTHING, related_name="+")
+    url = models.CharField("URL", max_length=2000)
+    consecutive_failures = models.IntegerField()
+    openings = models.IntegerField()
+    open_until = models.DateTimeField(null=True)
+    disabled_at = models.DateTimeField(null=True)
+    last_failure_at = models.DateTimeField(null=True)
+    last_failure = models.CharField(max_length=32)
+
+    class Meta:
+        managed = False
+        db_table = "delivery_endpoint"
+        verbose_name = "endpoint"
+
+    def __str__(self) -> str:
+        return self.url

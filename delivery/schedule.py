@@ -1,0 +1,37 @@
+"""What an answer means for its action: delivered, to be sent again at some time, or failed."""
+
+import random
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+
+from delivery.models import FailureReason
+from delivery.sending import Answer
+
+# A retry may be that much later than the schedule says, never earlier.
+_JITTER = 0.2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """Exactly one of the three."""
+
+    delivered: bool = False
+    due_at: datetime | None = None
+    reason: str = ""
+
+
+def judge(answer: Answer, *, attempt: int, expires_at: datetime, now: datetime) -> Verdict:
+    """`attempt` counts from 1, and anew after a replay."""
+    if answer.is_success:
+        return Verdict(delivered=True)
+    if answer.status == 410:
+        return Verdict(reason=FailureReason.ENDPOINT_GONE)
+    if attempt > len(settings.DELIVERY_RETRY_SECONDS):
+        return Verdict(reason=FailureReason.ATTEMPTS_EXHAUSTED)
+    wait = settings.DELIVERY_RETRY_SECONDS[attempt - 1] * random.uniform(1, 1 + _JITTER)  # noqa: S311  # no secret
+    wait = max(wait, answer.retry_after or 0)
+    # Not later than its expiry, which then ends it: what `Retry-After` says can be past any date.
+    left = max(0.0, (expires_at - now).total_seconds())
+    return Verdict(due_at=now + timedelta(seconds=min(wait, left)))

@@ -1,0 +1,220 @@
+"""Dispatching actions, reading them, and what is reported of them. Runs in the tenant's context, in its transaction."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from django.db import connection
+from jsonschema import Draft202012Validator
+
+from delivery.models import Action, ActionStatus, Attempt, Endpoint
+from retivo.api.errors import FieldError, Problem, escape_pointer, not_found, validation_failed
+from retivo.api.json import encode
+from retivo.api.pagination import Cursor, NameCursor
+from tenants import audit
+
+# What a committed dispatch wakes workers on.
+CHANNEL = "retivo_actions"
+
+# Beyond the last retry, some 28 hours after the first attempt.
+DEFAULT_LIFETIME = timedelta(days=3)
+
+
+def dispatch(
+    *,
+    tenant_id: UUID,
+    user_id: str,
+    action_type_id: str,
+    parameters: dict[str, Any],
+    decision_id: str | None,
+    now: datetime,
+    expires_at: datetime | None = None,
+) -> Action:
+    """Put an action on its way: the caller's commit is what sends it.
+
+    Raises:
+        Problem: 404 where the tenant has no such action type or user, 409 `action_type_inactive`, 400 where the
+            parameters break the type's schema.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_FIND_TYPE, {"tenant_id": tenant_id, "user_id": user_id, "action_type_id": action_type_id})
+        row = cursor.fetchone()
+        if row is None:
+            raise not_found()
+        is_active, schema, name, provider, domain = row
+        if not is_active:
+            raise Problem(409, "action_type_inactive", "This action type is not active.")
+        check_parameters(parameters, msgspec.json.decode(schema))
+        action = Action(
+            tenant_id=tenant_id,
+            action_type_id=action_type_id,
+            action_type=name,
+            provider=provider,
+            domain=domain,
+            user_id=user_id,
+            decision_id=decision_id,
+            parameters=parameters,
+            due_at=now,
+            created_at=now,
+            expires_at=expires_at or now + DEFAULT_LIFETIME,
+        )
+        values: dict[str, Any] = {field: getattr(action, field) for field in _INSERTED} | {
+            "parameters": encode(parameters).decode()
+        }
+        cursor.execute(_INSERT, values)
+        (action.id, _) = cursor.fetchone()
+    return action
+
+
+def check_parameters(parameters: dict[str, Any], schema: dict[str, Any]) -> None:
+    """Raises Problem 400 with each parameter that breaks the schema."""
+    errors = [
+        FieldError(
+            pointer="/parameters" + "".join(f"/{escape_pointer(part)}" for part in fault.absolute_path),
+            code="invalid_parameters",
+            detail=fault.message[:300],
+        )
+        for fault in Draft202012Validator(schema).iter_errors(parameters)
+    ]
+    if errors:
+        raise validation_failed(errors)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActionFilter:
+    """Which actions a list shows; None lets all through."""
+
+    status: str | None = None
+    provider: str | None = None
+    user_id: str | None = None
+    since: datetime | None = None
+
+
+def list_actions(*, tenant_id: UUID, where: ActionFilter, limit: int, after: Cursor | None) -> dict[str, Any]:
+    """A page of the tenant's actions, newest first."""
+    wanted = {
+        "status": where.status,
+        "provider": where.provider,
+        "user_id": where.user_id,
+        "created_at__gte": where.since,
+    }
+    actions = Action.objects.filter(
+        tenant_id=tenant_id, **{name: value for name, value in wanted.items() if value is not None}
+    )
+    total = actions.count()
+    page = actions.order_by("-created_at", "-id")
+    if after is not None:
+        page = page.extra(  # a row comparison, which the index answers and Q objects do not write
+            where=["(delivery_action.created_at, delivery_action.id) < (%s, %s)"],
+            params=[after.created_at, after.id],
+        )
+    found = list(page[: limit + 1])
+    more, found = len(found) > limit, found[:limit]
+    next_cursor = str(NameCursor(found[-1].created_at, found[-1].id)) if more else None
+    return {"actions": found, "total": total, "next_cursor": next_cursor}
+
+
+def get_action(*, tenant_id: UUID, action_id: str) -> tuple[Action, list[Attempt]]:
+    """Raises Problem 404."""
+    action = Action.objects.filter(tenant_id=tenant_id, id=action_id).first()
+    if action is None:
+        raise not_found()
+    return action, list(Attempt.objects.filter(tenant_id=tenant_id, action_id=action_id).order_by("number"))
+
+
+def record_outcome(
+    *, tenant_id: UUID, action_id: str, status: str, result: dict[str, Any] | None, now: datetime
+) -> None:
+    """What came of an action, by the one who did it. Of several reports one wins.
+
+    Raises:
+        Problem: 404, 409 `outcome_recorded` the second time, 409 `action_not_sent` before the first attempt.
+    """
+    parameters: dict[str, Any] = {
+        "tenant_id": tenant_id,
+        "action_id": action_id,
+        "status": status,
+        "result": None if result is None else encode(result).decode(),
+        "now": now,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_RECORD_OUTCOME, parameters)
+        if cursor.fetchone() is None:
+            # Locked by nobody: whoever won has committed, or this would still wait.
+            action, _ = get_action(tenant_id=tenant_id, action_id=action_id)
+            if action.outcome_status is not None:
+                raise Problem(409, "outcome_recorded", f"The outcome `{action.outcome_status}` is recorded already.")
+            raise Problem(409, "action_not_sent", "This action has not been sent yet.")
+    # The learning room's call goes here: this is reached once an action, in the transaction that records its outcome.
+
+
+def replay(*, tenant_id: UUID, action_id: str, actor: str, now: datetime) -> Action:
+    """Send a failed action again, with the whole schedule before it and the same id.
+
+    Raises:
+        Problem: 404, 409 `action_not_failed`, 409 `action_expired`.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_REPLAY, {"tenant_id": tenant_id, "action_id": action_id, "now": now})
+        replayed = cursor.fetchone() is not None
+    action, _ = get_action(tenant_id=tenant_id, action_id=action_id)
+    if not replayed:
+        if action.status != ActionStatus.FAILED:
+            raise Problem(409, "action_not_failed", f"Only a failed action is replayed; this one is {action.status}.")
+        raise Problem(409, "action_expired", "This action expired; it will not be sent any more.")
+    audit.record(actor=actor, action="action.replayed", tenant_id=tenant_id, action_id=action_id)
+    return action
+
+
+def reset_endpoint(*, owner_id: UUID, endpoint_id: UUID, actor: str) -> None:
+    """Close an endpoint's circuit, and take it back after a 410: what is due for it is sent at once."""
+    found = Endpoint.objects.filter(tenant_id=owner_id, id=endpoint_id)
+    if found.update(consecutive_failures=0, openings=0, open_until=None, disabled_at=None):
+        audit.record(actor=actor, action="endpoint.reset", tenant_id=owner_id, url=found.get().url)
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT pg_notify('{CHANNEL}', '')")
+
+
+_FIND_TYPE = """
+    SELECT t.active, t.parameters_schema::text, t.name, t.provider, t.domain
+      FROM integrations_actiontype t
+      JOIN events_trackeduser u ON u.tenant_id = t.tenant_id AND u.user_id = %(user_id)s
+     WHERE t.tenant_id = %(tenant_id)s AND t.id = %(action_type_id)s
+"""
+
+_INSERTED = (
+    "tenant_id",
+    "action_type_id",
+    "action_type",
+    "provider",
+    "domain",
+    "user_id",
+    "decision_id",
+    "due_at",
+    "created_at",
+    "expires_at",
+)
+
+# The notification leaves with the commit.
+_INSERT = f"""
+    INSERT INTO delivery_action ({", ".join(_INSERTED)}, parameters, status, attempts, replayed_from, failure_reason)
+    VALUES ({", ".join(f"%({name})s" for name in _INSERTED)}, %(parameters)s::jsonb, 'pending', 0, 0, '')
+    RETURNING id, pg_notify('{CHANNEL}', '')
+"""
+
+_RECORD_OUTCOME = """
+    UPDATE delivery_action
+       SET status = 'completed', outcome_status = %(status)s, outcome_result = %(result)s::jsonb, outcome_at = %(now)s,
+           failure_reason = ''
+     WHERE tenant_id = %(tenant_id)s AND id = %(action_id)s AND outcome_status IS NULL AND attempts > 0
+    RETURNING id
+"""
+
+_REPLAY = f"""
+    UPDATE delivery_action
+       SET status = 'pending', due_at = %(now)s, leased_until = NULL, failure_reason = '', replayed_from = attempts
+     WHERE tenant_id = %(tenant_id)s AND id = %(action_id)s AND status = 'failed' AND expires_at > %(now)s
+    RETURNING id, pg_notify('{CHANNEL}', '')
+"""

@@ -1,0 +1,89 @@
+"""What staff see of delivery, and the two things they do there."""
+
+from typing import Any
+
+import pytest
+from django.db import connections
+from django.test import Client
+
+from tests.conftest import Api
+from tests.delivery.cast import Merchant, work
+from tests.delivery.receiver import Answer, Receiver
+from tests.tenants.admin.staff import audited, log_in
+
+ACTIONS = "/admin/delivery/actionrow/"
+ENDPOINTS = "/admin/delivery/endpointrow/"
+
+
+@pytest.fixture(autouse=True)
+def _quick_passwords(settings: Any) -> None:
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture
+def operator() -> Client:
+    return log_in("oscar", group="operator")
+
+
+@pytest.fixture
+def viewer() -> Client:
+    return log_in("vera", group="viewer")
+
+
+@pytest.fixture
+def failed(shop: Merchant, inbox: Receiver) -> str:
+    inbox.answer = Answer(410, body=b"<b>gone</b>")
+    id = shop.dispatch()
+    work()
+    return id
+
+
+def endpoint_id() -> str:
+    with connections["owner"].cursor() as cursor:
+        cursor.execute("SELECT id FROM delivery_endpoint")
+        return str(cursor.fetchone()[0])
+
+
+def test_actions__in_the_list_and_by_themselves__show_their_attempts(viewer: Client, failed: str) -> None:
+    for query in ({}, {"status__exact": "failed"}, {"q": failed}):
+        page = viewer.get(ACTIONS, query)
+        assert page.status_code == 200
+        assert failed in page.content.decode()
+    shown = viewer.get(f"{ACTIONS}{failed}/change/").content.decode()
+    assert "&lt;b&gt;gone&lt;/b&gt;" in shown
+    assert "410" in shown
+
+
+def test_replay__by_an_operator__sends_it_again(operator: Client, shop: Merchant, inbox: Receiver, failed: str) -> None:
+    inbox.answer = Answer(200)
+    page = f"{ACTIONS}{failed}/replay/"
+    assert operator.get(page).status_code == 200
+    assert operator.post(f"{ENDPOINTS}{endpoint_id()}/reset/").status_code == 302
+    assert operator.post(page).status_code == 302
+    work()
+
+    assert shop.action(failed).status == "delivered"
+    assert inbox.ids == [failed, failed]
+    assert [entry[0] for entry in audited(actor="staff:oscar")] == ["endpoint.reset", "action.replayed"]
+
+
+def test_replay__of_an_action_that_has_not_failed__changes_nothing(operator: Client, shop: Merchant) -> None:
+    id = shop.dispatch()
+
+    answer = operator.post(f"{ACTIONS}{id}/replay/", follow=True)
+
+    assert "Only a failed action is replayed" in answer.content.decode()
+    assert audited(actor="staff:oscar") == []
+
+
+def test_endpoints__that_fail__are_shown_with_their_circuit(viewer: Client, acme: Api, failed: str) -> None:
+    for path in (ENDPOINTS, f"{ENDPOINTS}{endpoint_id()}/change/"):
+        page = viewer.get(path)
+        assert page.status_code == 200
+        assert "Disabled" in page.content.decode()
+
+
+def test_viewers__replay_and_reset__are_forbidden(viewer: Client, failed: str) -> None:
+    assert viewer.post(f"{ACTIONS}{failed}/replay/").status_code == 403
+    assert viewer.post(f"{ENDPOINTS}{endpoint_id()}/reset/").status_code == 403
+    assert "Replay" not in viewer.get(f"{ACTIONS}{failed}/change/").content.decode()

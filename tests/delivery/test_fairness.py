@@ -1,0 +1,183 @@
+"""No receiver and no tenant delays another's: bounds, turns and circuits."""
+
+import threading
+from collections import Counter
+from datetime import UTC, datetime
+
+import pytest
+from django.db import connection, connections
+
+from delivery import leases
+from delivery.models import Endpoint
+from tenants.context import tenant_context
+from tenants.models import PlanStatus
+from tests.conftest import Api
+from tests.delivery.cast import Merchant, customer_of, let_time_pass, make_due, merchant_of, work
+from tests.delivery.receiver import Answer, Received, Receiver, receiver
+
+
+def pile_up(shop: Merchant, count: int) -> None:
+    """A backlog, older than all that comes after."""
+    with connections["owner"].cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO delivery_action (tenant_id, id, action_type_id, action_type, provider, domain, user_id,"
+            " parameters, status, due_at, attempts, replayed_from, failure_reason, expires_at)"
+            " SELECT %s, 'ea_' || md5(n::text || %s), %s, 'grant_points', 'loyalty', '', 'u1', '{\"amount\": 1}',"
+            " 'pending', now() - interval '1 hour', 0, 0, '', now() + interval '1 day' FROM generate_series(1, %s) n",
+            [shop.api.tenant_id, str(shop.api.tenant_id), shop.action_type_id, count],
+        )
+        cursor.execute("ANALYZE delivery_action")
+
+
+def claim(wanted: int = 100, per_endpoint: int = 32) -> list[leases.Lease]:
+    return leases.claim(wanted=wanted, per_endpoint=per_endpoint, now=datetime.now(UTC))
+
+
+def endpoint(owner: Api) -> Endpoint:
+    with tenant_context(owner.tenant_id):
+        return Endpoint.objects.get()
+
+
+def test_claim__one_tenant_with_a_backlog_beside_one_with_one__takes_both(acme: Api, inbox: Receiver) -> None:
+    """At one endpoint of their partner's, and the backlog is older."""
+    shop = merchant_of(acme, inbox.url)
+    small = customer_of(acme, shop.secret, slug="small")
+    pile_up(shop, 5000)
+    id = small.dispatch()
+
+    assert id in {lease.action_id for lease in claim(per_endpoint=4)}
+
+
+def test_claim__many_tenants__each_has_its_turn(acme: Api, inbox: Receiver) -> None:
+    first = merchant_of(acme, inbox.url)
+    shops = [first, *(customer_of(acme, first.secret, slug=f"shop-{n}") for n in range(4))]
+    for shop in shops:
+        pile_up(shop, 50)
+
+    taken = Counter(lease.tenant_id for lease in claim(wanted=20))
+
+    assert taken == {shop.api.tenant_id: 4 for shop in shops}
+
+
+def test_claim__of_one_endpoint__no_more_than_its_bound_is_in_flight_over_all_workers(shop: Merchant) -> None:
+    pile_up(shop, 100)
+
+    assert [len(claim(per_endpoint=10)), len(claim(per_endpoint=10))] == [10, 0]
+    let_time_pass(61)
+    assert len(claim(per_endpoint=10)) == 10  # those workers died
+
+
+def test_claim__many_at_once__takes_each_action_once(shop: Merchant) -> None:
+    pile_up(shop, 300)
+    taken: list[str] = []
+
+    def take() -> None:
+        try:
+            for _ in range(10):
+                taken.extend(lease.action_id for lease in claim(wanted=5, per_endpoint=1000))
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=take) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(taken) == len(set(taken)) == 300
+
+
+def test_claim__of_a_suspended_tenant__takes_nothing(shop: Merchant) -> None:
+    shop.dispatch()
+    with connections["owner"].cursor() as cursor:
+        cursor.execute("UPDATE tenants_tenant SET plan_status = %s WHERE slug = 'merchant'", [PlanStatus.SUSPENDED])
+
+    assert claim() == []
+
+
+def test_receiver__that_hangs__delays_no_other(acme: Api, rival: Api, inbox: Receiver) -> None:
+    """It gets its answer only after the other's actions are delivered."""
+    delivered = threading.Event()
+    stuck: list[int] = []
+
+    def hang(received: Received) -> Answer:
+        stuck.append(delivered.wait(30))
+        return Answer()
+
+    with receiver(hang) as slow:
+        pile_up(merchant_of(acme, slow.url), 40)
+        quick = merchant_of(rival, inbox.url)
+        ids = {quick.dispatch() for _ in range(50)}
+
+        def answer(received: Received) -> Answer:
+            if ids <= {one.headers["webhook-id"] for one in inbox.received}:
+                delivered.set()
+            return Answer()
+
+        inbox.answer = answer
+        work()
+
+    assert quick.statuses() == {"delivered": 50}
+    assert all(stuck)
+
+
+# --- The circuit ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("answer", [Answer(500), None])
+def test_circuit__after_five_failures__opens_and_a_success_closes_it(
+    acme: Api, shop: Merchant, inbox: Receiver, answer: Answer | None
+) -> None:
+    inbox.answer = lambda received: answer
+    ids = [shop.dispatch() for _ in range(5)]
+    work()
+    assert len(inbox.received) == 5
+    opened = endpoint(acme)
+    assert (opened.consecutive_failures, opened.openings) == (5, 1)
+    assert opened.open_until is not None
+    assert opened.last_failure == ("500" if answer else "protocol_error")
+
+    # Open: nothing is sent, and no attempt is spent.
+    make_due()
+    work()
+    assert len(inbox.received) == 5
+
+    # Half open: one tries; it fails, and the circuit is open for longer.
+    let_time_pass(31)
+    make_due()
+    work()
+    assert len(inbox.received) == 6
+    assert endpoint(acme).openings == 2
+
+    inbox.answer = Answer()
+    let_time_pass(61)
+    make_due()
+    work()
+    closed = endpoint(acme)
+    assert (closed.consecutive_failures, closed.openings, closed.open_until) == (0, 0, None)
+    assert {shop.action(id).status for id in ids} == {"delivered"}
+
+
+def test_circuit__of_an_endpoint_that_refuses_actions__stays_closed(shop: Merchant, inbox: Receiver) -> None:
+    inbox.answer = Answer(422)
+    for _ in range(12):
+        shop.dispatch()
+
+    work()
+
+    assert len(inbox.received) == 12
+    with connections["owner"].cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM delivery_endpoint")
+        assert cursor.fetchone() == (0,)
+
+
+def test_circuit__of_a_partners_endpoint__its_customers_see_nothing_of_it(
+    acme: Api, shop: Merchant, inbox: Receiver
+) -> None:
+    inbox.answer = Answer(500)
+    shop.dispatch()
+    work()
+
+    assert endpoint(acme).url.startswith(inbox.url)
+    with tenant_context(shop.api.tenant_id):
+        assert not Endpoint.objects.exists()

@@ -1,0 +1,149 @@
+"""The worker as a process: what it starts, how it ends, and the periodic work it does beside sending."""
+
+import signal
+import threading
+from pathlib import Path
+
+import pytest
+from django.db import connection, connections
+from procrastinate.contrib.django import app
+
+from tests.delivery.cast import Merchant, make_due
+from tests.delivery.processes import PATIENCE, wait_for, worker
+from tests.delivery.receiver import Answer, Received, Receiver
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    path = tmp_path / "log"
+    path.touch()
+    return path
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_worker__told_to_stop__has_sent_and_ends_in_order(
+    shop: Merchant, inbox: Receiver, log: Path, number: signal.Signals
+) -> None:
+    with worker(log) as process:
+        id = shop.dispatch()
+        wait_for(lambda: shop.action(id).status == "delivered")
+        process.send_signal(number)
+        assert process.wait(PATIENCE) == 0, log.read_text()
+
+    assert "worker_stopped" in log.read_text()
+    assert "Traceback" not in log.read_text()
+
+
+def test_worker__stopped_while_sending__waits_for_the_answer(shop: Merchant, inbox: Receiver, log: Path) -> None:
+    arrived, release = threading.Event(), threading.Event()
+
+    def answer(received: Received) -> Answer:
+        arrived.set()
+        release.wait(PATIENCE)
+        return Answer(200)
+
+    inbox.answer = answer
+    with worker(log) as process:
+        id = shop.dispatch()
+        assert arrived.wait(PATIENCE)
+        process.terminate()
+        wait_for(lambda: shop.action(id).leased_until is not None)
+        release.set()
+        assert process.wait(PATIENCE) == 0
+
+    assert (shop.action(id).status, len(inbox.received)) == ("delivered", 1)
+
+
+def test_worker__stopped_and_no_answer__releases_the_lease(shop: Merchant, inbox: Receiver, log: Path) -> None:
+    arrived, release = threading.Event(), threading.Event()
+
+    def answer(received: Received) -> Answer:
+        arrived.set()
+        release.wait(PATIENCE)
+        return Answer(200)
+
+    inbox.answer = answer
+    try:
+        with worker(log) as process:
+            id = shop.dispatch()
+            assert arrived.wait(PATIENCE)
+            process.terminate()
+            assert process.wait(PATIENCE) == 0
+    finally:
+        release.set()
+
+    action = shop.action(id)
+    assert (action.status, action.leased_until, action.attempts) == ("dispatched", None, 0)
+
+
+def test_worker__killed_while_sending__another_sends_it_under_the_same_id(
+    shop: Merchant, inbox: Receiver, log: Path
+) -> None:
+    arrived, release = threading.Event(), threading.Event()
+
+    def answer(received: Received) -> Answer | None:
+        arrived.set()
+        release.wait(PATIENCE)
+        return Answer(200)
+
+    inbox.answer = answer
+    with worker(log) as process:
+        id = shop.dispatch()
+        assert arrived.wait(PATIENCE)
+        process.kill()
+        process.wait(PATIENCE)
+    release.set()
+    make_due()  # the lease runs out
+    with worker(log):
+        wait_for(lambda: shop.action(id).status == "delivered")
+
+    assert inbox.ids == [id, id]
+
+
+def test_worker__database_that_cannot_be__ends_with_an_error(log: Path) -> None:
+    with worker(log, ENCRYPTION_KEYS="", RETIVO_DEVELOPMENT="0") as process:
+        assert process.wait(PATIENCE) != 0
+
+
+# --- Periodic work --------------------------------------------------------------------------------------------------
+
+
+def test_periodic_work__all_of_it__is_registered_with_its_time() -> None:
+    registered = {task.task.name: task.cron for task in app.periodic_registry.periodic_tasks.values()}
+
+    assert registered == {
+        "retivo.tasks.retry_stalled_jobs": "*/5 * * * *",
+        "retivo.tasks.remove_old_jobs": "23 2 * * *",
+        "events.tasks.maintain_events": "7 1 * * *",
+        "delivery.tasks.expire_actions": "* * * * *",
+    }
+
+
+def test_periodic_work__deferred__is_done_by_the_runtime_role(log: Path) -> None:
+    names = [task.task.name for task in app.periodic_registry.periodic_tasks.values()]
+    for name in names:
+        app.configure_task(name).defer(timestamp=0)
+
+    with worker(log):
+        wait_for(lambda: [job_status(name) for name in names] == ["succeeded"] * len(names))
+
+
+def test_stalled_job__its_worker_died__is_done_again(log: Path) -> None:
+    app.configure_task("events.tasks.maintain_events").defer(timestamp=0)
+    app.configure_task("retivo.tasks.retry_stalled_jobs").defer(timestamp=0)
+    with connections["owner"].cursor() as cursor:
+        cursor.execute("INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now() - interval '1 hour')")
+        cursor.execute(
+            "UPDATE procrastinate_jobs SET status = 'doing', worker_id = (SELECT max(id) FROM procrastinate_workers)"
+            " WHERE task_name = 'events.tasks.maintain_events'"
+        )
+
+    with worker(log):
+        wait_for(lambda: job_status("events.tasks.maintain_events") == "succeeded")
+
+
+def job_status(name: str) -> str:
+    """Of the first job of this task."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT status::text FROM procrastinate_jobs WHERE task_name = %s ORDER BY id LIMIT 1", [name])
+        return str(cursor.fetchone()[0])
