@@ -94,6 +94,7 @@ INSTALLED_APPS = [
     "events",
     "learning",
     "delivery",
+    "decisions",
     "partners",
 ]
 
@@ -223,6 +224,8 @@ SPECTACULAR_SETTINGS = {
         {"name": "Integrations", "description": "What a partner's platform can do, and who may use it."},
         {"name": "Actions", "description": "What was dispatched to receivers, and what came of it."},
         {"name": "Connectors", "description": "What other vendors' SDKs and webhooks send, taken as it is."},
+        {"name": "Playbooks", "description": "When a user is to be intervened with, and within which limits."},
+        {"name": "Interventions", "description": "What playbooks plan for users, and what becomes of it."},
         {"name": "Stats", "description": "All of a partner's customers at a glance."},
         {"name": "Settings", "description": "What a tenant sees of itself, and may change."},
         {"name": "Service", "description": "Whether Retivo is well."},
@@ -242,6 +245,10 @@ SPECTACULAR_SETTINGS = {
         "OutcomeStatus": "delivery.models.OutcomeStatus",
         "LifecycleStage": "events.models.LifecycleStage",
         "RiskLevel": "events.models.RiskLevel",
+        "PlaybookStatus": "decisions.models.PlaybookStatus",
+        "LifecycleArea": "decisions.models.LifecycleArea",
+        "InterventionStatus": "decisions.models.InterventionStatus",
+        "Channel": "decisions.models.Channel",
         "CheckStatus": ["ok", "error"],
         "HealthStatus": ["ok", "degraded"],
     },

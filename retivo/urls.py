@@ -16,6 +16,7 @@ urlpatterns = [
     path("api/docs", DocsView.as_view(), name="docs"),
     path("api/", include("events.urls")),
     path("api/external/", include("delivery.urls")),
+    path("api/", include("decisions.urls")),
     path("api/partners/", include("partners.urls")),
     path("admin", RedirectView.as_view(url="/admin/")),
     path("admin/search/", admin.site.admin_view(search)),  # before unfold's own

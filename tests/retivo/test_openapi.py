@@ -62,6 +62,16 @@ STATUSES = {
     "mixpanelEvents": {"200"} | POST,
     "mixpanelQuery": {"200", "400", "404"} | AUTHENTICATED,
     "mixpanelEndpoint": {"200", "404"} | POST,
+    "listPlaybooks": {"200", "400"} | AUTHENTICATED,
+    "createPlaybook": {"201"} | POST,
+    "changePlaybook": {"200", "404", "409"} | CHANGE,
+    "changePlaybookStatus": {"200", "404", "409"} | CHANGE,
+    "archivePlaybook": {"200", "404"} | AUTHENTICATED,
+    "listInterventions": {"200", "400"} | AUTHENTICATED,
+    "createIntervention": {"201", "404"} | POST,
+    "approveIntervention": {"200", "404", "409"} | CHANGE,
+    "pauseIntervention": {"200", "404", "409"} | CHANGE,
+    "rejectIntervention": {"200", "404", "409"} | CHANGE,
 }
 
 

@@ -39,6 +39,8 @@ peers = ["acme", "rival"]
 customers = {{ values = ["{customer}"] }}
 integrations = {{ values = ["{integration}"] }}
 users = {{ values = ["user-42", "a/b 50%"] }}
+playbooks = {{ values = ["{playbook}"] }}
+interventions = {{ values = {interventions} }}
 
 # A partner has no actions of its own: their answers are checked by tests/delivery/test_api.py.
 [[operations]]
@@ -49,6 +51,8 @@ warnings = false
 "path.customerId" = {{ dictionary = "customers", probability = 0.5 }}
 "path.integrationId" = {{ dictionary = "integrations", probability = 0.5 }}
 "path.userId" = {{ dictionary = "users", probability = 0.5 }}
+"path.playbookId" = {{ dictionary = "playbooks", probability = 0.5 }}
+"path.interventionId" = {{ dictionary = "interventions", probability = 0.5 }}
 "body.user_id" = {{ dictionary = "users", probability = 0.5 }}
 "body.customer_tenant_id" = {{ dictionary = "customers" }}
 """
@@ -57,6 +61,10 @@ warnings = false
 def test_schemathesis__all_checks__finds_nothing(acme: Api, rival: Api, server: Server, tmp_path: Path) -> None:
     integration = acme.register("seed")["id"]
     customer = acme.provision("seed").tenant_id
+    acme.post("/api/track", {"events": [{"user_id": "user-42", "event": "clicked"}]})
+    playbook = acme.post("/api/playbooks", {"name": "seed"}).json()["id"]
+    # Several, for most of what is done to one can be done once.
+    interventions = [acme.post("/api/interventions", {"user_id": "user-42"}).json()["id"] for _ in range(20)]
     identities = tmp_path / "identities.json"
     identities.write_text(json.dumps({"auth": [_identity("acme", acme), _identity("rival", rival)]}))
     config = tmp_path / "schemathesis.toml"
@@ -67,6 +75,8 @@ def test_schemathesis__all_checks__finds_nothing(acme: Api, rival: Api, server: 
             identities=identities,
             customer=customer,
             integration=integration,
+            playbook=playbook,
+            interventions=json.dumps(interventions),
         )
     )
 

@@ -9,6 +9,7 @@ from django.db import IntegrityError, ProgrammingError, connection, connections,
 
 from events.scoring import score_tenant
 from learning import services as learning
+from decisions.runner import run_tenant
 from retivo import checks
 from tenants.context import staff_context, tenant_context
 from tenants.models import PlanStatus
@@ -37,6 +38,9 @@ TENANT_COLUMNS = {
     "delivery_action": "tenant_id",
     "delivery_attempt": "tenant_id",
     "delivery_endpoint": "tenant_id",
+    "decisions_playbook": "tenant_id",
+    "decisions_playbookentry": "tenant_id",
+    "decisions_intervention": "tenant_id",
 }
 UNSHARED = re.compile(r"(auth|django|procrastinate)_")
 
@@ -62,6 +66,9 @@ def two_partners(acme: Api, rival: Api) -> tuple[Api, Api]:
                     outcome=1.0,
                 )
                 learning.fold(tenant_id=api.tenant_id)
+            playbook = api.post("/api/playbooks", {"name": "P", "entry_conditions": {"opted_out": False}}).json()["id"]
+            api.put(f"/api/playbooks/{playbook}/status", {"status": "active"})
+            run_tenant(api.tenant_id)
     with connections["owner"].cursor() as cursor:
         cursor.execute(ACTIONS)
         cursor.execute(ATTEMPTS)
@@ -127,7 +134,8 @@ def test_functions__with_their_owners_rights__are_closed_to_public_and_trust_no_
 
 def test_raw_sql__a_partner__sees_none_of_its_customers_users_events_and_models(two_partners: tuple[Api, Api]) -> None:
     acme, _ = two_partners
-    for table in (name for name in TENANT_COLUMNS if name.startswith(("events_", "learning_", "delivery_endpoint"))):
+    rooms = ("events_", "learning_", "delivery_endpoint", "decisions_")
+    for table in (name for name in TENANT_COLUMNS if name.startswith(rooms)):
         assert _tenants_seen(table, acme) == {acme.tenant_id}
     for table in OF_CUSTOMERS_ALONE:
         assert _tenants_seen(table, acme) == set()

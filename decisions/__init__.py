@@ -1,0 +1,1 @@
+"""What is done for whom: playbooks and the interventions they plan."""

@@ -1,0 +1,185 @@
+"""Playbooks, who is in them, and the interventions they plan.
+
+Every primary key and unique constraint begins with the tenant. Composite foreign keys (migration 0002) hold users and
+playbooks to the tenant, and let whatever is of a user go with the user.
+"""
+
+import uuid
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from retivo.prefixed_id import PrefixedId
+from tenants.models import Tenant
+
+
+class PlaybookStatus(models.TextChoices):
+    DRAFT = "draft"
+    ACTIVE = "active"
+    PAUSED = "paused"
+    ARCHIVED = "archived"
+
+
+class LifecycleArea(models.TextChoices):
+    ONBOARDING = "onboarding"
+    CHURN_PREVENTION = "churn_prevention"
+    RETENTION = "retention"
+    UPSELL = "upsell"
+    WIN_BACK = "win_back"
+
+
+class Channel(models.TextChoices):
+    WEBHOOK = "webhook"
+    EXTERNAL_ACTION = "external_action"
+
+
+class InterventionStatus(models.TextChoices):
+    PLANNED = "planned"
+    AWAITING_APPROVAL = "awaiting_approval"
+    APPROVED = "approved"
+    PAUSED = "paused"
+    REJECTED = "rejected"
+    SENT = "sent"
+    DELIVERED = "delivered"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+_P, _S = PlaybookStatus, InterventionStatus
+
+# Where each status may lead; what is not here is refused.
+PLAYBOOK_TRANSITIONS: dict[str, tuple[str, ...]] = {
+    _P.DRAFT: (_P.ACTIVE, _P.ARCHIVED),
+    _P.ACTIVE: (_P.PAUSED, _P.ARCHIVED),
+    _P.PAUSED: (_P.ACTIVE, _P.ARCHIVED),
+    _P.ARCHIVED: (_P.DRAFT,),
+}
+INTERVENTION_TRANSITIONS: dict[str, tuple[str, ...]] = {
+    _S.PLANNED: (_S.APPROVED, _S.PAUSED, _S.REJECTED, _S.SENT, _S.FAILED, _S.CANCELLED),
+    _S.AWAITING_APPROVAL: (_S.APPROVED, _S.PAUSED, _S.REJECTED, _S.CANCELLED),
+    _S.APPROVED: (_S.PAUSED, _S.REJECTED, _S.SENT, _S.FAILED, _S.CANCELLED),
+    _S.PAUSED: (_S.APPROVED, _S.REJECTED, _S.CANCELLED),
+    _S.SENT: (_S.DELIVERED, _S.COMPLETED, _S.FAILED),
+    _S.DELIVERED: (_S.COMPLETED, _S.FAILED),
+    _S.REJECTED: (),
+    _S.COMPLETED: (),
+    _S.FAILED: (),
+    _S.CANCELLED: (),
+}
+
+# What may be acted on now; what is still to come for the user; what is no longer to be counted against a limit.
+READY = (_S.PLANNED, _S.APPROVED)
+PENDING = (_S.PLANNED, _S.AWAITING_APPROVAL, _S.APPROVED, _S.PAUSED)
+WITH_OUTCOME = (_S.COMPLETED, _S.FAILED)
+NEVER_HAPPENED = (_S.REJECTED, _S.FAILED, _S.CANCELLED)
+
+
+class Playbook(models.Model):
+    """Whom to intervene with, when to stop, and within which limits. `docs/playbooks.md` has the grammar."""
+
+    pk = models.CompositePrimaryKey("tenant", "id")
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+")
+    id = models.UUIDField(default=uuid.uuid4, editable=False)
+    name = models.CharField(max_length=200)
+    status = models.CharField(max_length=16, choices=PlaybookStatus, default=PlaybookStatus.DRAFT)
+    lifecycle_area = models.CharField(max_length=16, choices=LifecycleArea, default=LifecycleArea.RETENTION)
+    entry_conditions = models.JSONField(default=dict, blank=True)
+    exit_conditions = models.JSONField(default=dict, blank=True)
+    constraints = models.JSONField(default=dict, blank=True)
+    strategy_hints = models.JSONField(default=dict, blank=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    status_changed_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        ordering = ["created_at", "id"]
+        indexes = [models.Index("tenant", "created_at", "id", name="playbook_listed")]
+        constraints = [
+            models.CheckConstraint(condition=Q(status__in=PlaybookStatus.values), name="playbook_status_known"),
+            models.CheckConstraint(condition=Q(lifecycle_area__in=LifecycleArea.values), name="playbook_area_known"),
+            # None would be everybody. A win-back has one of its own: the user is churned.
+            models.CheckConstraint(
+                condition=~Q(status=PlaybookStatus.ACTIVE)
+                | ~Q(entry_conditions={})
+                | Q(lifecycle_area=LifecycleArea.WIN_BACK),
+                name="playbook_active_has_conditions",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class PlaybookEntry(models.Model):
+    """That a user is in a playbook, or was: one row, whose `number` counts the times they entered."""
+
+    pk = models.CompositePrimaryKey("tenant", "playbook_id", "user_id")
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+")
+    playbook_id = models.UUIDField()
+    user_id = models.CharField(max_length=255)
+    number = models.IntegerField(default=1)
+    since = models.DateTimeField(help_text="What the delays count from: when they entered, or churned for a win-back")
+    entered_at = models.DateTimeField()
+    exited_at = models.DateTimeField(null=True)
+    steps_done = models.SmallIntegerField(default=0, help_text="How many of the delays are behind this entry")
+    intervened_at = models.DateTimeField(null=True, help_text="Last")
+
+    class Meta:
+        verbose_name_plural = "playbook entries"
+
+    def __str__(self) -> str:
+        return f"{self.user_id} in {self.playbook_id}"
+
+
+class Intervention(models.Model):
+    """One thing to be done for one user. Planned by a playbook, at most once for each step of an entry, or by hand."""
+
+    pk = models.CompositePrimaryKey("tenant", "id")
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+")
+    id = models.CharField(max_length=40, db_default=PrefixedId(prefix="int"))
+    user_id = models.CharField(max_length=255)
+    playbook_id = models.UUIDField(null=True)
+    entry = models.IntegerField(null=True, help_text="The number of the playbook's entry; null if made by hand")
+    step = models.SmallIntegerField(null=True, help_text="Which of the entry's delays, from 1")
+    status = models.CharField(max_length=20, choices=InterventionStatus, default=InterventionStatus.PLANNED)
+    channel = models.CharField(max_length=16, choices=Channel, default=Channel.EXTERNAL_ACTION)
+    message_body = models.TextField(null=True)  # noqa: DJ001  # none yet
+    reasoning = models.TextField(null=True)  # noqa: DJ001  # none yet
+    confidence = models.FloatField(null=True)
+    planned_at = models.DateTimeField(db_default=Now())
+    approved_at = models.DateTimeField(null=True)
+    sent_at = models.DateTimeField(null=True)
+    delivered_at = models.DateTimeField(null=True)
+    flagged = models.BooleanField(db_default=False)
+    flag_reason = models.TextField(null=True)  # noqa: DJ001  # none
+    quality_checks = models.JSONField(null=True)
+    decision_id = models.CharField(max_length=40, null=True)  # noqa: DJ001  # none yet
+
+    class Meta:
+        ordering = ["-planned_at", "-id"]
+        indexes = [
+            models.Index("tenant", "planned_at", "id", name="intervention_listed"),
+            models.Index("tenant", "user_id", "planned_at", name="intervention_of_user"),
+            models.Index("tenant", "planned_at", "id", name="intervention_ready", condition=Q(status__in=READY)),
+            models.Index("tenant", "playbook_id", "status", name="intervention_outcomes"),
+        ]
+        constraints = [
+            # That nothing intervenes twice, whatever runs at once and whatever is killed. By hand there is no entry.
+            models.UniqueConstraint(
+                fields=["tenant", "playbook_id", "user_id", "entry", "step"], name="intervention_once_for_each_step"
+            ),
+            models.CheckConstraint(
+                condition=Q(entry__isnull=True, step__isnull=True)
+                | Q(entry__isnull=False, step__isnull=False, playbook_id__isnull=False),
+                name="intervention_entry_is_of_a_playbook",
+            ),
+            models.CheckConstraint(condition=Q(status__in=InterventionStatus.values), name="intervention_status_known"),
+            models.CheckConstraint(condition=Q(channel__in=Channel.values), name="intervention_channel_known"),
+            models.CheckConstraint(
+                condition=Q(confidence__isnull=True) | Q(confidence__range=(0, 1)), name="intervention_confidence_share"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.id

@@ -1,0 +1,191 @@
+"""Playbooks: listed, made, changed, started and archived. Runs in the tenant's context."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import msgspec
+from django.db import connection
+
+from decisions import interventions, listing
+from decisions.models import PLAYBOOK_TRANSITIONS, WITH_OUTCOME, LifecycleArea, PlaybookStatus
+from events import next_actions
+from retivo.api.errors import Problem, not_found
+from retivo.api.json import encode
+from retivo.api.pagination import Cursor
+from tenants import audit
+
+# Its members that are JSON objects.
+OBJECTS = ("entry_conditions", "exit_conditions", "constraints", "strategy_hints")
+
+
+class Playbook(msgspec.Struct):
+    """A playbook as lists show it."""
+
+    id: UUID
+    name: str
+    status: str
+    lifecycle_area: str
+    entry_conditions: msgspec.Raw
+    exit_conditions: msgspec.Raw
+    constraints: msgspec.Raw
+    strategy_hints: msgspec.Raw
+    created_at: datetime
+    status_changed_at: datetime
+    success_rate: float | None
+
+
+def list_playbooks(
+    *, tenant_id: UUID, where: Mapping[str, Any], limit: int, after: Cursor | None = None
+) -> dict[str, Any]:
+    """A page of the playbooks, oldest first, and how many match on all pages."""
+    rows, total = listing.page(
+        _LIST_PLAYBOOKS,
+        table="decisions_playbook",
+        beyond=_AFTER_PLAYBOOK,
+        tenant_id=tenant_id,
+        where=where,
+        limit=limit,
+        after=after,
+    )
+    playbooks = [Playbook(*row[:4], *map(msgspec.Raw, row[4:8]), *row[8:]) for row in rows]
+    last = playbooks[:limit][-1] if len(playbooks) > limit else None
+    next_cursor = last and str(Cursor(created_at=last.created_at, id=last.id))
+    return {"playbooks": playbooks[:limit], "total": total, "next_cursor": next_cursor}
+
+
+def create_playbook(*, actor: str, tenant_id: UUID, name: str, **fields: Any) -> dict[str, Any]:
+    """A draft, which the runner leaves alone."""
+    playbook_id = uuid4()
+    given = {"lifecycle_area": LifecycleArea.RETENTION, **{part: {} for part in OBJECTS}, **fields, "name": name}
+    with connection.cursor() as cursor:
+        cursor.execute(_INSERT_PLAYBOOK, {"tenant_id": tenant_id, "id": playbook_id, **_stored(given)})
+        (status, created_at) = cursor.fetchone()
+    audit.record(actor=actor, action="playbook.created", tenant_id=tenant_id, playbook_id=str(playbook_id))
+    return {"id": playbook_id, "name": name, "status": status, "created_at": created_at}
+
+
+def change_playbook(*, actor: str, tenant_id: UUID, playbook_id: UUID, **fields: Any) -> dict[str, Any]:
+    """Replace the fields that are given; the next run goes by them.
+
+    Raises:
+        Problem: 404; 409 `playbook_archived`; 409 `playbook_without_conditions` where an active one would have none.
+    """
+    key: dict[str, Any] = {"tenant_id": tenant_id, "id": playbook_id}
+    status, area, entry_conditions, before = _locked_playbook(key)
+    if status == PlaybookStatus.ARCHIVED:
+        raise archived()
+    area = fields.get("lifecycle_area", area)
+    if status == PlaybookStatus.ACTIVE:
+        _require_conditions(area, fields.get("entry_conditions", entry_conditions))
+    assigned = ", ".join(f"{name} = %({name})s{'::jsonb' if name in OBJECTS else ''}" for name in fields)
+    if fields:
+        with connection.cursor() as cursor:
+            cursor.execute(_UPDATE_PLAYBOOK.format(assigned=assigned), {**key, **_stored(fields)})
+        audit.record(
+            actor=actor,
+            action="playbook.changed",
+            tenant_id=tenant_id,
+            playbook_id=str(playbook_id),
+            fields=sorted(fields),
+        )
+    return {"id": playbook_id, "name": fields.get("name", before), "status": status}
+
+
+def change_playbook_status(*, actor: str, tenant_id: UUID, playbook_id: UUID, status: str) -> dict[str, Any]:
+    """Move the playbook to `status`; where it is there already, nothing changes.
+
+    One that is archived lets go of its users, and what it planned and has not sent is cancelled.
+
+    Raises:
+        Problem: 404; 409 for a step that `PLAYBOOK_TRANSITIONS` has not, or for activating one without conditions.
+    """
+    next_actions.hold_off_erasure(tenant_id=tenant_id)
+    key: dict[str, Any] = {"tenant_id": tenant_id, "id": playbook_id}
+    before, area, entry_conditions, name = _locked_playbook(key)
+    if status != before:
+        if status not in PLAYBOOK_TRANSITIONS[before]:
+            raise Problem(
+                409, f"{before}_cannot_become_{status}", f"A playbook that is {before} cannot become {status}."
+            )
+        if status == PlaybookStatus.ACTIVE:
+            _require_conditions(area, entry_conditions)
+        with connection.cursor() as cursor:
+            cursor.execute(_SET_PLAYBOOK_STATUS, {**key, "status": status})
+            if status == PlaybookStatus.ARCHIVED:
+                cursor.execute(_CLOSE_ENTRIES, key)
+                interventions.cancel_of_playbook(tenant_id=tenant_id, playbook_id=playbook_id)
+        audit.record(
+            actor=actor,
+            action="playbook.status_changed",
+            tenant_id=tenant_id,
+            playbook_id=str(playbook_id),
+            before=before,
+            after=status,
+        )
+    return {"id": playbook_id, "name": name, "status": status}
+
+
+def _locked_playbook(key: Mapping[str, Any]) -> tuple[str, str, dict[str, Any], str]:
+    with connection.cursor() as cursor:
+        cursor.execute(_LOCK_PLAYBOOK, key)
+        row = cursor.fetchone()
+    if row is None:
+        raise not_found()
+    status, area, entry_conditions, name = row
+    return status, area, msgspec.json.decode(entry_conditions), name
+
+
+def _require_conditions(area: str, entry_conditions: Any) -> None:
+    if not entry_conditions and area != LifecycleArea.WIN_BACK:
+        detail = 'An active playbook has entry conditions; `{"opted_out": false}` means everybody.'
+        raise Problem(409, "playbook_without_conditions", detail)
+
+
+def archived() -> Problem:
+    """What is archived is changed and used no more."""
+    return Problem(409, "playbook_archived", "This playbook is archived; make it a draft again first.")
+
+
+def _stored(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: encode(value).decode() if name in OBJECTS else value for name, value in fields.items()}
+
+
+_OUTCOMES = ", ".join(f"'{status}'" for status in WITH_OUTCOME)
+
+_LIST_PLAYBOOKS = f"""
+    SELECT t.id, t.name, t.status, t.lifecycle_area, t.entry_conditions::text, t.exit_conditions::text,
+        t.constraints::text, t.strategy_hints::text, t.created_at, t.status_changed_at,
+        (SELECT avg((i.status = 'completed')::int)::float8 FROM decisions_intervention i
+          WHERE i.tenant_id = t.tenant_id AND i.playbook_id = t.id AND i.status IN ({_OUTCOMES}))
+    FROM decisions_playbook t WHERE {{matching}} ORDER BY t.created_at, t.id LIMIT %(limit)s
+"""
+
+_AFTER_PLAYBOOK = "(t.created_at, t.id) > (%(after_time)s, %(after_id)s)"
+
+_INSERT_PLAYBOOK = """
+    INSERT INTO decisions_playbook (tenant_id, id, name, status, lifecycle_area, entry_conditions, exit_conditions,
+        constraints, strategy_hints)
+    VALUES (%(tenant_id)s, %(id)s, %(name)s, 'draft', %(lifecycle_area)s, %(entry_conditions)s::jsonb,
+        %(exit_conditions)s::jsonb, %(constraints)s::jsonb, %(strategy_hints)s::jsonb)
+    RETURNING status, created_at
+"""
+
+# The runner holds this lock for each of its batches: a change comes before a batch or after it.
+_LOCK_PLAYBOOK = """
+    SELECT status, lifecycle_area, entry_conditions::text, name FROM decisions_playbook
+    WHERE tenant_id = %(tenant_id)s AND id = %(id)s FOR NO KEY UPDATE
+"""
+
+_UPDATE_PLAYBOOK = "UPDATE decisions_playbook SET {assigned} WHERE tenant_id = %(tenant_id)s AND id = %(id)s"
+
+_SET_PLAYBOOK_STATUS = """
+    UPDATE decisions_playbook SET status = %(status)s, status_changed_at = now()
+    WHERE tenant_id = %(tenant_id)s AND id = %(id)s
+"""
+
+_CLOSE_ENTRIES = """
+    UPDATE decisions_playbookentry SET exited_at = now()
+    WHERE tenant_id = %(tenant_id)s AND playbook_id = %(id)s AND exited_at IS NULL
+"""

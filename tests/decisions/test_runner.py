@@ -1,0 +1,418 @@
+"""Who enters, who leaves, what is planned, and that it is planned once."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.db import connections
+
+from decisions import runner
+from tests.conftest import REPOSITORY, Api, database_url
+from tests.decisions.cast import (
+    DAY,
+    NOON,
+    PLAYBOOKS,
+    ask,
+    change,
+    interventions,
+    is_in,
+    person,
+    playbook,
+    run,
+    users_of,
+)
+
+
+def people(api: Api, count: int) -> None:
+    ask(
+        api,
+        "INSERT INTO events_trackeduser (tenant_id, user_id, name, email, company, role, locale, traits,"
+        " lifecycle_stage, opted_out) SELECT %(tenant_id)s, 'u' || n, '', '', '', '', '', '{}', 'active', false"
+        " FROM generate_series(1, %(count)s) n",
+        tenant_id=api.tenant_id,
+        count=count,
+    )
+
+
+# --- Entry and exit -------------------------------------------------------------------------------------------------
+
+
+def test_run__users_that_match__enter_and_are_intervened_with_once(merchant: Api) -> None:
+    person(merchant, "a")
+    person(merchant, "b", lifecycle_stage="new")
+    made = playbook(merchant)
+
+    first = run(merchant)
+
+    assert first == {"users": 2, "entered": 1, "left": 0, "cancelled": 0, "planned": 1, "begun": 0}
+    (found,) = interventions(merchant)
+    assert (found["user_id"], found["playbook_id"], found["status"]) == ("a", made, "planned")
+    assert found["planned_at"] == "2026-11-02T12:00:00Z"
+    for later in range(3):
+        assert run(merchant, NOON + later * DAY)["planned"] == 0
+
+
+def test_run__entry_conditions_no_longer_hold__leaves_and_may_enter_again(merchant: Api) -> None:
+    person(merchant, "a")
+    made = playbook(merchant)
+    run(merchant)
+
+    change(merchant, "a", lifecycle_stage="at_risk")
+    assert run(merchant, NOON + DAY)["left"] == 1
+    assert is_in(merchant, made) == set()
+
+    change(merchant, "a", lifecycle_stage="active")
+    assert run(merchant, NOON + 2 * DAY) == {
+        "users": 1,
+        "entered": 1,
+        "left": 0,
+        "cancelled": 0,
+        "planned": 1,
+        "begun": 0,
+    }
+    assert ask(merchant, "SELECT number, steps_done FROM decisions_playbookentry") == [(2, 1)]
+
+
+def test_run__exit_conditions_given__the_entry_conditions_hold_nobody_and_keep_nobody(merchant: Api) -> None:
+    person(merchant, "a", engagement_score=0.9)
+    person(merchant, "b", engagement_score=0.9, health=1)
+    made = playbook(
+        merchant, entry_conditions={"engagement_score": {"gte": 0.6}}, exit_conditions={"health": {"gte": 0.5}}
+    )
+    run(merchant)
+    assert is_in(merchant, made) == {"a"}
+
+    change(merchant, "a", engagement_score=0.1)
+    run(merchant)
+    assert is_in(merchant, made) == {"a"}
+
+    change(merchant, "a", health=0.7)
+    run(merchant)
+    assert is_in(merchant, made) == set()
+
+
+def test_run__user_leaves_before_anything_was_sent__cancels_it(merchant: Api) -> None:
+    person(merchant, "a")
+    playbook(merchant, constraints={"needs_approval": True})
+    run(merchant)
+    change(merchant, "a", lifecycle_stage="churned")
+
+    assert run(merchant, NOON + DAY)["cancelled"] == 1
+
+    assert [found["status"] for found in interventions(merchant)] == ["cancelled"]
+    assert ask(merchant, "SELECT next_action FROM events_trackeduser") == [(None,)]
+
+
+def test_run__user_in_several_playbooks__is_in_all_of_them(merchant: Api) -> None:
+    person(merchant, "a")
+    for _ in range(3):
+        playbook(merchant)
+
+    assert run(merchant)["planned"] == 3
+
+
+@pytest.mark.parametrize("status", ["draft", "paused", "archived"])
+def test_run__playbook_that_is_not_active__does_nothing(merchant: Api, status: str) -> None:
+    person(merchant, "a")
+    made = playbook(merchant)
+    for step in {"draft": ["archived", "draft"]}.get(status, [status]):
+        assert merchant.put(f"{PLAYBOOKS}/{made}/status", {"status": step}).status_code == 200
+
+    assert run(merchant) == {"begun": 0}
+    assert interventions(merchant) == []
+
+
+def test_run__user_who_opted_out__is_never_intervened_with(merchant: Api) -> None:
+    person(merchant, "a", opted_out=True)
+    person(merchant, "b")
+    made = playbook(merchant, entry_conditions={"lifecycle_stage": "active"}, exit_conditions={"health": {"gt": 2}})
+    run(merchant)
+    assert is_in(merchant, made) == {"b"}
+
+    change(merchant, "b", opted_out=True)
+    run(merchant)
+
+    assert is_in(merchant, made) == set()
+    assert [(found["user_id"], found["status"]) for found in interventions(merchant)] == [("b", "cancelled")]
+
+
+def test_run__another_tenants_users__are_not_seen(acme: Api, merchant: Api) -> None:
+    other = acme.provision("other")
+    person(other, "a")
+    playbook(merchant)
+
+    assert run(merchant)["users"] == 0
+    assert run(other) == {"begun": 0}
+
+
+# --- Constraints ----------------------------------------------------------------------------------------------------
+
+
+def leave_and_return(api: Api, user_id: str, now: Any) -> dict[str, int]:
+    change(api, user_id, lifecycle_stage="at_risk")
+    run(api, now)
+    change(api, user_id, lifecycle_stage="active")
+    return run(api, now)
+
+
+def send(api: Api) -> None:
+    """What was planned was sent, so that leaving does not cancel it."""
+    ask(api, "UPDATE decisions_intervention SET status = 'sent' WHERE status = 'planned'")
+
+
+def test_cooldown__entered_again_too_early__is_intervened_with_when_it_is_over(merchant: Api) -> None:
+    person(merchant, "a")
+    playbook(merchant, constraints={"cooldown_days": 10})
+    run(merchant)
+    send(merchant)
+
+    assert leave_and_return(merchant, "a", NOON + 9 * DAY)["planned"] == 0
+    assert run(merchant, NOON + 9.99 * DAY)["planned"] == 0
+    assert run(merchant, NOON + 10 * DAY)["planned"] == 1
+
+
+@pytest.mark.parametrize(
+    ("constraints", "expected"),
+    [
+        ({}, [1, 1, 1, 1]),
+        ({"max_per_user": 2}, [1, 1, 0, 0]),
+        ({"max_per_user": 2, "period_days": 3}, [1, 1, 0, 1]),
+        ({"period_days": 2}, [1, 0, 1, 0]),
+    ],
+)
+def test_maximum__entered_once_a_day__is_kept(merchant: Api, constraints: Any, expected: list[int]) -> None:
+    person(merchant, "a")
+    playbook(merchant, constraints=constraints)
+    planned = []
+    for day in range(4):
+        planned.append(leave_and_return(merchant, "a", NOON + day * DAY)["planned"])
+        send(merchant)
+
+    assert planned == expected
+
+
+def test_maximum__one_that_was_rejected__does_not_count(merchant: Api) -> None:
+    person(merchant, "a")
+    playbook(merchant, constraints={"max_per_user": 1, "cooldown_days": 100})
+    run(merchant)
+    ask(merchant, "UPDATE decisions_intervention SET status = 'rejected'")
+
+    assert leave_and_return(merchant, "a", NOON + DAY)["planned"] == 1
+
+
+@pytest.mark.parametrize(
+    ("zone", "hours", "is_planned"),
+    [
+        (None, ("22:00", "08:00"), True),
+        (None, ("11:59", "12:01"), False),
+        (None, ("12:00", "12:01"), False),
+        (None, ("11:00", "12:00"), True),
+        (None, ("12:00", "12:00"), True),
+        ("Asia/Tokyo", ("21:00", "08:00"), False),  # 21:00 there
+        ("Asia/Tokyo", ("21:01", "08:00"), True),
+        ("America/New_York", ("06:00", "08:00"), False),  # 07:00 there
+        ("no/such zone'", ("11:59", "12:01"), False),
+        (5, ("11:59", "12:01"), False),
+        ({"a": 1}, ("11:59", "12:01"), False),
+    ],
+)
+def test_quiet_hours__in_the_users_own_zone__are_kept(
+    merchant: Api, zone: Any, hours: tuple[str, str], is_planned: bool
+) -> None:
+    person(merchant, "a", traits={} if zone is None else {"timezone": zone})
+    playbook(merchant, constraints={"quiet_hours": {"from": hours[0], "to": hours[1]}})
+
+    assert run(merchant)["planned"] == is_planned
+
+
+def test_quiet_hours__user_names_no_zone__go_by_the_tenants(acme: Api) -> None:
+    merchant = acme.provision("tokyo", config={"timezone": "Asia/Tokyo"})
+    person(merchant, "a")
+    playbook(merchant, constraints={"quiet_hours": {"from": "21:00", "to": "08:00"}})
+
+    assert run(merchant)["planned"] == 0
+    assert run(merchant, NOON + timedelta(hours=11))["planned"] == 1
+
+
+def test_needs_approval__planned__waits_and_says_so_in_the_users_next_action(merchant: Api) -> None:
+    person(merchant, "a")
+    playbook(merchant, name="Ask first", constraints={"needs_approval": True})
+
+    run(merchant)
+
+    assert [found["status"] for found in interventions(merchant)] == ["awaiting_approval"]
+    ((action,),) = ask(merchant, "SELECT next_action::text::jsonb FROM events_trackeduser")
+    assert action == '{"status": "awaiting_approval", "channel": "external_action", "playbook": "Ask first"}'
+
+
+# --- Win-back -------------------------------------------------------------------------------------------------------
+
+
+def test_win_back__by_default__comes_7_30_and_60_days_after_churn(merchant: Api) -> None:
+    person(merchant, "a", lifecycle_stage="churned", stage_changed_at=NOON)
+    playbook(merchant, lifecycle_area="win_back", entry_conditions={})
+
+    planned = [day for day in range(100) if run(merchant, NOON + day * DAY)["planned"]]
+
+    assert planned == [7, 30, 60]
+
+
+def test_win_back__comes_back_and_churns_again__begins_anew(merchant: Api) -> None:
+    person(merchant, "a", lifecycle_stage="churned", stage_changed_at=NOON)
+    made = playbook(merchant, lifecycle_area="win_back", entry_conditions={}, constraints={"delays_days": [2, 1]})
+    assert [day for day in range(5) if run(merchant, NOON + day * DAY)["planned"]] == [1, 2]
+
+    change(merchant, "a", lifecycle_stage="recovered", stage_changed_at=NOON + 5 * DAY)
+    run(merchant, NOON + 5 * DAY)
+    assert is_in(merchant, made) == set()
+
+    change(merchant, "a", lifecycle_stage="churned", stage_changed_at=NOON + 6 * DAY)
+    assert [day for day in range(6, 12) if run(merchant, NOON + day * DAY)["planned"]] == [7, 8]
+
+
+def test_win_back__churned_again_between_two_runs__is_another_churn(merchant: Api) -> None:
+    person(merchant, "a", lifecycle_stage="churned", stage_changed_at=NOON)
+    playbook(merchant, lifecycle_area="win_back", entry_conditions={})
+    run(merchant, NOON + 7 * DAY)
+
+    change(merchant, "a", stage_changed_at=NOON + 8 * DAY)
+
+    assert run(merchant, NOON + 9 * DAY)["cancelled"] == 1
+    assert run(merchant, NOON + 15 * DAY)["planned"] == 1
+
+
+def test_win_back__enters_again_for_the_same_churn__does_not_begin_anew(merchant: Api) -> None:
+    person(merchant, "a", lifecycle_stage="churned", stage_changed_at=NOON)
+    playbook(merchant, lifecycle_area="win_back", entry_conditions={"health": {"lt": 0.5}})
+    assert run(merchant, NOON + 7 * DAY)["planned"] == 1
+
+    for health in (0.9, 0.1):
+        change(merchant, "a", health=health)
+        assert run(merchant, NOON + 8 * DAY)["planned"] == 0
+    assert run(merchant, NOON + 30 * DAY)["planned"] == 1
+
+
+def test_win_back__churned_long_before__gets_the_last_step_alone(merchant: Api) -> None:
+    person(merchant, "a", lifecycle_stage="churned", stage_changed_at=NOON - 40 * DAY)
+    person(merchant, "b", lifecycle_stage="active", stage_changed_at=NOON - 40 * DAY)
+    playbook(merchant, lifecycle_area="win_back", entry_conditions={})
+
+    assert run(merchant)["planned"] == 1
+    assert ask(merchant, "SELECT user_id, step FROM decisions_intervention") == [("a", 2)]
+
+
+# --- Batches, crashes, crowds ---------------------------------------------------------------------------------------
+
+
+def test_run__more_users_than_a_batch__looks_at_each_once(merchant: Api) -> None:
+    people(merchant, 25)
+    playbook(merchant)
+
+    counts = run(merchant, batch=10)
+
+    assert (counts["users"], counts["planned"]) == (25, 25)
+    assert run(merchant, batch=5)["planned"] == 0
+
+
+@pytest.mark.parametrize("users", [1, 500])
+def test_run__however_many_users__takes_the_same_few_statements(
+    merchant: Api, statements: list[str], users: int
+) -> None:
+    people(merchant, users)
+    playbook(merchant)
+    statements.clear()
+
+    assert run(merchant)["planned"] == users
+
+    # Which are active; of the one batch: context, lock, lock, sweep, plan, and the next actions' three; what is ready.
+    assert len(statements) == 2 + 8 + 3
+
+
+def test_run__killed_between_two_batches__is_made_good_by_the_next(
+    merchant: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people(merchant, 25)
+    playbook(merchant)
+    batches = runner._run_playbook(merchant.tenant_id, _only_playbook(merchant), NOON, 10)
+    assert next(batches)["planned"] == 10
+    batches.close()
+
+    assert run(merchant, NOON + DAY, batch=10)["planned"] == 15
+    assert len(users_of(merchant)) == len(set(users_of(merchant))) == 25
+
+
+def _only_playbook(api: Api) -> Any:
+    ((playbook_id,),) = ask(api, "SELECT id FROM decisions_playbook")
+    return playbook_id
+
+
+_RUN = """
+    import django
+    django.setup()
+    from datetime import datetime
+    from uuid import UUID
+    from decisions.runner import run_playbooks
+    print("ready", flush=True)
+    counts = run_playbooks(tenant_id=UUID("{tenant}"), now=datetime.fromisoformat("{now}"), batch=20)
+    print(counts["planned"], flush=True)
+"""
+
+
+def start(api: Api) -> "subprocess.Popen[str]":
+    environment = os.environ | {
+        "DJANGO_SETTINGS_MODULE": "retivo.settings",
+        "DATABASE_URL": database_url("default"),
+        "DATABASE_OWNER_URL": database_url("owner"),
+        "RETIVO_DEVELOPMENT": "1",
+        "SECRET_KEY": settings.SECRET_KEY,
+        "ENCRYPTION_KEYS": ",".join(settings.ENCRYPTION_KEYS),
+    }
+    code = textwrap.dedent(_RUN.format(tenant=api.tenant_id, now=NOON.isoformat()))
+    return subprocess.Popen(
+        [sys.executable, "-c", code], cwd=REPOSITORY, env=environment, stdout=subprocess.PIPE, text=True
+    )
+
+
+def test_run__in_three_processes_at_once__plans_each_once(merchant: Api) -> None:
+    people(merchant, 2000)
+    playbook(merchant)
+    processes = [start(merchant) for _ in range(3)]
+
+    outputs = [process.communicate(timeout=120)[0] for process in processes]
+
+    assert [process.returncode for process in processes] == [0, 0, 0]
+    assert sum(int(output.split()[-1]) for output in outputs) == 2000
+    assert ask(merchant, "SELECT count(*), count(DISTINCT user_id) FROM decisions_intervention") == [(2000, 2000)]
+
+
+def test_run__process_killed_in_the_midst__the_next_run_finishes(merchant: Api) -> None:
+    people(merchant, 4000)
+    playbook(merchant)
+    process = start(merchant)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    while not _planned():
+        assert process.poll() is None
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+
+    before = _planned()
+    after = run(merchant)["planned"]
+
+    assert 0 < before < 4000, "it was to be killed in the midst"
+    assert before + after == 4000
+    assert ask(merchant, "SELECT count(*), count(DISTINCT user_id) FROM decisions_intervention") == [(4000, 4000)]
+
+
+def _planned() -> int:
+    with connections["owner"].cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM decisions_intervention")
+        return int(cursor.fetchone()[0])
