@@ -175,10 +175,10 @@ _INSERT_INTERVENTION = """
 _STATUS_OF = "SELECT status FROM decisions_intervention WHERE tenant_id = %(tenant_id)s AND id = %(id)s"
 
 _MOVE = """
-    UPDATE decisions_intervention SET status = %(status)s,
-        approved_at = CASE WHEN %(status)s = 'approved' THEN now() ELSE approved_at END,
-        sent_at = CASE WHEN %(status)s = 'sent' THEN now() ELSE sent_at END,
-        delivered_at = CASE WHEN %(status)s = 'delivered' THEN now() ELSE delivered_at END
+    UPDATE decisions_intervention SET status = %(status)s::text,
+        approved_at = CASE WHEN %(status)s::text = 'approved' THEN now() ELSE approved_at END,
+        sent_at = CASE WHEN %(status)s::text = 'sent' THEN now() ELSE sent_at END,
+        delivered_at = CASE WHEN %(status)s::text = 'delivered' THEN now() ELSE delivered_at END
     WHERE tenant_id = %(tenant_id)s AND id = ANY(%(ids)s) AND status = ANY(%(sources)s)
     RETURNING id, user_id
 """
