@@ -15,6 +15,7 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 
 from delivery.models import ActionRow, EndpointRow
 from events import metering
+from decisions.admin import interventions_table, playbooks_table
 from integrations.admin import action_types_table, integrations_table, shares_table
 from integrations.models import ActionType, IntegrationShare, PartnerIntegration
 from tenants.admin import TenantAdmin
@@ -54,6 +55,9 @@ class HierarchyAdmin(TenantAdmin):
                 tables.append(integrations_table(tenant))
             case TenantRole.CUSTOMER if may(request, "integrations.view_actiontype"):
                 tables += [shares_table(tenant), action_types_table(tenant)]
+        if may(request, "decisions.view_playbook"):
+            # Their keys are composite, which the admin has no pages for.
+            tables += [table for table in (playbooks_table(tenant), interventions_table(tenant)) if table.total]
         return tables
 
 
