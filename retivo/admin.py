@@ -13,9 +13,9 @@ from procrastinate.contrib.django import admin as _  # noqa: F401  # registers w
 from procrastinate.contrib.django.models import ProcrastinateJob
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
+from decisions.admin import interventions_table, playbooks_table
 from delivery.models import ActionRow, EndpointRow
 from events import metering
-from decisions.admin import interventions_table, playbooks_table
 from integrations.admin import action_types_table, integrations_table, shares_table
 from integrations.models import ActionType, IntegrationShare, PartnerIntegration
 from tenants.admin import TenantAdmin

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, ProgrammingError, connection, connections, transaction
 
+from decisions.runner import run_tenant
 from events.scoring import score_tenant
 from learning import services as learning
-from decisions.runner import run_tenant
 from retivo import checks
 from tenants.context import staff_context, tenant_context
 from tenants.models import PlanStatus
