@@ -11,15 +11,17 @@ from tests.conftest import REPOSITORY, Api, Server
 README = (REPOSITORY / "README.md").read_text()
 
 
-def test_walk__pasted_into_a_shell__goes_through_all_seven_endpoints(acme: Api, server: Server) -> None:
-    walk = README.split("## The Partner API in seven calls")[1].split("\n## ")[0]
+def test_walk__pasted_into_a_shell__goes_through_the_partners_and_the_merchants_calls(
+    acme: Api, server: Server
+) -> None:
+    walk = README.split("## The Partner API in seven calls")[1].split("\n## Where things are")[0]
     setup, *blocks = re.findall(r"^ *```sh\n(.*?)^ *```$", walk, re.MULTILINE | re.DOTALL)
     assert setup.split("=")[0] == "RETIVO"
 
     done = subprocess.run(
         ["bash", "-euo", "pipefail"],
         input="\n".join(blocks),
-        env=os.environ | {"RETIVO": f"{server.url}/api/partners", "KEY": acme.key},
+        env=os.environ | {"RETIVO": f"{server.url}/api", "KEY": acme.key},
         capture_output=True,
         text=True,
         timeout=60,
@@ -27,11 +29,14 @@ def test_walk__pasted_into_a_shell__goes_through_all_seven_endpoints(acme: Api, 
     )
 
     assert done.returncode == 0, done.stderr + done.stdout
-    assert len(blocks) == 8
+    assert len(blocks) == 1 + 7 + 1 + 5
     customer = acme.get("/api/partners/customers").json()["customers"][0]
     assert customer["slug"] == "merchant-abc"
     assert '"action_types_registered":1' in done.stdout
     assert '"total_customers":1' in done.stdout
+    assert '{"accepted":2,"duplicates":0,"rejected":[]}' in done.stdout
+    assert done.stdout.count('"email":"ada@example.com"') == 2  # got and listed
+    assert '"usage":{"month":' in done.stdout
 
 
 def test_make_targets__named_in_the_docs__exist() -> None:
