@@ -289,8 +289,12 @@ class AutoSchema(SpectacularAutoSchema):
 
     def _get_request_body(self, direction: Any = "request") -> Any:
         body = super()._get_request_body(direction)
-        # Only a change may leave everything as it is; a plain schema is taken to be optional.
-        return body and {**body, "required": self.method != "PATCH"}
+        if body is None:
+            return None
+        request = self.get_request_serializer()
+        fields = getattr(force_instance(getattr(request, "request", request)), "fields", None)
+        # A plain schema is taken to be optional, and none of ours is.
+        return {**body, "required": fields is None or any(field.required for field in fields.values())}
 
     def _get_response_bodies(self, direction: Any = "response") -> Schema:
         own: Schema = super()._get_response_bodies(direction)
