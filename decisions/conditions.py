@@ -16,9 +16,10 @@ from retivo.api.errors import FieldError, escape_pointer
 from retivo.api.json import encode
 
 MAX_DEPTH = 5
-MAX_CONDITIONS = 50
+MAX_CONDITIONS = 100
 MAX_EVENT_CONDITIONS = 10
 MAX_ITEMS = 100
+MAX_NESTED = 10
 MAX_TEXT = 255
 MAX_COUNT = 1000
 MAX_DAYS = 1095
@@ -199,8 +200,8 @@ class _Compiler:
         return self.fault(pointer, "unknown_field", f"There is no such field. Known: {known}.")
 
     def nested(self, value: Any, pointer: str, depth: int, joiner: str) -> str:
-        if not isinstance(value, list) or not 1 <= len(value) <= MAX_ITEMS:
-            return self.fault(pointer, "invalid_conditions", f"Must be a list of 1 to {MAX_ITEMS} objects.")
+        if not isinstance(value, list) or not 1 <= len(value) <= MAX_NESTED:
+            return self.fault(pointer, "invalid_conditions", f"Must be a list of 1 to {MAX_NESTED} objects.")
         return _joined(joiner, [self.all_of(item, f"{pointer}/{n}", depth + 1) for n, item in enumerate(value)])
 
     def column(self, column: Field, value: Any, pointer: str) -> str:

@@ -160,9 +160,11 @@ class Intervention(models.Model):
         ordering = ["-planned_at", "-id"]
         indexes = [
             models.Index("tenant", "planned_at", "id", name="intervention_listed"),
-            models.Index("tenant", "user_id", "planned_at", name="intervention_of_user"),
+            models.Index("tenant", "user_id", "planned_at", "id", name="intervention_of_user"),
             models.Index("tenant", "planned_at", "id", name="intervention_ready", condition=Q(status__in=READY)),
-            models.Index("tenant", "playbook_id", "status", name="intervention_outcomes"),
+            models.Index(
+                "tenant", "playbook_id", "status", name="intervention_outcomes", condition=Q(status__in=WITH_OUTCOME)
+            ),
         ]
         constraints = [
             # That nothing intervenes twice, whatever runs at once and whatever is killed. By hand there is no entry.

@@ -45,10 +45,11 @@ def run_playbooks(*, tenant_id: UUID, now: datetime, batch: int = BATCH) -> Coun
     with tenant_context(tenant_id), connection.cursor() as cursor:
         cursor.execute(_ACTIVE, {"tenant_id": tenant_id})
         playbooks = [row[0] for row in cursor.fetchall()]
+    times = local_times(now)
     for playbook_id in playbooks:
-        for done in _run_playbook(tenant_id, playbook_id, now, batch):
+        for done in _run_playbook(tenant_id, playbook_id, now, times, batch):
             counts.update(done)
-    for done in _begin_ready(tenant_id, now, batch):
+    for done in _begin_ready(tenant_id, now, times, batch):
         counts.update(done)
     return counts
 
@@ -119,7 +120,9 @@ class _Playbook:
         }
 
 
-def _run_playbook(tenant_id: UUID, playbook_id: UUID, now: datetime, batch: int) -> Generator[dict[str, int]]:
+def _run_playbook(
+    tenant_id: UUID, playbook_id: UUID, now: datetime, times: str, batch: int
+) -> Generator[dict[str, int]]:
     after: str | None = ""
     while after is not None:
         with tenant_context(tenant_id), connection.cursor() as cursor:
@@ -136,29 +139,29 @@ def _run_playbook(tenant_id: UUID, playbook_id: UUID, now: datetime, batch: int)
             users, last, entered, left, cancelled = cursor.fetchone()
             planned: list[str] = []
             if users:
-                cursor.execute(_PLAN, {**key, **playbook.limits(), "last": last, "times": _local_times(now)})
+                cursor.execute(_PLAN, {**key, **playbook.limits(), "last": last, "times": times})
                 planned = [user_id for (user_id,) in cursor.fetchall()]
             interventions.refresh_next_actions(tenant_id=tenant_id, users=sorted({*cancelled, *planned}))
         yield {"users": users, "entered": entered, "left": left, "cancelled": len(cancelled), "planned": len(planned)}
         after = last if users == batch else None
 
 
-def _begin_ready(tenant_id: UUID, now: datetime, batch: int) -> Generator[dict[str, int]]:
+def _begin_ready(tenant_id: UUID, now: datetime, times: str, batch: int) -> Generator[dict[str, int]]:
     """Hand over what is planned and needs no approval, or has it, oldest first."""
     after: tuple[datetime, str] | None = (datetime.min.replace(tzinfo=UTC), "")
     while after is not None:
         with tenant_context(tenant_id), connection.cursor() as cursor:
             next_actions.hold_off_erasure(tenant_id=tenant_id)
-            parameters: dict[str, Any] = {"tenant_id": tenant_id, "times": _local_times(now), "size": batch}
+            parameters: dict[str, Any] = {"tenant_id": tenant_id, "times": times, "size": batch}
             cursor.execute(_READY, {**parameters, "after_time": after[0], "after_id": after[1]})
             rows = cursor.fetchall()
-            ready = [Ready(*columns) for *columns, _ in rows]
+            ready = [Ready(*columns) for *columns, _, may_begin in rows if may_begin]
             begun = decide(tenant_id=tenant_id, ready=ready, now=now) if ready else 0
         yield {"begun": begun}
-        after = (rows[-1][-1], rows[-1][0]) if len(rows) == batch else None
+        after = (rows[-1][-2], rows[-1][0]) if len(rows) == batch else None
 
 
-def _local_times(now: datetime) -> str:
+def local_times(now: datetime) -> str:
     """What time it is in each zone, as JSON: a name that is none is then not found, where PostgreSQL would fail."""
     zones = {*available_timezones(), "UTC"}
     return encode({zone: f"{now.astimezone(ZoneInfo(zone)):%H:%M}" for zone in zones}).decode()
@@ -181,7 +184,7 @@ _LOCK = """
     WHERE tenant_id = %(tenant_id)s AND id = %(playbook_id)s AND status = 'active' FOR NO KEY UPDATE
 """
 
-# The look-up is `(SELECT … LIMIT 1)`: an index scan for each user, where a join could read all the tenant's entries.
+# Look-ups are `(SELECT … LIMIT 1)` and `= ANY(ARRAY(…))`: index scans, where a join could read all the tenant's rows.
 # A user that comes back is another entry; in a win-back only after another churn.
 _SWEEP = f"""
     WITH batch AS MATERIALIZED (
@@ -205,35 +208,35 @@ _SWEEP = f"""
             since = greatest(e.since, excluded.since), entered_at = excluded.entered_at, exited_at = NULL
         RETURNING user_id
     ), gone AS (
-        UPDATE decisions_playbookentry e SET exited_at = %(now)s FROM judged j
-        WHERE e.tenant_id = %(tenant_id)s AND e.playbook_id = %(playbook_id)s AND e.user_id = j.user_id
-          AND j.is_in AND NOT j.belongs
-        RETURNING e.user_id
+        UPDATE decisions_playbookentry SET exited_at = %(now)s
+        WHERE tenant_id = %(tenant_id)s AND playbook_id = %(playbook_id)s
+          AND user_id = ANY(ARRAY(SELECT user_id FROM judged WHERE is_in AND NOT belongs))
+        RETURNING user_id
     ), cancelled AS (
-        UPDATE decisions_intervention i SET status = 'cancelled' FROM judged j
-        WHERE i.tenant_id = %(tenant_id)s AND i.playbook_id = %(playbook_id)s AND i.user_id = j.user_id
-          AND i.entry IS NOT NULL AND i.status IN ({_listed(PENDING)})
-          AND j.is_in AND (NOT j.belongs OR {{begins_anew}})
-        RETURNING i.user_id
+        UPDATE decisions_intervention SET status = 'cancelled'
+        WHERE tenant_id = %(tenant_id)s AND playbook_id = %(playbook_id)s
+          AND user_id = ANY(ARRAY(SELECT user_id FROM judged WHERE is_in AND (NOT belongs OR {{begins_anew}})))
+          AND entry IS NOT NULL AND status IN ({_listed(PENDING)})
+        RETURNING user_id
     )
     SELECT (SELECT count(*) FROM batch), (SELECT max(user_id) FROM batch), (SELECT count(*) FROM entered),
         (SELECT count(*) FROM gone), ARRAY(SELECT user_id FROM cancelled)
 """
 
-# In the zone the user names, else the tenant, else UTC.
+# By the clock of the zone that the user names, else the tenant, else UTC. What is in a `(SELECT …)` is read once.
 _AWAKE = """
-    coalesce((
+    (p.constraints -> 'quiet_hours' IS NULL OR (
         SELECT CASE WHEN start <= finish THEN clock < start OR clock >= finish
                     ELSE clock < start AND clock >= finish END
         FROM (SELECT (p.constraints #>> '{quiet_hours,from}') COLLATE "C" AS start,
                      (p.constraints #>> '{quiet_hours,to}') COLLATE "C" AS finish,
                      coalesce(
-                         %(times)s::jsonb ->> (u.traits ->> 'timezone'),
-                         %(times)s::jsonb ->> (SELECT config ->> 'timezone' FROM tenants_tenant
-                                                WHERE id = %(tenant_id)s),
-                         %(times)s::jsonb ->> 'UTC'
+                         (SELECT %(times)s::jsonb) ->> (u.traits ->> 'timezone'),
+                         (SELECT %(times)s::jsonb ->> (config ->> 'timezone') FROM tenants_tenant
+                           WHERE id = %(tenant_id)s),
+                         (SELECT %(times)s::jsonb ->> 'UTC')
                      ) COLLATE "C" AS clock) q
-    ), true)
+    ))
 """
 
 # The step is how many of the delays are over: where several passed at once, it is the last of them that is due.
@@ -242,7 +245,10 @@ _PLAN = f"""
         SELECT e.user_id, e.number, passed.step
         FROM decisions_playbookentry e
         JOIN decisions_playbook p ON p.tenant_id = e.tenant_id AND p.id = e.playbook_id
-        JOIN events_trackeduser u ON u.tenant_id = e.tenant_id AND u.user_id = e.user_id
+        CROSS JOIN LATERAL (
+            SELECT opted_out, traits FROM events_trackeduser
+            WHERE tenant_id = %(tenant_id)s AND user_id = e.user_id LIMIT 1
+        ) u
         CROSS JOIN LATERAL (
             SELECT count(*)::smallint AS step FROM unnest(%(delays)s::int[]) AS d (days)
             WHERE e.since + d.days * interval '1 day' <= %(now)s
@@ -263,6 +269,7 @@ _PLAN = f"""
     ), stepped AS (
         UPDATE decisions_playbookentry e SET steps_done = due.step, intervened_at = %(now)s FROM due
         WHERE e.tenant_id = %(tenant_id)s AND e.playbook_id = %(playbook_id)s AND e.user_id = due.user_id
+          AND e.user_id = ANY(ARRAY(SELECT user_id FROM due))
     )
     INSERT INTO decisions_intervention (tenant_id, user_id, playbook_id, entry, step, status, channel, planned_at)
     SELECT %(tenant_id)s, user_id, %(playbook_id)s, number, step, %(status)s, '{Channel.EXTERNAL_ACTION}', %(now)s
@@ -272,13 +279,20 @@ _PLAN = f"""
 """
 
 _READY = f"""
-    SELECT i.id, i.user_id, i.playbook_id, i.channel, coalesce(p.strategy_hints, '{{}}')::text, i.planned_at
-    FROM decisions_intervention i
-    JOIN events_trackeduser u ON u.tenant_id = i.tenant_id AND u.user_id = i.user_id
-    LEFT JOIN decisions_playbook p ON p.tenant_id = i.tenant_id AND p.id = i.playbook_id
-    WHERE i.tenant_id = %(tenant_id)s AND i.status IN ({_listed(READY)})
-      AND (i.planned_at, i.id) > (%(after_time)s, %(after_id)s)
-      AND (p.id IS NULL OR p.status = 'active') AND NOT u.opted_out AND {_AWAKE}
-    ORDER BY i.planned_at, i.id LIMIT %(size)s
-    FOR NO KEY UPDATE OF i SKIP LOCKED
+    WITH page AS MATERIALIZED (
+        SELECT id, user_id, playbook_id, channel, planned_at FROM decisions_intervention
+        WHERE tenant_id = %(tenant_id)s AND status IN ({_listed(READY)})
+          AND (planned_at, id) > (%(after_time)s, %(after_id)s)
+        ORDER BY planned_at, id LIMIT %(size)s
+        FOR NO KEY UPDATE SKIP LOCKED
+    )
+    SELECT i.id, i.user_id, i.playbook_id, i.channel, coalesce(p.strategy_hints, '{{}}')::text, i.planned_at,
+        (p.id IS NULL OR p.status = 'active') AND NOT u.opted_out AND {_AWAKE}
+    FROM page i
+    CROSS JOIN LATERAL (
+        SELECT opted_out, traits FROM events_trackeduser
+        WHERE tenant_id = %(tenant_id)s AND user_id = i.user_id LIMIT 1
+    ) u
+    LEFT JOIN decisions_playbook p ON p.tenant_id = %(tenant_id)s AND p.id = i.playbook_id
+    ORDER BY i.planned_at, i.id
 """

@@ -63,7 +63,7 @@ def _tests(kind: str, choices: Sequence[str] = ()) -> Schema:
 
 
 _NESTED = {"$ref": "#/components/schemas/NestedConditions"}
-_NESTED_LIST = {"type": "array", "items": _NESTED, "minItems": 1, "maxItems": grammar.MAX_ITEMS}
+_NESTED_LIST = {"type": "array", "items": _NESTED, "minItems": 1, "maxItems": grammar.MAX_NESTED}
 _NAME = rf"[^\u0000]{{1,{grammar.MAX_TEXT}}}$"
 
 CONDITIONS: Schema = {

@@ -263,8 +263,9 @@ def test_event__counting_many__stops_as_soon_as_it_knows(merchant: Api) -> None:
         ({"any": {"health": 1}}, "/any", "invalid_conditions"),
         ({"not": [{"health": 1}]}, "/not", "invalid_conditions"),
         ({"not": {"not": {"not": {"not": {"not": {"not": {"health": 1}}}}}}}, "/not/not/not/not/not/not", "too_big"),
-        ({"any": [{"health": 1}] * 51}, "/any/50/health", "too_big"),
-        ({"any": [{"event:e": 1}] * 11}, "/any/10/event:e", "too_big"),
+        ({"any": [{"health": 1}] * 11}, "/any", "invalid_conditions"),
+        ({"any": [{"all": [{"health": 1}] * 10}] * 10, "team_size": 1}, "/team_size", "too_big"),
+        ({"any": [{"event:e": 1}] * 10, "event:f": 1}, "/event:f", "too_big"),
     ],
 )
 def test_fault__in_a_condition__is_named_by_its_pointer(

@@ -8,7 +8,7 @@ from django.db import IntegrityError, connections
 
 from decisions.interventions import move_interventions
 from decisions.models import INTERVENTION_TRANSITIONS, InterventionStatus
-from decisions.runner import _begin_ready, decide
+from decisions.runner import _begin_ready, decide, local_times
 from tenants.context import tenant_context
 from tests.conftest import Api, Server
 from tests.decisions.cast import (
@@ -236,7 +236,7 @@ def handed_over(api: Api, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return len(ready)
 
     monkeypatch.setattr("decisions.runner.decide", note)
-    begun = sum(done["begun"] for done in _begin_ready(api.tenant_id, NOON, 2))
+    begun = sum(done["begun"] for done in _begin_ready(api.tenant_id, NOON, local_times(NOON), 2))
     assert begun == len(seen)
     return sorted(seen)
 

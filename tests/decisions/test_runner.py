@@ -340,7 +340,7 @@ def test_run__killed_between_two_batches__is_made_good_by_the_next(
 ) -> None:
     people(merchant, 25)
     playbook(merchant)
-    batches = runner._run_playbook(merchant.tenant_id, _only_playbook(merchant), NOON, 10)
+    batches = runner._run_playbook(merchant.tenant_id, _only_playbook(merchant), NOON, runner.local_times(NOON), 10)
     assert next(batches)["planned"] == 10
     batches.close()
 

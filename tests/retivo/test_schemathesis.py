@@ -34,6 +34,12 @@ path = "{identities}"
 user = "acme"
 peers = ["acme", "rival"]
 
+# The grammar of conditions has as many cases as all else together; tests/decisions/test_conditions.py has them.
+[[operations]]
+include-operation-id = ["createPlaybook", "changePlaybook"]
+[operations.phases.coverage]
+enabled = false
+
 # Ids that exist, or most of what is behind a 404 would go unseen.
 [dictionaries]
 customers = {{ values = ["{customer}"] }}
