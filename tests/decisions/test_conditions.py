@@ -218,6 +218,16 @@ def test_contract__its_example__finds_who_it_says(merchant: Api) -> None:
     assert matching(merchant, example) == {"yes"}
 
 
+@pytest.mark.parametrize("trait", [["a"], {"a": 1}, None])
+@pytest.mark.parametrize("operator", ["in", "not_in"])
+def test_trait__that_is_no_single_value__is_neither_in_nor_not_in_a_list(
+    merchant: Api, trait: Any, operator: str
+) -> None:
+    person(merchant, "a", traits={"t": trait})
+
+    assert matching(merchant, {"trait:t": {operator: ["a", "b"]}}) == set()
+
+
 def test_event__dated_ahead_of_its_receipt__counts(merchant: Api) -> None:
     """The bound by the time of receipt, which is what partitions go by, leaves room for it."""
     person(merchant, "a")
