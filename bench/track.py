@@ -131,8 +131,8 @@ _BARE_IN_OUR_TABLES = """
         INSERT INTO events_eventkey (tenant_id, key, ring) SELECT %(tenant_id)s::uuid, key, 0 FROM sent
         ON CONFLICT DO NOTHING
     )
-    INSERT INTO events_event (tenant_id, timestamp, user_id, name, source, properties, retention_days)
-    SELECT %(tenant_id)s::uuid, now(), user_id, event, 'bare', properties, 90 FROM sent
+    INSERT INTO events_event (tenant_id, timestamp, user_id, name, source, properties, retention_days, month)
+    SELECT %(tenant_id)s::uuid, now(), user_id, event, 'bare', properties, 90, date_trunc('month', now()) FROM sent
 """
 
 

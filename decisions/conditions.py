@@ -261,7 +261,9 @@ class _Compiler:
         if days is not None:
             since = f"%(now)s::timestamptz - {self.parameter(int(days))}::int * interval '1 day'"
             # An event's time lies at most a day ahead of its receipt, by which the partitions are.
-            within = f" AND v.timestamp >= {since} AND v.received_at >= {since} - interval '1 day'"
+            # The month leaves partitions out: an event happens at most a day after it was received.
+            month = f"date_trunc('month', ({since} - interval '1 day') AT TIME ZONE 'UTC')::date"
+            within = f" AND v.timestamp >= {since} AND v.month >= {month}"
         tests = [
             f"count(*) {_COUNTS[operator]} {self.parameter(int(number))}::int"
             for operator, number in operations.items()

@@ -155,7 +155,8 @@ _SCORE = f"""
             array_agg(e.at) FILTER (WHERE e.name = ANY(%(milestone_events)s::text[])) AS times
         FROM (SELECT e.user_id, e.name, least(e.timestamp, %(now)s) AS at
                 FROM batch b JOIN events_event e ON e.user_id = b.user_id
-               WHERE e.tenant_id = %(tenant_id)s AND e.received_at >= %(received_since)s) e
+               WHERE e.tenant_id = %(tenant_id)s AND e.received_at >= %(received_since)s
+                 AND e.month >= date_trunc('month', %(received_since)s AT TIME ZONE 'UTC')::date) e
         GROUP BY 1, 2, 3
     ), fact AS (
         SELECT user_id, min(first_at) AS first_at, max(last_at) AS last_at,

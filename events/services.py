@@ -257,8 +257,9 @@ _STORE = f"""
         SELECT * FROM sent WHERE NOT EXISTS (SELECT FROM new_user) AND (key IS NULL OR key IN (SELECT key FROM key))
     ), event AS (
         INSERT INTO events_event
-            (tenant_id, timestamp, user_id, name, original_name, source, properties, retention_days)
-        SELECT %(tenant_id)s, timestamp, user_id, event, original_event, %(source)s, properties, %(retention_days)s
+            (tenant_id, timestamp, user_id, name, original_name, source, properties, retention_days, month)
+        SELECT %(tenant_id)s, timestamp, user_id, event, original_event, %(source)s, properties, %(retention_days)s,
+            %(month)s
         FROM stored
     ), touchable AS (
         SELECT u.user_id FROM events_trackeduser u

@@ -1,7 +1,8 @@
-"""Events lie in partitions by how long they are kept and by month: what is past its time is dropped whole.
+"""Events lie in partitions by month and by how long they are kept: what is past its time is dropped whole.
 
 What was there before becomes the longest class. `maintain_events()` then needs no tenant's config to know what goes.
-One level of partitions, because Citus distributes no more.
+One level of partitions, because Citus distributes no more. The month is a column of its own and comes first: a
+condition on it alone leaves partitions out, which one on the second column of a key does not.
 """
 
 from importlib import import_module
@@ -36,10 +37,13 @@ _INDEXES = [
 
 _BY_CLASS: list[Any] = [
     "ALTER TABLE events_event ADD COLUMN retention_days smallint NOT NULL DEFAULT 1095",
+    "ALTER TABLE events_event ADD COLUMN month date",
+    "UPDATE events_event SET month = date_trunc('month', received_at AT TIME ZONE 'UTC')",
+    "ALTER TABLE events_event ALTER COLUMN month SET NOT NULL",
     "ALTER TABLE events_event RENAME TO events_event_old",
     "ALTER INDEX event_of_user RENAME TO event_of_user_old",
     "ALTER INDEX event_received RENAME TO event_received_old",
-    _TABLE.format(more=", retention_days smallint NOT NULL", key="retention_days, received_at"),
+    _TABLE.format(more=", retention_days smallint NOT NULL, month date NOT NULL", key="month, retention_days"),
     *_INDEXES,
     """
     DO $$
@@ -61,8 +65,8 @@ _BY_CLASS: list[Any] = [
                 renamed := 'events_event_1095_' || right(partition, 7);
                 EXECUTE format('ALTER TABLE %I RENAME TO %I', partition, renamed);
                 EXECUTE format(
-                    'ALTER TABLE events_event ATTACH PARTITION %I FOR VALUES FROM (1095, %L) TO (1095, %L)',
-                    renamed, first_day || ' UTC', (first_day + interval '1 month')::date || ' UTC'
+                    'ALTER TABLE events_event ATTACH PARTITION %I FOR VALUES FROM (%L, 1095) TO (%L, MAXVALUE)',
+                    renamed, first_day, first_day
                 );
             END IF;
         END LOOP;
@@ -95,10 +99,9 @@ _FUNCTION = """
     SET search_path = pg_catalog, pg_temp SET lock_timeout = '5s'
     AS $$
     DECLARE
+        classes CONSTANT int[] := ARRAY[30, 90, 365, 1095];
         kept_days int;
         first_day date;
-        start text;
-        finish text;
         partition text;
         ring int;
     BEGIN
@@ -106,27 +109,25 @@ _FUNCTION = """
         dropped := 0;
         PERFORM pg_advisory_xact_lock(hashtext('retivo.maintain_events'));
 
-        FOREACH kept_days IN ARRAY ARRAY[30, 90, 365, 1095] LOOP
-            -- This month and the next three; whatever the default partition caught of them moves in.
-            FOR ahead IN 0..3 LOOP
-                first_day := date_trunc('month', now() AT TIME ZONE 'UTC') + make_interval(months => ahead);
-                start := first_day || ' UTC';
-                finish := (first_day + interval '1 month')::date || ' UTC';
+        -- This month and the next three; whatever the default partition caught of them moves in.
+        FOR ahead IN 0..3 LOOP
+            first_day := date_trunc('month', now() AT TIME ZONE 'UTC') + make_interval(months => ahead);
+            FOREACH kept_days IN ARRAY classes LOOP
                 partition := 'events_event_' || kept_days || to_char(first_day, '_YYYY_MM');
                 IF to_regclass('public.' || partition) IS NULL THEN
                     EXECUTE format('CREATE TABLE public.%I (LIKE public.events_event INCLUDING DEFAULTS)', partition);
                     EXECUTE format(
                         'WITH caught AS (
-                            DELETE FROM public.events_event_default
-                            WHERE retention_days = %s AND received_at >= %L AND received_at < %L RETURNING *
+                            DELETE FROM public.events_event_default WHERE month = %L AND retention_days = %s RETURNING *
                         )
                         INSERT INTO public.%I SELECT * FROM caught',
-                        kept_days, start, finish, partition
+                        first_day, kept_days, partition
                     );
                     EXECUTE format(
                         'ALTER TABLE public.events_event
-                            ATTACH PARTITION public.%I FOR VALUES FROM (%s, %L) TO (%s, %L)',
-                        partition, kept_days, start, kept_days, finish
+                            ATTACH PARTITION public.%I FOR VALUES FROM (%L, %s) TO (%L, %s)',
+                        partition, first_day, kept_days, first_day,
+                        coalesce(classes[array_position(classes, kept_days) + 1]::text, 'MAXVALUE')
                     );
                     made := made + 1;
                 END IF;

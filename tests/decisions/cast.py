@@ -42,8 +42,9 @@ def happened(api: Api, user_id: str, name: str, *moments: datetime, received_at:
         ask(
             api,
             "INSERT INTO events_event"
-            " (tenant_id, received_at, timestamp, user_id, name, source, properties, retention_days)"
-            " VALUES (%(tenant_id)s, %(received_at)s, %(at)s, %(user_id)s, %(name)s, 'test', '{}', 365)",
+            " (tenant_id, received_at, timestamp, user_id, name, source, properties, retention_days, month)"
+            " VALUES (%(tenant_id)s, %(received_at)s, %(at)s, %(user_id)s, %(name)s, 'test', '{}', 365,"
+            "         date_trunc('month', %(received_at)s AT TIME ZONE 'UTC'))",
             tenant_id=api.tenant_id,
             at=moment,
             received_at=received_at or moment,

@@ -224,7 +224,9 @@ _USERS = """
 """
 
 _EVENTS = """
-    INSERT INTO events_event (tenant_id, received_at, timestamp, user_id, name, source, properties, retention_days)
-    SELECT %(tenant)s, least(t, %(now)s), t, u, e, 'test', '{}', 90
+    INSERT INTO events_event (tenant_id, received_at, timestamp, user_id, name, source, properties, retention_days,
+        month)
+    SELECT %(tenant)s, least(t, %(now)s), t, u, e, 'test', '{}', 90,
+        date_trunc('month', least(t, %(now)s) AT TIME ZONE 'UTC')
     FROM jsonb_to_recordset(%(events)s::jsonb) AS r (u text, t timestamptz, e text)
 """

@@ -39,12 +39,12 @@ def partition(kept_days: int, first_day: date) -> str:
 @contextmanager
 def old_partition(kept_days: int, first_day: date) -> Iterator[str]:
     name = partition(kept_days, first_day)
-    next_day = (first_day + timedelta(days=31)).replace(day=1)
+    longer = next((days for days in RETENTION_DAYS if days > kept_days), "MAXVALUE")
     made = not exists(name)  # on a 31st, 30 days ago was this month
     if made:
         owner(
             f"CREATE TABLE {name} PARTITION OF events_event"
-            f" FOR VALUES FROM ({kept_days}, '{first_day} UTC') TO ({kept_days}, '{next_day} UTC')"
+            f" FOR VALUES FROM ('{first_day}', {kept_days}) TO ('{first_day}', {longer})"
         )
     try:
         yield name
@@ -68,8 +68,9 @@ def test_maintain__late__moves_what_the_default_partition_caught(acme: Api) -> N
     owner(f"DROP TABLE {partition(90, late)}")
     owner(
         "INSERT INTO events_event"
-        " (retention_days, tenant_id, received_at, timestamp, user_id, name, source, properties)"
-        " VALUES (90, %s, %s, now(), 'u', 'e', 'test', '{}')",
+        " (month, retention_days, tenant_id, received_at, timestamp, user_id, name, source, properties)"
+        " VALUES (%s, 90, %s, %s, now(), 'u', 'e', 'test', '{}')",
+        late,
         acme.tenant_id,
         late,
     )
