@@ -101,7 +101,7 @@ def change_intervention_status(*, tenant_id: UUID, intervention_id: str, status:
         if row is None:
             raise not_found()
         detail = f"An intervention that is {row[0]} cannot become {status}."
-        raise Problem(409, f"{row[0]}_cannot_become_{status}", detail)
+        raise Problem(409, "illegal_transition", detail, extra={"current_status": row[0]})
     return {"id": intervention_id, "status": status}
 
 

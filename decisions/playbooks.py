@@ -106,9 +106,8 @@ def change_playbook_status(*, actor: str, tenant_id: UUID, playbook_id: UUID, st
     before, area, entry_conditions, name = _locked_playbook(key)
     if status != before:
         if status not in PLAYBOOK_TRANSITIONS[before]:
-            raise Problem(
-                409, f"{before}_cannot_become_{status}", f"A playbook that is {before} cannot become {status}."
-            )
+            detail = f"A playbook that is {before} cannot become {status}."
+            raise Problem(409, "illegal_transition", detail, extra={"current_status": before})
         if status == PlaybookStatus.ACTIVE:
             _require_conditions(area, entry_conditions)
         with connection.cursor() as cursor:

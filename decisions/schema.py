@@ -13,9 +13,9 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiReque
 
 from decisions import conditions as grammar
 from decisions import serializers
-from decisions.models import INTERVENTION_TRANSITIONS, PLAYBOOK_TRANSITIONS, InterventionStatus, PlaybookStatus
+from decisions.models import InterventionStatus
 from retivo.api.json import MAX_NUMBER, MIN_NUMBER
-from retivo.api.schema import INVALID_QUERY, NOT_FOUND, Link, Problems, Success
+from retivo.api.schema import INVALID_QUERY, KEY_IN_USE, NO_FULL_ACCESS, NOT_FOUND, Link, Problems, Success
 
 Example = Mapping[str, Any]
 Schema = dict[str, Any]
@@ -100,37 +100,14 @@ class ConditionsFieldExtension(OpenApiSerializerFieldExtension):
 
 # --- Problems -------------------------------------------------------------------------------------------------------
 
-_FORBIDDEN = Problems(
-    "NoFullAccess",
-    403,
-    {
-        "full_scope_required": "This API key does not hold the `full` permission.",
-        "tenant_suspended": "This tenant is suspended; nothing was read or changed.",
-    },
-)
-_IN_USE = Problems(
-    "IdempotencyKeyInUse",
-    409,
-    {"idempotency_key_in_use": "A request with this Idempotency-Key is still running."},
-)
 _ARCHIVED = {"playbook_archived": "This playbook is archived; make it a draft again first."}
 _WITHOUT_CONDITIONS = {
     "playbook_without_conditions": 'An active playbook has entry conditions; `{"opted_out": false}` means everybody.'
 }
 
 
-def _illegal(what: str, transitions: Mapping[str, Sequence[str]], to: Sequence[str]) -> dict[str, str]:
-    """A code for each step that the table has not; a playbook's to where it is already is none."""
-    return {
-        f"{before}_cannot_become_{after}": f"{what} that is {before} cannot become {after}."
-        for before, targets in transitions.items()
-        for after in to
-        if after not in targets and not (transitions is PLAYBOOK_TRANSITIONS and before == after)
-    }
-
-
-def _illegal_move(name: str, to: InterventionStatus) -> Problems:
-    return Problems(name, 409, _illegal("An intervention", INTERVENTION_TRANSITIONS, [to]))
+_ILLEGAL = {"illegal_transition": "An intervention that is rejected cannot become approved."}
+_ILLEGAL_MOVE = Problems("IllegalTransition", 409, _ILLEGAL)
 
 
 # --- Operations -----------------------------------------------------------------------------------------------------
@@ -161,7 +138,7 @@ def _operation(
         request=OpenApiRequest(takes, examples=sent) if takes else None,
         responses={
             status: Success(answers, status, example, links),
-            **{found.status: found for found in [_FORBIDDEN, *problems]},
+            **{found.status: found for found in [NO_FULL_ACCESS, *problems]},
         },
     )
 
@@ -240,7 +217,7 @@ create_playbook = _operation(
     status=201,
     answers=serializers.CreatedPlaybookSerializer,
     example=_brief(_PLAYBOOK, "id", "name", "created_at", status="draft"),
-    problems=[_IN_USE],
+    problems=[KEY_IN_USE],
     links=[Link("changePlaybook", "playbookId", "/id"), Link("changePlaybookStatus", "playbookId", "/id")],
 )
 
@@ -272,7 +249,7 @@ change_playbook_status = _operation(
         Problems(
             "PlaybookStep",
             409,
-            {**_illegal("A playbook", PLAYBOOK_TRANSITIONS, list(PlaybookStatus)), **_WITHOUT_CONDITIONS},
+            {**_ILLEGAL, **_WITHOUT_CONDITIONS},
         ),
     ],
 )
@@ -320,7 +297,7 @@ create_intervention = _operation(
             {
                 "user_opted_out": "This user has opted out; nothing is done to them.",
                 **_ARCHIVED,
-                **_IN_USE.examples,
+                **KEY_IN_USE.examples,
             },
         ),
     ],
@@ -344,7 +321,7 @@ def _move(verb: str, to: InterventionStatus, description: str) -> Callable[..., 
         parameters=[_ID],
         answers=serializers.ChangedInterventionSerializer,
         example=_brief(_INTERVENTION, "id", status=to.value),
-        problems=[NOT_FOUND, _illegal_move(f"CannotBecome{to.value.title()}", to)],
+        problems=[NOT_FOUND, _ILLEGAL_MOVE],
     )
 
 

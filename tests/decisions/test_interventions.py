@@ -164,7 +164,9 @@ def test_move__from_each_status__is_as_the_table_says(merchant: Api, verb: str, 
         (found,) = interventions(merchant)
         assert (found["approved_at"] is not None) == (verb == "approve")
     else:
-        assert (response.status_code, response.json()["code"]) == (409, f"{before}_cannot_become_{VERBS[verb]}")
+        problem = response.json()
+        assert (response.status_code, problem["code"]) == (409, "illegal_transition")
+        assert problem["current_status"] == before
         assert interventions(merchant)[0]["status"] == before
 
 

@@ -179,7 +179,7 @@ def test_status__each_step__is_as_the_table_says(merchant: Api) -> None:
     ]:
         response = set_status(merchant, made, status)
         assert response.status_code == expected, (status, response.content)
-    assert set_status(merchant, made, "paused").json()["code"] == "archived_cannot_become_paused"
+    assert set_status(merchant, made, "paused").json()["current_status"] == "archived"
     assert set_status(merchant, made, "gone").status_code == 400
 
 
