@@ -1,4 +1,4 @@
-"""Playbooks, who is in them, and the interventions they plan.
+"""Playbooks, who is in them, the interventions they plan, and the ledger of decisions.
 
 Every primary key and unique constraint begins with the tenant. Composite foreign keys (migration 0002) hold users and
 playbooks to the tenant, and let whatever is of a user go with the user.
@@ -185,3 +185,93 @@ class Intervention(models.Model):
 
     def __str__(self) -> str:
         return self.id
+
+
+class CostState(models.TextChoices):
+    RESERVED = "reserved"
+    SETTLED = "settled"
+    RELEASED = "released"
+
+
+class Decision(models.Model):
+    """One row of the ledger: what was asked, what could have been done, what was, and what came of it.
+
+    `candidates` are `{action, action_type_id, score, confidence, propensity, excluded_because}`, in the order of the
+    draw, whose seed is the id. `features` has every feature that there was; null is one that is not known.
+    """
+
+    pk = models.CompositePrimaryKey("tenant", "id")
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+", db_constraint=False, db_index=False)
+    id = models.CharField(max_length=40)
+    user_id = models.CharField(max_length=255)
+    created_at = models.DateTimeField()
+    request = models.JSONField()
+    candidates = models.JSONField()
+    guardrails = models.JSONField(help_text="Names of those that applied")
+    stopped_by = models.CharField(max_length=32, null=True, help_text="The first of them that left nothing to draw")  # noqa: DJ001
+    action = models.CharField(max_length=100, null=True)  # noqa: DJ001  # nothing is done
+    action_type_id = models.CharField(max_length=40, null=True)  # noqa: DJ001  # nothing is done
+    parameters = models.JSONField(null=True)
+    confidence = models.FloatField(null=True)
+    propensity = models.FloatField(help_text="Of what was done; 1 where there was nothing to draw")
+    reasoning = models.TextField()
+    model_version = models.BigIntegerField()
+    features = models.JSONField()
+    prior_share = models.FloatField(null=True)
+    holdout = models.BooleanField()
+    shadow = models.BooleanField()
+    compared = models.BooleanField(help_text="Counts for the lift: nothing but what follows the holdout applied")
+    action_id = models.CharField(max_length=40, null=True)  # noqa: DJ001  # not dispatched
+    intervention_id = models.CharField(max_length=40, null=True)  # noqa: DJ001  # asked for by the API
+    cost_usd = models.DecimalField(max_digits=18, decimal_places=6, null=True, help_text="Of the dispatched action")
+    cost_state = models.CharField(max_length=8, choices=CostState, null=True)  # noqa: DJ001  # costs nothing
+    converted_at = models.DateTimeField(null=True)
+    conversion = models.FloatField(db_default=0.0)
+    closed_at = models.DateTimeField(null=True, help_text="No conversion after it counts")
+
+    class Meta:
+        indexes = [
+            models.Index("tenant", "created_at", "id", name="decision_listed"),
+            models.Index("tenant", "user_id", "created_at", name="decision_of_user"),
+            models.Index("tenant", "created_at", name="decision_open", condition=Q(closed_at__isnull=True)),
+            models.Index("tenant", "created_at", name="decision_reserving", condition=Q(cost_state="reserved")),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(action__isnull=True, action_type_id__isnull=True)
+                | Q(action__isnull=False, action_type_id__isnull=False, parameters__isnull=False),
+                name="decision_action_is_whole",
+            ),
+            models.CheckConstraint(
+                condition=Q(propensity__gt=0, propensity__lte=1), name="decision_propensity_above_0"
+            ),
+            models.CheckConstraint(
+                condition=Q(action_id__isnull=True) | Q(action__isnull=False, shadow=False),
+                name="decision_dispatch_has_action",
+            ),
+            models.CheckConstraint(
+                condition=Q(stopped_by__isnull=True) | Q(action__isnull=True), name="decision_stopped_does_nothing"
+            ),
+            models.CheckConstraint(condition=Q(conversion__range=(0, 1)), name="decision_conversion_share"),
+        ]
+
+    def __str__(self) -> str:
+        return self.id
+
+
+class Budget(models.Model):
+    """What a tenant's actions of one month (UTC) cost: what was delivered, and what may yet be."""
+
+    pk = models.CompositePrimaryKey("tenant", "month")
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+")
+    month = models.DateField(help_text="Its first day")
+    reserved_usd = models.DecimalField(max_digits=18, decimal_places=6, default=0)
+    settled_usd = models.DecimalField(max_digits=18, decimal_places=6, default=0)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(reserved_usd__gte=0, settled_usd__gte=0), name="budget_is_not_negative"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.month:%Y-%m}"

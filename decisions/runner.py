@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo, available_timezones
 import msgspec
 from django.db import connection
 
-from decisions import interventions
+from decisions import acting, interventions
 from decisions.conditions import compile_conditions
 from decisions.models import NEVER_HAPPENED, PENDING, READY, Channel, InterventionStatus, LifecycleArea
 from events import next_actions
@@ -24,6 +24,7 @@ from retivo.api.json import encode
 from tenants.context import tenant_context
 
 BATCH = 1000
+BEGUN_AT_ONCE = 100  # each holds a lock on its user
 WIN_BACK_DELAYS = [7, 30, 60]
 
 Counts = Counter[str]
@@ -49,7 +50,7 @@ def run_playbooks(*, tenant_id: UUID, now: datetime, batch: int = BATCH) -> Coun
     for playbook_id in playbooks:
         for done in _run_playbook(tenant_id, playbook_id, now, times, batch):
             counts.update(done)
-    for done in _begin_ready(tenant_id, now, times, batch):
+    for done in _begin_ready(tenant_id, now, times, min(batch, BEGUN_AT_ONCE)):
         counts.update(done)
     return counts
 
@@ -58,9 +59,9 @@ def decide(*, tenant_id: UUID, ready: Sequence["Ready"], now: datetime) -> int:
     """Choose an action for each and have it sent; how many were begun.
 
     The one place where interventions become actions. They are locked, their users have not opted out and are awake,
-    and the transaction is this batch's own. Until there is something to choose from they stay as they are.
+    and the transaction is this batch's own.
     """
-    return 0
+    return acting.act(tenant_id=tenant_id, ready=ready, now=now)
 
 
 class Ready(msgspec.Struct, frozen=True):

@@ -1,8 +1,13 @@
 from django.urls import path
 
-from decisions import views
+from decisions import decision_views, views
 
 urlpatterns = [
+    path("decisions/recommend", decision_views.RecommendView.as_view(), name="recommend"),
+    path("decisions/export", decision_views.ExportView.as_view(), name="export-decisions"),
+    path("decisions", decision_views.DecisionsView.as_view(), name="decisions"),
+    path("decisions/<slug:decision_id>", decision_views.DecisionView.as_view(), name="decision"),
+    path("analytics/lift", decision_views.LiftView.as_view(), name="lift"),
     path("playbooks", views.PlaybooksView.as_view(), name="playbooks"),
     path("playbooks/<uuid:playbook_id>", views.PlaybookView.as_view(), name="playbook"),
     path("playbooks/<uuid:playbook_id>/status", views.PlaybookStatusView.as_view(), name="playbook-status"),

@@ -10,6 +10,7 @@ from django.db import connection
 from jsonschema import Draft202012Validator
 
 from delivery.models import Action, ActionStatus, Attempt, Endpoint
+from learning import services as learning
 from retivo.api.errors import FieldError, Problem, escape_pointer, not_found, validation_failed
 from retivo.api.json import encode
 from retivo.api.pagination import Cursor, NameCursor
@@ -141,13 +142,17 @@ def record_outcome(
     }
     with connection.cursor() as cursor:
         cursor.execute(_RECORD_OUTCOME, parameters)
-        if cursor.fetchone() is None:
+        recorded = cursor.fetchone()
+        if recorded is None:
             # Locked by nobody: whoever won has committed, or this would still wait.
             action, _ = get_action(tenant_id=tenant_id, action_id=action_id)
             if action.outcome_status is not None:
                 raise Problem(409, "outcome_recorded", f"The outcome `{action.outcome_status}` is recorded already.")
             raise Problem(409, "action_not_sent", "This action has not been sent yet.")
-    # The learning room's call goes here: this is reached once an action, in the transaction that records its outcome.
+        (decision_id,) = recorded
+    if decision_id is not None:
+        reports: list[learning.Report] = [{"decision_id": decision_id, "outcome": learning.REWARDS[status]}]
+        learning.report(tenant_id=tenant_id, reports=reports)
 
 
 def replay(*, tenant_id: UUID, action_id: str, actor: str, now: datetime) -> Action:
@@ -209,7 +214,7 @@ _RECORD_OUTCOME = """
        SET status = 'completed', outcome_status = %(status)s, outcome_result = %(result)s::jsonb, outcome_at = %(now)s,
            failure_reason = ''
      WHERE tenant_id = %(tenant_id)s AND id = %(action_id)s AND outcome_status IS NULL AND attempts > 0
-    RETURNING id
+    RETURNING decision_id
 """
 
 _REPLAY = f"""

@@ -111,6 +111,7 @@ class ActionType(models.Model):
     description = models.TextField(blank=True)
     parameters_schema = models.JSONField(default=dict, blank=True)
     delivery_webhook = models.CharField(max_length=2000)
+    estimated_cost_usd = models.DecimalField(max_digits=10, decimal_places=4, null=True, blank=True)
     active = models.BooleanField(default=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 

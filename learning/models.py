@@ -71,3 +71,25 @@ class Example(models.Model):
 
     def __str__(self) -> str:
         return self.decision_id
+
+
+class RememberedDecision(models.Model):
+    """A decision that may still be told an outcome, with what it was made by; kept for 90 days."""
+
+    pk = models.CompositePrimaryKey("tenant", "decision_id")
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+", db_constraint=False, db_index=False)
+    decision_id = models.CharField(max_length=40)
+    user_id = models.CharField(max_length=255)
+    action = models.CharField(max_length=40)
+    features = models.JSONField()
+    decided_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [
+            # For the foreign key: an erased user's decisions.
+            models.Index(fields=["tenant", "user_id"], name="remembered_of_user"),
+            models.Index(fields=["decided_at"], name="remembered_since"),
+        ]
+
+    def __str__(self) -> str:
+        return self.decision_id

@@ -4,9 +4,11 @@ Outcomes are appended; one learner folds them, in batches, under the lock of the
 without any lock, and finds the version before or the one after, never half of one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from math import isfinite
 from threading import Lock
+from typing import Any, NotRequired, TypedDict
 from uuid import UUID
 
 from django.db import connection
@@ -67,6 +69,46 @@ def record(
         return bool(cursor.rowcount)
 
 
+class Report(TypedDict):
+    """What became of a remembered decision. With neither member: nothing came of it so far, which is a trial, too."""
+
+    decision_id: str
+    outcome: NotRequired[float]
+    conversion: NotRequired[float]
+
+
+def remember(
+    *,
+    tenant_id: UUID,
+    decision_id: str,
+    user_id: str,
+    action: str,
+    features: Mapping[str, float],
+    decided_at: datetime,
+) -> None:
+    """Keep what a decision was made by until `report` tells what became of it. The user is there, and held."""
+    parameters: dict[str, Any] = {
+        "tenant_id": tenant_id,
+        "decision_id": decision_id,
+        "user_id": user_id,
+        "action": action,
+        "features": encode(dict(features)).decode(),
+        "decided_at": decided_at,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_REMEMBER, parameters)
+
+
+def report(*, tenant_id: UUID, reports: Sequence[Report]) -> int:
+    """As `record`, for remembered decisions by their ids, many at once; how many this told something new.
+
+    Those that are not remembered, because they are too old or not to be learned from, are left out.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_REPORT, {"tenant_id": tenant_id, "reports": encode(reports).decode()})
+        return int(cursor.rowcount)
+
+
 def fold(*, tenant_id: UUID, limit: int = _BATCH) -> int:
     """Fold the oldest waiting examples into the tenant's state; how many they were. Two at once take turns."""
     ModelState.objects.bulk_create([ModelState(tenant_id=tenant_id)], ignore_conflicts=True)
@@ -111,19 +153,40 @@ def load(*, tenant_id: UUID) -> State:
 _states: dict[UUID, State] = {}
 _lock = Lock()
 
+_MERGED = """
+    ON CONFLICT (tenant_id, decision_id) DO UPDATE SET
+        features = excluded.features,
+        outcome = coalesce(e.outcome, excluded.outcome),
+        conversion = greatest(e.conversion, excluded.conversion)
+    WHERE (e.outcome IS NULL AND excluded.outcome IS NOT NULL) OR excluded.conversion > e.conversion
+"""
+
 # The user's row is held against its erasure until the commit.
-_RECORD = """
+_RECORD = f"""
     INSERT INTO learning_example AS e
         (tenant_id, decision_id, user_id, action, features, outcome, conversion)
     SELECT u.tenant_id, %(decision_id)s, u.user_id, %(action)s, %(features)s::jsonb,
         %(outcome)s::float8, %(conversion)s::float8
     FROM events_trackeduser u WHERE u.tenant_id = %(tenant_id)s AND u.user_id = %(user_id)s
     FOR KEY SHARE
-    ON CONFLICT (tenant_id, decision_id) DO UPDATE SET
-        features = excluded.features,
-        outcome = coalesce(e.outcome, excluded.outcome),
-        conversion = greatest(e.conversion, excluded.conversion)
-    WHERE (e.outcome IS NULL AND excluded.outcome IS NOT NULL) OR excluded.conversion > e.conversion
+    {_MERGED}
+"""
+
+_REMEMBER = """
+    INSERT INTO learning_remembereddecision (tenant_id, decision_id, user_id, action, features, decided_at)
+    VALUES (%(tenant_id)s, %(decision_id)s, %(user_id)s, %(action)s, %(features)s::jsonb, %(decided_at)s)
+"""
+
+_REPORT = f"""
+    INSERT INTO learning_example AS e
+        (tenant_id, decision_id, user_id, action, features, outcome, conversion)
+    SELECT d.tenant_id, d.decision_id, d.user_id, d.action, d.features, r.outcome, coalesce(r.conversion, 0)
+    FROM jsonb_to_recordset(%(reports)s::jsonb) AS r (decision_id text, outcome float8, conversion float8)
+    JOIN learning_remembereddecision d ON d.tenant_id = %(tenant_id)s AND d.decision_id = r.decision_id
+    JOIN events_trackeduser u ON u.tenant_id = d.tenant_id AND u.user_id = d.user_id
+    ORDER BY d.decision_id
+    FOR KEY SHARE OF u
+    {_MERGED}
 """
 
 # What was folded before is not a trial again. A row that is being written waits for the next fold: we wait for none.

@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from django.db import connection
+from procrastinate.contrib.django import app
 
 from learning import services
 from tenants.context import tenant_context
@@ -28,7 +29,19 @@ def fold_waiting() -> int:
 
 
 def forget_examples() -> int:
-    """Delete what was folded long ago, of all tenants; how many rows. To be run daily."""
+    """Delete what was folded or remembered long ago, of all tenants; how many rows. To be run daily."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT forget_learned_examples()")
+        cursor.execute("SELECT forget_learned_examples() + forget_remembered_decisions()")
         return int(cursor.fetchone()[0])
+
+
+@app.periodic(cron="* * * * *")
+@app.task(queueing_lock="fold_examples")
+def fold_examples(timestamp: int) -> None:
+    fold_waiting()
+
+
+@app.periodic(cron="41 2 * * *")
+@app.task(queueing_lock="forget_old_examples")
+def forget_old_examples(timestamp: int) -> None:
+    forget_examples()

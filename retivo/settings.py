@@ -226,6 +226,8 @@ SPECTACULAR_SETTINGS = {
         {"name": "Connectors", "description": "What other vendors' SDKs and webhooks send, taken as it is."},
         {"name": "Playbooks", "description": "When a user is to be intervened with, and within which limits."},
         {"name": "Interventions", "description": "What playbooks plan for users, and what becomes of it."},
+        {"name": "Decisions", "description": "What is best to be done for a user, and the ledger of what was decided."},
+        {"name": "Analytics", "description": "Whether it helps."},
         {"name": "Stats", "description": "All of a partner's customers at a glance."},
         {"name": "Settings", "description": "What a tenant sees of itself, and may change."},
         {"name": "Service", "description": "Whether Retivo is well."},

@@ -8,7 +8,7 @@ from django.db import IntegrityError, connections
 
 from decisions.interventions import move_interventions
 from decisions.models import INTERVENTION_TRANSITIONS, InterventionStatus
-from decisions.runner import _begin_ready, decide, local_times
+from decisions.runner import _begin_ready, local_times
 from tenants.context import tenant_context
 from tests.conftest import Api, Server
 from tests.decisions.cast import (
@@ -230,7 +230,7 @@ def test_next_action__follows_the_first_that_is_to_come__until_there_is_none(mer
 
 
 def handed_over(api: Api, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Whose interventions `decide`, which is not built yet, gets to see."""
+    """Whose interventions `decide` gets to see."""
     seen: list[str] = []
 
     def note(*, ready: Any, **_: Any) -> int:
@@ -273,10 +273,6 @@ def test_handed_over__what_may_be_begun__and_nothing_else(merchant: Api, monkeyp
     plan(merchant, "of an active", playbook_id=playbook(merchant))
 
     assert handed_over(merchant, monkeypatch) == ["approved", "by hand", "of an active"]
-
-
-def test_decide__not_built_yet__leaves_everything_as_it_is() -> None:
-    assert decide(tenant_id=uuid4(), ready=[], now=NOON) == 0
 
 
 # --- What the database holds ----------------------------------------------------------------------------------------

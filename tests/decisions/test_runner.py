@@ -326,7 +326,7 @@ def test_run__however_many_users__takes_the_same_few_statements(
     merchant: Api, statements: list[str], users: int
 ) -> None:
     people(merchant, users)
-    playbook(merchant)
+    playbook(merchant, constraints={"needs_approval": True})
     statements.clear()
 
     assert run(merchant)["planned"] == users

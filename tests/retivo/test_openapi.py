@@ -72,6 +72,11 @@ STATUSES = {
     "approveIntervention": {"200", "404", "409"} | CHANGE,
     "pauseIntervention": {"200", "404", "409"} | CHANGE,
     "rejectIntervention": {"200", "404", "409"} | CHANGE,
+    "recommend": {"200", "404"} | POST,
+    "listDecisions": {"200", "400"} | AUTHENTICATED,
+    "getDecision": {"200", "404"} | AUTHENTICATED,
+    "exportDecisions": {"200", "400"} | AUTHENTICATED,
+    "getLift": {"200", "400"} | AUTHENTICATED,
 }
 
 

@@ -2,11 +2,14 @@
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.db import IntegrityError, ProgrammingError, connection, connections, transaction
 
+from decisions import budget
 from decisions.runner import run_tenant
 from events.scoring import score_tenant
 from learning import services as learning
@@ -35,12 +38,15 @@ TENANT_COLUMNS = {
     "events_scoringsweep": "tenant_id",
     "learning_example": "tenant_id",
     "learning_modelstate": "tenant_id",
+    "learning_remembereddecision": "tenant_id",
     "delivery_action": "tenant_id",
     "delivery_attempt": "tenant_id",
     "delivery_endpoint": "tenant_id",
     "decisions_playbook": "tenant_id",
     "decisions_playbookentry": "tenant_id",
     "decisions_intervention": "tenant_id",
+    "decisions_decision": "tenant_id",
+    "decisions_budget": "tenant_id",
 }
 UNSHARED = re.compile(r"(auth|django|procrastinate)_")
 
@@ -69,11 +75,28 @@ def two_partners(acme: Api, rival: Api) -> tuple[Api, Api]:
             playbook = api.post("/api/playbooks", {"name": "P", "entry_conditions": {"opted_out": False}}).json()["id"]
             api.put(f"/api/playbooks/{playbook}/status", {"status": "active"})
             run_tenant(api.tenant_id)
+            _decide(api)
     with connections["owner"].cursor() as cursor:
         cursor.execute(ACTIONS)
         cursor.execute(ATTEMPTS)
         cursor.execute(ENDPOINTS)
     return acme, rival
+
+
+def _decide(api: Api) -> None:
+    assert api.post("/api/decisions/recommend", {"user_id": "u"}).status_code == 200
+    now = datetime.now(UTC)
+    with tenant_context(api.tenant_id):
+        # A partner has no action type to choose from, and so nothing to be told of; a budget either may have.
+        learning.remember(
+            tenant_id=api.tenant_id,
+            decision_id="dec_2",
+            user_id="u",
+            action="nothing",
+            features={"bias": 1.0},
+            decided_at=now,
+        )
+        assert budget.reserve(tenant_id=api.tenant_id, cost_usd=Decimal(1), budget_usd=None, now=now)
 
 
 ACTIONS = """

@@ -1,0 +1,165 @@
+"""What must hold before anything is chosen, each by its name. `docs/decisions-engine.md` has them as a table.
+
+A stop leaves nothing to choose; an exclusion takes one candidate away. The first stop that applies is the reason, so
+those that apply to a user whether or not they are held out come before the holdout, and those that follow from earlier
+actions behind it: users are compared who differ in the holdout alone.
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from jsonschema import Draft202012Validator
+
+from decisions.rules import Limits
+from decisions.situation import ActionType, Situation
+from retivo.api.json import encode
+
+HOLDOUT, SHADOW_MODE, NO_CANDIDATES, BUDGET = "holdout", "shadow_mode", "no_candidates", "budget"
+
+
+@dataclass(frozen=True)
+class Stop:
+    name: str
+    detail: str
+    applies: Callable[[UUID, Situation], bool]
+    for_now: bool = False  # it will pass, or somebody will lift it
+    for_all: bool = False  # whoever the user is
+
+
+@dataclass(frozen=True)
+class Exclusion:
+    name: str
+    detail: str
+    applies: Callable[[Situation, ActionType], bool]
+
+
+def _cooling(situation: Situation, limits: Limits, action_type_id: str | None = None) -> bool:
+    if not limits.cooldown:
+        return False
+    return any(situation.now - at < limits.cooldown for at in _times(situation, action_type_id))
+
+
+def _capped(situation: Situation, limits: Limits, action_type_id: str | None = None) -> bool:
+    if limits.count is None:
+        return False
+    recent = [at for at in _times(situation, action_type_id) if situation.now - at < limits.period]
+    return len(recent) >= limits.count
+
+
+def _times(situation: Situation, action_type_id: str | None) -> list[datetime]:
+    return [given.at for given in situation.given if action_type_id in (None, given.action_type_id)]
+
+
+_NONE = Limits()
+
+
+def _limits_of(situation: Situation, action_type: ActionType) -> Limits:
+    return situation.rules.by_action.get(action_type.name, _NONE)
+
+
+def is_held_out(tenant_id: UUID, user_id: str, percent: float) -> bool:
+    """The same users for as long as the share does not shrink, and no others if it grows."""
+    digest = hashlib.sha256(f"{tenant_id} {user_id}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") < percent / 100 * 2**64
+
+
+STOPS = (
+    Stop("plan_suspended", "The plan is suspended.", lambda _, s: not s.plan_is_active, True, True),
+    Stop("kill_switch", "The tenant's kill switch is on.", lambda _, s: s.kill_switch, True, True),
+    Stop("partner_kill_switch", "The partner's kill switch is on.", lambda _, s: s.partners_kill_switch, True, True),
+    Stop("opted_out", "The user has opted out.", lambda _, s: s.opted_out),
+    Stop(
+        "quiet_hours",
+        "It is quiet hours where the user is.",
+        lambda _, s: s.rules.is_quiet(s.user["traits"], s.now),
+        for_now=True,
+    ),
+    Stop(
+        HOLDOUT,
+        "The user is held out, to compare with.",
+        lambda tenant_id, s: is_held_out(tenant_id, s.request.user_id, s.rules.holdout_percent),
+    ),
+    Stop(
+        "cooldown",
+        "The user was given something too short a time ago.",
+        lambda _, s: _cooling(s, s.rules.limits),
+        for_now=True,
+    ),
+    Stop(
+        "frequency_cap",
+        "The user was given as much as one may be given.",
+        lambda _, s: _capped(s, s.rules.limits),
+        for_now=True,
+    ),
+    # Behind all exclusions; see `decisions.recommending`.
+    Stop(NO_CANDIDATES, "No action type is left to choose from.", lambda *_: False, for_now=True),
+)
+
+EXCLUSIONS = (
+    Exclusion("action_type_inactive", "The action type is switched off.", lambda _, a: not a.is_active),
+    Exclusion("integration_inactive", "Its integration is switched off.", lambda _, a: not a.integration_is_active),
+    Exclusion(
+        "parameters_incomplete",
+        "Its parameters, by its schema's defaults and the context, do not fit its schema.",
+        lambda s, a: parameters(a, s) is None,
+    ),
+    Exclusion(
+        "action_cooldown",
+        "The user was given this too short a time ago.",
+        lambda s, a: _cooling(s, _limits_of(s, a), a.id),
+    ),
+    Exclusion(
+        "action_frequency_cap",
+        "The user was given this as often as they may be.",
+        lambda s, a: _capped(s, _limits_of(s, a), a.id),
+    ),
+    Exclusion(
+        BUDGET,
+        "The month's budget has no room for what it costs.",
+        lambda s, a: s.rules.budget_usd is not None and 0 < a.cost_usd > s.rules.budget_usd - s.spent_usd,
+    ),
+)
+
+# Applies beside the choice: it is made and logged, and nothing is sent.
+DETAILS = {each.name: each.detail for each in (*STOPS, *EXCLUSIONS)} | {SHADOW_MODE: "Nothing is sent in shadow mode."}
+
+_HOLDOUT_PLACE = [each.name for each in STOPS].index(HOLDOUT)
+# Who is stopped by these is no different for being held out.
+BEFORE_HOLDOUT = frozenset(each.name for each in STOPS[:_HOLDOUT_PLACE])
+FOR_ALL = frozenset(each.name for each in STOPS if each.for_all)
+FOR_NOW = frozenset(each.name for each in STOPS if each.for_now)
+
+
+def stops(tenant_id: UUID, situation: Situation) -> list[str]:
+    """The names of all that apply; the first is the reason."""
+    return [stop.name for stop in STOPS if stop.applies(tenant_id, situation)]
+
+
+def exclusion(situation: Situation, action_type: ActionType) -> str | None:
+    """Why this is no candidate, if it is none."""
+    return next((each.name for each in EXCLUSIONS if each.applies(situation, action_type)), None)
+
+
+def parameters(action_type: ActionType, situation: Situation) -> dict[str, Any] | None:
+    """The schema's defaults, and what the request's context says instead; None where that breaks the schema."""
+    given = situation.request.parameters_for(action_type)
+    completed = _completed(action_type.schema, encode(given).decode())
+    return None if completed is None else msgspec.json.decode(completed)
+
+
+@lru_cache(maxsize=4096)
+def _completed(schema: str, given: str) -> bytes | None:
+    """As JSON, so that nobody changes what is cached."""
+    rules = msgspec.json.decode(schema)
+    properties = rules.get("properties", {}) if isinstance(rules, dict) else {}
+    defaults = {
+        name: rule["default"] for name, rule in properties.items() if isinstance(rule, dict) and "default" in rule
+    }
+    values = defaults | msgspec.json.decode(given)
+    return encode(values) if Draft202012Validator(rules).is_valid(values) else None

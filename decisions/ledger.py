@@ -1,0 +1,240 @@
+"""The ledger of decisions: listed, read one by one, exported whole. Runs in the tenant's context."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from django.db import connection
+
+from decisions import listing
+from learning.services import REWARDS
+from learning.state import NOTHING
+from retivo.api.errors import not_found
+from retivo.api.json import encode
+from retivo.api.pagination import Cursor, NameCursor
+from tenants.context import tenant_context
+
+EXPORT_BATCH = 1000
+
+
+class Outcome(msgspec.Struct):
+    """What came of a decision; null is what is not known yet. `reward` is what the model is told."""
+
+    status: str | None
+    reported_at: datetime | None
+    converted_at: datetime | None
+    conversion: float
+    reward: float | None
+
+
+class Decision(msgspec.Struct, kw_only=True):
+    id: str
+    user_id: str
+    created_at: datetime
+    action: str | None
+    action_type_id: str | None
+    parameters: msgspec.Raw | None
+    confidence: float | None
+    propensity: float
+    reasoning: str
+    guardrails: msgspec.Raw
+    stopped_by: str | None
+    holdout: bool
+    shadow: bool
+    action_id: str | None
+    intervention_id: str | None
+    cost_usd: str | None
+    model_version: int
+    prior_share: float | None
+    outcome: Outcome
+
+
+class DecisionDetail(Decision, kw_only=True):
+    """With all that it was made by."""
+
+    request: msgspec.Raw
+    candidates: msgspec.Raw
+    features: msgspec.Raw
+
+
+class Exported(msgspec.Struct, kw_only=True):
+    """One line of the export: what off-policy evaluation needs. `learning.evaluation.Logged` is made of it."""
+
+    decision_id: str
+    user_id: str
+    created_at: datetime
+    drawn: bool
+    holdout: bool
+    shadow: bool
+    model_version: int
+    features: msgspec.Raw
+    actions: list[str]
+    propensities: list[float]
+    action: str
+    propensity: float
+    confidence: float | None
+    outcome_status: str | None
+    conversion: float
+    reward: float | None
+
+
+def list_decisions(
+    *, tenant_id: UUID, where: Mapping[str, Any], limit: int, after: Cursor | None = None
+) -> dict[str, Any]:
+    """A page of the decisions, newest first, and how many match on all pages."""
+    rows, total = listing.page(
+        _LIST,
+        table="decisions_decision",
+        beyond="(t.created_at, t.id) < (%(after_time)s, %(after_id)s)",
+        tenant_id=tenant_id,
+        where=where,
+        limit=limit,
+        after=after,
+    )
+    found = [Decision(**_members(row)) for row in rows]
+    last = found[:limit][-1] if len(found) > limit else None
+    next_cursor = last and str(NameCursor(created_at=last.created_at, id=last.id))
+    return {"decisions": found[:limit], "total": total, "next_cursor": next_cursor}
+
+
+def get_decision(*, tenant_id: UUID, decision_id: str) -> DecisionDetail:
+    """Raises Problem 404."""
+    with connection.cursor() as cursor:
+        cursor.execute(_GET, {"tenant_id": tenant_id, "id": decision_id})
+        row = cursor.fetchone()
+    if row is None:
+        raise not_found()
+    *columns, request, candidates, features = row
+    return DecisionDetail(
+        **_members(columns),
+        request=_raw(request),
+        candidates=_raw(candidates),
+        features=_raw(features),
+    )
+
+
+def export(*, tenant_id: UUID, since: datetime | None, until: datetime | None) -> Iterator[bytes]:
+    """All decisions of the time, oldest first, as lines of JSON.
+
+    Each batch is read in a transaction of its own, because whoever reads the lines may take their time, and outlives
+    the request's.
+    """
+    for batch in batches(tenant_id=tenant_id, since=since, until=until):
+        yield b"".join(encode(line) + b"\n" for line in batch)
+
+
+def batches(*, tenant_id: UUID, since: datetime | None, until: datetime | None) -> Iterator[list[Exported]]:
+    after: tuple[datetime | None, str] | None = (since, "")
+    while after is not None:
+        parameters: dict[str, Any] = {
+            "tenant_id": tenant_id,
+            "after_time": after[0],
+            "after_id": after[1],
+            "until": until,
+            "size": EXPORT_BATCH,
+        }
+        with tenant_context(tenant_id), connection.cursor() as cursor:
+            cursor.execute(_EXPORT, parameters)
+            lines = [_exported(row) for row in cursor.fetchall()]
+        if lines:
+            yield lines
+        after = (lines[-1].created_at, lines[-1].decision_id) if len(lines) == EXPORT_BATCH else None
+
+
+def _members(row: Any) -> dict[str, Any]:
+    *columns, status, reported_at, converted_at, conversion, reward = row
+    members = dict(zip(_SHOWN, columns, strict=True))
+    members |= {name: _raw(members[name]) for name in ("parameters", "guardrails")}
+    members["outcome"] = Outcome(status, reported_at, converted_at, conversion, reward)
+    return members
+
+
+def _raw(text: str | None) -> Any:
+    return None if text is None else msgspec.Raw(text.encode())
+
+
+def _exported(row: Any) -> Exported:
+    (
+        decision_id,
+        user_id,
+        created_at,
+        stopped_by,
+        holdout,
+        shadow,
+        version,
+        features,
+        candidates,
+        action_type_id,
+        propensity,
+        confidence,
+        status,
+        conversion,
+        reward,
+    ) = row
+    left = [each for each in msgspec.json.decode(candidates) if each["excluded_because"] is None]
+    return Exported(
+        decision_id=decision_id,
+        user_id=user_id,
+        created_at=created_at,
+        drawn=stopped_by is None,
+        holdout=holdout,
+        shadow=shadow,
+        model_version=version,
+        features=_raw(features),
+        actions=[each["action_type_id"] or NOTHING for each in left],
+        propensities=[each["propensity"] for each in left],
+        action=action_type_id or NOTHING,
+        propensity=propensity,
+        confidence=confidence,
+        outcome_status=status,
+        conversion=conversion,
+        reward=reward,
+    )
+
+
+_TEXTS = {"parameters", "guardrails", "cost_usd"}
+_SHOWN = tuple(name for name in Decision.__struct_fields__ if name != "outcome")
+
+_WORTH = " ".join(f"WHEN '{status}' THEN {worth}" for status, worth in REWARDS.items())
+
+# Known as soon as anything came of it, or nothing will any more; of what only might have been done, never.
+_REWARD = f"""
+    CASE WHEN t.shadow OR t.stopped_by IS NOT NULL AND NOT t.holdout THEN NULL
+         WHEN a.outcome_status IS NOT NULL OR t.converted_at IS NOT NULL
+             THEN least(coalesce(CASE a.outcome_status {_WORTH} END, 0) + t.conversion, 1)
+         WHEN a.status IN ('failed', 'expired') THEN NULL
+         WHEN t.closed_at IS NOT NULL THEN 0
+    END::float8
+"""
+
+_COLUMNS = f"""
+    {", ".join(f"t.{name}{'::text' if name in _TEXTS else ''}" for name in _SHOWN)},
+    a.outcome_status, a.outcome_at, t.converted_at, t.conversion, {_REWARD}
+"""
+
+# The look-up is LATERAL with a LIMIT: an index scan for each of a page's rows, where a join could read all actions.
+_FROM = """
+    decisions_decision t LEFT JOIN LATERAL (
+        SELECT status, outcome_status, outcome_at FROM delivery_action
+        WHERE tenant_id = t.tenant_id AND id = t.action_id LIMIT 1
+    ) a ON true
+"""
+
+_LIST = f"SELECT {_COLUMNS} FROM {_FROM} WHERE {{matching}} ORDER BY t.created_at DESC, t.id DESC LIMIT %(limit)s"
+
+_GET = f"""
+    SELECT {_COLUMNS}, t.request::text, t.candidates::text, t.features::text
+    FROM {_FROM} WHERE t.tenant_id = %(tenant_id)s AND t.id = %(id)s
+"""
+
+_EXPORT = f"""
+    SELECT t.id, t.user_id, t.created_at, t.stopped_by, t.holdout, t.shadow, t.model_version, t.features::text,
+        t.candidates::text, t.action_type_id, t.propensity, t.confidence, a.outcome_status, t.conversion, {_REWARD}
+    FROM {_FROM}
+    WHERE t.tenant_id = %(tenant_id)s
+      AND (t.created_at, t.id) > (coalesce(%(after_time)s::timestamptz, '-infinity'), %(after_id)s)
+      AND t.created_at < coalesce(%(until)s::timestamptz, 'infinity')
+    ORDER BY t.created_at, t.id LIMIT %(size)s
+"""

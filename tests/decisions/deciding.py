@@ -1,0 +1,90 @@
+"""A merchant with action types, and what the tests ask of it."""
+
+import json
+from typing import Any
+
+from django.db import connections
+
+from decisions.aftermath import settle_tenant
+from learning.tasks import fold_tenant
+from tests.conftest import Api
+from tests.decisions.cast import ask
+
+RECOMMEND, DECISIONS, LIFT = "/api/decisions/recommend", "/api/decisions", "/api/analytics/lift"
+
+POINTS: dict[str, Any] = {
+    "name": "grant_points",
+    "parameters_schema": {"amount": {"type": "number", "required": True, "default": 10}},
+    "delivery_webhook": "https://hooks.acme.example/points",
+}
+VOUCHER: dict[str, Any] = {"name": "send_voucher", "delivery_webhook": "https://hooks.acme.example/vouchers"}
+
+
+def shop_of(partner: Api, slug: str = "shop", **fields: Any) -> Api:
+    """A customer with two action types."""
+    fields = {"provider": f"{slug}-loyalty", "action_type_templates": [POINTS, VOUCHER], **fields}
+    partner.register(**fields)
+    api = partner.provision(slug)
+    for n in range(3):
+        assert api.post("/api/customers", {"user_id": f"u{n}"}).status_code == 201
+    return api
+
+
+def configure(api: Api, **config: Any) -> None:
+    response = api.patch("/api/settings", {"config": config})
+    assert response.status_code == 200, response.content
+
+
+def recommend(api: Api, user_id: str = "u0", **fields: Any) -> dict[str, Any]:
+    response = api.post(RECOMMEND, {"user_id": user_id, **fields})
+    assert response.status_code == 200, response.content
+    answer: dict[str, Any] = response.json()
+    return answer
+
+
+def must_act(api: Api) -> None:
+    """Teach the model that doing nothing is bad and everything else good, so that nothing is (almost) never drawn."""
+    rows = [
+        {"tenant": str(api.tenant_id), "id": f"taught_{n}", "action": action, "reward": reward}
+        for n, (action, reward) in enumerate([(a, float(a != "nothing")) for a in ["nothing", *types(api)]] * 300)
+    ]
+    ask(
+        api,
+        "INSERT INTO learning_example (tenant_id, decision_id, user_id, action, features, outcome, conversion)"
+        " SELECT (r ->> 'tenant')::uuid, r ->> 'id', 'u0', r ->> 'action', '{\"bias\": 1}', (r ->> 'reward')::float8, 0"
+        " FROM jsonb_array_elements(%(rows)s::jsonb) r",
+        rows=json.dumps(rows),
+    )
+    fold_tenant(api.tenant_id)
+
+
+def acted(api: Api, user_id: str = "u0", **fields: Any) -> dict[str, Any]:
+    """The first recommendation that does something: a twentieth or so is drawn evenly."""
+    for _ in range(50):
+        answer = recommend(api, user_id, **fields)
+        if answer["action"] is not None or answer["guardrails"]:
+            return answer
+    raise AssertionError("nothing was done in 50 draws")
+
+
+def types(api: Api) -> dict[str, str]:
+    """Names by ids."""
+    return dict(ask(api, "SELECT id, name FROM integrations_actiontype WHERE tenant_id = %(t)s", t=api.tenant_id))
+
+
+def as_owner(sql: str, **parameters: Any) -> None:
+    with connections["owner"].cursor() as cursor:
+        cursor.execute(sql, parameters or None)
+
+
+def settle(api: Api, **options: Any) -> dict[str, int]:
+    return dict(settle_tenant(api.tenant_id, **options))
+
+
+def names(answer: dict[str, Any]) -> list[str]:
+    """Of the guardrails that applied."""
+    return [each["name"] for each in answer["guardrails"]]
+
+
+def reasons(answer: dict[str, Any]) -> dict[str | None, str | None]:
+    return {each["action"]: each["excluded_because"] for each in answer["candidates"]}
