@@ -14,7 +14,7 @@ PRODUCTION = RETIVO_DEVELOPMENT=0 ALLOWED_HOSTS=retivo.example \
 	SECRET_KEY="$$($(PY) -c 'import secrets; print(secrets.token_urlsafe(64))')" \
 	ENCRYPTION_KEYS="$$($(PY) -c 'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())')"
 
-.PHONY: help run test check format openapi bench simulate clean
+.PHONY: help run test check format openapi bench demo simulate clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z]*\):.* ## \(.*\)/  make \1	\2/p' Makefile | expand -t 18
@@ -44,6 +44,9 @@ openapi: .venv/installed ## write openapi.yaml from the code
 
 bench: .venv/installed-dev ## measure against a hello view and the bare SQL (BENCH_SECONDS=…)
 	@exec $(PY) -m bench
+
+demo: .venv/installed-dev ## walk the closed loop with two merchants: a table, and bench/out/demo.png
+	@exec $(PY) -m bench.demo
 
 simulate: .venv/installed-dev ## decide for simulated tenants: a table, and bench/out/simulate.png (BENCH_SECONDS=…)
 	@exec $(PY) -m bench.simulate
