@@ -17,10 +17,10 @@ import msgspec
 import structlog
 from django.conf import settings
 from django.db import connection
-from jsonschema import Draft202012Validator
 
 from delivery.models import FailureReason
 from delivery.sending import Answer
+from integrations import parameters_schema
 from retivo import encryption
 from retivo.api.json import encode
 from tenants.context import tenant_context
@@ -150,14 +150,9 @@ def _refusal(is_gone: bool, is_active: bool, schema: str, parameters: str, step:
     if step > len(settings.DELIVERY_RETRY_SECONDS) + 1:  # workers died with all of them
         return FailureReason.ATTEMPTS_EXHAUSTED
     # Again: the schema may have changed since.
-    if not _validator(schema).is_valid(msgspec.json.decode(parameters)):
+    if not parameters_schema.validator(schema).is_valid(msgspec.json.decode(parameters)):
         return FailureReason.INVALID_PARAMETERS
     return ""
-
-
-@lru_cache(maxsize=1000)
-def _validator(schema: str) -> Draft202012Validator:
-    return Draft202012Validator(msgspec.json.decode(schema))
 
 
 @lru_cache(maxsize=1000)
@@ -213,15 +208,17 @@ def _judge_endpoint(owner_id: UUID, url: str, results: Sequence[Result], now: da
 
 _CLAIM = "SELECT * FROM claim_actions(%(wanted)s::int, %(per_endpoint)s::int, %(seconds)s::int)"
 
-# The text lists are short: no more than a batch.
+# A tenant's own action type has secrets of its own, a shared one has its integration's. The text lists are short: no
+# more than a batch.
 _READ = """
     SELECT a.id, a.attempts, a.replayed_from, a.action_type, a.provider, a.domain, a.user_id, a.decision_id,
            a.parameters::text, a.created_at, a.expires_at, t.delivery_webhook, t.active, t.parameters_schema::text,
-           coalesce(t.partner_id, t.tenant_id), i.encrypted_webhook_secret,
-           CASE WHEN i.previous_secret_until > %(now)s::timestamptz THEN i.encrypted_previous_secret END
+           coalesce(t.partner_id, t.tenant_id), coalesce(t.encrypted_webhook_secret, i.encrypted_webhook_secret),
+           CASE WHEN coalesce(t.previous_secret_until, i.previous_secret_until) > %(now)s::timestamptz
+                THEN coalesce(t.encrypted_previous_secret, i.encrypted_previous_secret) END
       FROM delivery_action a
       JOIN integrations_actiontype t ON t.tenant_id = a.tenant_id AND t.id = a.action_type_id
-      JOIN integrations_partnerintegration i ON i.id = t.integration_id
+      LEFT JOIN integrations_partnerintegration i ON i.id = t.integration_id
      WHERE a.tenant_id = %(tenant_id)s AND a.id = ANY(%(ids)s)
 """
 

@@ -5,11 +5,10 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-import msgspec
 from django.db import connection
-from jsonschema import Draft202012Validator
 
 from delivery.models import Action, ActionStatus, Attempt, Endpoint
+from integrations import parameters_schema
 from learning import services as learning
 from retivo.api.errors import FieldError, Problem, escape_pointer, not_found, validation_failed
 from retivo.api.json import encode
@@ -47,7 +46,7 @@ def dispatch(
         is_active, schema, name, provider, domain = row
         if not is_active:
             raise Problem(409, "action_type_inactive", "This action type is not active.")
-        check_parameters(parameters, msgspec.json.decode(schema))
+        check_parameters(parameters, schema)
         action = Action(
             tenant_id=tenant_id,
             action_type_id=action_type_id,
@@ -69,15 +68,15 @@ def dispatch(
     return action
 
 
-def check_parameters(parameters: dict[str, Any], schema: dict[str, Any]) -> None:
-    """Raises Problem 400 with each parameter that breaks the schema."""
+def check_parameters(parameters: dict[str, Any], schema: str) -> None:
+    """Raises Problem 400 with each parameter that breaks the schema, which is JSON."""
     errors = [
         FieldError(
-            pointer="/parameters" + "".join(f"/{escape_pointer(part)}" for part in fault.absolute_path),
+            pointer="/parameters" + "".join(f"/{escape_pointer(part)}" for part in fault.instance_path),
             code="invalid_parameters",
             detail=fault.message[:300],
         )
-        for fault in Draft202012Validator(schema).iter_errors(parameters)
+        for fault in parameters_schema.validator(schema).iter_errors(parameters)
     ]
     if errors:
         raise validation_failed(errors)

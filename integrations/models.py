@@ -53,6 +53,7 @@ class ActionTypeTemplate(models.Model):
     description = models.TextField(blank=True)
     parameters_schema = models.JSONField(default=dict, blank=True)
     delivery_webhook = models.CharField(max_length=2000)
+    estimated_cost_usd = models.DecimalField(max_digits=10, decimal_places=4, null=True, blank=True)
 
     class Meta:
         ordering = ["position"]
@@ -90,8 +91,23 @@ class IntegrationShare(models.Model):
         return f"{self.integration_id} → {self.tenant_id}"
 
 
+_OWN = Q(partner=None, integration=None, template=None, encrypted_webhook_secret__isnull=False)
+_SHARED = Q(
+    partner__isnull=False,
+    integration__isnull=False,
+    template__isnull=False,
+    encrypted_webhook_secret=None,
+    encrypted_previous_secret=None,
+    previous_secret_until=None,
+)
+
+
 class ActionType(models.Model):
-    """An action that a tenant's users can be given. Its share and its template are held by composite foreign keys."""
+    """An action that a tenant's users can be given: its own, or one that its partner shares with it.
+
+    A shared one hangs on its share and its template by composite foreign keys, and signs with its integration's secret.
+    An own one has neither, and a secret of its own. Of a shared one a tenant changes `active` alone (migration 0006).
+    """
 
     id = models.CharField(
         primary_key=True,
@@ -100,11 +116,13 @@ class ActionType(models.Model):
         db_default=PrefixedId(prefix="at"),
     )
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="action_types", db_constraint=False)
-    partner = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+", db_constraint=False)
+    partner = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+", db_constraint=False, null=True)
     integration = models.ForeignKey(
-        PartnerIntegration, on_delete=models.PROTECT, related_name="action_types", db_constraint=False
+        PartnerIntegration, on_delete=models.PROTECT, related_name="action_types", db_constraint=False, null=True
     )
-    template = models.ForeignKey(ActionTypeTemplate, on_delete=models.PROTECT, related_name="+", db_constraint=False)
+    template = models.ForeignKey(
+        ActionTypeTemplate, on_delete=models.PROTECT, related_name="+", db_constraint=False, null=True
+    )
     provider = models.CharField(max_length=63)
     domain = models.CharField(max_length=63, blank=True)
     name = models.CharField(max_length=100)
@@ -112,15 +130,25 @@ class ActionType(models.Model):
     parameters_schema = models.JSONField(default=dict, blank=True)
     delivery_webhook = models.CharField(max_length=2000)
     estimated_cost_usd = models.DecimalField(max_digits=10, decimal_places=4, null=True, blank=True)
+    encrypted_webhook_secret = models.BinaryField(null=True, editable=False, help_text="See retivo.encryption")
+    encrypted_previous_secret = models.BinaryField(null=True, editable=False, help_text="Signs too, for a while")
+    previous_secret_until = models.DateTimeField(null=True, editable=False)
     active = models.BooleanField(default=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
         ordering = ["created_at", "id"]
         constraints = [
-            models.UniqueConstraint(fields=["tenant", "integration", "name"], name="action_type_name_unique"),
+            models.UniqueConstraint(fields=["tenant", "provider", "name"], name="action_type_name_unique_in_tenant"),
             models.UniqueConstraint(fields=["tenant", "id"], name="action_type_tenant_id"),
+            models.CheckConstraint(condition=_OWN | _SHARED, name="action_type_own_or_shared"),
+            models.CheckConstraint(condition=Q(name__regex=SNAKE_CASE), name="action_type_name_format"),
+            models.CheckConstraint(condition=Q(provider__regex=PROVIDER), name="action_type_provider_format"),
         ]
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_shared(self) -> bool:
+        return self.integration_id is not None

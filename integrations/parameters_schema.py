@@ -1,17 +1,34 @@
-"""The schema of an action's parameters: JSON Schema 2020-12, or the guide's flat form, which becomes one."""
+"""The schema of an action's parameters: JSON Schema 2020-12, or the guide's flat form, which becomes one.
+
+Others write them, so checking against one must end soon. Patterns are matched in time linear in the text, and so have
+no look-around and no back-references; what a schema expands to is bounded, for references multiply and may lead in
+circles.
+"""
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import SchemaError
-from referencing import Registry
-from referencing.exceptions import Unresolvable
-from referencing.jsonschema import DRAFT202012
+import msgspec
+from jsonschema_rs import (
+    Draft202012Validator,
+    ReferencingError,
+    RegexOptions,
+    Registry,
+    ValidationError,
+    ValidationErrorKind,
+)
 
 from retivo.api.errors import escape_pointer
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+# With references followed, each time anew.
+MAX_MEMBERS = 2000
+MAX_PATTERNS = 30
+
+# What a pattern may take when compiled: `^[a-z]{1,2000}$` fits, `^\p{L}{100}$` does not.
+_PATTERNS = RegexOptions(size_limit=2**19)
 
 
 class InvalidSchemaError(ValueError):
@@ -74,32 +91,72 @@ def _is_flat(schema: dict[str, Any]) -> bool:
 
 
 def _check(schema: dict[str, Any], root: str) -> None:
-    # At any depth: a validator changes its dialect where a subschema names another.
-    for pointer, dialect in _members(schema, root, "$schema"):
-        if dialect not in (DIALECT, f"{DIALECT}#"):
+    # At any depth: a validator changes its dialect where a subschema names another, and its base where one has an id.
+    for pointer, name, value in _members(schema, root):
+        if name == "$schema" and isinstance(value, str) and value not in (DIALECT, f"{DIALECT}#"):
             raise InvalidSchemaError(pointer, f"Only the dialect {DIALECT} is understood.")
-    # The format checker is what finds a pattern that is no regular expression.
+        if name == "$id" and isinstance(value, str) and pointer != f"{root}/$id":
+            raise InvalidSchemaError(pointer, "Only the schema itself may have an `$id`.")
+        if name in _REFERENCES and isinstance(value, str) and not value.startswith("#"):
+            raise InvalidSchemaError(pointer, "Must refer to a place in this schema: `#…`.")
+    _check_extent(schema, root)
     try:
-        Draft202012Validator.check_schema(schema, format_checker=Draft202012Validator.FORMAT_CHECKER)
-    except SchemaError as error:
-        pointer = "".join(f"/{escape_pointer(part)}" for part in error.absolute_path)
-        raise InvalidSchemaError(root + pointer, error.message[:300]) from error
-    resolver = Registry().with_resource("", DRAFT202012.create_resource(schema)).resolver()
-    for pointer, reference in _members(schema, root, "$ref", "$dynamicRef"):
-        try:
-            resolver.lookup(reference)
-        except Unresolvable as error:
-            raise InvalidSchemaError(pointer, f"{reference[:200]!r} refers to nothing in this schema.") from error
+        _compile(schema)
+    except ValidationError as error:
+        pointer = "".join(f"/{escape_pointer(part)}" for part in error.instance_path)
+        message = error.message[:300]
+        if isinstance(error.kind, ValidationErrorKind.Format) and error.kind.format == "regex":
+            message = "Must be a regular expression, a short one without look-around and back-references."
+        raise InvalidSchemaError(root + pointer, message) from error
 
 
-def _members(node: Any, pointer: str, *names: str) -> Iterator[tuple[str, str]]:
-    """The members of these names that are text, at any depth, each with its pointer."""
+def _check_extent(schema: dict[str, Any], root: str) -> None:
+    """Raises InvalidSchemaError where the schema is too much, or a reference leads out of it or to nothing."""
+    try:
+        resolver = Registry([(_HERE, schema)]).resolver(_HERE)
+    except (ReferencingError, ValueError) as error:
+        raise InvalidSchemaError(root, str(error)[:300]) from error
+    members = patterns = 0
+    pending: list[tuple[str, Any]] = [(root, schema)]
+    while pending:
+        at, node = pending.pop()
+        for pointer, name, value in _members(node, at):
+            members += 1
+            patterns += name == "pattern" or pointer.split("/")[-2] == "patternProperties"
+            if members > MAX_MEMBERS:
+                detail = f"Must have at most {MAX_MEMBERS:,} members with its references followed, none in a circle."
+                raise InvalidSchemaError(root, detail)
+            if name in _REFERENCES and isinstance(value, str):
+                try:
+                    pending.append((pointer, resolver.lookup(value).contents))
+                except (ReferencingError, ValueError) as error:
+                    detail = f"{value[:200]!r} refers to nothing in this schema."
+                    raise InvalidSchemaError(pointer, detail) from error
+        if patterns > MAX_PATTERNS:
+            raise InvalidSchemaError(root, f"Must have at most {MAX_PATTERNS} patterns with its references followed.")
+
+
+_REFERENCES = ("$ref", "$dynamicRef")
+_HERE = "urn:retivo:schema"
+
+
+def _members(node: Any, pointer: str) -> Iterator[tuple[str, str, Any]]:
+    """The members of objects at any depth, each with its pointer and name."""
     if isinstance(node, dict):
-        for name in names:
-            if isinstance(node.get(name), str):
-                yield f"{pointer}/{name}", node[name]
         for name, child in node.items():
-            yield from _members(child, f"{pointer}/{escape_pointer(name)}", *names)
+            below = f"{pointer}/{escape_pointer(name)}"
+            yield below, name, child
+            yield from _members(child, below)
     elif isinstance(node, list):
         for index, child in enumerate(node):
-            yield from _members(child, f"{pointer}/{index}", *names)
+            yield from _members(child, f"{pointer}/{index}")
+
+
+def _compile(schema: dict[str, Any]) -> Draft202012Validator:
+    return Draft202012Validator(schema, pattern_options=_PATTERNS, offline=True)
+
+
+@lru_cache(maxsize=256)
+def validator(schema: str) -> Draft202012Validator:
+    """For parameters, of a stored schema's JSON."""
+    return _compile(msgspec.json.decode(schema))

@@ -1,5 +1,7 @@
-"""What a partner registers, as it stands on the wire."""
+"""What a partner or a tenant registers, as it stands on the wire."""
 
+import re
+from decimal import Decimal
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
@@ -8,7 +10,17 @@ from rest_framework import serializers
 from integrations import parameters_schema, webhook_url
 from integrations.models import PROVIDER, SNAKE_CASE
 from integrations.schema import PARAMETERS_SCHEMA, RENAMED_PROPERTIES
-from retivo.api.serializers import ObjectField, StrictSerializer, StringField, pattern
+from retivo.api.pagination import CursorField, NameCursor
+from retivo.api.serializers import (
+    BooleanField,
+    IntegerField,
+    ObjectField,
+    QueryBooleanField,
+    QueryIntegerField,
+    StrictSerializer,
+    StringField,
+    pattern,
+)
 
 MAX_TEMPLATES = 100
 MAX_MAPPINGS = 500
@@ -38,6 +50,28 @@ class WebhookField(StringField):
             raise serializers.ValidationError(str(error), code=error.code) from error
 
 
+_COST = r"^[0-9]{1,6}(\.[0-9]{1,4})?$"
+_HAS_COST = re.compile(_COST.removesuffix("$")).fullmatch
+
+
+@extend_schema_field({"type": "string", "pattern": _COST})
+class CostField(StringField):
+    """US dollars as text: a JSON number would be rounded on its way."""
+
+    default_error_messages = {"not_a_cost": 'Must be US dollars as text, e.g. "0.05": at most 999999.9999.'}
+    default_validators = []
+
+    def to_internal_value(self, data: Any) -> Any:
+        text = super().to_internal_value(data)
+        if not _HAS_COST(text):
+            self.fail("not_a_cost")
+        return Decimal(text)
+
+    def to_representation(self, value: Any) -> str:
+        whole, _, decimals = f"{value:.4f}".partition(".")
+        return f"{whole}.{decimals[:2]}{decimals[2:].rstrip('0')}"
+
+
 @extend_schema_field(RENAMED_PROPERTIES)
 class RenamedPropertiesField(ObjectField):
     """Name → name."""
@@ -50,27 +84,40 @@ class RenamedPropertiesField(ObjectField):
         return value
 
 
+def _name(**more: Any) -> StringField:
+    snake_case = pattern(SNAKE_CASE, "Must be snake_case: lowercase letters, digits and underscores.")
+    return StringField(max_length=100, validators=[snake_case], **more)
+
+
+def _provider(**more: Any) -> StringField:
+    joined = pattern(PROVIDER, "Must be letters and digits, with single `.`, `_` or `-` between them.")
+    return StringField(max_length=63, validators=[joined], **more)
+
+
+def _domain() -> StringField:
+    return StringField(required=False, default="", allow_blank=True, max_length=63, help_text=_DOMAIN)
+
+
+def _cost() -> CostField:
+    return CostField(required=False, default=None, allow_null=True, help_text="What one costs you, in US dollars.")
+
+
+_DOMAIN = "Domain tag, e.g. `loyalty`."
+_DESCRIPTION = "Description for the AI engine."
+_PARAMETERS = (
+    "JSON Schema 2020-12 of the parameters, or the flat form "
+    '`{"amount": {"type": "number", "required": true}}`, which is stored as the JSON Schema it stands for. Patterns '
+    "are matched in linear time: without look-around and back-references."
+)
+_WEBHOOK = "URL where Retivo dispatches actions: https, to a public address."
+
+
 class ActionTypeTemplateRequestSerializer(StrictSerializer):
-    name = StringField(
-        max_length=100,
-        validators=[pattern(SNAKE_CASE, "Must be snake_case: lowercase letters, digits and underscores.")],
-        help_text="Action type name, snake_case, unique in the integration.",
-    )
-    description = StringField(
-        required=False, default="", allow_blank=True, max_length=2000, help_text="Description for the AI engine."
-    )
-    parameters_schema = ParametersSchemaField(
-        required=False,
-        default=dict,
-        help_text=(
-            "JSON Schema 2020-12 of the parameters, or the flat form "
-            '`{"amount": {"type": "number", "required": true}}`, which is stored as the JSON Schema it stands for.'
-        ),
-    )
-    delivery_webhook = WebhookField(
-        max_length=webhook_url.MAX_LENGTH,
-        help_text="URL where Retivo dispatches actions: https, to a public address.",
-    )
+    name = _name(help_text="Action type name, snake_case, unique in the integration.")
+    description = StringField(required=False, default="", allow_blank=True, max_length=2000, help_text=_DESCRIPTION)
+    parameters_schema = ParametersSchemaField(required=False, default=dict, help_text=_PARAMETERS)
+    delivery_webhook = WebhookField(max_length=webhook_url.MAX_LENGTH, help_text=_WEBHOOK)
+    estimated_cost_usd = _cost()
 
 
 class EventMappingSerializer(StrictSerializer):
@@ -86,15 +133,9 @@ class EventMappingSerializer(StrictSerializer):
 
 
 class IntegrationRequestSerializer(StrictSerializer):
-    provider = StringField(
-        max_length=63,
-        validators=[pattern(PROVIDER, "Must be letters and digits, with single `.`, `_` or `-` between them.")],
-        help_text="Your platform identifier; unique among your integrations.",
-    )
+    provider = _provider(help_text="Your platform identifier; unique among your integrations.")
     display_name = StringField(max_length=200, help_text="Name shown to customers.")
-    domain = StringField(
-        required=False, default="", allow_blank=True, max_length=63, help_text="Domain tag, e.g. `loyalty`."
-    )
+    domain = _domain()
     action_type_templates = ActionTypeTemplateRequestSerializer(  # type: ignore[call-arg]  # of the list it makes
         many=True, required=False, default=list, max_length=MAX_TEMPLATES, help_text="Registered for every customer."
     )
@@ -116,6 +157,7 @@ class ActionTypeTemplateSerializer(serializers.Serializer[Any]):
     description = serializers.CharField(allow_blank=True)
     parameters_schema = serializers.DictField(help_text="JSON Schema 2020-12, also where the flat form was sent.")
     delivery_webhook = serializers.CharField()
+    estimated_cost_usd = CostField(allow_null=True)
 
 
 class IntegrationSerializer(serializers.Serializer[Any]):
@@ -134,6 +176,98 @@ class IntegrationSerializer(serializers.Serializer[Any]):
 
 class RegisteredIntegrationSerializer(IntegrationSerializer):
     webhook_secret = serializers.CharField(help_text="Signs what is sent to you. 64 hex characters, shown this once.")
+
+
+class RotateSecretRequestSerializer(StrictSerializer):
+    overlap_hours = IntegerField(
+        required=False,
+        default=24,
+        min_value=0,
+        max_value=168,
+        help_text="For so long the secret before signs too; 0 where it leaked.",
+    )
+
+
+class RotatedSecretSerializer(serializers.Serializer[Any]):
+    webhook_secret = serializers.CharField(help_text="64 hex characters, shown this once.")
+    previous_secret_until = serializers.DateTimeField(help_text="Until then the secret before signs too.")
+
+
+# --- A tenant's action types ----------------------------------------------------------------------------------------
+
+
+class ActionTypeListQuerySerializer(StrictSerializer):
+    """Query parameters, all optional."""
+
+    provider = StringField(required=False, max_length=63, help_text="Action types of this provider.")
+    domain = StringField(required=False, max_length=63, help_text="Action types of this domain.")
+    active = QueryBooleanField(required=False, help_text="Those that are on, or those that are off.")
+    limit = QueryIntegerField(required=False, default=50, min_value=1, max_value=1000, help_text="How many, at most.")
+    cursor = CursorField(of=NameCursor, required=False, help_text="`next_cursor` of the page before.")
+
+    @property
+    def where(self) -> dict[str, Any]:
+        return {name: self.validated_data[name] for name in _FILTERS if name in self.validated_data}
+
+
+_FILTERS = ("provider", "domain", "active")
+
+
+class ActionTypeRequestSerializer(StrictSerializer):
+    name = _name(help_text="snake_case, unique among your action types of the provider.")
+    description = StringField(max_length=2000, help_text=_DESCRIPTION)
+    provider = _provider(help_text="Who does it: a name of your choice.")
+    domain = _domain()
+    parameters_schema = ParametersSchemaField(help_text=_PARAMETERS)
+    delivery_webhook = WebhookField(max_length=webhook_url.MAX_LENGTH, help_text=_WEBHOOK)
+    estimated_cost_usd = _cost()
+
+
+class ActionTypeChangeSerializer(ActionTypeRequestSerializer):
+    """What is given replaces what was there."""
+
+    active = BooleanField(help_text="Whether it may be chosen and sent.")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs, partial=True)
+
+
+class ActionTypeSerializer(serializers.Serializer[Any]):
+    """An action type as its tenant sees it; never with a secret, nor with its partner's webhook."""
+
+    id = serializers.CharField()
+    name = serializers.CharField()
+    description = serializers.CharField(allow_blank=True)
+    provider = serializers.CharField()
+    domain = serializers.CharField(allow_blank=True)
+    parameters_schema = serializers.DictField(help_text="JSON Schema 2020-12, also where the flat form was sent.")
+    delivery_webhook = serializers.SerializerMethodField(help_text="None where it is your partner's.")
+    estimated_cost_usd = CostField(allow_null=True)
+    integration_id = serializers.UUIDField(allow_null=True, help_text="Of your partner, where it shares this with you.")
+    active = serializers.BooleanField()
+    created_at = serializers.DateTimeField()
+
+    @extend_schema_field({"type": ["string", "null"]})
+    def get_delivery_webhook(self, action_type: Any) -> Any:
+        return None if action_type.is_shared else action_type.delivery_webhook
+
+
+class ActionTypeListSerializer(serializers.Serializer[Any]):
+    action_types = ActionTypeSerializer(many=True)
+    total = serializers.IntegerField(help_text="How many the filter matches, on all pages.")
+    next_cursor = serializers.CharField(allow_null=True)
+
+
+class ActionTypeResponseSerializer(serializers.Serializer[Any]):
+    action_type = ActionTypeSerializer()
+
+
+class RegisteredActionTypeSerializer(ActionTypeSerializer):
+    webhook_secret = serializers.CharField(help_text="Signs what is sent to you. 64 hex characters, shown this once.")
+
+
+class RegisteredActionTypeResponseSerializer(serializers.Serializer[Any]):
+    action_type = RegisteredActionTypeSerializer()
 
 
 def _refuse_repeats(items: list[dict[str, Any]], field: str) -> None:

@@ -171,7 +171,8 @@ _FIND = """
     WHERE id = %(integration_id)s AND tenant_id = %(partner_id)s
 """
 
-# Shares what is not shared yet, copies its action types, and tells how many integrations that were.
+# Shares what is not shared yet, copies its action types, and tells how many integrations that were. What a customer has
+# registered itself, by the same provider and name, stays. What it switched off does: nothing is copied a second time.
 _SHARE = """
     WITH share AS (
         INSERT INTO integrations_integrationshare (tenant_id, partner_id, integration_id)
@@ -185,13 +186,14 @@ _SHARE = """
     ), action_type AS (
         INSERT INTO integrations_actiontype
             (tenant_id, partner_id, integration_id, template_id, provider, domain, name, description,
-             parameters_schema, delivery_webhook, active)
+             parameters_schema, delivery_webhook, estimated_cost_usd, active)
         SELECT s.tenant_id, s.partner_id, s.integration_id, m.id, i.provider, i.domain, m.name, m.description,
-               m.parameters_schema, m.delivery_webhook, true
+               m.parameters_schema, m.delivery_webhook, m.estimated_cost_usd, true
         FROM share s
         JOIN integrations_partnerintegration i ON i.id = s.integration_id AND i.tenant_id = %(partner_id)s
         JOIN integrations_actiontypetemplate m ON m.integration_id = i.id AND m.tenant_id = %(partner_id)s
         ORDER BY i.created_at, m.position
+        ON CONFLICT (tenant_id, provider, name) DO NOTHING
     )
     SELECT count(*) FROM share
 """

@@ -5,7 +5,11 @@ from typing import Any
 
 from drf_spectacular.utils import OpenApiExample, OpenApiRequest, extend_schema
 
-from integrations.serializers import IntegrationRequestSerializer
+from integrations.serializers import (
+    IntegrationRequestSerializer,
+    RotatedSecretSerializer,
+    RotateSecretRequestSerializer,
+)
 from partners import serializers
 from retivo.api.schema import INVALID_QUERY, KEY_IN_USE, NOT_FOUND, Link, Problems, Success, conflict
 
@@ -270,9 +274,9 @@ rotate_secret = _operation(
     "Makes a new webhook secret, which is in this answer and nowhere else. For 24 hours, or as "
     "many as you say, requests are signed with the one before it as well.",
     tag=INTEGRATIONS,
-    takes=serializers.RotateSecretRequestSerializer,
+    takes=RotateSecretRequestSerializer,
     requests={"With the usual overlap": {}, "At once": {"overlap_hours": 0}},
-    answers=serializers.RotatedSecretSerializer,
+    answers=RotatedSecretSerializer,
     example={"webhook_secret": "0123456789abcdef" * 4, "previous_secret_until": "2026-04-27T10:00:00Z"},
     problems=[NOT_FOUND, KEY_IN_USE],
 )

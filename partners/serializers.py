@@ -86,16 +86,6 @@ class ShareRequestSerializer(StrictSerializer):
     customer_tenant_id = UUIDField()
 
 
-class RotateSecretRequestSerializer(StrictSerializer):
-    overlap_hours = IntegerField(
-        required=False,
-        default=24,
-        min_value=0,
-        max_value=168,
-        help_text="For so long the secret before signs too; 0 where it leaked.",
-    )
-
-
 class CustomerSerializer(serializers.Serializer[Any]):
     tenant_id = serializers.UUIDField()
     name = serializers.CharField()
@@ -161,11 +151,6 @@ class IntegrationListSerializer(serializers.Serializer[Any]):
 
 class RegisterResponseSerializer(serializers.Serializer[Any]):
     integration = RegisteredIntegrationSerializer()
-
-
-class RotatedSecretSerializer(serializers.Serializer[Any]):
-    webhook_secret = serializers.CharField(help_text="64 hex characters, shown this once.")
-    previous_secret_until = serializers.DateTimeField(help_text="Until then the secret before signs too.")
 
 
 class ShareResponseSerializer(serializers.Serializer[Any]):

@@ -222,6 +222,10 @@ SPECTACULAR_SETTINGS = {
         },
         {"name": "Customers", "description": "Tenants that a partner provisions, each isolated from all others."},
         {"name": "Integrations", "description": "What a partner's platform can do, and who may use it."},
+        {
+            "name": "Action types",
+            "description": "What can be done for users: a tenant's own, and what its partner shares.",
+        },
         {"name": "Actions", "description": "What was dispatched to receivers, and what came of it."},
         {"name": "Connectors", "description": "What other vendors' SDKs and webhooks send, taken as it is."},
         {"name": "Playbooks", "description": "When a user is to be intervened with, and within which limits."},

@@ -15,6 +15,7 @@ urlpatterns = [
     path("api/openapi.json", SchemaView.as_view(), name="schema"),
     path("api/docs", DocsView.as_view(), name="docs"),
     path("api/", include("events.urls")),
+    path("api/external/", include("integrations.urls")),
     path("api/external/", include("delivery.urls")),
     path("api/", include("decisions.urls")),
     path("api/partners/", include("partners.urls")),

@@ -10,7 +10,14 @@ from events.models import LifecycleStage, RiskLevel
 from events.users.services import FILTERS, NAMED_TRAITS
 from retivo.api.pagination import CursorField, NameCursor
 from retivo.api.schema import TEXT
-from retivo.api.serializers import IntegerField, ObjectField, QueryIntegerField, StrictSerializer, StringField
+from retivo.api.serializers import (
+    IntegerField,
+    ObjectField,
+    QueryBooleanField,
+    QueryIntegerField,
+    StrictSerializer,
+    StringField,
+)
 
 DEFAULT_LIMIT = 50
 MAX_LENGTH = 255
@@ -30,17 +37,6 @@ class ScoreField(serializers.FloatField):
 
 
 _DECIMAL = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,20})?([eE][+-]?[0-9]{1,3})?").fullmatch
-
-
-@extend_schema_field({"type": "boolean"})
-class QueryBooleanField(serializers.ChoiceField):
-    """`true` or `false` in a query."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(choices=["true", "false"], **kwargs)
-
-    def to_internal_value(self, data: Any) -> Any:
-        return bool(super().to_internal_value(data) == "true")
 
 
 class BooleanField(serializers.BooleanField):

@@ -36,6 +36,12 @@ STATUSES = {
     "listIntegrations": {"200"} | AUTHENTICATED,
     "shareIntegration": {"200", "404"} | POST,
     "rotateIntegrationSecret": {"200", "404"} | POST,
+    "listActionTypes": {"200", "400"} | AUTHENTICATED,
+    "registerActionType": {"201"} | POST,
+    "getActionType": {"200", "404"} | AUTHENTICATED,
+    "changeActionType": {"200", "404"} | CHANGE,
+    "switchActionTypeOff": {"200", "404"} | AUTHENTICATED,
+    "rotateActionTypeSecret": {"200", "404"} | POST,
     "listActions": {"200", "400"} | AUTHENTICATED,
     "getAction": {"200", "404"} | AUTHENTICATED,
     "reportOutcome": {"200", "404"} | POST,
@@ -191,7 +197,7 @@ def test_security_scheme__is_a_bearer_key() -> None:
     assert (name, scheme["type"], scheme["scheme"]) == ("bearerAuth", "http", "bearer")
 
 
-@pytest.mark.parametrize("name", ["provisionCustomer", "registerIntegration"])
+@pytest.mark.parametrize("name", ["provisionCustomer", "registerIntegration", "registerActionType"])
 def test_request_examples__sent_as_they_stand__succeed(acme: Api, name: str) -> None:
     path = next(path for path, item in SCHEMA["paths"].items() if item.get("post", {}).get("operationId") == name)
     content = OPERATIONS[name]["requestBody"]["content"]["application/json"]
@@ -204,7 +210,7 @@ def test_request_examples__sent_as_they_stand__succeed(acme: Api, name: str) -> 
 
 def test_field_errors__of_a_strict_body__are_documented_as_closed(acme: Api) -> None:
     partners = {"ProvisionRequest", "IntegrationRequest", "ActionTypeTemplateRequest", "EventMapping", "ShareRequest"}
-    for name in partners | {"UserRequest", "PatchedUserPatch"}:
+    for name in partners | {"UserRequest", "PatchedUserPatch", "ActionTypeRequest", "PatchedActionTypeChange"}:
         assert SCHEMA["components"]["schemas"][name]["additionalProperties"] is False
 
     assert acme.post("/api/partners/customers", {"x": 1}).json()["errors"][0]["code"] == "unknown_field"

@@ -9,8 +9,13 @@ import os
 import re
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
+from django.db import connections
+
+from delivery import services as delivery
+from tenants.context import tenant_context
 from tests.conftest import REPOSITORY, Api, Server
 
 SEED = 1
@@ -47,21 +52,28 @@ integrations = {{ values = ["{integration}"] }}
 users = {{ values = ["user-42", "a/b 50%"] }}
 playbooks = {{ values = ["{playbook}"] }}
 interventions = {{ values = {interventions} }}
-
-# A partner has no actions of its own: their answers are checked by tests/delivery/test_api.py.
-[[operations]]
-include-path-regex = "^/api/external/actions/"
-warnings = false
+action_types = {{ values = ["{action_type}"] }}
+actions = {{ values = {actions} }}
 
 [parameters]
 "path.customerId" = {{ dictionary = "customers", probability = 0.5 }}
 "path.integrationId" = {{ dictionary = "integrations", probability = 0.5 }}
 "path.userId" = {{ dictionary = "users", probability = 0.5 }}
 "path.playbookId" = {{ dictionary = "playbooks", probability = 0.5 }}
+"path.actionTypeId" = {{ dictionary = "action_types", probability = 0.5 }}
+"path.actionId" = {{ dictionary = "actions", probability = 0.5 }}
 "path.interventionId" = {{ dictionary = "interventions", probability = 0.5 }}
 "body.user_id" = {{ dictionary = "users", probability = 0.5 }}
 "body.customer_tenant_id" = {{ dictionary = "customers" }}
 """
+
+ACTION_TYPE = {
+    "name": "seed",
+    "description": "Seed",
+    "provider": "seed",
+    "parameters_schema": {"amount": {"type": "number"}},
+    "delivery_webhook": "https://hooks.seed.example/",
+}
 
 
 def test_schemathesis__all_checks__finds_nothing(acme: Api, rival: Api, server: Server, tmp_path: Path) -> None:
@@ -71,6 +83,8 @@ def test_schemathesis__all_checks__finds_nothing(acme: Api, rival: Api, server: 
     playbook = acme.post("/api/playbooks", {"name": "seed"}).json()["id"]
     # Several, for most of what is done to one can be done once.
     interventions = [acme.post("/api/interventions", {"user_id": "user-42"}).json()["id"] for _ in range(20)]
+    action_type = acme.post("/api/external/action-types", ACTION_TYPE).json()["action_type"]["id"]
+    actions = seed_actions(acme, action_type)
     identities = tmp_path / "identities.json"
     identities.write_text(json.dumps({"auth": [_identity("acme", acme), _identity("rival", rival)]}))
     config = tmp_path / "schemathesis.toml"
@@ -83,6 +97,8 @@ def test_schemathesis__all_checks__finds_nothing(acme: Api, rival: Api, server: 
             integration=integration,
             playbook=playbook,
             interventions=json.dumps(interventions),
+            action_type=action_type,
+            actions=json.dumps(actions),
         )
     )
 
@@ -99,6 +115,29 @@ def test_schemathesis__all_checks__finds_nothing(acme: Api, rival: Api, server: 
 
     assert result.returncode == 0, result.stdout[-20_000:] + result.stderr
     assert re.search(r"Operations:\s+(\d+) selected / \1 total", result.stdout)
+
+
+def seed_actions(api: Api, action_type: str) -> list[str]:
+    """Some that were sent, for an outcome to be reported, and some that failed, to be replayed."""
+    with tenant_context(api.tenant_id):
+        ids = [
+            delivery.dispatch(
+                tenant_id=api.tenant_id,
+                user_id="user-42",
+                action_type_id=action_type,
+                parameters={"amount": 5},
+                decision_id=None,
+                now=datetime.now(UTC),
+            ).id
+            for _ in range(20)
+        ]
+    with connections["owner"].cursor() as cursor:
+        cursor.execute("UPDATE delivery_action SET status = 'delivered', attempts = 1 WHERE id = ANY(%s)", [ids[:10]])
+        cursor.execute(
+            "UPDATE delivery_action SET status = 'failed', failure_reason = 'attempts_exhausted' WHERE id = ANY(%s)",
+            [ids[10:]],
+        )
+    return ids
 
 
 def _identity(name: str, api: Api) -> dict[str, object]:

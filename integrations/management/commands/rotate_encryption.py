@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.db import models
 
-from integrations.models import PartnerIntegration
+from integrations.models import ActionType, PartnerIntegration
 from retivo import encryption
 from tenants.context import staff_context
 from tenants.models import IdempotentAnswer
@@ -14,6 +14,8 @@ from tenants.models import IdempotentAnswer
 ENCRYPTED: list[tuple[type[models.Model], str]] = [
     (PartnerIntegration, "encrypted_webhook_secret"),
     (PartnerIntegration, "encrypted_previous_secret"),
+    (ActionType, "encrypted_webhook_secret"),
+    (ActionType, "encrypted_previous_secret"),
     (IdempotentAnswer, "body"),
 ]
 

@@ -1,0 +1,166 @@
+"""A tenant's action types: its own, and those its partner shares with it. Runs in the tenant's context."""
+
+import secrets
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import Q
+
+from integrations.models import ActionType
+from retivo import encryption
+from retivo.api.errors import FieldError, Problem, not_found, validation_failed
+from retivo.api.json import encode
+from retivo.api.pagination import Cursor, NameCursor
+from tenants import audit
+
+# What an action type is known by, to receivers and in what was sent.
+_FIXED = ("name", "provider")
+
+
+def list_action_types(
+    *, tenant_id: UUID, where: Mapping[str, Any], limit: int, after: Cursor | None = None
+) -> dict[str, Any]:
+    """A page of the action types, oldest first, and how many match on all pages."""
+    matching = _of(tenant_id).filter(**where)
+    total = matching.count()
+    if after is not None:
+        matching = matching.filter(
+            Q(created_at__gt=after.created_at) | Q(created_at=after.created_at, id__gt=str(after.id))
+        )
+    found = list(matching.order_by("created_at", "id")[: limit + 1])
+    more, found = len(found) > limit, found[:limit]
+    next_cursor = str(NameCursor(found[-1].created_at, found[-1].id)) if more else None
+    return {"action_types": found, "total": total, "next_cursor": next_cursor}
+
+
+def get_action_type(*, tenant_id: UUID, action_type_id: str) -> ActionType:
+    """Raises Problem 404."""
+    return _found(_of(tenant_id).filter(id=action_type_id).first())
+
+
+def register(
+    *,
+    actor: str,
+    tenant_id: UUID,
+    name: str,
+    provider: str,
+    parameters_schema: dict[str, Any],
+    **fields: Any,
+) -> tuple[ActionType, str]:
+    """An action type of the tenant's own, and the secret that will sign what is sent to it: 64 hex characters.
+
+    Raises:
+        Problem: 409 `action_type_taken` if the tenant has one of this provider and name, own or shared.
+    """
+    webhook_secret = secrets.token_hex(32)
+    values = {
+        **fields,
+        "tenant_id": tenant_id,
+        "name": name,
+        "provider": provider,
+        "parameters_schema": encode(parameters_schema).decode(),
+        "encrypted_webhook_secret": encryption.encrypt(webhook_secret.encode()),
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_INSERT, values)
+        row = cursor.fetchone()
+    if row is None:
+        detail = f"You have an action type `{name}` of the provider `{provider}` already."
+        raise Problem(409, "action_type_taken", detail)
+    audit.record(actor=actor, action="action_type.registered", tenant_id=tenant_id, provider=provider, name=name)
+    return get_action_type(tenant_id=tenant_id, action_type_id=row[0]), webhook_secret
+
+
+def change(*, actor: str, tenant_id: UUID, action_type_id: str, **fields: Any) -> ActionType:
+    """Replace the fields that are given. What is on its way goes by them, too.
+
+    Raises:
+        Problem: 404; 400 for another `name` or `provider`; 403 `action_type_of_partner` for anything but `active` of a
+            shared one.
+    """
+    action_type = _locked(tenant_id, action_type_id)
+    if action_type.is_shared:
+        _refuse_of_partner([name for name in fields if name != "active"])
+    changed = {name: value for name, value in fields.items() if getattr(action_type, name) != value}
+    if fixed := [name for name in _FIXED if name in changed]:
+        detail = "Stays `{}`: register another action type, and switch this one off."
+        raise validation_failed(
+            [
+                FieldError(pointer=f"/{name}", code="immutable", detail=detail.format(getattr(action_type, name)))
+                for name in fixed
+            ]
+        )
+    if not changed:
+        return action_type
+    for name, value in changed.items():
+        setattr(action_type, name, value)
+    action_type.save(update_fields=list(changed))
+    about: dict[str, Any] = {"tenant_id": tenant_id, "provider": action_type.provider, "name": action_type.name}
+    if others := sorted(changed.keys() - {"active"}):
+        audit.record(actor=actor, action="action_type.changed", **about, fields=others)
+    if "active" in changed:
+        switched = "action_type.switched_on" if action_type.active else "action_type.switched_off"
+        audit.record(actor=actor, action=switched, **about)
+    return action_type
+
+
+def rotate_secret(
+    *, actor: str, tenant_id: UUID, action_type_id: str, now: datetime, overlap: timedelta
+) -> tuple[str, datetime]:
+    """A new webhook secret, and until when the one before it signs too.
+
+    Raises:
+        Problem: 404; 403 `action_type_of_partner` for a shared one, which its integration's secret signs.
+    """
+    action_type = _locked(tenant_id, action_type_id)
+    if action_type.is_shared:
+        _refuse_of_partner([""])
+    webhook_secret = secrets.token_hex(32)
+    until = now + overlap
+    action_type.encrypted_previous_secret = action_type.encrypted_webhook_secret
+    action_type.encrypted_webhook_secret = encryption.encrypt(webhook_secret.encode())
+    action_type.previous_secret_until = until
+    action_type.save(update_fields=["encrypted_previous_secret", "encrypted_webhook_secret", "previous_secret_until"])
+    audit.record(
+        actor=actor,
+        action="action_type.secret_rotated",
+        tenant_id=tenant_id,
+        provider=action_type.provider,
+        name=action_type.name,
+    )
+    return webhook_secret, until
+
+
+def _of(tenant_id: UUID) -> Any:
+    return ActionType.objects.filter(tenant_id=tenant_id).defer("encrypted_webhook_secret", "encrypted_previous_secret")
+
+
+def _locked(tenant_id: UUID, action_type_id: str) -> ActionType:
+    return _found(_of(tenant_id).select_for_update(no_key=True).filter(id=action_type_id).first())
+
+
+def _found(action_type: ActionType | None) -> ActionType:
+    if action_type is None:
+        raise not_found()
+    return action_type
+
+
+def _refuse_of_partner(names: list[str]) -> None:
+    if names:
+        code, detail = "action_type_of_partner", "Your partner's to change; you may switch it off and on."
+        errors = [FieldError(pointer=f"/{name}", code=code, detail=detail) for name in names if name]
+        raise Problem(403, code, "This action type is your partner's; you may switch it off and on.", errors=errors)
+
+
+_INSERT = """
+    INSERT INTO integrations_actiontype
+        (tenant_id, name, provider, domain, description, parameters_schema, delivery_webhook, estimated_cost_usd,
+         encrypted_webhook_secret, active)
+    VALUES (%(tenant_id)s, %(name)s, %(provider)s, %(domain)s, %(description)s, %(parameters_schema)s::jsonb,
+            %(delivery_webhook)s, %(estimated_cost_usd)s, %(encrypted_webhook_secret)s, true)
+    ON CONFLICT (tenant_id, provider, name) DO NOTHING
+    RETURNING id
+"""
