@@ -1,7 +1,7 @@
 """A tenant's action types: its own, and those its partner shares with it. Runs in the tenant's context."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -82,8 +82,8 @@ def change(*, actor: str, tenant_id: UUID, action_type_id: str, **fields: Any) -
             shared one.
     """
     action_type = _locked(tenant_id, action_type_id)
-    if action_type.is_shared:
-        _refuse_of_partner([name for name in fields if name != "active"])
+    if action_type.is_shared and (refused := [name for name in fields if name != "active"]):
+        raise _of_partner(refused)
     changed = {name: value for name, value in fields.items() if getattr(action_type, name) != value}
     if fixed := [name for name in _FIXED if name in changed]:
         detail = "Stays `{}`: register another action type, and switch this one off."
@@ -117,7 +117,7 @@ def rotate_secret(
     """
     action_type = _locked(tenant_id, action_type_id)
     if action_type.is_shared:
-        _refuse_of_partner([""])
+        raise _of_partner()
     webhook_secret = secrets.token_hex(32)
     until = now + overlap
     action_type.encrypted_previous_secret = action_type.encrypted_webhook_secret
@@ -148,11 +148,10 @@ def _found(action_type: ActionType | None) -> ActionType:
     return action_type
 
 
-def _refuse_of_partner(names: list[str]) -> None:
-    if names:
-        code, detail = "action_type_of_partner", "Your partner's to change; you may switch it off and on."
-        errors = [FieldError(pointer=f"/{name}", code=code, detail=detail) for name in names if name]
-        raise Problem(403, code, "This action type is your partner's; you may switch it off and on.", errors=errors)
+def _of_partner(names: Sequence[str] = ()) -> Problem:
+    code, detail = "action_type_of_partner", "Your partner's to change; you may switch it off and on."
+    errors = [FieldError(pointer=f"/{name}", code=code, detail=detail) for name in names]
+    return Problem(403, code, "This action type is your partner's; you may switch it off and on.", errors=errors)
 
 
 _INSERT = """

@@ -112,7 +112,10 @@ register_action_type = _operation(
     "An action of your own, sent to your webhook. The secret that signs it is in this answer and nowhere else.",
     status=201,
     takes=serializers.ActionTypeRequestSerializer,
-    requests={"With the flat form": _REQUEST, "With a JSON Schema": {**_REQUEST, "parameters_schema": _SCHEMA}},
+    requests={
+        "With the flat form": _REQUEST,
+        "With a JSON Schema": {**_REQUEST, "name": "send_voucher", "parameters_schema": _SCHEMA},
+    },
     parameters=(),
     answers=serializers.RegisteredActionTypeResponseSerializer,
     example={"action_type": {**_OWN, "webhook_secret": "0123456789abcdef" * 4}},

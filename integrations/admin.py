@@ -26,6 +26,12 @@ from tenants.admin_base import (
 )
 from tenants.models import Tenant
 
+_SECRETS = [
+    "encrypted_webhook_secret",
+    "encrypted_previous_secret",
+    "integration__encrypted_webhook_secret",
+    "integration__encrypted_previous_secret",
+]
 ACTIVE_BADGES = {"Active": "success", "Off": "default"}
 
 
@@ -81,26 +87,36 @@ class PartnerIntegrationAdmin(StaffAdmin):
 
 @admin.register(ActionType)
 class ActionTypeAdmin(StaffAdmin):
+    """The tenant's own and those shared with it; never a secret."""
+
     search_fields = ["name", "provider", "domain", "tenant__name", "tenant__slug", "id"]
     search_help_text = "Name, provider, domain, tenant or id"
-    list_display = ["name", "tenant_link", "provider", "domain", "status", "created_at"]
-    list_filter = ["active"]
-    list_select_related = ["tenant"]
+    list_display = ["name", "tenant_link", "origin", "provider", "domain", "status", "created_at"]
+    list_filter = ["active", ("integration", admin.EmptyFieldListFilter)]
+    list_select_related = ["tenant", "integration"]
     ordering = ["-created_at", "id"]
     fields = [
         ("name", "status"),
-        ("tenant_link", "provider"),
-        "domain",
-        "id",
+        ("tenant_link", "origin"),
+        ("provider", "domain"),
+        ("id", "estimated_cost_usd"),
         "description",
         "delivery_webhook",
         "parameters_schema",
     ]
-    readonly_fields = ["tenant_link", "status"]
+    readonly_fields = ["tenant_link", "origin", "status"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        found: QuerySet[Any] = super().get_queryset(request).defer(*_SECRETS)
+        return found
 
     @column("Tenant")
     def tenant_link(self, action_type: ActionType) -> SafeString:
         return link(url_of(action_type.tenant), action_type.tenant)
+
+    @column("Origin")
+    def origin(self, action_type: ActionType) -> SafeString | str:
+        return _origin(action_type)
 
     @column("Status", badges=ACTIVE_BADGES)
     def status(self, action_type: ActionType) -> str:
@@ -156,23 +172,25 @@ def shares_table(customer: Tenant) -> Table:
     )
 
 
-def action_types_table(customer: Tenant) -> Table:
-    action_types = ActionType.objects.filter(tenant=customer).order_by("provider", "template__position")
+def action_types_table(tenant: Tenant) -> Table:
+    """Its own, and those its partner shares with it."""
+    action_types = ActionType.objects.filter(tenant=tenant).select_related("integration").defer(*_SECRETS)
     return Table(
         title="Action types",
-        headers=["Name", "Provider", "Domain", "Description", "Status"],
+        headers=["Name", "Origin", "Provider", "Domain", "Description", "Status"],
         rows=[
             (
                 link(url_of(action_type), code(action_type.name)),
+                _origin(action_type),
                 code(action_type.provider),
                 action_type.domain,
                 _shortened(action_type.description),
                 badge(_status(action_type), ACTIVE_BADGES),
             )
-            for action_type in action_types[:ROWS_SHOWN]
+            for action_type in action_types.order_by("provider", "template__position", "name")[:ROWS_SHOWN]
         ],
         total=action_types.count(),
-        all_url=changelist_url("integrations", "actiontype", tenant__id__exact=customer.id),
+        all_url=changelist_url("integrations", "actiontype", tenant__id__exact=tenant.id),
     )
 
 
@@ -187,6 +205,11 @@ def _templates_table(integration: PartnerIntegration) -> Table:
         ],
         total=len(templates),
     )
+
+
+def _origin(action_type: ActionType) -> SafeString | str:
+    integration = action_type.integration
+    return "Own" if integration is None else link(url_of(integration), integration.display_name)
 
 
 def _status(row: PartnerIntegration | ActionType) -> str:

@@ -26,6 +26,8 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 # With references followed, each time anew.
 MAX_MEMBERS = 2000
 MAX_PATTERNS = 30
+# One in another doubles the work, and more than doubles it.
+MAX_UNEVALUATED = 4
 
 # What a pattern may take when compiled: `^[a-z]{1,2000}$` fits, `^\p{L}{100}$` does not.
 _PATTERNS = RegexOptions(size_limit=2**19)
@@ -116,24 +118,26 @@ def _check_extent(schema: dict[str, Any], root: str) -> None:
         resolver = Registry([(_HERE, schema)]).resolver(_HERE)
     except (ReferencingError, ValueError) as error:
         raise InvalidSchemaError(root, str(error)[:300]) from error
-    members = patterns = 0
+    members = patterns = unevaluated = 0
     pending: list[tuple[str, Any]] = [(root, schema)]
     while pending:
         at, node = pending.pop()
         for pointer, name, value in _members(node, at):
             members += 1
             patterns += name == "pattern" or pointer.split("/")[-2] == "patternProperties"
+            unevaluated += name in ("unevaluatedProperties", "unevaluatedItems")
             if members > MAX_MEMBERS:
                 detail = f"Must have at most {MAX_MEMBERS:,} members with its references followed, none in a circle."
                 raise InvalidSchemaError(root, detail)
+            if patterns > MAX_PATTERNS or unevaluated > MAX_UNEVALUATED:
+                detail = f"Must have at most {MAX_PATTERNS} patterns and {MAX_UNEVALUATED} times `unevaluated…`"
+                raise InvalidSchemaError(root, f"{detail} with its references followed.")
             if name in _REFERENCES and isinstance(value, str):
                 try:
                     pending.append((pointer, resolver.lookup(value).contents))
                 except (ReferencingError, ValueError) as error:
                     detail = f"{value[:200]!r} refers to nothing in this schema."
                     raise InvalidSchemaError(pointer, detail) from error
-        if patterns > MAX_PATTERNS:
-            raise InvalidSchemaError(root, f"Must have at most {MAX_PATTERNS} patterns with its references followed.")
 
 
 _REFERENCES = ("$ref", "$dynamicRef")

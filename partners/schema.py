@@ -92,6 +92,7 @@ _TEMPLATE = {
         "additionalProperties": False,
     },
     "delivery_webhook": "https://hooks.acme.example/points",
+    "estimated_cost_usd": "0.50",
 }
 
 _INTEGRATION = {

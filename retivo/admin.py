@@ -54,7 +54,10 @@ class HierarchyAdmin(TenantAdmin):
             case TenantRole.PARTNER if may(request, "integrations.view_partnerintegration"):
                 tables.append(integrations_table(tenant))
             case TenantRole.CUSTOMER if may(request, "integrations.view_actiontype"):
-                tables += [shares_table(tenant), action_types_table(tenant)]
+                tables.append(shares_table(tenant))
+        if may(request, "integrations.view_actiontype"):
+            action_types = action_types_table(tenant)
+            tables += [action_types] if action_types.total or tenant.tenant_role == TenantRole.CUSTOMER else []
         if may(request, "decisions.view_playbook"):
             # Their keys are composite, which the admin has no pages for.
             tables += [table for table in (playbooks_table(tenant), interventions_table(tenant)) if table.total]

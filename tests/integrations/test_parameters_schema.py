@@ -17,6 +17,14 @@ BILLION_LAUGHS: dict[str, Any] = {
         "a30": {"type": "object"},
     },
 }
+# Each level asks the one below it more than twice.
+UNEVALUATED: dict[str, Any] = {
+    "$ref": "#/$defs/a0",
+    "$defs": {
+        **{f"a{n}": {"allOf": [{"$ref": f"#/$defs/a{n + 1}"}], "unevaluatedProperties": False} for n in range(20)},
+        "a20": {"properties": {"x": True}},
+    },
+}
 
 
 def test_pattern__that_backtracks_elsewhere__is_matched_in_linear_time() -> None:
@@ -67,6 +75,7 @@ def test_pattern__as_people_write_them__is_taken(pattern: str) -> None:
         BILLION_LAUGHS,
         {"properties": {f"p{n}": {} for n in range(2001)}},
         {"patternProperties": {f"p{n}": {} for n in range(31)}},
+        UNEVALUATED,
         {"allOf": [{"$ref": "#/$defs/a"}] * 31, "$defs": {"a": {"pattern": "a"}}},
     ],
 )

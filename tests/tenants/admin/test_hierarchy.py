@@ -8,12 +8,22 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from integrations.models import PartnerIntegration
+from integrations.models import ActionType, PartnerIntegration
 from tenants.admin_base import ROWS_SHOWN
 from tenants.context import staff_context
 from tenants.models import ApiKey, Tenant, TenantRole
 from tests.conftest import Api
-from tests.tenants.admin.staff import AUDIT, INTEGRATIONS, KEYS, TENANTS, audited, first_key, page_of, the_tenant
+from tests.tenants.admin.staff import (
+    ACTION_TYPES,
+    AUDIT,
+    INTEGRATIONS,
+    KEYS,
+    TENANTS,
+    audited,
+    first_key,
+    page_of,
+    the_tenant,
+)
 
 # --- The hierarchy --------------------------------------------------------------------------------------------------
 
@@ -138,15 +148,45 @@ def test_a_customers_page_shows_what_it_has(viewer: Client, acme: Api) -> None:
     assert viewer.get(shown["Action types"].all_url).context["cl"].result_count == 2
 
 
+OWN_ACTION_TYPE: dict[str, Any] = {
+    "name": "send_gift_card",
+    "description": "Send a gift card",
+    "provider": "our-shop",
+    "parameters_schema": {},
+    "delivery_webhook": "https://hooks.shop.example/cards",
+}
+
+
+def test_a_tenants_own_action_types_are_shown_beside_those_shared_with_it(viewer: Client, acme: Api) -> None:
+    acme.register()
+    merchant = acme.provision("merchant")
+    own = [api.post("/api/external/action-types", OWN_ACTION_TYPE).json()["action_type"] for api in (acme, merchant)]
+
+    shown = tables(viewer.get(page_of(merchant)))["Action types"]
+    assert [(_text(row[0]), _text(row[1])) for row in shown.rows] == [
+        ("grant_points", "Acme Loyalty"),
+        ("send_voucher", "Acme Loyalty"),
+        ("send_gift_card", "Own"),
+    ]
+    assert [_text(row[0]) for row in tables(viewer.get(page_of(acme)))["Action types"].rows] == ["send_gift_card"]
+    page = viewer.get(f"{ACTION_TYPES}{own[1]['id']}/change/")
+    assert (page.status_code, OWN_ACTION_TYPE["delivery_webhook"] in page.content.decode()) == (200, True)
+    assert viewer.post(f"{ACTION_TYPES}{own[1]['id']}/change/", {"active": ""}).status_code == 403
+
+
 def test_secrets_are_on_no_page(superuser: Client, acme: Api) -> None:
     integration = acme.register()
     merchant = acme.provision("merchant")
+    own = merchant.post("/api/external/action-types", OWN_ACTION_TYPE).json()["action_type"]
     with staff_context():
+        own_stored = ActionType.objects.get(id=own["id"])
         stored = PartnerIntegration.objects.get(id=integration["id"])
         digests = [bytes(digest) for digest in ApiKey.objects.values_list("digest", flat=True)]
     secrets = [acme.key, merchant.key, integration["webhook_secret"], bytes(stored.encrypted_webhook_secret).decode()]
+    secrets += [own["webhook_secret"], bytes(own_stored.encrypted_webhook_secret or b"-").decode()]
     secrets += [text for digest in digests for text in (digest.hex(), str(digest))]
     paths = [TENANTS, KEYS, AUDIT, INTEGRATIONS, page_of(acme), page_of(merchant)]
+    paths += [ACTION_TYPES, f"{ACTION_TYPES}{own['id']}/change/"]
     paths += [f"{KEYS}{first_key(tenant).id}/change/" for tenant in (acme, merchant)]
     paths += [f"{INTEGRATIONS}{integration['id']}/change/"]
     for path in paths:
