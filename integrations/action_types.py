@@ -11,13 +11,13 @@ from django.db.models import Q
 
 from integrations.models import ActionType
 from retivo import encryption
-from retivo.api.errors import FieldError, Problem, not_found, validation_failed
+from retivo.api.errors import FieldError, Problem, not_found
 from retivo.api.json import encode
 from retivo.api.pagination import Cursor, NameCursor
 from tenants import audit
 
 # What an action type is known by, to receivers and in what was sent.
-_FIXED = ("name", "provider")
+_FIXED = {"name", "provider"}
 
 
 def list_action_types(
@@ -78,21 +78,16 @@ def change(*, actor: str, tenant_id: UUID, action_type_id: str, **fields: Any) -
     """Replace the fields that are given. What is on its way goes by them, too.
 
     Raises:
-        Problem: 404; 400 for another `name` or `provider`; 403 `action_type_of_partner` for anything but `active` of a
-            shared one.
+        Problem: 404; 409 `action_type_renamed` for another name or provider; 403 `action_type_of_partner` for anything
+            but `active` of a shared one.
     """
     action_type = _locked(tenant_id, action_type_id)
     if action_type.is_shared and (refused := [name for name in fields if name != "active"]):
         raise _of_partner(refused)
     changed = {name: value for name, value in fields.items() if getattr(action_type, name) != value}
-    if fixed := [name for name in _FIXED if name in changed]:
-        detail = "Stays `{}`: register another action type, and switch this one off."
-        raise validation_failed(
-            [
-                FieldError(pointer=f"/{name}", code="immutable", detail=detail.format(getattr(action_type, name)))
-                for name in fixed
-            ]
-        )
+    if changed.keys() & _FIXED:
+        detail = "An action type keeps its name and provider: register another, and switch this one off."
+        raise Problem(409, "action_type_renamed", detail)
     if not changed:
         return action_type
     for name, value in changed.items():

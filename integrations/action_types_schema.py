@@ -66,6 +66,13 @@ _OF_PARTNER = Problems(
 )
 
 
+_RENAMED = Problems(
+    "ActionTypeRenamed",
+    409,
+    {"action_type_renamed": ("An action type keeps its name and provider: register another, and switch this one off.")},
+)
+
+
 def _operation(
     operation_id: str,
     summary: str,
@@ -140,7 +147,7 @@ get_action_type = _operation(
 change_action_type = _operation(
     "changeActionType",
     "Change an action type",
-    "Replaces the fields that are given. `name` and `provider` may be sent, and stay as they are. Of one that your "
+    "Replaces the fields that are given; `name` and `provider` may be sent, but never change. Of one that your "
     "partner shares with you, you change `active` alone, and for yourself alone. Actions on their way go by it.",
     takes=serializers.ActionTypeChangeSerializer,
     requests={
@@ -149,7 +156,7 @@ change_action_type = _operation(
     },
     answers=serializers.ActionTypeResponseSerializer,
     example={"action_type": _OWN},
-    problems=[NOT_FOUND, _OF_PARTNER],
+    problems=[NOT_FOUND, _OF_PARTNER, _RENAMED],
 )
 
 switch_action_type_off = _operation(

@@ -6,6 +6,7 @@ from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
+from rest_framework.fields import empty
 
 from integrations import parameters_schema, webhook_url
 from integrations.models import PROVIDER, SNAKE_CASE
@@ -228,8 +229,11 @@ class ActionTypeChangeSerializer(ActionTypeRequestSerializer):
 
     active = BooleanField(help_text="Whether it may be chosen and sent.")
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs, partial=True)
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        fields: dict[str, serializers.Field[Any, Any, Any, Any]] = super().get_fields()
+        for field in fields.values():
+            field.required, field.default = False, empty
+        return fields
 
 
 class ActionTypeSerializer(serializers.Serializer[Any]):

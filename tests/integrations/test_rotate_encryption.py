@@ -9,7 +9,6 @@ from retivo import encryption
 from tenants.context import staff_context
 from tests.conftest import Api
 
-
 ACTION_TYPE = {
     "name": "send_gift_card",
     "description": "Send a gift card",
