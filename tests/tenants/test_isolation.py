@@ -91,6 +91,8 @@ ACTION_TYPE = {
     "parameters_schema": {},
     "delivery_webhook": "https://hooks.shop.example/",
 }
+
+
 def _decide(api: Api) -> None:
     assert api.post("/api/decisions/recommend", {"user_id": "u"}).status_code == 200
     now = datetime.now(UTC)
