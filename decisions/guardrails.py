@@ -14,10 +14,10 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from jsonschema import Draft202012Validator
 
 from decisions.rules import Limits
 from decisions.situation import ActionType, Situation
+from integrations import parameters_schema
 from retivo.api.json import encode
 
 HOLDOUT, SHADOW_MODE, NO_CANDIDATES, BUDGET = "holdout", "shadow_mode", "no_candidates", "budget"
@@ -162,4 +162,4 @@ def _completed(schema: str, given: str) -> bytes | None:
         name: rule["default"] for name, rule in properties.items() if isinstance(rule, dict) and "default" in rule
     }
     values = defaults | msgspec.json.decode(given)
-    return encode(values) if Draft202012Validator(rules).is_valid(values) else None
+    return encode(values) if parameters_schema.validator(schema).is_valid(values) else None
