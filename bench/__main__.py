@@ -11,10 +11,10 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bench.settings")
     embedded_postgres.start_if_configured()
     django.setup()
-    from bench import delivery, partner_api, report, track  # late: they import models
+    from bench import delivery, partner_api, recommend, report, track  # late: they import models
 
     seconds = float(os.environ.get("BENCH_SECONDS", "4"))
-    for benchmark in (partner_api, track, delivery):
+    for benchmark in (partner_api, track, delivery, recommend):
         report.publish(benchmark.__name__.rpartition(".")[2], benchmark.measure(seconds))
 
 

@@ -67,7 +67,7 @@ def _conversions(tenant_id: UUID, of_tenant: Rules, now: datetime, batch: int) -
     """Conversion events in the windows of open decisions, whoever was given what: the held out count for the lift."""
     conversion = of_tenant.conversion
     assert conversion is not None  # noqa: S101  # for mypy
-    after: tuple[datetime, str] | None = (now - conversion.within - rules.LATE, "")
+    after: tuple[datetime, str] | None = (datetime.min.replace(tzinfo=UTC), "")
     while after is not None:
         parameters: dict[str, Any] = {
             "tenant_id": tenant_id,

@@ -1,0 +1,369 @@
+"""Each guardrail: that it applies, under its name, in the answer and in the ledger; and that money is not overspent."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import httpx
+import pytest
+
+from decisions.guardrails import is_held_out
+from decisions.recommending import decide
+from decisions.situation import Request
+from tenants.context import tenant_context
+from tests.conftest import Api, Server
+from tests.decisions.cast import ask
+from tests.decisions.deciding import (
+    DECISIONS,
+    RECOMMEND,
+    acted,
+    as_owner,
+    configure,
+    must_act,
+    names,
+    reasons,
+    recommend,
+    settle,
+    shop_of,
+    types,
+)
+
+
+@pytest.fixture
+def shop(acme: Api) -> Api:
+    shop = shop_of(acme)
+    must_act(shop)
+    return shop
+
+
+def is_stopped_by(api: Api, name: str, **fields: Any) -> None:
+    """In the answer and in the ledger, and nothing is sent."""
+    answer = recommend(api, dispatch=True, **fields)
+    assert (answer["action"], answer["action_id"], answer["confidence"]) == (None, None, None)
+    assert names(answer)[0] == name
+    assert {each["excluded_because"] for each in answer["candidates"] if each["action"]} <= {name}
+    assert answer["propensity"] == 1
+    found = api.get(f"{DECISIONS}/{answer['decision_id']}").json()["decision"]
+    assert (found["stopped_by"], found["guardrails"][0], found["action"]) == (name, name, None)
+    assert api.get("/api/external/actions").json()["total"] == 0
+
+
+def test_kill_switch__of_the_tenant__stops(shop: Api) -> None:
+    shop.put("/api/settings/kill-switch", {"active": True})
+    is_stopped_by(shop, "kill_switch")
+
+    shop.put("/api/settings/kill-switch", {"active": False})
+    assert acted(shop)["action"]
+
+
+def test_kill_switch__of_the_partner__stops_all_its_customers_and_nobody_elses(
+    acme: Api, rival: Api, shop: Api
+) -> None:
+    sibling, foreign = shop_of(acme, "sibling"), shop_of(rival, "foreign")
+    acme.put("/api/settings/kill-switch", {"active": True})
+
+    is_stopped_by(shop, "partner_kill_switch")
+    is_stopped_by(sibling, "partner_kill_switch")
+    assert names(recommend(foreign)) == []
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "reason"),
+    [
+        ("integrations_partnerintegration", "tenant_id", "integration_inactive"),
+        ("integrations_actiontype", "partner_id", "action_type_inactive"),
+    ],
+)
+def test_switched_off__an_integration_or_a_type__excludes_it(
+    acme: Api, shop: Api, table: str, column: str, reason: str
+) -> None:
+    as_owner(f"UPDATE {table} SET active = false WHERE {column} = %(partner)s", partner=acme.tenant_id)
+
+    answer = recommend(shop)
+
+    assert reasons(answer) == {"grant_points": reason, "send_voucher": reason, None: None}
+    assert (answer["action"], names(answer)) == (None, ["no_candidates"])
+
+
+def test_plan__suspended__stops_what_is_asked_for_without_a_key(shop: Api) -> None:
+    as_owner("UPDATE tenants_tenant SET plan_status = 'suspended' WHERE id = %(t)s", t=shop.tenant_id)
+
+    with tenant_context(shop.tenant_id):
+        decided = decide(tenant_id=shop.tenant_id, request=Request(user_id="u0"), now=datetime.now(UTC))
+
+    assert (decided.stopped_by, decided.chosen) == ("plan_suspended", None)
+    assert shop.post(RECOMMEND, {"user_id": "u0"}).json()["code"] == "tenant_suspended"
+
+
+def test_shadow_mode__decides_and_logs_and_sends_nothing(shop: Api) -> None:
+    shop.put("/api/settings/shadow-mode", {"active": True})
+    before = ask(shop, "SELECT count(*) FROM learning_remembereddecision")
+
+    answers = [recommend(shop, dispatch=True) for _ in range(5)]
+
+    chosen = next(answer for answer in answers if answer["action"])
+    assert names(chosen) == ["shadow_mode"]
+    found = shop.get(f"{DECISIONS}/{chosen['decision_id']}").json()["decision"]
+    assert (found["shadow"], found["action"], found["action_id"]) == (True, chosen["action"], None)
+    assert shop.get("/api/external/actions").json()["total"] == 0
+    assert ask(shop, "SELECT count(*) FROM learning_remembereddecision") == before
+
+
+def test_opted_out__user__gets_nothing(shop: Api) -> None:
+    shop.patch("/api/customers/u0", {"opted_out": True})
+
+    is_stopped_by(shop, "opted_out")
+    assert acted(shop, "u1")["action"]
+
+
+# --- Limits ---------------------------------------------------------------------------------------------------------
+
+
+def let_pass(api: Api, **time: float) -> None:
+    """As if the decisions were that much older."""
+    ask(api, "UPDATE decisions_decision SET created_at = created_at - %(by)s", by=timedelta(**time))
+
+
+def test_cooldown__after_something_was_given__stops_until_it_is_over(shop: Api) -> None:
+    configure(shop, guardrails={"cooldown_hours": 24})
+    acted(shop)
+
+    is_stopped_by(shop, "cooldown")
+    assert acted(shop, "u1")["action"]
+    let_pass(shop, hours=23)
+    is_stopped_by(shop, "cooldown")
+    let_pass(shop, hours=1)
+    assert acted(shop)["action"]
+
+
+def test_frequency_cap__as_often_as_allowed__stops_until_the_first_is_old(shop: Api) -> None:
+    configure(shop, guardrails={"max_per_user": {"count": 2, "days": 7}})
+    acted(shop)
+    let_pass(shop, days=6)
+    acted(shop)
+
+    is_stopped_by(shop, "frequency_cap")
+    let_pass(shop, days=1)
+    assert acted(shop)["action"]
+
+
+def test_limits__of_one_action__exclude_it_alone(shop: Api) -> None:
+    configure(shop, guardrails={"action_types": {"grant_points": {"cooldown_hours": 24}}})
+    acted(shop, action_types=["grant_points"])
+
+    assert reasons(recommend(shop)) == {"grant_points": "action_cooldown", "send_voucher": None, None: None}
+    configure(
+        shop,
+        guardrails={"action_types": {"grant_points": {"cooldown_hours": 0, "max_per_user": {"count": 1, "days": 30}}}},
+    )
+    assert reasons(recommend(shop))["grant_points"] == "action_frequency_cap"
+    let_pass(shop, days=30)
+    assert reasons(recommend(shop))["grant_points"] is None
+
+
+def test_limits__what_was_only_decided_in_shadow_or_a_dry_run__does_not_count(shop: Api) -> None:
+    configure(shop, guardrails={"cooldown_hours": 24})
+    acted(shop, dry_run=True)
+    shop.put("/api/settings/shadow-mode", {"active": True})
+    acted(shop)
+    shop.put("/api/settings/shadow-mode", {"active": False})
+
+    assert acted(shop)["action"]
+
+
+def test_cooldown__twenty_requests_at_once__give_one_action(shop: Api, server: Server) -> None:
+    configure(shop, guardrails={"cooldown_hours": 24})
+    headers = {"Authorization": f"Bearer {shop.key}"}
+    body = {"user_id": "u0", "dispatch": True}
+
+    with ThreadPoolExecutor(20) as threads:
+        answers = list(
+            threads.map(lambda _: httpx.post(server.url + RECOMMEND, json=body, headers=headers, timeout=60), range(20))
+        )
+
+    assert {answer.status_code for answer in answers} == {200}
+    assert sum(answer.json()["action_id"] is not None for answer in answers) == 1
+
+
+# --- Quiet hours ----------------------------------------------------------------------------------------------------
+
+
+def around(hours: int) -> dict[str, str]:
+    """Quiet hours around the time that it is `hours` east of UTC."""
+    now = datetime.now(UTC) + timedelta(hours=hours)
+    return {"from": f"{now - timedelta(hours=1):%H:%M}", "to": f"{now + timedelta(hours=1):%H:%M}"}
+
+
+@pytest.mark.parametrize(
+    ("trait", "zone", "hours"),
+    [
+        (None, None, 0),
+        (None, "Asia/Tokyo", 9),
+        ("Asia/Tokyo", None, 9),
+        ("Asia/Tokyo", "UTC", 9),
+        ("Nowhere/Else", "Asia/Tokyo", 9),
+        ("../../etc/passwd", None, 0),
+        ({"a": 1}, None, 0),
+        (5, "Asia/Tokyo", 9),
+    ],
+)
+def test_quiet_hours__in_the_users_zone_else_the_tenants_else_utc__stop(
+    shop: Api, trait: Any, zone: str | None, hours: int
+) -> None:
+    configure(shop, guardrails={"quiet_hours": around(hours)}, timezone=zone)
+    shop.patch("/api/customers/u0", {"traits": {"timezone": trait}})
+    is_stopped_by(shop, "quiet_hours")
+
+    configure(shop, guardrails={"quiet_hours": around(hours + 6)})
+    assert names(recommend(shop)) == []
+
+
+# --- Holdout --------------------------------------------------------------------------------------------------------
+
+
+def test_holdout__users_in_it__get_nothing_ever(shop: Api) -> None:
+    configure(shop, holdout_percent=50)
+    held_out = [n for n in range(40) if is_held_out(shop.tenant_id, f"h{n}", 50)]
+    for n in range(40):
+        shop.post("/api/customers", {"user_id": f"h{n}"})
+
+    for n in range(40):
+        answer = recommend(shop, f"h{n}", dispatch=True)
+        assert (names(answer) == ["holdout"]) == (n in held_out)
+    assert 8 <= len(held_out) <= 32
+
+
+def test_holdout__by_hash__is_a_share_that_stays_and_only_grows(shop: Api) -> None:
+    users = [f"user-{n}" for n in range(20_000)]
+    few = {user for user in users if is_held_out(shop.tenant_id, user, 5)}
+    more = {user for user in users if is_held_out(shop.tenant_id, user, 10)}
+
+    assert few < more
+    assert abs(len(few) / len(users) - 0.05) < 0.01
+    assert abs(len(more) / len(users) - 0.10) < 0.01
+    assert not any(is_held_out(shop.tenant_id, user, 0) for user in users)
+
+
+# --- Budget ---------------------------------------------------------------------------------------------------------
+
+
+def price(api: Api, cost: str) -> None:
+    as_owner(
+        "UPDATE integrations_actiontype SET estimated_cost_usd = %(cost)s WHERE tenant_id = %(t)s",
+        cost=cost,
+        t=api.tenant_id,
+    )
+
+
+def spent(api: Api) -> Any:
+    return ask(api, "SELECT reserved_usd, settled_usd FROM decisions_budget")
+
+
+def test_budget__as_much_as_there_is__is_given_and_no_more(shop: Api) -> None:
+    configure(shop, action_budget_usd="1.00")
+    price(shop, "0.4")
+    for _ in range(2):
+        while recommend(shop, dispatch=True)["action"] is None:
+            pass
+
+    answer = recommend(shop, dispatch=True)
+
+    assert reasons(answer) == {"grant_points": "budget", "send_voucher": "budget", None: None}
+    assert names(answer) == ["no_candidates"]
+    assert spent(shop) == [(Decimal("0.8"), 0)]
+
+
+def test_budget__what_costs_nothing__needs_none(shop: Api) -> None:
+    configure(shop, action_budget_usd=0)
+    price(shop, "0")
+
+    assert acted(shop, dispatch=True)["action_id"]
+
+
+def test_budget__not_dispatched__reserves_nothing(shop: Api) -> None:
+    price(shop, "0.4")
+    acted(shop)
+
+    assert spent(shop) == []
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [("delivered", (0, Decimal("0.4"))), ("completed", (0, Decimal("0.4"))), ("failed", (0, 0)), ("expired", (0, 0))],
+)
+def test_budget__when_the_action_ended__is_settled_or_released_once(shop: Api, status: str, expected: Any) -> None:
+    price(shop, "0.4")
+    acted(shop, dispatch=True)
+    assert settle(shop)["costs"] == 0
+    as_owner("UPDATE delivery_action SET status = %(s)s, failure_reason = 'endpoint_gone'", s=status)
+
+    assert settle(shop)["costs"] == 1
+    assert settle(shop)["costs"] == 0
+
+    assert spent(shop) == [expected]
+
+
+def test_budget__fifty_at_once__is_never_overspent(shop: Api, server: Server) -> None:
+    configure(shop, action_budget_usd="4.00")
+    price(shop, "0.4")
+    for n in range(50):
+        shop.post("/api/customers", {"user_id": f"b{n}"})
+    headers = {"Authorization": f"Bearer {shop.key}"}
+
+    def ask_for(n: int) -> httpx.Response:
+        body = {"user_id": f"b{n}", "dispatch": True}
+        return httpx.post(server.url + RECOMMEND, json=body, headers=headers, timeout=60)
+
+    with ThreadPoolExecutor(50) as threads:
+        answers = list(threads.map(ask_for, range(50)))
+
+    assert {answer.status_code for answer in answers} == {200}
+    sent = sum(answer.json()["action_id"] is not None for answer in answers)
+    assert sent == 10
+    assert spent(shop) == [(Decimal("4.00"), 0)]
+    assert ask(shop, "SELECT count(*), sum(cost_usd) FROM decisions_decision WHERE action_id IS NOT NULL") == [
+        (10, Decimal("4.00"))
+    ]
+
+
+def test_budget__a_dearer_and_a_cheaper_action__leaves_the_cheaper(shop: Api) -> None:
+    configure(shop, action_budget_usd="1.00")
+    price(shop, "5")
+    cheap = {name: id for id, name in types(shop).items()}["send_voucher"]
+    as_owner("UPDATE integrations_actiontype SET estimated_cost_usd = 0.5 WHERE id = %(id)s", id=cheap)
+
+    answer = acted(shop, dispatch=True)
+
+    assert reasons(answer)["grant_points"] == "budget"
+    assert answer["action"] == "send_voucher"
+
+
+# --- Config ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("config", "pointer"),
+    [
+        ({"guardrails": []}, "/config/guardrails"),
+        ({"guardrails": {"cooldown": 1}}, "/config/guardrails/cooldown"),
+        ({"guardrails": {"cooldown_hours": "1"}}, "/config/guardrails/cooldown_hours"),
+        ({"guardrails": {"cooldown_hours": 2161}}, "/config/guardrails/cooldown_hours"),
+        ({"guardrails": {"max_per_user": {"count": 1}}}, "/config/guardrails/max_per_user/days"),
+        ({"guardrails": {"max_per_user": {"count": 101, "days": 1}}}, "/config/guardrails/max_per_user/count"),
+        ({"guardrails": {"action_types": {"a": {"x": 1}}}}, "/config/guardrails/action_types/a/x"),
+        ({"guardrails": {"quiet_hours": {"from": "25:00", "to": "08:00"}}}, "/config/guardrails/quiet_hours/from"),
+        ({"guardrails": {"quiet_hours": {"from": "22:00"}}}, "/config/guardrails/quiet_hours/to"),
+        ({"conversion": {}}, "/config/conversion/event"),
+        ({"conversion": {"event": "e", "within_days": 91}}, "/config/conversion/within_days"),
+        ({"conversion": {"event": "e", "value": 1.5}}, "/config/conversion/value"),
+        ({"conversion": {"event": "e", "value": "1"}}, "/config/conversion/value"),
+        ({"timezone": "Europe/Nowhere"}, "/config/timezone"),
+        ({"timezone": 5}, "/config/timezone"),
+    ],
+)
+def test_config__a_value_that_does_not_fit__is_400_that_names_it(shop: Api, config: Any, pointer: str) -> None:
+    response = shop.patch("/api/settings", {"config": config})
+
+    assert response.status_code == 400
+    assert [error["pointer"] for error in response.json()["errors"]] == [pointer]
