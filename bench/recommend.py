@@ -58,7 +58,7 @@ def _populate() -> tuple[str, str, str]:
             event_mappings=[],
         )
     with tenant_context(partner.id):
-        made = partners.provision_customer(actor="bench", partner_id=partner.id, name="M", slug="m")
+        made = partners.provision_customer(actor="bench", partner_id=partner.id, name="M", slug="merchant")["customer"]
     with connections["owner"].cursor() as cursor:
         cursor.execute(_POPULATE, {"tenant_id": made["tenant_id"], "users": USERS})
         cursor.execute("VACUUM ANALYZE")

@@ -113,15 +113,6 @@ def carry_out(*, tenant_id: UUID, decided: Decided, dispatch: bool, intervention
             )
             decided = replace(decided, action_id=action.id)
     _write(tenant_id, decided, intervention_id)
-    if decided.is_learned_from:
-        learning.remember(
-            tenant_id=tenant_id,
-            decision_id=decided.id,
-            user_id=decided.situation.request.user_id,
-            action=decided.chosen.id if decided.chosen else NOTHING,
-            features={name: value for name, value in decided.known.items() if value is not None},
-            decided_at=now,
-        )
     return decided
 
 
@@ -142,7 +133,7 @@ def draw(*, state: State, known: Mapping[str, float | None], actions: Sequence[t
 
 
 def _decide(tenant_id: UUID, decision_id: str, found: Situation) -> Decided:
-    state = learning.load(tenant_id=tenant_id)
+    state = learning.at_version(tenant_id=tenant_id, version=found.model_version)
     stops = guardrails.stops(tenant_id, found)
     excluded = {each.id: stops[0] if stops else guardrails.exclusion(found, each) for each in found.action_types}
     left = [each for each in found.action_types if excluded[each.id] is None]
@@ -217,7 +208,8 @@ def _write(tenant_id: UUID, decided: Decided, intervention_id: str | None) -> No
     del request["user_id"]
     row: dict[str, Any] = {
         "tenant_id": tenant_id,
-        "id": decided.id,
+        "decision_id": decided.id,
+        "example_action": (chosen.id if chosen else NOTHING) if decided.is_learned_from else None,
         "user_id": found.request.user_id,
         "created_at": found.now,
         "request": encode(request).decode(),
@@ -279,13 +271,18 @@ def _unknown(pointer: str, detail: str) -> Problem:
 
 
 _COLUMNS = (
-    "tenant_id, id, user_id, created_at, request, candidates, guardrails, stopped_by, action, action_type_id,"
-    " parameters, confidence, propensity, reasoning, model_version, features, prior_share, holdout, shadow, compared,"
-    " action_id, intervention_id, cost_usd, cost_state, closed_at"
+    "tenant_id, user_id, created_at, request, candidates, guardrails, stopped_by, action, action_type_id, parameters,"
+    " confidence, propensity, reasoning, model_version, features, prior_share, holdout, shadow, compared, action_id,"
+    " intervention_id, cost_usd, cost_state, closed_at"
 )
 _JSON = {"request", "candidates", "guardrails", "parameters", "features"}
 
+# One round trip for both.
 _INSERT = f"""
-    INSERT INTO decisions_decision ({_COLUMNS})
-    VALUES ({", ".join(f"%({name})s{'::jsonb' if name in _JSON else ''}" for name in _COLUMNS.split(", "))})
+    WITH remembered AS ({learning.REMEMBER})
+    INSERT INTO decisions_decision (id, {_COLUMNS})
+    VALUES (
+        %(decision_id)s,
+        {", ".join(f"%({name})s{'::jsonb' if name in _JSON else ''}" for name in _COLUMNS.split(", "))}
+    )
 """

@@ -5,10 +5,9 @@ without any lock, and finds the version before or the one after, never half of o
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from math import isfinite
 from threading import Lock
-from typing import Any, NotRequired, TypedDict
+from typing import NotRequired, TypedDict
 from uuid import UUID
 
 from django.db import connection
@@ -77,28 +76,6 @@ class Report(TypedDict):
     conversion: NotRequired[float]
 
 
-def remember(
-    *,
-    tenant_id: UUID,
-    decision_id: str,
-    user_id: str,
-    action: str,
-    features: Mapping[str, float],
-    decided_at: datetime,
-) -> None:
-    """Keep what a decision was made by until `report` tells what became of it. The user is there, and held."""
-    parameters: dict[str, Any] = {
-        "tenant_id": tenant_id,
-        "decision_id": decision_id,
-        "user_id": user_id,
-        "action": action,
-        "features": encode(dict(features)).decode(),
-        "decided_at": decided_at,
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(_REMEMBER, parameters)
-
-
 def report(*, tenant_id: UUID, reports: Sequence[Report]) -> int:
     """As `record`, for remembered decisions by their ids, many at once; how many this told something new.
 
@@ -129,6 +106,19 @@ def fold(*, tenant_id: UUID, limit: int = _BATCH) -> int:
     return len(waiting)
 
 
+def at_version(*, tenant_id: UUID, version: int | None) -> State:
+    """The tenant's state of this version, which the caller asked for with something else, or a newer one.
+
+    Args:
+        version: None where the tenant has no state yet.
+    """
+    if version is None:
+        return State.cold()
+    with _lock:
+        known = _states.get(tenant_id)
+    return known if known and known.version == version else load(tenant_id=tenant_id)
+
+
 def load(*, tenant_id: UUID) -> State:
     """The tenant's state as last committed; the cold one where nothing was folded yet."""
     with _lock:
@@ -148,6 +138,15 @@ def load(*, tenant_id: UUID) -> State:
             del _states[next(iter(_states))]
     return state
 
+
+# Keeps what a decision was made by, until `report` tells what became of it; for a statement that writes the decision.
+# An `example_action` that is null is not learned from. The user is there, and held.
+REMEMBER = """
+    INSERT INTO learning_remembereddecision (tenant_id, decision_id, user_id, action, features, decided_at)
+    SELECT %(tenant_id)s, %(decision_id)s, %(user_id)s, %(example_action)s::text,
+        jsonb_strip_nulls(%(features)s::jsonb), %(created_at)s
+    WHERE %(example_action)s::text IS NOT NULL
+"""
 
 # States that this process has read. Which version is the present one is asked each time.
 _states: dict[UUID, State] = {}
@@ -170,11 +169,6 @@ _RECORD = f"""
     FROM events_trackeduser u WHERE u.tenant_id = %(tenant_id)s AND u.user_id = %(user_id)s
     FOR KEY SHARE
     {_MERGED}
-"""
-
-_REMEMBER = """
-    INSERT INTO learning_remembereddecision (tenant_id, decision_id, user_id, action, features, decided_at)
-    VALUES (%(tenant_id)s, %(decision_id)s, %(user_id)s, %(action)s, %(features)s::jsonb, %(decided_at)s)
 """
 
 _REPORT = f"""

@@ -54,6 +54,7 @@ playbooks = {{ values = ["{playbook}"] }}
 interventions = {{ values = {interventions} }}
 action_types = {{ values = ["{action_type}"] }}
 actions = {{ values = {actions} }}
+decisions = {{ values = ["{decision}"] }}
 
 [parameters]
 "path.customerId" = {{ dictionary = "customers", probability = 0.5 }}
@@ -63,6 +64,7 @@ actions = {{ values = {actions} }}
 "path.actionTypeId" = {{ dictionary = "action_types", probability = 0.5 }}
 "path.actionId" = {{ dictionary = "actions", probability = 0.5 }}
 "path.interventionId" = {{ dictionary = "interventions", probability = 0.5 }}
+"path.decisionId" = {{ dictionary = "decisions", probability = 0.5 }}
 "body.user_id" = {{ dictionary = "users", probability = 0.5 }}
 "body.customer_tenant_id" = {{ dictionary = "customers" }}
 """
@@ -85,6 +87,7 @@ def test_schemathesis__all_checks__finds_nothing(acme: Api, rival: Api, server: 
     interventions = [acme.post("/api/interventions", {"user_id": "user-42"}).json()["id"] for _ in range(20)]
     action_type = acme.post("/api/external/action-types", ACTION_TYPE).json()["action_type"]["id"]
     actions = seed_actions(acme, action_type)
+    decision = acme.post("/api/decisions/recommend", {"user_id": "user-42"}).json()["decision_id"]
     identities = tmp_path / "identities.json"
     identities.write_text(json.dumps({"auth": [_identity("acme", acme), _identity("rival", rival)]}))
     config = tmp_path / "schemathesis.toml"
@@ -99,6 +102,7 @@ def test_schemathesis__all_checks__finds_nothing(acme: Api, rival: Api, server: 
             interventions=json.dumps(interventions),
             action_type=action_type,
             actions=json.dumps(actions),
+            decision=decision,
         )
     )
 

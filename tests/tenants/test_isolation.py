@@ -96,16 +96,10 @@ ACTION_TYPE = {
 def _decide(api: Api) -> None:
     assert api.post("/api/decisions/recommend", {"user_id": "u"}).status_code == 200
     now = datetime.now(UTC)
-    with tenant_context(api.tenant_id):
+    with tenant_context(api.tenant_id), connection.cursor() as cursor:
         # A partner has no action type to choose from, and so nothing to be told of; a budget either may have.
-        learning.remember(
-            tenant_id=api.tenant_id,
-            decision_id="dec_2",
-            user_id="u",
-            action="nothing",
-            features={"bias": 1.0},
-            decided_at=now,
-        )
+        row: dict[str, Any] = {"tenant_id": api.tenant_id, "decision_id": "dec_2", "user_id": "u", "created_at": now}
+        cursor.execute(learning.REMEMBER, row | {"features": "{}", "example_action": "nothing"})
         assert budget.reserve(tenant_id=api.tenant_id, cost_usd=Decimal(1), budget_usd=None, now=now)
 
 
