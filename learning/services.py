@@ -112,11 +112,15 @@ def at_version(*, tenant_id: UUID, version: int | None) -> State:
     Args:
         version: None where the tenant has no state yet.
     """
-    if version is None:
-        return State.cold()
     with _lock:
         known = _states.get(tenant_id)
-    return known if known and known.version == version else load(tenant_id=tenant_id)
+    if known and known.version == (version or 0):
+        return known
+    if version is not None:
+        return load(tenant_id=tenant_id)
+    cold = State.cold()
+    _keep(tenant_id, cold)
+    return cold
 
 
 def load(*, tenant_id: UUID) -> State:
@@ -131,12 +135,16 @@ def load(*, tenant_id: UUID) -> State:
     if known and row[0] is None:
         return known
     state = unpacked(Columns._make(row))
+    _keep(tenant_id, state)
+    return state
+
+
+def _keep(tenant_id: UUID, state: State) -> None:
     with _lock:
         _states.pop(tenant_id, None)
         _states[tenant_id] = state
         if len(_states) > _CACHED:
             del _states[next(iter(_states))]
-    return state
 
 
 # Keeps what a decision was made by, until `report` tells what became of it; for a statement that writes the decision.

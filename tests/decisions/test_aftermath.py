@@ -26,6 +26,7 @@ from tests.decisions.deciding import (
     shop_of,
 )
 from tests.decisions.test_interventions import plan
+from tests.retivo.test_openapi import OPERATIONS, assert_conforms
 
 
 @pytest.fixture
@@ -315,7 +316,11 @@ def test_lift__rubbish__is_400(shop: Api, days: str) -> None:
 def lines(api: Api, **query: str) -> list[dict[str, Any]]:
     response = api.get(f"{DECISIONS}/export", query)
     assert (response.status_code, response["Content-Type"]) == (200, "application/x-ndjson")
-    return [json.loads(line) for line in response.getvalue().splitlines()]
+    found = [json.loads(line) for line in response.getvalue().splitlines()]
+    content = OPERATIONS["exportDecisions"]["responses"]["200"]["content"]["application/x-ndjson"]
+    for line in found:
+        assert_conforms(line, content["schema"])
+    return found
 
 
 def test_export__then_evaluation__of_the_policy_that_decided_is_what_it_earned(
