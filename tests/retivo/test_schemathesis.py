@@ -57,11 +57,6 @@ action_types = {{ values = ["{action_type}"] }}
 actions = {{ values = {actions} }}
 decisions = {{ values = ["{decision}"] }}
 
-# Lines of JSON, which it cannot read: tests/decisions/test_aftermath.py holds each to its schema.
-[[operations]]
-include-path-regex = "^/api/decisions/export$"
-warnings = false
-
 [parameters]
 "path.customerId" = {{ dictionary = "customers", probability = 0.5 }}
 "path.integrationId" = {{ dictionary = "integrations", probability = 0.5 }}
