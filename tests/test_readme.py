@@ -29,13 +29,14 @@ def test_walk__pasted_into_a_shell__goes_through_the_partners_and_the_merchants_
     )
 
     assert done.returncode == 0, done.stderr + done.stdout
-    assert len(blocks) == 1 + 7 + 1 + 5
+    assert len(blocks) == 1 + 7 + 1 + 6
     customer = acme.get("/api/partners/customers").json()["customers"][0]
     assert customer["slug"] == "merchant-abc"
     assert '"action_types_registered":1' in done.stdout
     assert '"total_customers":1' in done.stdout
     assert '{"accepted":2,"duplicates":0,"rejected":[]}' in done.stdout
     assert done.stdout.count('"email":"ada@example.com"') == 2  # got and listed
+    assert '"candidates":[{"action":"grant_points"' in done.stdout
     assert '"usage":{"month":' in done.stdout
 
 
