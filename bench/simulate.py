@@ -16,9 +16,11 @@ from retivo import embedded_postgres
 
 if TYPE_CHECKING:
     from bench import report
+    from bench.population import Start
     from bench.simulation import Played
 
 TENANTS, DECISIONS = 200, 2_000
+POPULATIONS = 20  # of merchants that share patterns
 PROCESSES = 2
 WRITERS, OUTCOMES = 8, 500  # each writer's
 
@@ -32,8 +34,9 @@ def main() -> None:
     tenants = max(10, round(3 * float(os.environ["BENCH_SECONDS"]))) if "BENCH_SECONDS" in os.environ else TENANTS
     with multiprocessing.get_context("spawn").Pool(PROCESSES) as pool:
         by_tenant = pool.map(_play, range(tenants), chunksize=5)
+        started = pool.map(_start, range(max(2, round(POPULATIONS * tenants / TENANTS))), chunksize=1)
     played = {name: [tenant[name] for tenant in by_tenant] for name in simulation.POLICIES}
-    report.publish("simulate", [*_figures(played), *_speed(), *_lost_updates()])
+    report.publish("simulate", [*_figures(played), *_starts(started), _membership(), *_speed(), *_lost_updates()])
     path = report.OUT / "simulate.png"
     picture.draw(played, path)
     print(path)
@@ -44,6 +47,61 @@ def _play(seed: int) -> dict[str, "Played"]:
     from bench import simulation
 
     return simulation.play(seed, DECISIONS)
+
+
+def _start(seed: int) -> dict[object, "Start"]:
+    django.setup()
+    from bench import population
+
+    return population.play(seed)
+
+
+def _starts(started: list[dict[object, "Start"]]) -> list["report.Figure"]:
+    """Of all populations; a regret is set against that of starting cold."""
+    import numpy as np
+
+    from bench import population, report
+
+    share = {name: float(np.mean([each[name].share for each in started])) for name in started[0]}
+    regret = {name: float(np.mean([each[name].regret for each in started])) for name in started[0]}
+    cold = regret[population.COLD]
+    figures = [report.figure("oracle's reward in 100 decisions: cold", share[population.COLD], "of 1")]
+    for size in population.SIZES:
+        for epsilon in population.EPSILONS:
+            goal = (size, epsilon) == population.GOAL
+            name = f"{size} tenants, ε {epsilon:g}"
+            figures += [
+                report.figure(
+                    f"oracle's reward in 100 decisions: {name}",
+                    share[size, epsilon],
+                    "of 1",
+                    at_least=0.87 if goal else None,
+                ),
+                report.figure(
+                    f"cold regret saved in 500: {name}",
+                    1 - regret[size, epsilon] / cold,
+                    "of 1",
+                    at_least=0.45 if goal else None,
+                ),
+            ]
+    for name, title in ((population.WRONG, "types permuted"), (population.ALIEN, "another partner's population")):
+        figures.append(
+            report.figure(f"regret added by a wrong pattern: {title}", regret[name] / cold - 1, "of 1", at_most=0.1)
+        )
+    return figures
+
+
+def _membership() -> "report.Figure":
+    from math import sqrt
+
+    from bench import membership, report
+    from learning import privacy
+
+    rho = privacy.rho_of(1.0)
+    limit = privacy.advantage(rho)
+    found = membership.advantage(privacy.Gaussian(), rho)
+    name = f"membership advantage at ε 1 (limit {limit:.3f}, and sampling)"
+    return report.figure(name, found, "of 1", at_most=limit + 4 * sqrt(0.5 / membership.RELEASES))
 
 
 def _figures(played: dict[str, list["Played"]]) -> list["report.Figure"]:

@@ -133,7 +133,7 @@ def draw(*, state: State, known: Mapping[str, float | None], actions: Sequence[t
 
 
 def _decide(tenant_id: UUID, decision_id: str, found: Situation) -> Decided:
-    state = learning.at_version(tenant_id=tenant_id, version=found.model_version)
+    state = learning.load(tenant_id=tenant_id)
     stops = guardrails.stops(tenant_id, found)
     excluded = {each.id: stops[0] if stops else guardrails.exclusion(found, each) for each in found.action_types}
     left = [each for each in found.action_types if excluded[each.id] is None]

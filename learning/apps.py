@@ -9,6 +9,7 @@ class LearningConfig(AppConfig):
     name = "learning"
 
     def ready(self) -> None:
+        from learning import checks  # noqa: F401 - registers the checks
         from tenants import config  # late: it imports models
 
         config.register("features", _faults)

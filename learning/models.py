@@ -1,4 +1,4 @@
-"""A tenant's model, and the outcomes that wait to be folded into it.
+"""A tenant's model, the outcomes that wait to be folded into it, and what is released of many models at once.
 
 Every key begins with the tenant. An example hangs on its user by a composite foreign key (migration 0002) that erases
 it with the user.
@@ -6,7 +6,7 @@ it with the user.
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from tenants.models import Tenant
@@ -29,7 +29,21 @@ class ModelState(models.Model):
     scales = models.BinaryField(default=b"", help_text="float64, 3 × features: observations, mean, squared deviations")
     trials = ArrayField(models.FloatField(), default=list, help_text="Outcomes by action")
     rewards = ArrayField(models.FloatField(), default=list, help_text="What they add up to")
+    statistic = ArrayField(
+        models.FloatField(),
+        db_default=[],
+        help_text="(1 + actions) × (2 + built-in features): its part of a release, not yet clipped",
+    )
+    pattern_weight = models.FloatField(null=True, help_text="How probable the patterns were, when last folded")
     updated_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(pattern_weight__isnull=True) | Q(pattern_weight__range=(0, 1)),
+                name="model_state_pattern_weight_between_0_and_1",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.tenant_id}, version {self.version}"
@@ -93,3 +107,80 @@ class RememberedDecision(models.Model):
 
     def __str__(self) -> str:
         return self.decision_id
+
+
+class Release(models.Model):
+    """Noise added once to the sums over many tenants, and what that cost each of them. It names none."""
+
+    released_at = models.DateTimeField(db_default=Now())
+    epsilon = models.FloatField()
+    delta = models.FloatField()
+    rho = models.FloatField(help_text="Of zero-concentrated differential privacy: what adds up")
+    deviation = models.FloatField(help_text="Of the noise on each sum")
+
+    class Meta:
+        ordering = ["-released_at", "-id"]
+        constraints = [models.CheckConstraint(condition=Q(epsilon__gt=0, rho__gt=0), name="release_costs_something")]
+
+    def __str__(self) -> str:
+        return f"{self.released_at:%Y-%m-%d}, ε {self.epsilon:g}"
+
+
+class Pattern(models.Model):
+    """One block of a release: of a partner's action type, or of an entry of the taxonomy over all partners.
+
+    `block` is `shared`, `nothing`, a template's id or an entry of the taxonomy. `partner` is whose integrations it
+    concerns, and None over all partners; no contributing tenant is in it.
+    """
+
+    release = models.ForeignKey(Release, on_delete=models.CASCADE, related_name="patterns")
+    partner = models.ForeignKey(Tenant, on_delete=models.CASCADE, null=True, related_name="+", db_index=False)
+    block = models.CharField(max_length=200)
+    features = ArrayField(models.TextField())
+    mean = ArrayField(models.FloatField())
+    error = models.FloatField(help_text="Standard deviation of each of `mean` that is due to the noise")
+    count = models.FloatField(help_text="Contributing tenants in effect, with noise")
+    square = models.FloatField(help_text="Mean of their squared weights, in units of the cold prior's variance")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["partner", "block", "release"], name="pattern_unique_in_release", nulls_distinct=False
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.block
+
+
+class Receipt(models.Model):
+    """That a tenant was in a release, and what it cost it: without content."""
+
+    pk = models.CompositePrimaryKey("tenant", "release")
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+", db_index=False)
+    release = models.ForeignKey(Release, on_delete=models.PROTECT, related_name="+")
+    released_on = models.DateField()
+    epsilon = models.FloatField()
+    rho = models.FloatField()
+
+    def __str__(self) -> str:
+        return f"{self.tenant_id} in {self.release_id}"
+
+
+class Spend(models.Model):
+    """The ledger of privacy: what a tenant's releases of a calendar year (UTC) add up to."""
+
+    pk = models.CompositePrimaryKey("tenant", "year")
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+", db_index=False)
+    year = models.PositiveSmallIntegerField()
+    rho = models.FloatField()
+    budget = models.FloatField()
+
+    class Meta:
+        constraints = [
+            # A billionth for the rounding of a sum.
+            models.CheckConstraint(condition=Q(rho__lte=F("budget") * 1.000000001), name="spend_within_budget"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.tenant_id}, {self.year}"

@@ -33,6 +33,7 @@ class Choice:
     propensity: tuple[float, ...]
     score: tuple[float, ...]  # the expected reward, at the posterior's mean
     prior_share: tuple[float, ...]  # how much of what is known of each is prior; the rest is the tenant's own data
+    pattern_weight: float  # how probable the shared patterns are, by the tenant's own outcomes; 0 without any
     reasoning: str
     version: int
 
@@ -63,25 +64,33 @@ def choose(
     state = state.covering(names, actions)
     places = [state.actions.index(action) for action in actions]
     x = state.vector(features)
-    every_mean, every_covariance = state.posterior.logits(x)
-    mean, covariance = every_mean[places], every_covariance[np.ix_(places, places)]
-    confidence, explored = best_probabilities(mean, covariance, (1.0, EXPLORATION))
+    confidence, explored, score, prior_share = (np.zeros(len(places)) for _ in range(4))
+    for expert in state.experts:
+        every_mean, every_covariance = expert.posterior.logits(x)
+        mean, covariance = every_mean[places], every_covariance[np.ix_(places, places)]
+        certain, exploring = best_probabilities(mean, covariance, (1.0, EXPLORATION))
+        left = np.minimum(np.diagonal(covariance) / expert.posterior.prior_variances(x)[places], 1)
+        confidence += expert.weight * certain
+        explored += expert.weight * exploring
+        score += expert.weight / (1 + np.exp(-mean))
+        prior_share += expert.weight * left
     propensity = (1 - FLOOR) * explored + FLOOR / len(places)
     chosen = draw(propensity, seed)
-    prior_share = np.minimum(np.diagonal(covariance) / state.posterior.prior_variances(x)[places], 1)
     return Choice(
         action=actions[chosen],
         actions=tuple(actions),
         confidence=tuple(confidence.tolist()),
         propensity=tuple(propensity.tolist()),
-        score=tuple((1 / (1 + np.exp(-mean))).tolist()),
+        score=tuple(score.tolist()),
         prior_share=tuple(prior_share.tolist()),
+        pattern_weight=state.pattern_weight,
         reasoning=explain(
             state=state,
+            weights=state.weights,
             x=x,
             actions=actions,
             chosen=chosen,
-            logits=mean.tolist(),
+            logits=score.tolist(),
             prior_share=float(prior_share[chosen]),
             labels=labels or {},
         ),

@@ -21,6 +21,7 @@ _LEAST = 0.05  # of a logit: a twentieth moves no probability by more than 1.25 
 def explain(
     *,
     state: State,
+    weights: Array,
     x: Array,
     actions: Sequence[str],
     chosen: int,
@@ -29,7 +30,8 @@ def explain(
     labels: Mapping[str, str],
 ) -> str:
     """Name the largest terms of w·x against the runner-up, and what share of it all is prior and own data."""
-    share = f"{round(100 * (1 - prior_share))} % of this rests on own data, the rest on the prior."
+    source = "what many tenants learned" if state.pattern_weight > 0.5 else "the prior"
+    share = f"{round(100 * (1 - prior_share))} % of this rests on own data, the rest on {source}."
     name = _label(actions[chosen], labels)
     if len(actions) == 1:
         return f"{_capital(name)}: the only candidate. {share}"
@@ -39,7 +41,7 @@ def explain(
         return f"{_capital(name)} rather than {against}: it has not been tried yet. {share}"
 
     places = [1 + state.actions.index(actions[index]) for index in (chosen, other)]
-    terms = (state.posterior.mean[places[0]] - state.posterior.mean[places[1]]) * x
+    terms = (weights[places[0]] - weights[places[1]]) * x
     largest = sorted(range(len(terms)), key=lambda place: -abs(terms[place]))
     speaking_for = [_words(state.features[n], x[n], name) for n in largest[:_TERMS] if terms[n] >= _LEAST]
     speaking_against = [_words(state.features[n], x[n], against) for n in largest[:_TERMS] if terms[n] <= -_LEAST]

@@ -7,20 +7,28 @@ without any lock, and finds the version before or the one after, never half of o
 from collections.abc import Mapping, Sequence
 from math import isfinite
 from threading import Lock
-from typing import NotRequired, TypedDict
+from typing import NamedTuple, NotRequired, TypedDict
 from uuid import UUID
 
+import structlog
 from django.db import connection
 from msgspec.json import decode
 
+from learning import library
 from learning.features import declared
 from learning.models import ModelState
 from learning.packing import Columns, packed, unpacked
+from learning.patterns import statistic
+from learning.prior import SHARED
 from learning.state import Example, State
 from retivo.api.json import encode
 
+log = structlog.get_logger("retivo.learning")
+
 # What an outcome is worth, by the status that an action's receiver reports.
 REWARDS: Mapping[str, float] = {"completed": 1.0, "partial": 0.5, "ignored": 0.0, "rejected": 0.0}
+
+MISLEADING = 0.1  # patterns of a lower probability are reported, once
 
 KEPT_DAYS = 90  # how long a decision's outcome is remembered, and so the longest window for a conversion
 
@@ -101,50 +109,57 @@ def fold(*, tenant_id: UUID, limit: int = _BATCH) -> int:
     for start in range(0, len(examples), _STEP):
         state = state.learned(examples[start : start + _STEP], names)
     decisions = [decision_id for decision_id, *_ in waiting]
+    weight = _pattern_weight(tenant_id, state, names, row.pattern_weight)
     with connection.cursor() as cursor:
-        cursor.execute(_STORE, {"tenant_id": tenant_id, "decisions": decisions, **packed(state)._asdict()})
+        cursor.execute(
+            _STORE,
+            {
+                "tenant_id": tenant_id,
+                "decisions": decisions,
+                "statistic": statistic(state).ravel().tolist(),
+                "pattern_weight": weight,
+                **packed(state)._asdict(),
+            },
+        )
     return len(waiting)
 
 
-def at_version(*, tenant_id: UUID, version: int | None) -> State:
-    """The tenant's state of this version, which the caller asked for with something else, or a newer one.
-
-    Args:
-        version: None where the tenant has no state yet.
-    """
-    with _lock:
-        known = _states.get(tenant_id)
-    if known and known.version == (version or 0):
-        return known
-    if version is not None:
-        return load(tenant_id=tenant_id)
-    cold = State.cold()
-    _keep(tenant_id, cold)
-    return cold
+def _pattern_weight(tenant_id: UUID, state: State, names: Sequence[str], before: float | None) -> float | None:
+    """How probable the patterns are by now; None where there are none. What misleads is worth a look."""
+    found = library.of_tenant(tenant_id=tenant_id)
+    if not found:
+        return None
+    actions = [block for block in found if block != SHARED]
+    weight = min(state.with_patterns(found).covering(names, actions).pattern_weight, 1.0)
+    if weight < MISLEADING <= (1.0 if before is None else before):
+        log.warning("pattern_misleads", tenant_id=str(tenant_id), weight=round(weight, 3))
+    return weight
 
 
 def load(*, tenant_id: UUID) -> State:
-    """The tenant's state as last committed; the cold one where nothing was folded yet."""
+    """The tenant's state as last committed, with the patterns released for it; the cold one before the first fold."""
     with _lock:
         known = _states.get(tenant_id)
     with connection.cursor() as cursor:
-        cursor.execute(_LOAD, {"tenant_id": tenant_id, "known": known.version if known else -1})
-        row = cursor.fetchone()
-    if row is None:
-        return State.cold()
-    if known and row[0] is None:
-        return known
-    state = unpacked(Columns._make(row))
-    _keep(tenant_id, state)
-    return state
-
-
-def _keep(tenant_id: UUID, state: State) -> None:
+        cursor.execute(_LOAD, {"tenant_id": tenant_id, "known": known.state.version if known else -1})
+        version, release, action_types, consent, *columns = cursor.fetchone()
+    if known and version == known.state.version:
+        state = known.state
+    else:
+        state = unpacked(Columns._make(columns)) if version else State.cold()
+    of_release = (release, action_types, consent)
+    if known and of_release == known.of_release:
+        if state is known.state:
+            return state
+        state = state.with_patterns(known.state.patterns)
+    else:
+        state = state.with_patterns(library.of_tenant(tenant_id=tenant_id) if release else {})
     with _lock:
         _states.pop(tenant_id, None)
-        _states[tenant_id] = state
+        _states[tenant_id] = _Cached(state, of_release)
         if len(_states) > _CACHED:
             del _states[next(iter(_states))]
+    return state
 
 
 # Keeps what a decision was made by, until `report` tells what became of it; for a statement that writes the decision.
@@ -156,8 +171,14 @@ REMEMBER = """
     WHERE %(example_action)s::text IS NOT NULL
 """
 
+
+class _Cached(NamedTuple):
+    state: State
+    of_release: tuple[int | None, int, str | None]  # what the patterns depend on
+
+
 # States that this process has read. Which version is the present one is asked each time.
-_states: dict[UUID, State] = {}
+_states: dict[UUID, _Cached] = {}
 _lock = Lock()
 
 _MERGED = """
@@ -206,15 +227,20 @@ _STORE = """
         UPDATE learning_modelstate SET
             version = %(version)s, features = %(features)s, actions = %(actions)s, mean = %(mean)s,
             prior_precision = %(prior_precision)s, information = %(information)s, scales = %(scales)s,
-            trials = %(trials)s, rewards = %(rewards)s, updated_at = now()
+            trials = %(trials)s, rewards = %(rewards)s,
+            statistic = %(statistic)s::float8[], pattern_weight = %(pattern_weight)s::float8, updated_at = now()
         WHERE tenant_id = %(tenant_id)s
     )
     UPDATE learning_example SET folded = least(coalesce(outcome, 0) + conversion, 1), features = NULL
     WHERE tenant_id = %(tenant_id)s AND decision_id = ANY(%(decisions)s)
 """
 
+# The version is 0 where there is no state, and the columns are NULL where they are known.
 _LOAD = f"""
-    SELECT {", ".join(f"s.{name}" for name in Columns._fields)} FROM learning_modelstate m
+    SELECT coalesce(m.version, 0), (SELECT max(id) FROM learning_release),
+        (SELECT count(*) FROM integrations_actiontype WHERE tenant_id = %(tenant_id)s), learning_consent(),
+        {", ".join(f"s.{name}" for name in Columns._fields)}
+    FROM (SELECT %(tenant_id)s::uuid AS tenant_id) t
+    LEFT JOIN learning_modelstate m ON m.tenant_id = t.tenant_id
     LEFT JOIN learning_modelstate s ON s.tenant_id = m.tenant_id AND s.version <> %(known)s
-    WHERE m.tenant_id = %(tenant_id)s
 """

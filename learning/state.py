@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from learning.features import BIAS, LIMIT, REFERENCE, is_numeric
 from learning.model import Array, Posterior
+from learning.prior import Expert, Pattern, experts, of_patterns
 
 NOTHING = "nothing"  # the action that is always there
 
@@ -50,6 +51,9 @@ class State:
     scales: Array  # (3, d): observations, mean and summed squares of the deviations of each numeric feature
     trials: Array  # (K)
     rewards: Array  # (K)
+    patterns: Mapping[str, Pattern] = field(
+        default_factory=dict
+    )  # by block; the posterior itself knows nothing of them
     _extended: dict[tuple[tuple[str, ...], tuple[str, ...]], "State"] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -58,6 +62,30 @@ class State:
         none = np.zeros((1, 0))
         posterior = Posterior(mean=none, prior_precision=none, information=np.zeros((0, 0, 0)))
         return cls(0, (), (), posterior, np.zeros((3, 0)), np.zeros(0), np.zeros(0))
+
+    def with_patterns(self, patterns: Mapping[str, Pattern]) -> "State":
+        """This state, to be read under the prior that these give."""
+        return replace(self, patterns=patterns, _extended={})
+
+    @cached_property
+    def experts(self) -> list[Expert]:
+        """The posterior under the cold prior and under the patterns', each with the probability to be the right one."""
+        cold = self.posterior
+        if not self.patterns or not self.features or not self.actions:
+            return [Expert("cold", 1.0, cold, np.zeros_like(cold.mean))]
+        prior = of_patterns(self.patterns, names=self.features, actions=self.actions, cold=cold.prior_precision)
+        return experts(cold, prior)
+
+    @cached_property
+    def weights(self) -> Array:
+        """The mean of the posterior over all priors, in the shape of `Posterior.mean`."""
+        mean: Array = sum((one.weight * one.posterior.mean for one in self.experts), np.zeros_like(self.posterior.mean))
+        return mean
+
+    @property
+    def pattern_weight(self) -> float:
+        """The probability of the prior that the patterns give."""
+        return sum(expert.weight for expert in self.experts if expert.name == "full")
 
     def covering(self, features: Sequence[str], actions: Sequence[str]) -> "State":
         """This state with a place for all of these; the same predictions for those that had one."""
@@ -80,7 +108,7 @@ class State:
             features = tuple(name for name in features if name not in spare)
         kept = [self.features.index(name) for name in features if name in self.features]
         old, d, k = len(kept), len(features), len(self.actions)
-        prior = _cold_precision(features, len(actions))
+        prior = cold_precision(features, len(actions))
         mean, information = np.zeros(prior.shape), np.zeros((len(actions), d, d))
         scales = np.column_stack([_first_scale(name) for name in features])
         if old:
@@ -165,7 +193,8 @@ class State:
         return np.vstack([(count + more) * forgotten, mean + off * more / total, squares * forgotten])
 
 
-def _cold_precision(features: Sequence[str], actions: int) -> Array:
+def cold_precision(features: Sequence[str], actions: int) -> Array:
+    """The diagonals before any example: the shared block, then as many actions."""
     bias = np.array([name == BIAS for name in features])
     shared, action = np.where(bias, _SHARED_BIAS, _SHARED), np.where(bias, _ACTION_BIAS, _ACTION)
     return np.vstack([shared, *[action] * actions])

@@ -5,7 +5,7 @@ from uuid import UUID
 from django.db import connection
 from procrastinate.contrib.django import app
 
-from learning import services
+from learning import releases, services
 from tenants.context import tenant_context
 
 
@@ -45,3 +45,10 @@ def fold_examples(timestamp: int) -> None:
 @app.task(queueing_lock="forget_old_examples")
 def forget_old_examples(timestamp: int) -> None:
     forget_examples()
+
+
+@app.periodic(cron="41 3 * * *")
+@app.task(queueing_lock="release_patterns")
+def release_patterns(timestamp: int) -> None:
+    """Release what the night has to release; most nights that is nothing."""
+    releases.release_patterns()

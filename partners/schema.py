@@ -145,6 +145,7 @@ provision_customer = _operation(
             "api_key": "rt_live_…",
         },
         "integrations_shared": 2,
+        "warm_start": {"warm": True, "action_types": 4, "with_pattern": 3},
     },
     problems=[conflict("slug_taken", "You have a customer with the slug `merchant-abc` already.")],
     links=[Link("getCustomer", "customerId", "/customer/tenant_id")],
@@ -265,7 +266,11 @@ share_integration = _operation(
     takes=serializers.ShareRequestSerializer,
     requests={"A customer": {"customer_tenant_id": _CUSTOMER["tenant_id"]}},
     answers=serializers.ShareResponseSerializer,
-    example={"shared": True, "action_types_registered": 3},
+    example={
+        "shared": True,
+        "action_types_registered": 3,
+        "warm_start": {"warm": True, "action_types": 3, "with_pattern": 2},
+    },
     problems=[NOT_FOUND, conflict("integration_inactive", "This integration is not active.")],
 )
 
@@ -280,6 +285,33 @@ rotate_secret = _operation(
     answers=RotatedSecretSerializer,
     example={"webhook_secret": "0123456789abcdef" * 4, "previous_secret_until": "2026-04-27T10:00:00Z"},
     problems=[NOT_FOUND, KEY_IN_USE],
+)
+
+# --- Patterns -------------------------------------------------------------------------------------------------------
+
+list_patterns = _operation(
+    "listPatterns",
+    "List patterns",
+    "What many tenants' outcomes together say of your action types: how often each succeeds by the users' stage, with "
+    "the noise of differential privacy. An action type of which too few tenants know enough has none.",
+    tag=INTEGRATIONS,
+    answers=serializers.PatternListSerializer,
+    example={
+        "patterns": [
+            {
+                "integration_id": _INTEGRATION["id"],
+                "action_type": "grant_points",
+                "kind": "loyalty/grant_points",
+                "made_over": "own_customers",
+                "segments": [{"segment": "at_risk", "rate": 0.312, "interval": [0.29, 0.334]}],
+                "contributors": "200–499",
+                "epsilon": 1.0,
+                "delta": 1e-06,
+                "released_at": "2026-11-20T03:41:00Z",
+            }
+        ],
+        "total": 1,
+    },
 )
 
 # --- Stats ----------------------------------------------------------------------------------------------------------

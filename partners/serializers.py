@@ -4,6 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from events.models import LifecycleStage
 from events.serializers import UsageSerializer
 from integrations.serializers import IntegrationSerializer, RegisteredIntegrationSerializer
 from partners.services import DEFAULT_TRACKED_USER_LIMIT, CustomerFilter, Page
@@ -139,9 +140,16 @@ class ProvisionedCustomerSerializer(serializers.Serializer[Any]):
     api_key = serializers.CharField(help_text="Returned only once.")
 
 
+class WarmStartSerializer(serializers.Serializer[Any]):
+    warm = serializers.BooleanField(help_text="Whether there is a pattern for any of them.")
+    action_types = serializers.IntegerField()
+    with_pattern = serializers.IntegerField(help_text="How many of them start from a pattern and not from nothing.")
+
+
 class ProvisionResponseSerializer(serializers.Serializer[Any]):
     customer = ProvisionedCustomerSerializer()
     integrations_shared = serializers.IntegerField()
+    warm_start = WarmStartSerializer(help_text="Of all action types of the customer that are yours.")
 
 
 class IntegrationListSerializer(serializers.Serializer[Any]):
@@ -158,6 +166,32 @@ class ShareResponseSerializer(serializers.Serializer[Any]):
     action_types_registered = serializers.IntegerField(
         help_text="How many of the integration's action types now stand in the customer's tenant."
     )
+    warm_start = WarmStartSerializer(help_text="Of these action types.")
+
+
+class SegmentSerializer(serializers.Serializer[Any]):
+    segment = serializers.ChoiceField(LifecycleStage.choices)
+    rate = serializers.FloatField(help_text="How often the action succeeds with users of this stage; with noise.")
+    interval = serializers.ListField(
+        child=serializers.FloatField(), min_length=2, max_length=2, help_text="95 %, of the noise alone."
+    )
+
+
+class PatternSerializer(serializers.Serializer[Any]):
+    integration_id = serializers.UUIDField()
+    action_type = serializers.CharField(help_text="The template's name.")
+    kind = serializers.CharField(allow_null=True, help_text="Its entry in the public taxonomy, if it is on it.")
+    made_over = serializers.ChoiceField(["own_customers", "all_partners"], help_text="Whose tenants contributed.")
+    segments = SegmentSerializer(many=True)
+    contributors = serializers.CharField(help_text="About how many tenants contributed: a band.")
+    epsilon = serializers.FloatField(help_text="What the newest release cost each contributor.")
+    delta = serializers.FloatField()
+    released_at = serializers.DateTimeField()
+
+
+class PatternListSerializer(serializers.Serializer[Any]):
+    patterns = PatternSerializer(many=True)
+    total = serializers.IntegerField()
 
 
 class StatsCustomerSerializer(serializers.Serializer[Any]):

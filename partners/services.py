@@ -14,6 +14,7 @@ from django.db import connection
 
 from events import metering
 from integrations import services as integrations
+from learning import library
 from retivo.api.errors import Problem, not_found
 from retivo.api.json import encode
 from retivo.api.pagination import Cursor
@@ -210,6 +211,7 @@ def provision_customer(
             "api_key": key.text,
         },
         "integrations_shared": shared,
+        "warm_start": library.warm_start(partner_id=partner_id, customer_id=customer_id),
     }
 
 
@@ -229,7 +231,14 @@ def share_integration(*, actor: str, partner_id: UUID, integration_id: UUID, cus
     registered = integrations.share(
         actor=actor, partner_id=partner_id, integration_id=integration_id, customer_id=customer_id
     )
-    return {"shared": True, "action_types_registered": registered}
+    warm = library.warm_start(partner_id=partner_id, customer_id=customer_id, integration_id=integration_id)
+    return {"shared": True, "action_types_registered": registered, "warm_start": warm}
+
+
+def list_patterns(*, partner_id: UUID) -> dict[str, Any]:
+    """The newest patterns of the partner's action types."""
+    found = library.of_partner(partner_id=partner_id)
+    return {"patterns": found, "total": len(found)}
 
 
 def _page(sql: str, asked: Mapping[str, Any], page: Page) -> tuple[list[tuple[Any, ...]], str | None]:

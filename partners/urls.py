@@ -12,5 +12,6 @@ urlpatterns = [
         views.RotateSecretView.as_view(),
         name="partner-integration-rotate-secret",
     ),
+    path("patterns", views.PatternsView.as_view(), name="partner-patterns"),
     path("stats", views.StatsView.as_view(), name="partner-stats"),
 ]

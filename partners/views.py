@@ -126,6 +126,12 @@ class RotateSecretView(PartnerView):
         return self.once(request, rotate)
 
 
+class PatternsView(PartnerView):
+    @schema.list_patterns
+    def get(self, request: Request) -> Response:
+        return Response(services.list_patterns(partner_id=self.caller.tenant_id))
+
+
 class StatsView(PartnerView):
     @schema.get_partner_stats
     def get(self, request: Request) -> Response:

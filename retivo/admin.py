@@ -18,6 +18,7 @@ from delivery.models import ActionRow, EndpointRow
 from events import metering
 from integrations.admin import action_types_table, integrations_table, shares_table
 from integrations.models import ActionType, IntegrationShare, PartnerIntegration
+from learning.models import Release
 from tenants.admin import TenantAdmin
 from tenants.admin_base import StorableQuery, Table, changelist_url, column, count, may
 from tenants.models import ApiKey, AuditEntry, Tenant, TenantRole
@@ -107,6 +108,7 @@ _SIDEBAR: list[list[tuple[str, type[Model], str]]] = [
     [
         ("Actions", ActionRow, "send"),
         ("Endpoints", EndpointRow, "cell_tower"),
+        ("Releases", Release, "hub"),
     ],
     [
         ("Audit trail", AuditEntry, "history"),

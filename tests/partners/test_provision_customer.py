@@ -24,7 +24,7 @@ def test_provision__minimal_body__answers_the_contract_and_its_defaults(acme: Ap
 
     assert response.status_code == 201
     body = response.json()
-    assert body.keys() == {"customer", "integrations_shared"}
+    assert body.keys() == {"customer", "integrations_shared", "warm_start"}
     assert body["integrations_shared"] == 0
     assert body["customer"].pop("api_key").startswith("rt_live_")
     tenant_id = body["customer"].pop("tenant_id")
@@ -126,7 +126,7 @@ def test_provision__limits_ends__are_taken(acme: Api, limit: int) -> None:
     acme.provision("merchant", tracked_user_limit=limit)
 
 
-def test_provision__with_integrations_and_idempotency_key__takes_twelve_statements(
+def test_provision__with_integrations_and_idempotency_key__takes_thirteen_statements(
     acme: Api, statements: list[str]
 ) -> None:
     acme.register()
@@ -136,7 +136,7 @@ def test_provision__with_integrations_and_idempotency_key__takes_twelve_statemen
     assert acme.post(PATH, {"name": "M", "slug": "mm"}, Idempotency_Key="k").status_code == 201
 
     begin_and_commit = 2
-    assert len(statements) + begin_and_commit <= 12
+    assert len(statements) + begin_and_commit <= 13
 
 
 def post(server: Server, acme: Api, body: dict[str, Any]) -> httpx.Response:

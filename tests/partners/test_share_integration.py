@@ -12,13 +12,17 @@ def share(partner: Api, integration_id: object, customer_id: object) -> Any:
     return partner.post(f"/api/partners/integrations/{integration_id}/share", {"customer_tenant_id": str(customer_id)})
 
 
+def cold(action_types: int) -> dict[str, Any]:
+    return {"warm": False, "action_types": action_types, "with_pattern": 0}
+
+
 def test_share__with_an_existing_customer__registers_the_action_types(acme: Api, merchant: Api) -> None:
     integration = acme.register()
 
     response = share(acme, integration["id"], merchant.tenant_id)
 
     assert response.status_code == 200
-    assert response.json() == {"shared": True, "action_types_registered": 2}
+    assert response.json() == {"shared": True, "action_types_registered": 2, "warm_start": cold(2)}
     with tenant_context(merchant.tenant_id):
         names = list(ActionType.objects.values_list("name", "provider", "active"))
     assert sorted(names) == [("grant_points", "acme-loyalty", True), ("send_voucher", "acme-loyalty", True)]
@@ -29,7 +33,7 @@ def test_share__again__answers_the_same_and_adds_nothing(acme: Api, merchant: Ap
 
     answers = [share(acme, integration["id"], merchant.tenant_id).json() for _ in range(3)]
 
-    assert answers == [{"shared": True, "action_types_registered": 2}] * 3
+    assert answers == [{"shared": True, "action_types_registered": 2, "warm_start": cold(2)}] * 3
     with tenant_context(merchant.tenant_id):
         assert ActionType.objects.count() == 2
 
@@ -39,7 +43,7 @@ def test_share__integration_without_action_types__registers_none(acme: Api, merc
 
     response = share(acme, integration["id"], merchant.tenant_id)
 
-    assert response.json() == {"shared": True, "action_types_registered": 0}
+    assert response.json() == {"shared": True, "action_types_registered": 0, "warm_start": cold(0)}
 
 
 def test_share__what_is_not_the_callers__is_404(acme: Api, rival: Api, merchant: Api) -> None:

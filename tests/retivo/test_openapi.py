@@ -46,6 +46,7 @@ STATUSES = {
     "getAction": {"200", "404"} | AUTHENTICATED,
     "reportOutcome": {"200", "404"} | POST,
     "replayAction": {"200", "404"} | POST,
+    "listPatterns": {"200"} | AUTHENTICATED,
     "getPartnerStats": {"200", "400"} | AUTHENTICATED,
     "track": {"200"} | POST,
     "pushExternalEvents": {"200"} | POST,

@@ -39,6 +39,9 @@ TENANT_COLUMNS = {
     "learning_example": "tenant_id",
     "learning_modelstate": "tenant_id",
     "learning_remembereddecision": "tenant_id",
+    "learning_pattern": "partner_id",
+    "learning_receipt": "tenant_id",
+    "learning_spend": "tenant_id",
     "delivery_action": "tenant_id",
     "delivery_attempt": "tenant_id",
     "delivery_endpoint": "tenant_id",
@@ -48,6 +51,8 @@ TENANT_COLUMNS = {
     "decisions_decision": "tenant_id",
     "decisions_budget": "tenant_id",
 }
+# Of no tenant: any tenant's context sees it, no context does not.
+OF_ALL = {"learning_release"}
 UNSHARED = re.compile(r"(auth|django|procrastinate)_")
 
 
@@ -81,6 +86,7 @@ def two_partners(acme: Api, rival: Api) -> tuple[Api, Api]:
         cursor.execute(ACTIONS)
         cursor.execute(ATTEMPTS)
         cursor.execute(ENDPOINTS)
+        cursor.execute(RELEASE)
     return acme, rival
 
 
@@ -117,6 +123,19 @@ ENDPOINTS = """
     INSERT INTO delivery_endpoint (tenant_id, id, url, consecutive_failures, openings, last_failure)
     SELECT id, gen_random_uuid(), 'https://hooks.example/', 1, 0, 'timeout' FROM tenants_tenant
 """
+RELEASE = """
+    WITH release AS (
+        INSERT INTO learning_release (epsilon, delta, rho, deviation) VALUES (1, 1e-6, 0.02, 9) RETURNING id
+    ), receipt AS (
+        INSERT INTO learning_receipt (tenant_id, release_id, released_on, epsilon, rho)
+        SELECT t.id, release.id, '2026-11-20', 1, 0.02 FROM tenants_tenant t, release
+    ), spend AS (
+        INSERT INTO learning_spend (tenant_id, year, rho, budget) SELECT id, 2026, 0.02, 0.02 FROM tenants_tenant
+    )
+    INSERT INTO learning_pattern (release_id, partner_id, block, features, mean, error, count, square)
+    SELECT release.id, t.id, 'shared', '{}', '{}', 1, 50, 1 FROM tenants_tenant t, release
+     WHERE t.tenant_role = 'partner'
+"""
 
 
 def tables() -> Iterator[tuple[str, bool, bool]]:
@@ -132,7 +151,7 @@ def tables() -> Iterator[tuple[str, bool, bool]]:
 def test_policies__every_table_of_ours__has_row_level_security_and_a_policy() -> None:
     found = {name: (enabled, policies) for name, enabled, policies in tables() if not UNSHARED.match(name)}
 
-    assert found == dict.fromkeys(TENANT_COLUMNS, (True, True))
+    assert found == dict.fromkeys(TENANT_COLUMNS.keys() | OF_ALL, (True, True))
 
 
 def test_partitions__addressed_directly__are_closed_to_the_runtime_role() -> None:
@@ -155,6 +174,34 @@ def test_functions__with_their_owners_rights__are_closed_to_public_and_trust_no_
 
     assert len(found) >= 4
     assert [row for row in found if row[1:] != (False, True)] == []
+
+
+# Every function that sees past row-level security, and all that it can ever answer.
+ANSWERS = {
+    "authenticate_api_key": "SETOF record",
+    "claim_actions": "TABLE(tenant_id uuid, action_id text, is_failing boolean, is_gone boolean)",
+    "contribute": "TABLE(block text, place integer, total bigint)",
+    "expire_actions": "integer",
+    "forget_learned_examples": "bigint",
+    "forget_remembered_decisions": "bigint",
+    "learning_consent": "text",
+    "maintain_events": "record",
+    "switches_of_caller": "record",
+    "tenants_with_waiting_examples": "SETOF uuid",
+    "usage_of_customer": "record",
+    "usage_of_customers": "TABLE(tenant_id uuid, active_users bigint, events bigint)",
+}
+
+
+def test_functions__with_their_owners_rights__answer_what_is_listed_here() -> None:
+    with connections["owner"].cursor() as cursor:
+        cursor.execute(
+            "SELECT proname, pg_get_function_result(oid) FROM pg_proc"
+            " WHERE prosecdef AND pronamespace = 'public'::regnamespace"
+        )
+        found = dict(cursor.fetchall())
+
+    assert found == ANSWERS
 
 
 def test_raw_sql__a_partner__sees_none_of_its_customers_users_events_and_models(two_partners: tuple[Api, Api]) -> None:
@@ -183,7 +230,11 @@ def test_raw_sql__under_a_partners_context__sees_its_rows_alone(table: str, two_
 def test_raw_sql__under_a_customers_context__sees_its_rows_alone(table: str, two_partners: tuple[Api, Api]) -> None:
     acme, _ = two_partners
     (customer,) = _customers(acme)
-    column = {"tenants_tenant": "id", "integrations_partnerintegration": f"'{customer}'::uuid"}.get(table, "tenant_id")
+    column = {
+        "tenants_tenant": "id",
+        "integrations_partnerintegration": f"'{customer}'::uuid",
+        "learning_pattern": f"CASE partner_id WHEN '{acme.tenant_id}' THEN '{customer}'::uuid END",
+    }.get(table, "tenant_id")
 
     with tenant_context(customer), connection.cursor() as cursor:
         cursor.execute(f"SELECT DISTINCT {column} FROM {table}")
@@ -192,7 +243,7 @@ def test_raw_sql__under_a_customers_context__sees_its_rows_alone(table: str, two
         assert seen or not table.startswith("delivery_")
 
 
-@pytest.mark.parametrize("table", sorted(TENANT_COLUMNS.keys() - {"tenants_auditentry"}))
+@pytest.mark.parametrize("table", sorted((TENANT_COLUMNS.keys() | OF_ALL) - {"tenants_auditentry"}))
 def test_raw_sql__without_a_context__sees_nothing(table: str, two_partners: tuple[Api, Api]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT count(*) FROM {table}")

@@ -1,0 +1,392 @@
+"""Releases in the database: who is in one, what it costs them, what comes of it, and what nobody sees."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import IntegrityError, ProgrammingError, connection, connections
+from procrastinate.contrib.django import app
+
+from integrations.models import ActionType
+from learning import checks, patterns, privacy, services, tasks
+from learning.models import ModelState, Pattern, Receipt, Release, Spend
+from learning.releases import BudgetError, Outcome, release_patterns
+from tenants.context import staff_context, tenant_context
+from tenants.models import Tenant
+from tests.conftest import Api, make_partner
+
+WIDTH = 2 + len(patterns.FEATURES)
+CUSTOMERS = 18
+
+
+@pytest.fixture(autouse=True)
+def _seeded(settings: Any) -> None:
+    """The noise of a large budget, the same each time: 13 tenants are enough for a release."""
+    settings.PATTERNS_EPSILON = 4.0
+    settings.PATTERNS_MECHANISM = "learning.privacy.SeededGaussian"
+
+
+@pytest.fixture
+def customers(acme: Api) -> list[Api]:
+    """Of acme: each knows both of its action types and doing nothing."""
+    acme.register(domain="loyalty")
+    found = [acme.provision(f"m{n}") for n in range(CUSTOMERS)]
+    for n, customer in enumerate(found):
+        learn(customer, n)
+    return found
+
+
+def learn(customer: Api, seed: int, trials: float = 300.0, scale: float = 0.1) -> np.ndarray[Any, Any]:
+    """Put a state there as if it was learned; its statistic."""
+    with tenant_context(customer.tenant_id), connection.cursor() as cursor:
+        cursor.execute("SELECT array_agg(id ORDER BY name) FROM integrations_actiontype")
+        actions = ["nothing", *cursor.fetchone()[0]]
+    random = np.random.default_rng(seed)
+    statistic = random.normal(0.05, scale, (1 + len(actions), WIDTH))
+    statistic[:, 0], statistic[:, 1] = 0.7, 0.01
+    with connections["owner"].cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO learning_modelstate (tenant_id, version, features, actions, mean, prior_precision,"
+            " information, scales, trials, rewards, statistic) VALUES (%s, 1, '{}', %s, '', '', '', '', %s, %s, %s)",
+            [customer.tenant_id, actions, *[[trials / len(actions)] * len(actions)] * 2, statistic.ravel().tolist()],
+        )
+    return statistic
+
+
+def receipts(api: Api) -> list[Any]:
+    with tenant_context(api.tenant_id):
+        return list(Receipt.objects.values_list("tenant_id", "release_id", "epsilon", "released_on"))
+
+
+def sums(partner: Api) -> dict[tuple[str, int], int]:
+    with staff_context(), connection.cursor() as cursor:
+        release = Release.objects.create(epsilon=4, delta=1e-6, rho=0.1, deviation=1)
+        cursor.execute("SELECT * FROM contribute(%s, %s, 4, 0.1, 0.1, 10)", [release.id, partner.tenant_id])
+        return {(block, place): total for block, place, total in cursor.fetchall()}
+
+
+# --- The sums -------------------------------------------------------------------------------------------------------
+
+
+def test_contribute__of_several_tenants__is_the_sum_of_what_python_clips(acme: Api, customers: list[Api]) -> None:
+    given = [learn(acme.provision(f"large{n}"), 100 + n, scale=2.0) for n in range(4)]
+    given += [_statistic(customer) for customer in customers]
+    assert max(np.linalg.norm(each) for each in given) > privacy.CLIP > min(np.linalg.norm(each) for each in given)
+
+    found = sums(acme)
+
+    expected = np.sum([patterns.clipped(each) for each in given], axis=0)
+    assert len(found) == expected.size
+    blocks = _blocks(acme)
+    for (block, place), total in found.items():
+        assert total == pytest.approx(expected[blocks.index(block), place], abs=len(given))
+
+
+def test_contribute__a_tenant_of_enormous_numbers__moves_the_sums_by_the_clip_at_most(
+    acme: Api, customers: list[Api]
+) -> None:
+    before = sums(acme)
+    with connections["owner"].cursor() as cursor:
+        cursor.execute("DELETE FROM learning_receipt")
+        cursor.execute("DELETE FROM learning_spend")
+    learn(acme.provision("giant"), 7, scale=9e4)
+
+    after = sums(acme)
+
+    moved = sum((after[key] - before[key]) ** 2 for key in before)
+    assert 0.999 * privacy.CLIP < moved**0.5 / privacy.FIXED_POINT <= privacy.CLIP
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "-1e7"])
+def test_statistic__that_is_no_number_of_sense__is_not_stored(customers: list[Api], value: str) -> None:
+    with (
+        pytest.raises(IntegrityError, match="model_state_statistic"),
+        tenant_context(customers[0].tenant_id),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute("UPDATE learning_modelstate SET statistic[1] = %s::float8", [value])
+
+
+def test_contribute__with_too_few__returns_nothing_and_costs_nothing(acme: Api, customers: list[Api]) -> None:
+    with connections["owner"].cursor() as cursor:
+        cursor.execute("UPDATE learning_modelstate SET trials = '{1, 1, 1}' WHERE tenant_id <> ALL(%s)", [[]])
+
+    assert release_patterns() == Outcome(None, 0, 0, 0, 4.0)
+    assert receipts(customers[0]) == []
+
+
+# --- Who may ask ----------------------------------------------------------------------------------------------------
+
+
+def test_contribute__under_a_tenants_context__is_denied(acme: Api, customers: list[Api]) -> None:
+    with (
+        pytest.raises(ProgrammingError, match="permission denied"),
+        tenant_context(acme.tenant_id),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute("SELECT * FROM contribute(1, %s, 4, 0.1, 0.1, 10)", [acme.tenant_id])
+
+
+@pytest.mark.parametrize("column", ["statistic", "mean", "information", "trials", "rewards"])
+def test_staff__of_what_a_tenant_learned__see_nothing(customers: list[Api], column: str) -> None:
+    with pytest.raises(ProgrammingError, match="permission denied"), staff_context(), connection.cursor() as cursor:
+        cursor.execute(f"SELECT {column} FROM learning_modelstate")
+
+
+# --- A release ------------------------------------------------------------------------------------------------------
+
+
+def test_release__of_enough_customers__has_patterns_and_a_receipt_for_each(acme: Api, customers: list[Api]) -> None:
+    outcome = release_patterns()
+
+    assert outcome == Outcome(outcome.release_id, 1, 8, 4, 4.0)
+    with staff_context():
+        today = Release.objects.get().released_at.date()
+        assert {p.block for p in Pattern.objects.filter(partner=None)} == {
+            "shared",
+            "nothing",
+            "loyalty/grant_points",
+            "loyalty/send_voucher",
+        }
+        for found in Pattern.objects.all():
+            assert found.mean == pytest.approx([0.05] * (WIDTH - 2), abs=5 * found.error)
+            assert found.count == pytest.approx(CUSTOMERS, abs=4 * found.error * found.count / 0.7)
+    for customer in customers:
+        assert receipts(customer) == [(customer.tenant_id, outcome.release_id, 4.0, today)]
+
+
+def test_release__with_the_same_seed__is_the_same(acme: Api, customers: list[Api]) -> None:
+    def means() -> list[Any]:
+        release_patterns()
+        with staff_context():
+            found = list(Pattern.objects.order_by("id").values_list("block", "mean", "count"))
+        with connections["owner"].cursor() as cursor:
+            cursor.execute("TRUNCATE learning_release, learning_pattern, learning_receipt, learning_spend")
+        return found
+
+    assert means() == means()
+
+
+def test_release__by_opendp__hides_the_sums(acme: Api, customers: list[Api], settings: Any) -> None:
+    settings.PATTERNS_MECHANISM = "learning.privacy.Gaussian"
+
+    release_patterns()
+
+    with staff_context():
+        found = Pattern.objects.filter(partner=acme.tenant_id, block="shared").first()
+    assert found is None or found.count != CUSTOMERS
+
+
+def test_release__when_the_budget_is_spent__is_refused(customers: list[Api]) -> None:
+    assert release_patterns().release_id
+
+    assert release_patterns() == Outcome(None, 0, 0, 0, 4.0)
+    assert len(receipts(customers[0])) == 1
+    with staff_context():
+        assert Release.objects.count() == 1
+
+
+def test_releases__of_parts_of_the_budget__add_up_to_it_and_no_further(customers: list[Api]) -> None:
+    done = [release_patterns(epsilon=3.0).release_id is not None for _ in range(3)]
+
+    assert done == [True, False, False]
+    with tenant_context(customers[0].tenant_id):
+        spend = Spend.objects.get()
+    assert privacy.epsilon_of(spend.rho) == pytest.approx(3.0)
+    assert privacy.epsilon_of(spend.budget) == pytest.approx(4.0)
+
+
+def test_spend__above_the_budget__is_refused_by_the_database(customers: list[Api]) -> None:
+    release_patterns()
+
+    with pytest.raises(IntegrityError, match="spend_within_budget"), connections["owner"].cursor() as cursor:
+        cursor.execute("UPDATE learning_spend SET rho = rho * 1.001")
+
+
+@pytest.mark.parametrize("epsilon", [0.0, -1.0, 4.1, float("nan")])
+def test_release__of_more_than_a_year_has__is_refused(epsilon: float) -> None:
+    with pytest.raises(BudgetError):
+        release_patterns(epsilon=epsilon)
+
+
+def test_release__a_later_one__is_over_those_that_came_since(acme: Api, customers: list[Api]) -> None:
+    first = release_patterns().release_id
+    late = [acme.provision(f"late{n}") for n in range(CUSTOMERS)]
+    for n, customer in enumerate(late):
+        learn(customer, n)
+
+    second = release_patterns().release_id
+
+    assert [row[1] for row in receipts(late[0])] == [second]
+    assert [row[1] for row in receipts(customers[0])] == [first]
+
+
+def test_dry_run__of_a_release__keeps_and_spends_nothing(
+    acme: Api, customers: list[Api], capsys: pytest.CaptureFixture[str]
+) -> None:
+    call_command("release_patterns", "--dry-run")
+
+    assert "Would release 8 patterns of 1 partners, 4 of them over all partners" in capsys.readouterr().out
+    assert receipts(customers[0]) == []
+    with staff_context():
+        assert not Release.objects.exists()
+    call_command("release_patterns")
+    assert "Release " in capsys.readouterr().out
+    call_command("release_patterns")
+    assert "Nothing" in capsys.readouterr().out
+    with pytest.raises(CommandError, match="budget of a year"):
+        call_command("release_patterns", "--epsilon", "5")
+
+
+def test_task__of_the_night__releases(customers: list[Api]) -> None:
+    assert "learning.tasks.release_patterns" in app.tasks
+
+    tasks.release_patterns(timestamp=0)
+
+    assert len(receipts(customers[0])) == 1
+
+
+# --- Consent --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("word", ["use_only", "off"])
+def test_release__a_customer_that_does_not_contribute__is_in_none(customers: list[Api], word: str) -> None:
+    assert customers[0].patch("/api/settings", {"config": {"learning": word}}).status_code == 200
+
+    release_patterns()
+
+    assert receipts(customers[0]) == []
+    assert receipts(customers[1]) != []
+
+
+def test_release__a_partner_that_does_not_contribute__keeps_all_its_customers_out(
+    acme: Api, customers: list[Api]
+) -> None:
+    acme.patch("/api/settings", {"config": {"learning": "use_only"}})
+    customers[0].patch("/api/settings", {"config": {"learning": "contribute"}})
+
+    assert release_patterns().partners == 0
+
+
+def test_release__after_a_tenant_is_deleted__is_without_it(acme: Api, customers: list[Api]) -> None:
+    before = sums(acme)
+    gone = customers[0].tenant_id
+    given = patterns.clipped(_statistic(customers[0]))
+    expected_blocks = _blocks(acme)
+    with connections["owner"].cursor() as cursor:
+        cursor.execute("DELETE FROM learning_receipt")
+        cursor.execute("DELETE FROM learning_spend")
+    with staff_context():
+        ActionType.objects.filter(tenant_id=gone).delete()  # a share goes after them
+        Tenant.objects.get(id=gone).delete()
+
+    after = sums(acme)
+
+    for (block, place), total in before.items():
+        assert total - after[block, place] == pytest.approx(given[expected_blocks.index(block), place], abs=1)
+
+
+# --- Use ------------------------------------------------------------------------------------------------------------
+
+
+def state(api: Api) -> Any:
+    with tenant_context(api.tenant_id):
+        return services.load(tenant_id=api.tenant_id)
+
+
+def test_load__a_new_customer_of_a_partner_with_patterns__starts_warm(acme: Api, customers: list[Api]) -> None:
+    early = acme.provision("early")
+    assert state(early).patterns == {}
+
+    release_patterns()
+
+    late = acme.provision("late")
+    for api in (early, late):
+        blocks = state(api).patterns
+        assert set(blocks) == {"shared", "nothing", *_action_types(api)}
+        assert state(api) is state(api)
+
+
+def test_load__of_another_partners_customer__has_what_is_over_all_partners(rival: Api, customers: list[Api]) -> None:
+    rival.register("rival-points", domain="loyalty")
+    other = rival.provision("other")
+
+    release_patterns()
+
+    assert set(state(other).patterns) == {"shared", "nothing", *_action_types(other)}
+    with tenant_context(other.tenant_id):
+        assert set(Pattern.objects.values_list("partner", flat=True)) == {None}
+    for consent in ({"learning": "off"},):
+        rival.patch("/api/settings", {"config": consent})
+        assert state(other).patterns == {}
+
+
+def test_load__a_template_on_no_list__is_known_to_its_own_partner_alone(customers: list[Api]) -> None:
+    third = make_partner("Third")
+    third.register("third", domain="unheard")
+    release_patterns()
+
+    assert set(state(third.provision("cc")).patterns) == {"shared", "nothing"}
+
+
+def test_fold__with_patterns__keeps_how_probable_they_are_and_reports_those_that_mislead(
+    acme: Api, customers: list[Api], caplog: pytest.LogCaptureFixture
+) -> None:
+    release_patterns()
+    late = acme.provision("late")
+    late.post("/api/track", {"events": [{"user_id": "u", "event": "e"}]})
+    kept: list[float] = []
+    # Of the patterns' actions none is better than the others; here one never fails and another never succeeds.
+    bad, good = _action_types(late)
+    for day in range(3):
+        for n in range(100):
+            action, outcome = ((bad, 0.0), (good, 1.0))[n % 2]
+            with tenant_context(late.tenant_id):
+                services.record(
+                    tenant_id=late.tenant_id,
+                    decision_id=f"dec_{day}_{n}",
+                    user_id="u",
+                    action=action,
+                    features={"bias": 1.0},
+                    outcome=outcome,
+                )
+        with tenant_context(late.tenant_id):
+            services.fold(tenant_id=late.tenant_id)
+            kept.append(ModelState.objects.get().pattern_weight or 0.0)
+
+    assert kept[-1] < services.MISLEADING
+    assert sum("pattern_misleads" in record.getMessage() for record in caplog.records) == 1
+    assert state(late).pattern_weight == pytest.approx(kept[-1], abs=0.01)
+
+
+# --- Settings -------------------------------------------------------------------------------------------------------
+
+
+def test_system_check__seeded_noise__is_refused_in_production(settings: Any) -> None:
+    assert checks.noise_is_real() == []
+    settings.DEVELOPMENT = False
+    assert [error.id for error in checks.noise_is_real()] == ["retivo.E004"]
+    settings.PATTERNS_MECHANISM = "learning.privacy.Gaussian"
+    assert checks.noise_is_real() == []
+    settings.PATTERNS_EPSILON = 0.0
+    assert [error.id for error in checks.noise_is_real()] == ["retivo.E005"]
+
+
+def _statistic(customer: Api) -> np.ndarray[Any, Any]:
+    with tenant_context(customer.tenant_id), connection.cursor() as cursor:
+        cursor.execute("SELECT statistic FROM learning_modelstate")
+        return np.array(cursor.fetchone()[0]).reshape(-1, WIDTH)
+
+
+def _action_types(customer: Api) -> list[str]:
+    with tenant_context(customer.tenant_id), connection.cursor() as cursor:
+        cursor.execute("SELECT id FROM integrations_actiontype")
+        return [row[0] for row in cursor.fetchall()]
+
+
+def _blocks(partner: Api) -> list[str]:
+    """In the order of a statistic."""
+    with tenant_context(partner.tenant_id), connection.cursor() as cursor:
+        cursor.execute("SELECT id::text FROM integrations_actiontypetemplate ORDER BY name")
+        return ["shared", "nothing", *(row[0] for row in cursor.fetchall())]
