@@ -158,7 +158,8 @@ class Receipt(models.Model):
 
     pk = models.CompositePrimaryKey("tenant", "release")
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+", db_index=False)
-    release = models.ForeignKey(Release, on_delete=models.PROTECT, related_name="+")
+    # Without a constraint: what is of tenants may lie on other hosts than what is of none. Releases are never deleted.
+    release = models.ForeignKey(Release, on_delete=models.PROTECT, related_name="+", db_constraint=False)
     released_on = models.DateField()
     epsilon = models.FloatField()
     rho = models.FloatField()

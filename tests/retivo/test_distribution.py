@@ -3,8 +3,17 @@
 import pytest
 from django.db import connections
 
-# Tables of the control plane: small, and everywhere the same. The others with a tenant are the data plane.
-CONTROL_PLANE = ("tenants_%", "integrations_%", "procrastinate_%", "django_%", "auth_%")
+# Tables of the control plane: small, and everywhere the same. All others are the data plane. What is released of many
+# tenants is of none.
+CONTROL_PLANE = (
+    "tenants_%",
+    "integrations_%",
+    "learning_release",
+    "learning_pattern",
+    "procrastinate_%",
+    "django_%",
+    "auth_%",
+)
 
 
 def _ask(sql: str) -> list[tuple[str, ...]]:
