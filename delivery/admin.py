@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
@@ -76,13 +77,13 @@ class ActionAdmin(StaffAdmin):
         ]
 
     def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
-        action = self.get_object(request, object_id)
+        action = self.get_object(request, unquote(object_id))
         is_failed = action is not None and action.status == ActionStatus.FAILED
         return super().get_actions_detail(request, object_id) if is_failed else []
 
     @page_action(title="Replay", path="replay", permission="delivery.change_actionrow", icon="replay")
     def replay(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        action = self.get_object(request, object_id)
+        action = self.get_object(request, unquote(object_id))
         if action is None:
             return self.gone(request, object_id)
         if request.method == "POST":
@@ -139,7 +140,7 @@ class EndpointAdmin(StaffAdmin):
 
     @page_action(title="Reset", path="reset", permission="delivery.change_endpointrow", icon="restart_alt")
     def reset(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        endpoint = self.get_object(request, object_id)
+        endpoint = self.get_object(request, unquote(object_id))
         if endpoint is None:
             return self.gone(request, object_id)
         if request.method == "POST":

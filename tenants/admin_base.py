@@ -9,6 +9,7 @@ import unfold.decorators
 from django import forms
 from django.contrib.admin import ShowFacets
 from django.contrib.admin.checks import ModelAdminChecks
+from django.contrib.admin.utils import quote, unquote
 from django.db.models import IntegerField, Model, QuerySet, Subquery
 from django.db.models.aggregates import Count
 from django.db.models.functions import Coalesce
@@ -78,7 +79,7 @@ class StaffAdmin(StorableQuery):
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        obj = self.get_object(request, object_id)
+        obj = self.get_object(request, unquote(object_id))
         tables = self.tables(request, obj) if obj and self.has_view_permission(request, obj) else []
         context = {**(extra_context or {}), "tables": tables}
         return cast("HttpResponse", super().change_view(request, object_id, form_url, context))
@@ -91,7 +92,7 @@ class StaffAdmin(StorableQuery):
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """The tenant's audit trail, which also knows what the API and the commands did."""
-        obj = self.get_object(request, object_id)
+        obj = self.get_object(request, unquote(object_id))
         if obj is None:
             return self.gone(request, object_id)
         return redirect(changelist_url("tenants", "auditentry", q=getattr(obj, "tenant_id", obj.pk)))
@@ -171,7 +172,7 @@ def changelist_url(app: str, model: str, **query: Any) -> str:
 
 
 def url_of(obj: Model) -> str:
-    return reverse(f"admin:{obj._meta.app_label}_{obj._meta.model_name}_change", args=[obj.pk])
+    return reverse(f"admin:{obj._meta.app_label}_{obj._meta.model_name}_change", args=[quote(obj.pk)])
 
 
 def link(url: str, text: object) -> SafeString:

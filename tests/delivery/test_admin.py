@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from django.contrib.admin.utils import quote
 from django.db import connections
 from django.test import Client
 
@@ -49,14 +50,14 @@ def test_actions__in_the_list_and_by_themselves__show_their_attempts(viewer: Cli
         page = viewer.get(ACTIONS, query)
         assert page.status_code == 200
         assert failed in page.content.decode()
-    shown = viewer.get(f"{ACTIONS}{failed}/change/").content.decode()
+    shown = viewer.get(f"{ACTIONS}{quote(failed)}/change/").content.decode()
     assert "&lt;b&gt;gone&lt;/b&gt;" in shown
     assert "410" in shown
 
 
 def test_replay__by_an_operator__sends_it_again(operator: Client, shop: Merchant, inbox: Receiver, failed: str) -> None:
     inbox.answer = Answer(200)
-    page = f"{ACTIONS}{failed}/replay/"
+    page = f"{ACTIONS}{quote(failed)}/replay/"
     assert operator.get(page).status_code == 200
     assert operator.post(f"{ENDPOINTS}{endpoint_id()}/reset/").status_code == 302
     assert operator.post(page).status_code == 302
@@ -70,7 +71,7 @@ def test_replay__by_an_operator__sends_it_again(operator: Client, shop: Merchant
 def test_replay__of_an_action_that_has_not_failed__changes_nothing(operator: Client, shop: Merchant) -> None:
     id = shop.dispatch()
 
-    answer = operator.post(f"{ACTIONS}{id}/replay/", follow=True)
+    answer = operator.post(f"{ACTIONS}{quote(id)}/replay/", follow=True)
 
     assert "Only a failed action is replayed" in answer.content.decode()
     assert audited(actor="staff:oscar") == []
@@ -84,6 +85,6 @@ def test_endpoints__that_fail__are_shown_with_their_circuit(viewer: Client, acme
 
 
 def test_viewers__replay_and_reset__are_forbidden(viewer: Client, failed: str) -> None:
-    assert viewer.post(f"{ACTIONS}{failed}/replay/").status_code == 403
+    assert viewer.post(f"{ACTIONS}{quote(failed)}/replay/").status_code == 403
     assert viewer.post(f"{ENDPOINTS}{endpoint_id()}/reset/").status_code == 403
-    assert "Replay" not in viewer.get(f"{ACTIONS}{failed}/change/").content.decode()
+    assert "Replay" not in viewer.get(f"{ACTIONS}{quote(failed)}/change/").content.decode()

@@ -351,7 +351,7 @@ def test_change__a_shared_one__only_whether_it_is_active_and_for_oneself(acme: A
     # Sharing again does not switch it on.
     path = f"/api/partners/integrations/{integration['id']}/share"
     answer = acme.post(path, {"customer_tenant_id": str(merchant.tenant_id)})
-    assert answer.json() == {"shared": True, "action_types_registered": 2}
+    assert answer.json()["action_types_registered"] == 2
     assert shared(merchant)["active"] is False
 
     assert merchant.put(f"{PATH}/{id}", {"active": True}).json()["action_type"]["active"] is True
@@ -364,7 +364,7 @@ def test_share__where_the_customer_has_one_of_that_name__leaves_it_alone(acme: A
     path = f"/api/partners/integrations/{integration['id']}/share"
     answer = acme.post(path, {"customer_tenant_id": str(merchant.tenant_id)})
 
-    assert answer.json() == {"shared": True, "action_types_registered": 1}
+    assert answer.json()["action_types_registered"] == 1
     assert {one["id"] for one in listed(merchant, provider="acme-loyalty")} > {own["id"]}
     assert shared(merchant)["id"] == own["id"]
 

@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 import pytest
+from django.contrib.admin.utils import quote
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -169,9 +170,9 @@ def test_a_tenants_own_action_types_are_shown_beside_those_shared_with_it(viewer
         ("send_gift_card", "Own"),
     ]
     assert [_text(row[0]) for row in tables(viewer.get(page_of(acme)))["Action types"].rows] == ["send_gift_card"]
-    page = viewer.get(f"{ACTION_TYPES}{own[1]['id']}/change/")
+    page = viewer.get(f"{ACTION_TYPES}{quote(own[1]['id'])}/change/")
     assert (page.status_code, OWN_ACTION_TYPE["delivery_webhook"] in page.content.decode()) == (200, True)
-    assert viewer.post(f"{ACTION_TYPES}{own[1]['id']}/change/", {"active": ""}).status_code == 403
+    assert viewer.post(f"{ACTION_TYPES}{quote(own[1]['id'])}/change/", {"active": ""}).status_code == 403
 
 
 def test_secrets_are_on_no_page(superuser: Client, acme: Api) -> None:
@@ -186,7 +187,7 @@ def test_secrets_are_on_no_page(superuser: Client, acme: Api) -> None:
     secrets += [own["webhook_secret"], bytes(own_stored.encrypted_webhook_secret or b"-").decode()]
     secrets += [text for digest in digests for text in (digest.hex(), str(digest))]
     paths = [TENANTS, KEYS, AUDIT, INTEGRATIONS, page_of(acme), page_of(merchant)]
-    paths += [ACTION_TYPES, f"{ACTION_TYPES}{own['id']}/change/"]
+    paths += [ACTION_TYPES, f"{ACTION_TYPES}{quote(own['id'])}/change/"]
     paths += [f"{KEYS}{first_key(tenant).id}/change/" for tenant in (acme, merchant)]
     paths += [f"{INTEGRATIONS}{integration['id']}/change/"]
     for path in paths:
