@@ -3,21 +3,21 @@
 # drf-spectacular says that it is typed, and is in part.
 # mypy: disable-error-code="no-untyped-call"
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ResolvedComponent
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiRequest, extend_schema
+from drf_spectacular.utils import OpenApiParameter
 
 from decisions import conditions as grammar
 from decisions import serializers
 from decisions.models import InterventionStatus
 from retivo.api.json import MAX_NUMBER, MIN_NUMBER
-from retivo.api.schema import INVALID_QUERY, KEY_IN_USE, NO_FULL_ACCESS, NOT_FOUND, Link, Problems, Success
+from retivo.api.operation import Example, operation
+from retivo.api.schema import INVALID_QUERY, KEY_IN_USE, NOT_FOUND, Link, Problems
 
-Example = Mapping[str, Any]
 Schema = dict[str, Any]
 
 
@@ -113,36 +113,6 @@ _ILLEGAL_MOVE = Problems("IllegalTransition", 409, _ILLEGAL)
 # --- Operations -----------------------------------------------------------------------------------------------------
 
 
-def _operation(
-    operation_id: str,
-    summary: str,
-    description: str,
-    *,
-    tag: str,
-    answers: type,
-    example: Example,
-    status: int = 200,
-    takes: type | None = None,
-    requests: Mapping[str, Example] | None = None,
-    parameters: Sequence[Any] = (),
-    problems: Sequence[Problems] = (),
-    links: Sequence[Link] = (),
-) -> Callable[..., Any]:
-    sent = [OpenApiExample(name, dict(value)) for name, value in (requests or {}).items()]
-    return extend_schema(
-        operation_id=operation_id,
-        summary=summary,
-        description=description,
-        tags=[tag],
-        parameters=parameters,
-        request=OpenApiRequest(takes, examples=sent) if takes else None,
-        responses={
-            status: Success(answers, status, example, links),
-            **{found.status: found for found in [NO_FULL_ACCESS, *problems]},
-        },
-    )
-
-
 _PLAYBOOKS, _INTERVENTIONS = "Playbooks", "Interventions"
 
 _PLAYBOOK: dict[str, Any] = {
@@ -195,7 +165,7 @@ def _brief(example: Example, *names: str, **changed: Any) -> Example:
     return {name: example[name] for name in names} | changed
 
 
-list_playbooks = _operation(
+list_playbooks = operation(
     "listPlaybooks",
     "List playbooks",
     "Oldest first, a page at a time. `success_rate` is the completed share of a playbook's interventions that ended.",
@@ -206,7 +176,7 @@ list_playbooks = _operation(
     problems=[INVALID_QUERY],
 )
 
-create_playbook = _operation(
+create_playbook = operation(
     "createPlaybook",
     "Create a playbook",
     "Makes a draft; nothing comes of it until it is made active. A user enters it when the entry conditions hold and "
@@ -221,7 +191,7 @@ create_playbook = _operation(
     links=[Link("changePlaybook", "playbookId", "/id"), Link("changePlaybookStatus", "playbookId", "/id")],
 )
 
-change_playbook = _operation(
+change_playbook = operation(
     "changePlaybook",
     "Change a playbook",
     "What is given replaces what was there; the rest stays. The next run goes by it: a user in the playbook who would "
@@ -234,7 +204,7 @@ change_playbook = _operation(
     problems=[NOT_FOUND, Problems("PlaybookNotChangeable", 409, {**_ARCHIVED, **_WITHOUT_CONDITIONS})],
 )
 
-change_playbook_status = _operation(
+change_playbook_status = operation(
     "changePlaybookStatus",
     "Start, pause or archive a playbook",
     "An active playbook takes users in and plans interventions. A paused one keeps its users and does neither. An "
@@ -254,7 +224,7 @@ change_playbook_status = _operation(
     ],
 )
 
-archive_playbook = _operation(
+archive_playbook = operation(
     "archivePlaybook",
     "Archive a playbook",
     "The same as making its status `archived`: it stays in the list, with its interventions.",
@@ -264,7 +234,7 @@ archive_playbook = _operation(
     problems=[NOT_FOUND],
 )
 
-list_interventions = _operation(
+list_interventions = operation(
     "listInterventions",
     "List interventions",
     "Newest first, a page at a time.",
@@ -275,7 +245,7 @@ list_interventions = _operation(
     problems=[INVALID_QUERY],
 )
 
-create_intervention = _operation(
+create_intervention = operation(
     "createIntervention",
     "Plan an intervention by hand",
     "Waits for approval where the playbook asks for it; its other constraints are for what it plans by itself. A user "
@@ -313,7 +283,7 @@ _ID = OpenApiParameter(
 
 
 def _move(verb: str, to: InterventionStatus, description: str) -> Callable[..., Any]:
-    return _operation(
+    return operation(
         f"{verb}Intervention",
         f"{verb.title()} an intervention",
         description,

@@ -64,7 +64,6 @@ class Situation:
     action_types: Sequence[ActionType]
     given: Sequence[Given]
     spent_usd: Decimal
-    model_version: int | None
 
 
 def lock_query(user_id: str) -> Query:
@@ -95,7 +94,7 @@ def read(*, tenant_id: UUID, request: Request, now: datetime) -> Situation | Non
         row = cursor.fetchone()
     if row is None:
         return None
-    columns, (traits, opted_out, config, plan, shadow, own, partners, types, given, spent, version) = row[:6], row[6:]
+    columns, (traits, opted_out, config, plan, shadow, own, partners, types, given, spent) = row[:6], row[6:]
     user = dict(zip(_FEATURED, columns, strict=True)) | {"traits": msgspec.json.decode(traits)}
     return Situation(
         request=request,
@@ -110,7 +109,6 @@ def read(*, tenant_id: UUID, request: Request, now: datetime) -> Situation | Non
         action_types=msgspec.json.decode(types, type=list[ActionType]),
         given=msgspec.json.decode(given, type=list[Given]) if given else (),
         spent_usd=spent or Decimal(0),
-        model_version=version,
     )
 
 
@@ -167,8 +165,7 @@ _READ = f"""
         (
             SELECT b.reserved_usd + b.settled_usd FROM decisions_budget b
             WHERE b.tenant_id = %(tenant_id)s AND b.month = %(month)s
-        ),
-        (SELECT m.version FROM learning_modelstate m WHERE m.tenant_id = %(tenant_id)s)
+        )
     FROM events_trackeduser u
     JOIN tenants_tenant t ON t.id = u.tenant_id
     CROSS JOIN switches_of_caller() s

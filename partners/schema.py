@@ -1,9 +1,6 @@
 """What OpenAPI says of the Partner API beside its serializers: a decorator for each operation of `partners.views`."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
-
-from drf_spectacular.utils import OpenApiExample, OpenApiRequest, extend_schema
+from functools import partial
 
 from integrations.serializers import (
     IntegrationRequestSerializer,
@@ -11,11 +8,10 @@ from integrations.serializers import (
     RotateSecretRequestSerializer,
 )
 from partners import serializers
-from retivo.api.schema import INVALID_QUERY, KEY_IN_USE, NOT_FOUND, Link, Problems, Success, conflict
+from retivo.api.operation import operation
+from retivo.api.schema import INVALID_QUERY, KEY_IN_USE, NOT_FOUND, Link, Problems, conflict
 
 CUSTOMERS, INTEGRATIONS, STATS = "Customers", "Integrations", "Stats"
-
-Example = Mapping[str, Any]
 
 FORBIDDEN = Problems(
     "NotAPartner",
@@ -37,34 +33,7 @@ _NOT_LIFTED = Problems(
 )
 
 
-def _operation(
-    operation_id: str,
-    summary: str,
-    description: str,
-    *,
-    tag: str,
-    answers: type,
-    example: Example,
-    status: int = 200,
-    takes: type | None = None,
-    requests: Mapping[str, Example] | None = None,
-    parameters: Sequence[Any] = (),
-    problems: Sequence[Problems] = (),
-    links: Sequence[Link] = (),
-) -> Callable[..., Any]:
-    sent = [OpenApiExample(name, dict(value)) for name, value in (requests or {}).items()]
-    return extend_schema(
-        operation_id=operation_id,
-        summary=summary,
-        description=description,
-        tags=[tag],
-        parameters=parameters,
-        request=OpenApiRequest(takes, examples=sent) if takes else None,
-        responses={
-            status: Success(answers, status, example, links),
-            **{found.status: found for found in [FORBIDDEN, *problems]},
-        },
-    )
+_operation = partial(operation, forbidden=FORBIDDEN)
 
 
 # --- Customers ------------------------------------------------------------------------------------------------------

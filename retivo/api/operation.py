@@ -1,0 +1,45 @@
+"""What OpenAPI says of one operation, in one call: the decorators of the apps' schema modules are made of it."""
+
+# drf-spectacular says that it is typed, and is in part.
+# mypy: disable-error-code="no-untyped-call"
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from drf_spectacular.utils import OpenApiExample, OpenApiRequest, extend_schema
+
+from retivo.api.schema import NO_FULL_ACCESS, Link, Problems, Success
+
+Example = Mapping[str, Any]
+
+
+def operation(
+    operation_id: str,
+    summary: str,
+    description: str,
+    *,
+    tag: str,
+    answers: type,
+    example: Example,
+    status: int = 200,
+    takes: type | None = None,
+    requests: Mapping[str, Example] | None = None,
+    parameters: Sequence[Any] = (),
+    problems: Sequence[Problems] = (),
+    links: Sequence[Link] = (),
+    forbidden: Problems = NO_FULL_ACCESS,
+) -> Callable[..., Any]:
+    """A decorator that says all there is of an operation. `requests` are example bodies by name."""
+    sent = [OpenApiExample(name, dict(value)) for name, value in (requests or {}).items()]
+    return extend_schema(
+        operation_id=operation_id,
+        summary=summary,
+        description=description,
+        tags=[tag],
+        parameters=parameters,
+        request=OpenApiRequest(takes, examples=sent) if takes else None,
+        responses={
+            status: Success(answers, status, example, links),
+            **{found.status: found for found in [forbidden, *problems]},
+        },
+    )
