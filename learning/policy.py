@@ -21,6 +21,7 @@ EXPLORATION = 0.5  # what the covariance is scaled by to explore
 FLOOR = 0.05  # the share that is drawn evenly
 
 _POINTS = 4096
+_SHARE_DIGITS = 6  # beyond them is rounding, which differs between processors: a new tenant's share is 1 on all
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ def choose(
         confidence=tuple(confidence.tolist()),
         propensity=tuple(propensity.tolist()),
         score=tuple(score.tolist()),
-        prior_share=tuple(prior_share.tolist()),
+        prior_share=tuple(prior_share.round(_SHARE_DIGITS).tolist()),
         pattern_weight=state.pattern_weight,
         reasoning=explain(
             state=state,
