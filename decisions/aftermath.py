@@ -13,7 +13,8 @@ from uuid import UUID
 
 from django.db import connection
 
-from decisions import budget, interventions, rules
+from decisions import budget, rules
+from decisions.playbooks import interventions
 from decisions.rules import Rules
 from events import next_actions
 from learning import services as learning

@@ -1,308 +1,196 @@
-"""What OpenAPI says of playbooks and interventions: a decorator for each operation of `decisions.views`."""
+"""What OpenAPI says of decisions: a decorator for each operation of `decisions.views`."""
 
-# drf-spectacular says that it is typed, and is in part.
-# mypy: disable-error-code="no-untyped-call"
-
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
-from drf_spectacular.extensions import OpenApiSerializerFieldExtension
-from drf_spectacular.openapi import AutoSchema
-from drf_spectacular.plumbing import ResolvedComponent
 from drf_spectacular.utils import OpenApiParameter
 
-from decisions import conditions as grammar
 from decisions import serializers
-from decisions.models import InterventionStatus
-from retivo.api.json import MAX_NUMBER, MIN_NUMBER
-from retivo.api.operation import Example, operation
-from retivo.api.schema import INVALID_QUERY, KEY_IN_USE, NOT_FOUND, Link, Problems
+from retivo.api.operation import operation
+from retivo.api.schema import INVALID_QUERY, KEY_IN_USE, NOT_FOUND
 
-Schema = dict[str, Any]
-
-
-# --- Conditions -----------------------------------------------------------------------------------------------------
-
-_BOOLEAN: Schema = {"type": "boolean"}
-_NUMBER: Schema = {"type": "number", "minimum": MIN_NUMBER, "maximum": MAX_NUMBER}
-_TEXT: Schema = {"type": "string", "maxLength": grammar.MAX_TEXT, "pattern": r"^[^\u0000]*$"}
-_PART: Schema = {**_TEXT, "minLength": 1}
-_SCALAR: Schema = {**_NUMBER, **_TEXT, "type": ["number", "boolean", "string"]}
-_COUNT: Schema = {"type": "integer", "minimum": 0, "maximum": grammar.MAX_COUNT}
-_DAYS: Schema = {"type": "integer", "minimum": 1, "maximum": grammar.MAX_DAYS}
-
-
-def _operand(kind: str, operator: str, choices: Sequence[str]) -> Schema:
-    item: Schema = {"number": _NUMBER, "boolean": _BOOLEAN, "text": _TEXT, "trait": _SCALAR, "event": _COUNT}.get(
-        kind, {"enum": list(choices)}
-    )
-    match operator:
-        case "exists":
-            return _BOOLEAN
-        case "contains":
-            return _PART
-        case "in" | "not_in":
-            return {"type": "array", "items": item, "minItems": 1, "maxItems": grammar.MAX_ITEMS}
-        case "within_days":
-            return _DAYS
-        case "gt" | "gte" | "lt" | "lte":
-            return _NUMBER
-    return item
-
-
-def _tests(kind: str, choices: Sequence[str] = ()) -> Schema:
-    operators: Schema = {
-        "type": "object",
-        "properties": {name: _operand(kind, name, choices) for name in grammar.OPERATORS[kind]},
-        "additionalProperties": False,
-        "minProperties": 1,
-    }
-    if kind == "event":
-        operators["anyOf"] = [{"required": [name]} for name in grammar.OPERATORS[kind] if name != "within_days"]
-    return {"anyOf": [_operand(kind, "eq", choices), operators]}
-
-
-_NESTED = {"$ref": "#/components/schemas/NestedConditions"}
-_NESTED_LIST = {"type": "array", "items": _NESTED, "minItems": 1, "maxItems": grammar.MAX_NESTED}
-_NAME = rf"[^\u0000]{{1,{grammar.MAX_TEXT}}}$"
-
-CONDITIONS: Schema = {
-    "type": "object",
-    "description": (
-        "Conditions on a user that all must hold: a field, `trait:<name>` or `event:<name>`, with a value or an object "
-        f"of operators; `any`, `all` and `not` nest, at most {grammar.MAX_DEPTH} levels deep. At most "
-        f"{grammar.MAX_CONDITIONS} of them, {grammar.MAX_EVENT_CONDITIONS} of these on events."
-    ),
-    "properties": {
-        **{name: _tests(field.kind, field.choices) for name, field in grammar.FIELDS.items()},
-        "any": _NESTED_LIST,
-        "all": _NESTED_LIST,
-        "not": _NESTED,
-    },
-    "patternProperties": {f"^trait:{_NAME}": _tests("trait"), f"^event:{_NAME}": _tests("event")},
-    "additionalProperties": False,
+_CANDIDATE = {
+    "action": "grant_points",
+    "action_type_id": "at_5d2c8a1e1f0b4a8e8d439a0f7c6b5e12",
+    "score": 0.41,
+    "confidence": 0.82,
+    "probability": 0.9,
+    "excluded_because": None,
 }
-NESTED_CONDITIONS: Schema = {"allOf": [{"$ref": "#/components/schemas/Conditions"}], "minProperties": 1}
-
-
-class ConditionsFieldExtension(OpenApiSerializerFieldExtension):
-    target_class = "decisions.serializers.ConditionsField"
-    priority = 1  # before that of any object
-
-    def map_serializer_field(self, auto_schema: AutoSchema, direction: str) -> Schema:
-        reference: Schema = {}
-        for name, schema in (("NestedConditions", NESTED_CONDITIONS), ("Conditions", CONDITIONS)):
-            component = ResolvedComponent(name, ResolvedComponent.SCHEMA, schema, object=name)
-            auto_schema.registry.register_on_missing(component)
-            reference = component.ref
-        return reference
-
-
-# --- Problems -------------------------------------------------------------------------------------------------------
-
-_ARCHIVED = {"playbook_archived": "This playbook is archived; make it a draft again first."}
-_WITHOUT_CONDITIONS = {
-    "playbook_without_conditions": 'An active playbook has entry conditions; `{"opted_out": false}` means everybody.'
+_NOTHING = {
+    "action": None,
+    "action_type_id": None,
+    "score": 0.2,
+    "confidence": 0.18,
+    "probability": 0.1,
+    "excluded_because": None,
 }
-
-
-_ILLEGAL = {"illegal_transition": "An intervention that is rejected cannot become approved."}
-_ILLEGAL_MOVE = Problems("IllegalTransition", 409, _ILLEGAL)
-
-
-# --- Operations -----------------------------------------------------------------------------------------------------
-
-
-_PLAYBOOKS, _INTERVENTIONS = "Playbooks", "Interventions"
-
-_PLAYBOOK: dict[str, Any] = {
-    "id": "0b9f6d7e-5a3c-4c57-9d0e-3f5d1f6a7b21",
-    "name": "Second purchase",
-    "status": "active",
-    "lifecycle_area": "retention",
-    "entry_conditions": {
-        "engagement_score": {"gte": 0.6},
-        "lifecycle_stage": {"in": ["active"]},
-        "event:purchase_completed": {"count_gte": 3, "within_days": 30},
-    },
-    "exit_conditions": {"any": [{"lifecycle_stage": "churned"}, {"trait:plan": "pro"}]},
-    "constraints": {
-        "cooldown_days": 14,
-        "max_per_user": 2,
-        "period_days": 90,
-        "quiet_hours": {"from": "22:00", "to": "08:00"},
-        "needs_approval": True,
-    },
-    "strategy_hints": {"domain": "loyalty"},
-    "created_at": "2026-04-26T10:00:00Z",
-    "status_changed_at": "2026-04-26T10:05:00Z",
-    "success_rate": 0.25,
-}
-_GIVEN = {
-    name: _PLAYBOOK[name]
-    for name in ("name", "lifecycle_area", "entry_conditions", "exit_conditions", "constraints", "strategy_hints")
-}
-_INTERVENTION: dict[str, Any] = {
-    "id": "int_c1f4c7a28a554e0eb5a80f6c2b7d9e30",
-    "user_id": "user-42",
-    "playbook_id": _PLAYBOOK["id"],
-    "status": "awaiting_approval",
-    "channel": "external_action",
-    "message_body": None,
-    "reasoning": None,
+_EXCLUDED = {
+    "action": "send_voucher",
+    "action_type_id": "at_0b9f6d7e5a3c4c579d0e3f5d1f6a7b21",
+    "score": None,
     "confidence": None,
-    "planned_at": "2026-04-27T08:00:00Z",
-    "approved_at": None,
-    "sent_at": None,
-    "delivered_at": None,
-    "flagged": False,
-    "flag_reason": None,
-    "quality_checks": None,
+    "probability": 0.0,
+    "excluded_because": "action_cooldown",
+}
+_REASONING = "Grant points rather than nothing: for it, the time since the last activity is high. 64 % of this …"
+_RECOMMENDATION: dict[str, Any] = {
+    "decision_id": "dec_c1f4c7a28a554e0eb5a80f6c2b7d9e30",
+    "action": "grant_points",
+    "action_type_id": _CANDIDATE["action_type_id"],
+    "parameters": {"amount": 50},
+    "confidence": 0.82,
+    "propensity": 0.9,
+    "reasoning": _REASONING,
+    "candidates": [_CANDIDATE, _EXCLUDED, _NOTHING],
+    "guardrails": [],
+    "model": {"version": 12, "prior_share": 0.36},
+    "action_id": "ea_0b9f6d7e5a3c4c579d0e3f5d1f6a7b21",
+    "dry_run": False,
+}
+_OUTCOME = {
+    "status": "completed",
+    "reported_at": "2026-04-26T10:05:00Z",
+    "converted_at": None,
+    "conversion": 0.0,
+    "reward": 1.0,
+}
+_DECISION: dict[str, Any] = {
+    "id": _RECOMMENDATION["decision_id"],
+    "user_id": "user-42",
+    "created_at": "2026-04-26T10:00:00Z",
+    "action": "grant_points",
+    "action_type_id": _CANDIDATE["action_type_id"],
+    "parameters": {"amount": 50},
+    "confidence": 0.82,
+    "propensity": 0.9,
+    "reasoning": _REASONING,
+    "guardrails": [],
+    "stopped_by": None,
+    "holdout": False,
+    "shadow": False,
+    "action_id": _RECOMMENDATION["action_id"],
+    "intervention_id": None,
+    "cost_usd": "0.500000",
+    "model_version": 12,
+    "prior_share": 0.36,
+    "outcome": _OUTCOME,
+}
+_FEATURES = {"activation_score": 0.5, "activity": None, "bias": 1.0, "recency": 2.1}
+
+
+def _logged(candidate: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: candidate[name] for name in candidate if name != "probability"} | {
+        "propensity": candidate["probability"]
+    }
+
+
+_DETAIL = _DECISION | {
+    "request": {"domain": "loyalty", "provider": None, "action_types": None, "context": {}},
+    "candidates": [_logged(_CANDIDATE), _logged(_EXCLUDED), _logged(_NOTHING)],
+    "features": _FEATURES,
+}
+_LINE = {
+    "decision_id": _DECISION["id"],
+    "user_id": "user-42",
+    "created_at": "2026-04-26T10:00:00Z",
+    "drawn": True,
+    "holdout": False,
+    "shadow": False,
+    "model_version": 12,
+    "features": _FEATURES,
+    "actions": [_CANDIDATE["action_type_id"], "nothing"],
+    "propensities": [0.9, 0.1],
+    "action": _CANDIDATE["action_type_id"],
+    "propensity": 0.9,
+    "confidence": 0.82,
+    "outcome_status": "completed",
+    "conversion": 0.0,
+    "reward": 1.0,
+}
+_LIFT = {
+    "days": 30,
+    "conversion_event": "purchase_completed",
+    "treated": {"users": 9000, "converted": 1080, "rate": 0.12, "low": 0.1134, "high": 0.1269},
+    "holdout": {"users": 1000, "converted": 100, "rate": 0.1, "low": 0.0829, "high": 0.1202},
+    "difference": {"value": 0.02, "low": -0.0012, "high": 0.0385},
 }
 
+_ID = OpenApiParameter(
+    "decision_id",
+    {"type": "string", "pattern": "^dec_[0-9a-f]{32}$"},
+    OpenApiParameter.PATH,
+    description="A decision's id, `dec_` and 32 hex digits.",
+)
 
-def _brief(example: Example, *names: str, **changed: Any) -> Example:
-    return {name: example[name] for name in names} | changed
 
+_operation = partial(operation, tag="Decisions")
 
-list_playbooks = operation(
-    "listPlaybooks",
-    "List playbooks",
-    "Oldest first, a page at a time. `success_rate` is the completed share of a playbook's interventions that ended.",
-    tag=_PLAYBOOKS,
-    parameters=[serializers.PlaybookListQuerySerializer],
-    answers=serializers.PlaybookListSerializer,
-    example={"playbooks": [_PLAYBOOK], "total": 1, "next_cursor": None},
+recommend = _operation(
+    "recommend",
+    "Recommend an action for a user",
+    "Guardrails first: each that applies is named. Then one of the action types that are left, or nothing, is drawn "
+    "from your model. `action: null` is a real answer. Whatever is answered stands in the ledger, except in a dry run. "
+    "A user or an action type that is not there is 404, and `errors` says which.",
+    takes=serializers.RecommendRequestSerializer,
+    requests={
+        "Required fields": {"user_id": "user-42"},
+        "All fields": {
+            "user_id": "user-42",
+            "domain": "loyalty",
+            "provider": "acme-loyalty",
+            "action_types": ["grant_points"],
+            "context": {"page": "checkout", "parameters": {"grant_points": {"amount": 50}}},
+            "dispatch": True,
+            "dry_run": False,
+        },
+    },
+    answers=serializers.RecommendationSerializer,
+    example=_RECOMMENDATION,
+    problems=[NOT_FOUND, KEY_IN_USE],
+)
+
+list_decisions = _operation(
+    "listDecisions",
+    "List decisions",
+    "The ledger, newest first, a page at a time.",
+    parameters=[serializers.DecisionListQuerySerializer],
+    answers=serializers.DecisionListSerializer,
+    example={"decisions": [_DECISION], "total": 1, "next_cursor": None},
     problems=[INVALID_QUERY],
 )
 
-create_playbook = operation(
-    "createPlaybook",
-    "Create a playbook",
-    "Makes a draft; nothing comes of it until it is made active. A user enters it when the entry conditions hold and "
-    "leaves when the exit conditions do, or, without any, when the entry conditions no longer do.",
-    tag=_PLAYBOOKS,
-    takes=serializers.PlaybookRequestSerializer,
-    requests={"Required fields": {"name": "Win back"}, "All fields": _GIVEN},
-    status=201,
-    answers=serializers.CreatedPlaybookSerializer,
-    example=_brief(_PLAYBOOK, "id", "name", "created_at", status="draft"),
-    problems=[KEY_IN_USE],
-    links=[Link("changePlaybook", "playbookId", "/id"), Link("changePlaybookStatus", "playbookId", "/id")],
-)
-
-change_playbook = operation(
-    "changePlaybook",
-    "Change a playbook",
-    "What is given replaces what was there; the rest stays. The next run goes by it: a user in the playbook who would "
-    "no longer belong leaves it then.",
-    tag=_PLAYBOOKS,
-    takes=serializers.PlaybookChangeSerializer,
-    requests={"A constraint": {"constraints": {"cooldown_days": 30}}},
-    answers=serializers.ChangedPlaybookSerializer,
-    example=_brief(_PLAYBOOK, "id", "name", "status"),
-    problems=[NOT_FOUND, Problems("PlaybookNotChangeable", 409, {**_ARCHIVED, **_WITHOUT_CONDITIONS})],
-)
-
-change_playbook_status = operation(
-    "changePlaybookStatus",
-    "Start, pause or archive a playbook",
-    "An active playbook takes users in and plans interventions. A paused one keeps its users and does neither. An "
-    "archived one lets go of them, and cancels what it planned and has not sent. To be what it is already is no error.",
-    tag=_PLAYBOOKS,
-    takes=serializers.PlaybookStatusRequestSerializer,
-    requests={"Start": {"status": "active"}},
-    answers=serializers.ChangedPlaybookSerializer,
-    example=_brief(_PLAYBOOK, "id", "name", "status"),
-    problems=[
-        NOT_FOUND,
-        Problems(
-            "PlaybookStep",
-            409,
-            {**_ILLEGAL, **_WITHOUT_CONDITIONS},
-        ),
-    ],
-)
-
-archive_playbook = operation(
-    "archivePlaybook",
-    "Archive a playbook",
-    "The same as making its status `archived`: it stays in the list, with its interventions.",
-    tag=_PLAYBOOKS,
-    answers=serializers.ArchivedPlaybookSerializer,
-    example={"archived": True},
+get_decision = _operation(
+    "getDecision",
+    "Get a decision",
+    "One decision with all that it was made by.",
+    parameters=[_ID],
+    answers=serializers.DecisionResponseSerializer,
+    example={"decision": _DETAIL},
     problems=[NOT_FOUND],
 )
 
-list_interventions = operation(
-    "listInterventions",
-    "List interventions",
-    "Newest first, a page at a time.",
-    tag=_INTERVENTIONS,
-    parameters=[serializers.InterventionListQuerySerializer],
-    answers=serializers.InterventionListSerializer,
-    example={"interventions": [_INTERVENTION], "total": 1, "next_cursor": None},
+export_decisions = _operation(
+    "exportDecisions",
+    "Export decisions",
+    "All decisions of a time, oldest first, a line of JSON each, with what off-policy evaluation needs. The answer is "
+    "streamed; if it breaks off, go on with the last line's `created_at` as `since`.",
+    parameters=[serializers.ExportQuerySerializer],
+    media_type="application/x-ndjson",
+    answers=serializers.ExportedDecisionSerializer,
+    example=_LINE,
     problems=[INVALID_QUERY],
 )
 
-create_intervention = operation(
-    "createIntervention",
-    "Plan an intervention by hand",
-    "Waits for approval where the playbook asks for it; its other constraints are for what it plans by itself. A user "
-    "or playbook that is not there is 404, and `errors` says which.",
-    tag=_INTERVENTIONS,
-    takes=serializers.InterventionRequestSerializer,
-    requests={
-        "Of a playbook": {"user_id": "user-42", "playbook_id": _PLAYBOOK["id"], "channel": "external_action"},
-        "Of none": {"user_id": "user-42"},
-    },
-    status=201,
-    answers=serializers.CreatedInterventionSerializer,
-    example=_brief(_INTERVENTION, "id", "status", "channel", "planned_at"),
-    problems=[
-        NOT_FOUND,
-        Problems(
-            "InterventionRefused",
-            409,
-            {
-                "user_opted_out": "This user has opted out; nothing is done to them.",
-                **_ARCHIVED,
-                **KEY_IN_USE.examples,
-            },
-        ),
-    ],
-    links=[Link("approveIntervention", "interventionId", "/id")],
-)
-
-_ID = OpenApiParameter(
-    "intervention_id",
-    {"type": "string", "pattern": "^[-a-zA-Z0-9_]+$"},
-    OpenApiParameter.PATH,
-    description="An intervention's id, `int_` and 32 hex digits.",
-)
-
-
-def _move(verb: str, to: InterventionStatus, description: str) -> Callable[..., Any]:
-    return operation(
-        f"{verb}Intervention",
-        f"{verb.title()} an intervention",
-        description,
-        tag=_INTERVENTIONS,
-        parameters=[_ID],
-        answers=serializers.ChangedInterventionSerializer,
-        example=_brief(_INTERVENTION, "id", status=to.value),
-        problems=[NOT_FOUND, _ILLEGAL_MOVE],
-    )
-
-
-approve_intervention = _move(
-    "approve",
-    InterventionStatus.APPROVED,
-    "It is acted on from now on, whether it waited for approval, was paused or was only planned.",
-)
-pause_intervention = _move(
-    "pause", InterventionStatus.PAUSED, "It is kept, and not acted on until it is approved. What was sent cannot be."
-)
-reject_intervention = _move(
-    "reject", InterventionStatus.REJECTED, "It is never acted on, and counts against no limit. What was sent cannot be."
+get_lift = _operation(
+    "getLift",
+    "Get the lift",
+    "How many of the users convert that may be given something, how many of those held out (`config.holdout_percent`), "
+    "and the difference, with 95 % intervals. Each user counts once, by the first decision of the time.",
+    tag="Analytics",
+    parameters=[serializers.LiftQuerySerializer],
+    answers=serializers.LiftResponseSerializer,
+    example={"lift": _LIFT},
+    problems=[INVALID_QUERY],
 )

@@ -1,216 +1,249 @@
-"""Playbooks and interventions on the wire."""
+"""Decisions on the wire."""
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from decisions import conditions
-from decisions.models import Channel, InterventionStatus, LifecycleArea, PlaybookStatus
+from decisions.situation import MAX_CANDIDATES, Request
+from delivery.models import OutcomeStatus
 from retivo.api.pagination import CursorField, NameCursor
+from retivo.api.schema import JSON_VALUE
 from retivo.api.serializers import (
     BooleanField,
-    IntegerField,
     ObjectField,
     QueryIntegerField,
     StrictSerializer,
     StringField,
-    UUIDField,
-    pattern,
+    TimestampField,
 )
 
 PAGE_SIZE, MAX_PAGE_SIZE = 50, 1000
-TIME_OF_DAY = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
+
+_OBJECT = {
+    "type": "object",
+    "additionalProperties": {"$ref": "#/components/schemas/JsonValue"},
+    "propertyNames": JSON_VALUE["propertyNames"],
+}
 
 
-class ConditionsField(ObjectField):
-    """Conditions on a user; each fault is named by its pointer. `decisions.schema` describes them."""
+@extend_schema_field(
+    {
+        **_OBJECT,
+        "properties": {
+            "parameters": {
+                "type": "object",
+                "description": "Parameters by an action type's name or id; they go before its schema's defaults.",
+                "additionalProperties": _OBJECT,
+                "propertyNames": JSON_VALUE["propertyNames"],
+            }
+        },
+    }
+)
+class ContextField(ObjectField):
+    """What the caller knows besides; `parameters` has objects by action type."""
+
+    default_error_messages = {"not_objects": "`parameters` must be an object of objects."}
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         value = super().to_internal_value(data)
-        try:
-            conditions.compile_conditions(value)
-        except conditions.InvalidConditionsError as error:
-            raise serializers.ValidationError(_nested(error)) from error
+        by_action = value.get("parameters", {})
+        if not isinstance(by_action, dict) or not all(isinstance(each, dict) for each in by_action.values()):
+            message = "Must be an object of objects: parameters by an action type's name or id."
+            raise serializers.ValidationError({"parameters": [serializers.ErrorDetail(message, "invalid_parameters")]})
         return value
 
 
-def _nested(error: conditions.InvalidConditionsError) -> dict[str, Any]:
-    """The faults as the serializers above them expect theirs: below each member's name."""
-    nested: dict[str, Any] = {}
-    for fault in error.errors:
-        *path, last = fault["pointer"].split("/")[1:] or ["non_field_errors"]
-        node = nested
-        for token in path:
-            node = node.setdefault(_unescaped(token), {})
-        node[_unescaped(last)] = [serializers.ErrorDetail(fault["detail"], fault["code"])]
-    return nested
-
-
-def _unescaped(token: str) -> str:
-    return token.replace("~1", "/").replace("~0", "~")
-
-
-class QuietHoursSerializer(StrictSerializer):
-    # `from` is a Python keyword; get_fields() names it.
-    def get_fields(self) -> dict[str, Any]:
-        at = [pattern(TIME_OF_DAY, "Must be a time of day, `HH:MM`.")]
-        return {
-            "from": StringField(max_length=5, validators=at, help_text="The user's own time of day."),
-            "to": StringField(max_length=5, validators=at, help_text="May lie before `from`: over midnight."),
-        }
-
-
-class ConstraintsSerializer(StrictSerializer):
-    cooldown_days = IntegerField(
-        required=False, min_value=0, max_value=3650, help_text="Since the playbook's last intervention for the user."
-    )
-    max_per_user = IntegerField(
-        required=False, min_value=1, max_value=1000, help_text="Interventions of this playbook for one user."
-    )
-    period_days = IntegerField(
-        required=False, min_value=1, max_value=3650, help_text="In how many days: by default ever. Alone: at most one."
-    )
-    quiet_hours = QuietHoursSerializer(required=False, help_text="No intervention is planned or begun in them.")
-    needs_approval = BooleanField(required=False, help_text="Each intervention waits until it is approved.")
-    delays_days = serializers.ListField(
-        child=IntegerField(min_value=0, max_value=3650),
+class RecommendRequestSerializer(StrictSerializer):
+    user_id = StringField(max_length=255, allow_blank=True)
+    domain = StringField(required=False, max_length=63, allow_blank=True, help_text="Only action types of this domain.")
+    provider = StringField(required=False, max_length=63, help_text="Only action types of this provider.")
+    action_types = serializers.ListField(
+        child=StringField(max_length=100),
         required=False,
         min_length=1,
-        max_length=10,
-        help_text=(
-            "An intervention is due so many days after a user entered; for a win-back, after they churned. "
-            "By default at once; for a win-back after 7, 30 and 60 days."
-        ),
+        max_length=MAX_CANDIDATES,
+        help_text="Only these, by name or id. Without it the oldest 50 that fit.",
     )
-
-
-class PlaybookChangeSerializer(StrictSerializer):
-    """What is given replaces what was there."""
-
-    name = StringField(required=False, max_length=200)
-    lifecycle_area = serializers.ChoiceField(LifecycleArea.choices, required=False)
-    entry_conditions = ConditionsField(required=False, help_text="A user enters when they hold.")
-    exit_conditions = ConditionsField(
-        required=False, help_text="A user leaves when they hold; without any, when the entry conditions do not."
+    context = ContextField(  # type: ignore[assignment]  # DRF takes it out of the class
+        required=False, help_text="Kept with the decision; `parameters` complete the actions'."
     )
-    constraints = ConstraintsSerializer(required=False)
-    strategy_hints = ObjectField(required=False, help_text="For what chooses the action; kept as it is.")
+    dispatch = BooleanField(required=False, default=False, help_text="Send the action at once.")
+    dry_run = BooleanField(required=False, default=False, help_text="Write and send nothing, whatever `dispatch` says.")
+
+    @property
+    def wanted(self) -> Request:
+        return Request(
+            **{name: value for name, value in self.validated_data.items() if name not in ("dispatch", "dry_run")}
+        )
 
 
-class PlaybookRequestSerializer(PlaybookChangeSerializer):
-    name = StringField(max_length=200)
+class DecisionListQuerySerializer(StrictSerializer):
+    """Query parameters, all optional."""
 
-
-class PlaybookStatusRequestSerializer(StrictSerializer):
-    status = serializers.ChoiceField(PlaybookStatus.choices)
-
-
-class InterventionRequestSerializer(StrictSerializer):
-    user_id = StringField(max_length=255, allow_blank=True)
-    playbook_id = UUIDField(required=False, allow_null=True, default=None)
-    channel = serializers.ChoiceField(Channel.choices, required=False, default=Channel.EXTERNAL_ACTION)
-
-
-class _ListQuerySerializer(StrictSerializer):
     limit = QueryIntegerField(
         required=False, default=PAGE_SIZE, min_value=1, max_value=MAX_PAGE_SIZE, help_text="The length of a page."
     )
+    cursor = CursorField(of=NameCursor, required=False, help_text="`next_cursor` of the page before.")
+    user_id = StringField(required=False, max_length=255, allow_blank=True, help_text="Those for this user.")
+    action_type_id = StringField(required=False, max_length=40, help_text="Those that chose this action type.")
 
     @property
     def where(self) -> dict[str, Any]:
         return {name: value for name, value in self.validated_data.items() if name not in ("limit", "cursor")}
 
 
-class PlaybookListQuerySerializer(_ListQuerySerializer):
+class ExportQuerySerializer(StrictSerializer):
     """Query parameters, all optional."""
 
-    cursor = CursorField(required=False, help_text="`next_cursor` of the page before.")
-    status = serializers.ChoiceField(PlaybookStatus.choices, required=False)
-    lifecycle_area = serializers.ChoiceField(LifecycleArea.choices, required=False)
+    since = TimestampField(required=False, default=None, help_text="Those made after this time.")
+    until = TimestampField(required=False, default=None, help_text="Those made before this time.")
 
 
-class InterventionListQuerySerializer(_ListQuerySerializer):
+class LiftQuerySerializer(StrictSerializer):
     """Query parameters, all optional."""
 
-    cursor = CursorField(of=NameCursor, required=False, help_text="`next_cursor` of the page before.")
-    status = serializers.ChoiceField(InterventionStatus.choices, required=False)
-    playbook_id = UUIDField(required=False, help_text="Those of this playbook.")
-    user_id = StringField(required=False, max_length=255, allow_blank=True, help_text="Those for this user.")
+    days = QueryIntegerField(required=False, default=30, min_value=1, max_value=365, help_text="How far to look back.")
 
 
 # --- Answers --------------------------------------------------------------------------------------------------------
 
 
-class PlaybookSerializer(serializers.Serializer[Any]):
-    id = serializers.UUIDField()
+class CandidateSerializer(serializers.Serializer[Any]):
+    action = serializers.CharField(allow_null=True, help_text="Null is to do nothing.")
+    action_type_id = serializers.CharField(allow_null=True)
+    score = serializers.FloatField(allow_null=True, help_text="The expected reward.")
+    confidence = serializers.FloatField(allow_null=True, help_text="The probability that it is the best one.")
+    probability = serializers.FloatField(help_text="With which it was drawn.")
+    excluded_because = serializers.CharField(allow_null=True, help_text="The guardrail that took it away.")
+
+
+class AppliedGuardrailSerializer(serializers.Serializer[Any]):
     name = serializers.CharField()
-    status = serializers.ChoiceField(PlaybookStatus.choices)
-    lifecycle_area = serializers.ChoiceField(LifecycleArea.choices)
-    entry_conditions = ConditionsField()
-    exit_conditions = ConditionsField()
-    constraints = ConstraintsSerializer()
-    strategy_hints = ObjectField()
-    created_at = serializers.DateTimeField()
-    status_changed_at = serializers.DateTimeField()
-    success_rate = serializers.FloatField(
-        allow_null=True, help_text="The completed share of its interventions that ended; null while none has."
+    detail = serializers.CharField()
+
+
+class UsedModelSerializer(serializers.Serializer[Any]):
+    version = serializers.IntegerField()
+    prior_share = serializers.FloatField(
+        allow_null=True, help_text="How much of what is known of the choice is prior; the rest is your own data."
     )
 
 
-class PlaybookListSerializer(serializers.Serializer[Any]):
-    playbooks = PlaybookSerializer(many=True)
-    total = serializers.IntegerField(help_text="How many the filter matches, on all pages.")
-    next_cursor = serializers.CharField(allow_null=True)
+class RecommendationSerializer(serializers.Serializer[Any]):
+    decision_id = serializers.CharField(allow_null=True, help_text="Null in a dry run.")
+    action = serializers.CharField(
+        allow_null=True, help_text="Null: the best is to do nothing, or a guardrail says so."
+    )
+    action_type_id = serializers.CharField(allow_null=True)
+    parameters = ObjectField(allow_null=True)
+    confidence = serializers.FloatField(allow_null=True, help_text="The probability that the choice is the best one.")
+    propensity = serializers.FloatField(help_text="The probability with which it was drawn.")
+    reasoning = serializers.CharField()
+    candidates = CandidateSerializer(many=True)
+    guardrails = AppliedGuardrailSerializer(many=True, help_text="Those that applied to all candidates.")
+    model = UsedModelSerializer()
+    action_id = serializers.CharField(allow_null=True, help_text="The dispatched action's.")
+    dry_run = serializers.BooleanField()
 
 
-class CreatedPlaybookSerializer(serializers.Serializer[Any]):
-    id = serializers.UUIDField()
-    name = serializers.CharField()
-    status = serializers.ChoiceField(PlaybookStatus.choices)
-    created_at = serializers.DateTimeField()
+class DecisionOutcomeSerializer(serializers.Serializer[Any]):
+    status = serializers.ChoiceField(OutcomeStatus.choices, allow_null=True)
+    reported_at = serializers.DateTimeField(allow_null=True)
+    converted_at = serializers.DateTimeField(allow_null=True)
+    conversion = serializers.FloatField()
+    reward = serializers.FloatField(allow_null=True, help_text="What the model is told; null while it is not known.")
 
 
-class ChangedPlaybookSerializer(serializers.Serializer[Any]):
-    id = serializers.UUIDField()
-    name = serializers.CharField()
-    status = serializers.ChoiceField(PlaybookStatus.choices)
-
-
-class ArchivedPlaybookSerializer(serializers.Serializer[Any]):
-    archived = serializers.BooleanField()
-
-
-class InterventionSerializer(serializers.Serializer[Any]):
+class DecisionSerializer(serializers.Serializer[Any]):
     id = serializers.CharField()
     user_id = serializers.CharField()
-    playbook_id = serializers.UUIDField(allow_null=True)
-    status = serializers.ChoiceField(InterventionStatus.choices)
-    channel = serializers.ChoiceField(Channel.choices)
-    message_body = serializers.CharField(allow_null=True)
-    reasoning = serializers.CharField(allow_null=True)
+    created_at = serializers.DateTimeField()
+    action = serializers.CharField(allow_null=True)
+    action_type_id = serializers.CharField(allow_null=True)
+    parameters = ObjectField(allow_null=True)
     confidence = serializers.FloatField(allow_null=True)
-    planned_at = serializers.DateTimeField()
-    approved_at = serializers.DateTimeField(allow_null=True)
-    sent_at = serializers.DateTimeField(allow_null=True)
-    delivered_at = serializers.DateTimeField(allow_null=True)
-    flagged = serializers.BooleanField()
-    flag_reason = serializers.CharField(allow_null=True)
-    quality_checks = ObjectField(allow_null=True)
+    propensity = serializers.FloatField()
+    reasoning = serializers.CharField()
+    guardrails = serializers.ListField(child=serializers.CharField())
+    stopped_by = serializers.CharField(allow_null=True)
+    holdout = serializers.BooleanField()
+    shadow = serializers.BooleanField()
+    action_id = serializers.CharField(allow_null=True)
+    intervention_id = serializers.CharField(allow_null=True)
+    cost_usd = serializers.CharField(allow_null=True)
+    model_version = serializers.IntegerField()
+    prior_share = serializers.FloatField(allow_null=True)
+    outcome = DecisionOutcomeSerializer()
 
 
-class InterventionListSerializer(serializers.Serializer[Any]):
-    interventions = InterventionSerializer(many=True)
+class LedgerCandidateSerializer(serializers.Serializer[Any]):
+    action = serializers.CharField(allow_null=True)
+    action_type_id = serializers.CharField(allow_null=True)
+    score = serializers.FloatField(allow_null=True)
+    confidence = serializers.FloatField(allow_null=True)
+    propensity = serializers.FloatField()
+    excluded_because = serializers.CharField(allow_null=True)
+
+
+class DecisionDetailSerializer(DecisionSerializer):
+    request = ObjectField()
+    candidates = LedgerCandidateSerializer(many=True)
+    features = serializers.DictField(child=serializers.FloatField(allow_null=True))
+
+
+class DecisionListSerializer(serializers.Serializer[Any]):
+    decisions = DecisionSerializer(many=True)
     total = serializers.IntegerField(help_text="How many the filter matches, on all pages.")
     next_cursor = serializers.CharField(allow_null=True)
 
 
-class CreatedInterventionSerializer(serializers.Serializer[Any]):
-    id = serializers.CharField()
-    status = serializers.ChoiceField(InterventionStatus.choices)
-    channel = serializers.ChoiceField(Channel.choices)
-    planned_at = serializers.DateTimeField()
+class DecisionResponseSerializer(serializers.Serializer[Any]):
+    decision = DecisionDetailSerializer()
 
 
-class ChangedInterventionSerializer(serializers.Serializer[Any]):
-    id = serializers.CharField()
-    status = serializers.ChoiceField(InterventionStatus.choices)
+class ExportedDecisionSerializer(serializers.Serializer[Any]):
+    """One line."""
+
+    decision_id = serializers.CharField()
+    user_id = serializers.CharField()
+    created_at = serializers.DateTimeField()
+    drawn = serializers.BooleanField(help_text="Drawn from `propensities`; else a guardrail left nothing to draw.")
+    holdout = serializers.BooleanField()
+    shadow = serializers.BooleanField()
+    model_version = serializers.IntegerField()
+    features = serializers.DictField(child=serializers.FloatField(allow_null=True))
+    actions = serializers.ListField(child=serializers.CharField(), help_text="Action types' ids, and `nothing`.")
+    propensities = serializers.ListField(child=serializers.FloatField())
+    action = serializers.CharField()
+    propensity = serializers.FloatField()
+    confidence = serializers.FloatField(allow_null=True)
+    outcome_status = serializers.ChoiceField(OutcomeStatus.choices, allow_null=True)
+    conversion = serializers.FloatField()
+    reward = serializers.FloatField(allow_null=True)
+
+
+class ShareSerializer(serializers.Serializer[Any]):
+    users = serializers.IntegerField()
+    converted = serializers.IntegerField()
+    rate = serializers.FloatField(allow_null=True)
+    low = serializers.FloatField(allow_null=True)
+    high = serializers.FloatField(allow_null=True)
+
+
+class DifferenceSerializer(serializers.Serializer[Any]):
+    value = serializers.FloatField()
+    low = serializers.FloatField()
+    high = serializers.FloatField()
+
+
+class LiftSerializer(serializers.Serializer[Any]):
+    days = serializers.IntegerField()
+    conversion_event = serializers.CharField(allow_null=True, help_text="`config.conversion.event`; null without one.")
+    treated = ShareSerializer()
+    holdout = ShareSerializer()
+    difference = DifferenceSerializer(allow_null=True, help_text="Null while one of the two has no users.")
+
+
+class LiftResponseSerializer(serializers.Serializer[Any]):
+    lift = LiftSerializer()

@@ -4,7 +4,8 @@ from uuid import UUID
 
 from procrastinate.contrib.django import app
 
-from decisions import aftermath, runner
+from decisions import aftermath
+from decisions.playbooks import runner
 from tenants.context import staff_context
 from tenants.models import PlanStatus, Tenant
 

@@ -1,31 +1,84 @@
-"""Playbooks and interventions: each method one call into a service."""
+"""Recommendations and the ledger: each method one call into a service."""
 
-from typing import Any, ClassVar
-from uuid import UUID
+from datetime import UTC, datetime
+from typing import Annotated, Any
 
+import msgspec
+from django.http import StreamingHttpResponse
+from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from decisions import interventions, playbooks, schema
-from decisions.models import InterventionStatus, PlaybookStatus
+from decisions import ledger, lift, recommending, schema, situation
 from decisions.serializers import (
-    InterventionListQuerySerializer,
-    InterventionRequestSerializer,
-    PlaybookChangeSerializer,
-    PlaybookListQuerySerializer,
-    PlaybookRequestSerializer,
-    PlaybookStatusRequestSerializer,
+    DecisionListQuerySerializer,
+    ExportQuerySerializer,
+    LiftQuerySerializer,
+    RecommendRequestSerializer,
 )
 from tenants.api import TenantView
+from tenants.authentication import ApiKeyAuthentication
 
 
-class PlaybooksView(TenantView):
-    @schema.list_playbooks
+class _About(msgspec.Struct):
+    user_id: str
+
+
+class _Plain(msgspec.Struct, forbid_unknown_fields=True):
+    """A body as most are, which needs no serializer: this path carries load."""
+
+    user_id: Annotated[str, msgspec.Meta(max_length=255)]
+    dispatch: bool = False
+    dry_run: bool = False
+
+
+class RecommendView(TenantView):
+    """The user is locked in the statement that looks up the caller's key."""
+
+    def get_authenticators(self) -> list[BaseAuthentication]:
+        try:
+            about = msgspec.json.decode(self.request.body, type=_About).user_id
+        except (AttributeError, ValueError):  # no request, as drf-spectacular has none; or a body to be refused later
+            return super().get_authenticators()
+        if "\0" in about:
+            return super().get_authenticators()
+        return [ApiKeyAuthentication(situation.lock_query(about))]
+
+    @schema.recommend
+    def post(self, request: Request) -> Response:
+        data: Any = request.data
+
+        def recommend() -> tuple[int, Any]:
+            wanted, dispatch, dry_run = _read(data)
+            return 200, recommending.recommend(
+                tenant_id=self.caller.tenant_id,
+                request=wanted,
+                dispatch=dispatch,
+                dry_run=dry_run,
+                now=datetime.now(UTC),
+            )
+
+        return self.once(request, recommend, about=lambda _: str(data["user_id"]))
+
+
+def _read(data: Any) -> tuple[situation.Request, bool, bool]:
+    """Raises DRF's ValidationError with all that is wrong."""
+    try:
+        plain = msgspec.convert(data, _Plain)
+        return situation.Request(user_id=plain.user_id), plain.dispatch, plain.dry_run
+    except msgspec.ValidationError:
+        body = RecommendRequestSerializer(data=data)
+        body.is_valid(raise_exception=True)
+        return body.wanted, body.validated_data["dispatch"], body.validated_data["dry_run"]
+
+
+class DecisionsView(TenantView):
+    @schema.list_decisions
     def get(self, request: Request) -> Response:
-        query = PlaybookListQuerySerializer(data=request.query_params.dict())
+        query = DecisionListQuerySerializer(data=request.query_params.dict())
         query.is_valid(raise_exception=True)
         return Response(
-            playbooks.list_playbooks(
+            ledger.list_decisions(
                 tenant_id=self.caller.tenant_id,
                 where=query.where,
                 limit=query.validated_data["limit"],
@@ -33,111 +86,31 @@ class PlaybooksView(TenantView):
             )
         )
 
-    @schema.create_playbook
-    def post(self, request: Request) -> Response:
-        def create() -> tuple[int, Any]:
-            body = PlaybookRequestSerializer(data=request.data)
-            body.is_valid(raise_exception=True)
-            return 201, playbooks.create_playbook(
-                actor=self.caller.actor, tenant_id=self.caller.tenant_id, **body.validated_data
-            )
 
-        return self.once(request, create)
+class DecisionView(TenantView):
+    @schema.get_decision
+    def get(self, request: Request, decision_id: str) -> Response:
+        return Response({"decision": ledger.get_decision(tenant_id=self.caller.tenant_id, decision_id=decision_id)})
 
 
-class PlaybookView(TenantView):
-    @schema.change_playbook
-    def put(self, request: Request, playbook_id: UUID) -> Response:
-        body = PlaybookChangeSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        changed = playbooks.change_playbook(
-            actor=self.caller.actor,
-            tenant_id=self.caller.tenant_id,
-            playbook_id=playbook_id,
-            **body.validated_data,
-        )
-        return Response(changed)
-
-    @schema.archive_playbook
-    def delete(self, request: Request, playbook_id: UUID) -> Response:
-        playbooks.change_playbook_status(
-            actor=self.caller.actor,
-            tenant_id=self.caller.tenant_id,
-            playbook_id=playbook_id,
-            status=PlaybookStatus.ARCHIVED,
-        )
-        return Response({"archived": True})
+class ExportView(TenantView):
+    @schema.export_decisions
+    def get(self, request: Request) -> StreamingHttpResponse:
+        query = ExportQuerySerializer(data=request.query_params.dict())
+        query.is_valid(raise_exception=True)
+        lines = ledger.export(tenant_id=self.caller.tenant_id, **query.validated_data)
+        return StreamingHttpResponse(lines, content_type="application/x-ndjson")
 
 
-class PlaybookStatusView(TenantView):
-    @schema.change_playbook_status
-    def put(self, request: Request, playbook_id: UUID) -> Response:
-        body = PlaybookStatusRequestSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        changed = playbooks.change_playbook_status(
-            actor=self.caller.actor,
-            tenant_id=self.caller.tenant_id,
-            playbook_id=playbook_id,
-            status=body.validated_data["status"],
-        )
-        return Response(changed)
-
-
-class InterventionsView(TenantView):
-    @schema.list_interventions
+class LiftView(TenantView):
+    @schema.get_lift
     def get(self, request: Request) -> Response:
-        query = InterventionListQuerySerializer(data=request.query_params.dict())
+        query = LiftQuerySerializer(data=request.query_params.dict())
         query.is_valid(raise_exception=True)
         return Response(
-            interventions.list_interventions(
-                tenant_id=self.caller.tenant_id,
-                where=query.where,
-                limit=query.validated_data["limit"],
-                after=query.validated_data.get("cursor"),
-            )
+            {
+                "lift": lift.lift(
+                    tenant_id=self.caller.tenant_id, days=query.validated_data["days"], now=datetime.now(UTC)
+                )
+            }
         )
-
-    @schema.create_intervention
-    def post(self, request: Request) -> Response:
-        def create() -> tuple[int, Any]:
-            body = InterventionRequestSerializer(data=request.data)
-            body.is_valid(raise_exception=True)
-            return 201, interventions.create_intervention(tenant_id=self.caller.tenant_id, **body.validated_data)
-
-        return self.once(request, create)
-
-
-class _MoveView(TenantView):
-    """Moves an intervention to the view's `status`. There is nothing to say in a body, and so it is not read."""
-
-    status: ClassVar[InterventionStatus]
-
-    def move(self, intervention_id: str) -> Response:
-        moved = interventions.change_intervention_status(
-            tenant_id=self.caller.tenant_id, intervention_id=intervention_id, status=self.status
-        )
-        return Response(moved)
-
-
-class ApproveView(_MoveView):
-    status = InterventionStatus.APPROVED
-
-    @schema.approve_intervention
-    def put(self, request: Request, intervention_id: str) -> Response:
-        return self.move(intervention_id)
-
-
-class PauseView(_MoveView):
-    status = InterventionStatus.PAUSED
-
-    @schema.pause_intervention
-    def put(self, request: Request, intervention_id: str) -> Response:
-        return self.move(intervention_id)
-
-
-class RejectView(_MoveView):
-    status = InterventionStatus.REJECTED
-
-    @schema.reject_intervention
-    def put(self, request: Request, intervention_id: str) -> Response:
-        return self.move(intervention_id)

@@ -1,14 +1,13 @@
 """What OpenAPI says of actions: a decorator for each operation of `delivery.views`."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any
 
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiRequest, extend_schema
+from drf_spectacular.utils import OpenApiParameter
 
 from delivery import serializers
-from retivo.api.schema import INVALID_QUERY, NO_FULL_ACCESS, NOT_FOUND, Problems, Success, conflict
-
-F = TypeVar("F", bound=Callable[..., Any])
+from retivo.api.operation import operation
+from retivo.api.schema import INVALID_QUERY, NOT_FOUND, conflict
 
 _ACTION: dict[str, Any] = {
     "id": "ea_0b9f6d7e5a3c4c579d0e3f5d1f6a7b21",
@@ -52,33 +51,7 @@ _ID = OpenApiParameter(
 )
 
 
-def _operation(
-    operation_id: str,
-    summary: str,
-    description: str,
-    *,
-    answers: type,
-    example: Mapping[str, Any],
-    takes: type | None = None,
-    requests: Mapping[str, Any] | None = None,
-    parameters: Sequence[Any] = (_ID,),
-    problems: Sequence[Problems] = (),
-) -> Callable[[F], F]:
-    sent = [OpenApiExample(name, value) for name, value in (requests or {}).items()]
-    decorator: Callable[[F], F] = extend_schema(
-        operation_id=operation_id,
-        summary=summary,
-        description=description,
-        tags=["Actions"],
-        parameters=list(parameters),
-        request=OpenApiRequest(takes, examples=sent) if takes else None,
-        responses={
-            200: Success(answers, 200, example),
-            **{found.status: found for found in [NO_FULL_ACCESS, *problems]},
-        },
-    )
-    return decorator
-
+_operation = partial(operation, tag="Actions", parameters=[_ID])
 
 list_actions = _operation(
     "listActions",

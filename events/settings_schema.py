@@ -1,14 +1,11 @@
 """What OpenAPI says of a tenant's settings."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from functools import partial
 
-from drf_spectacular.utils import OpenApiExample, OpenApiRequest, extend_schema
-
-from events.schema import F
 from events.serializers import SettingsSerializer
 from retivo.api.errors import FieldError
-from retivo.api.schema import NO_FULL_ACCESS, Problems, Success
+from retivo.api.operation import operation
+from retivo.api.schema import NO_FULL_ACCESS, Problems
 from tenants.serializers import SettingsRequestSerializer, SwitchRequestSerializer, TenantResponseSerializer
 
 _TENANT = {
@@ -56,27 +53,7 @@ _SET_BY_PARTNER = Problems(
 )
 
 
-def _operation(
-    operation_id: str,
-    summary: str,
-    description: str,
-    *,
-    takes: type | None = None,
-    sent: Mapping[str, Any] | None = None,
-    answers: type = TenantResponseSerializer,
-    example: Mapping[str, Any],
-    forbidden: Problems = NO_FULL_ACCESS,
-) -> Callable[[F], F]:
-    decorator: Callable[[F], F] = extend_schema(
-        operation_id=operation_id,
-        summary=summary,
-        description=description,
-        tags=["Settings"],
-        request=OpenApiRequest(takes, examples=[OpenApiExample("A change", dict(sent or {}))]) if takes else None,
-        responses={200: Success(answers, 200, example), 403: forbidden},
-    )
-    return decorator
-
+_operation = partial(operation, tag="Settings", answers=TenantResponseSerializer)
 
 get_settings = _operation(
     "getSettings",
@@ -92,7 +69,7 @@ change_settings = _operation(
     "Changes the name, and the config by JSON Merge Patch. Two changes of different keys at once both stand. What a "
     "customer's partner sets (`overage`, `retention_days`) the customer cannot change.",
     takes=SettingsRequestSerializer,
-    sent={"name": "Merchant ABC", "config": {"learning": "contribute"}},
+    requests={"A change": {"name": "Merchant ABC", "config": {"learning": "contribute"}}},
     example={"tenant": _TENANT},
     forbidden=_SET_BY_PARTNER,
 )
@@ -102,7 +79,7 @@ set_kill_switch = _operation(
     "Turn the kill switch",
     "While it is on no action is sent. A partner's own acts on all of its customers, too.",
     takes=SwitchRequestSerializer,
-    sent={"active": True},
+    requests={"A change": {"active": True}},
     example={"tenant": {**_TENANT, "kill_switch_active": True}},
 )
 
@@ -111,6 +88,6 @@ set_shadow_mode = _operation(
     "Turn shadow mode",
     "While it is on, decisions are made and logged, and nothing is sent.",
     takes=SwitchRequestSerializer,
-    sent={"active": True},
+    requests={"A change": {"active": True}},
     example={"tenant": {**_TENANT, "shadow_mode": True}},
 )

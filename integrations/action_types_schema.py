@@ -1,14 +1,15 @@
 """What OpenAPI says of a tenant's action types: a decorator for each operation of `integrations.views`."""
 
-from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiRequest, extend_schema
+from drf_spectacular.utils import OpenApiParameter
 
 from integrations import serializers
 from integrations.parameters_schema import DIALECT
 from retivo.api.errors import FieldError
-from retivo.api.schema import INVALID_QUERY, KEY_IN_USE, NO_FULL_ACCESS, NOT_FOUND, Link, Problems, Success, conflict
+from retivo.api.operation import operation
+from retivo.api.schema import INVALID_QUERY, KEY_IN_USE, NO_FULL_ACCESS, NOT_FOUND, Link, Problems, conflict
 
 _REQUEST: dict[str, Any] = {
     "name": "send_gift_card",
@@ -73,34 +74,7 @@ _RENAMED = Problems(
 )
 
 
-def _operation(
-    operation_id: str,
-    summary: str,
-    description: str,
-    *,
-    answers: type,
-    example: Mapping[str, Any],
-    status: int = 200,
-    takes: type | None = None,
-    requests: Mapping[str, Any] | None = None,
-    parameters: Sequence[Any] = (_ID,),
-    problems: Sequence[Problems] = (),
-    links: Sequence[Link] = (),
-) -> Callable[..., Any]:
-    sent = [OpenApiExample(name, value) for name, value in (requests or {}).items()]
-    return extend_schema(
-        operation_id=operation_id,
-        summary=summary,
-        description=description,
-        tags=["Action types"],
-        parameters=list(parameters),
-        request=OpenApiRequest(takes, examples=sent) if takes else None,
-        responses={
-            status: Success(answers, status, example, links),
-            **{found.status: found for found in [NO_FULL_ACCESS, *problems]},
-        },
-    )
-
+_operation = partial(operation, tag="Action types", parameters=[_ID])
 
 list_action_types = _operation(
     "listActionTypes",

@@ -1,23 +1,23 @@
 """What OpenAPI says of end users: a decorator for each operation of `events.users.views`."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiRequest, extend_schema
+from drf_spectacular.utils import OpenApiParameter
 
 from events.users import serializers
+from retivo.api.operation import operation
 from retivo.api.schema import (
     INVALID_BODY,
     INVALID_QUERY,
     KEY_IN_USE,
-    NO_FULL_ACCESS,
     NOT_FOUND,
     TEXT,
     TOO_LARGE,
     UNSUPPORTED,
     Link,
     Problems,
-    Success,
 )
 
 TAG = "Users"
@@ -39,32 +39,7 @@ USER_ID = OpenApiParameter(
 )
 
 
-def _operation(
-    operation_id: str,
-    summary: str,
-    description: str,
-    *,
-    answers: Mapping[int, tuple[type, Example]],
-    takes: type | None = None,
-    requests: Mapping[str, Example] | None = None,
-    parameters: Sequence[Any] = (),
-    problems: Sequence[Problems] = (),
-    links: Sequence[Link] = (),
-) -> Callable[..., Any]:
-    sent = [OpenApiExample(name, dict(value)) for name, value in (requests or {}).items()]
-    return extend_schema(
-        operation_id=operation_id,
-        summary=summary,
-        description=description,
-        tags=[TAG],
-        parameters=parameters,
-        request=OpenApiRequest(takes, examples=sent) if takes else None,
-        responses={
-            **{status: Success(body, status, example, links) for status, (body, example) in answers.items()},
-            **{found.status: found for found in [NO_FULL_ACCESS, *problems]},
-        },
-    )
-
+_operation = partial(operation, tag=TAG)
 
 _USER = {
     "id": "user-42",
@@ -113,7 +88,8 @@ list_users = _operation(
     "Your end users, oldest first: a page of `limit`, 50 by default, and `next_cursor` for the next. Filters hold "
     "together, and `total` counts what they match.",
     parameters=[serializers.UserListQuerySerializer],
-    answers={200: (serializers.UserListSerializer, {"customers": [_USER], "total": 1, "next_cursor": None})},
+    answers=serializers.UserListSerializer,
+    example={"customers": [_USER], "total": 1, "next_cursor": None},
     problems=[INVALID_QUERY],
 )
 
@@ -131,10 +107,9 @@ save_user = _operation(
             "traits": {"plan": "pro"},
         },
     },
-    answers={
-        200: (serializers.SavedUserSerializer, {"user": _DETAIL}),
-        201: (serializers.SavedUserSerializer, {"user": _NEW}),
-    },
+    answers=serializers.SavedUserSerializer,
+    example={"user": _DETAIL},
+    also={201: {"user": _NEW}},
     problems=[KEY_IN_USE],
     links=[
         Link("getUser", "userId", "/user/id"),
@@ -148,7 +123,8 @@ get_user = _operation(
     "Get a user",
     "One of your end users, with the milestones it has reached.",
     parameters=[USER_ID],
-    answers={200: (serializers.UserResponseSerializer, {"customer": _DETAIL})},
+    answers=serializers.UserResponseSerializer,
+    example={"customer": _DETAIL},
     problems=[NOT_FOUND],
 )
 
@@ -160,7 +136,8 @@ change_user = _operation(
     parameters=[USER_ID],
     takes=serializers.UserPatchSerializer,
     requests={"A trait, and no actions": {"role": None, "traits": {"plan": "max"}, "opted_out": True}},
-    answers={200: (serializers.UserResponseSerializer, {"customer": _DETAIL})},
+    answers=serializers.UserResponseSerializer,
+    example={"customer": _DETAIL},
     problems=[_INVALID_CHANGE, NOT_FOUND, TOO_LARGE, UNSUPPORTED],
 )
 
@@ -171,7 +148,8 @@ erase_user = _operation(
     "again. What stays are your usage figures and an audit entry that does not say who it was. An event that you "
     "send afterwards makes a new user of that id.",
     parameters=[USER_ID],
-    answers={200: (serializers.ErasedSerializer, {"erased": True})},
+    answers=serializers.ErasedSerializer,
+    example={"erased": True},
     problems=[NOT_FOUND],  # of what is too long to be an id
 )
 
@@ -179,21 +157,17 @@ get_user_stats = _operation(
     "getUserStats",
     "Get user stats",
     "How many users you have, in each stage of the lifecycle and at each risk level.",
-    answers={
-        200: (
-            serializers.UserStatsSerializer,
-            {
-                "stats": {
-                    "total": 12,
-                    "new": 2,
-                    "onboarding": 3,
-                    "active": 4,
-                    "at_risk": 1,
-                    "churned": 1,
-                    "recovered": 1,
-                    "by_risk_level": {"low": 9, "medium": 2, "high": 1},
-                }
-            },
-        )
+    answers=serializers.UserStatsSerializer,
+    example={
+        "stats": {
+            "total": 12,
+            "new": 2,
+            "onboarding": 3,
+            "active": 4,
+            "at_risk": 1,
+            "churned": 1,
+            "recovered": 1,
+            "by_risk_level": {"low": 9, "medium": 2, "high": 1},
+        }
     },
 )

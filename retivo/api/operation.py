@@ -22,6 +22,8 @@ def operation(
     answers: type,
     example: Example,
     status: int = 200,
+    also: Mapping[int, Example] | None = None,
+    media_type: str | None = None,
     takes: type | None = None,
     requests: Mapping[str, Example] | None = None,
     parameters: Sequence[Any] = (),
@@ -29,8 +31,15 @@ def operation(
     links: Sequence[Link] = (),
     forbidden: Problems = NO_FULL_ACCESS,
 ) -> Callable[..., Any]:
-    """A decorator that says all there is of an operation. `requests` are example bodies by name."""
+    """A decorator that says all there is of an operation.
+
+    `requests` are example bodies by name, `also` are examples of the same answer by their other statuses.
+    """
     sent = [OpenApiExample(name, dict(value)) for name, value in (requests or {}).items()]
+    answered: dict[Any, Any] = {
+        (code, media_type) if media_type else code: Success(answers, code, shown, links)
+        for code, shown in {status: example, **(also or {})}.items()
+    }
     return extend_schema(
         operation_id=operation_id,
         summary=summary,
@@ -38,8 +47,5 @@ def operation(
         tags=[tag],
         parameters=parameters,
         request=OpenApiRequest(takes, examples=sent) if takes else None,
-        responses={
-            status: Success(answers, status, example, links),
-            **{found.status: found for found in [forbidden, *problems]},
-        },
+        responses=answered | {found.status: found for found in [forbidden, *problems]},
     )

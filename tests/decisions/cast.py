@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db import connection
 
-from decisions.runner import run_playbooks
+from decisions.playbooks.runner import run_playbooks
 from tenants.context import tenant_context
 from tests.conftest import Api
 

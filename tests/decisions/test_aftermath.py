@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from decisions import runner
 from decisions.guardrails import is_held_out
 from decisions.lift import Share, difference
+from decisions.playbooks import runner
 from learning.evaluation import Logged, evaluate, uniform
 from learning.tasks import fold_tenant
 from tests.conftest import Api
@@ -25,7 +25,7 @@ from tests.decisions.deciding import (
     settle,
     shop_of,
 )
-from tests.decisions.test_interventions import plan
+from tests.decisions.playbooks.test_interventions import plan
 from tests.retivo.test_openapi import OPERATIONS, assert_conforms
 
 

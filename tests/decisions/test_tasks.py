@@ -6,7 +6,7 @@ from learning.tasks import fold_examples, forget_old_examples
 from tests.conftest import Api
 from tests.decisions.cast import ask, interventions
 from tests.decisions.deciding import acted, as_owner, must_act, recommend, shop_of
-from tests.decisions.test_interventions import plan
+from tests.decisions.playbooks.test_interventions import plan
 
 
 def test_periodic_work__from_a_plan_to_what_is_learned_of_it(acme: Api, rival: Api) -> None:

@@ -10,7 +10,7 @@ import pytest
 from django.db import IntegrityError, ProgrammingError, connection, connections, transaction
 
 from decisions import budget
-from decisions.runner import run_tenant
+from decisions.playbooks.runner import run_tenant
 from events.scoring import score_tenant
 from learning import services as learning
 from retivo import checks

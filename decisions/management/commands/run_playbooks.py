@@ -5,7 +5,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from decisions.runner import run_tenant
+from decisions.playbooks.runner import run_tenant
 from tenants import services
 from tenants.context import staff_context
 from tenants.models import PlanStatus, Tenant

@@ -8,8 +8,9 @@ from uuid import UUID, uuid4
 import msgspec
 from django.db import connection
 
-from decisions import interventions, listing
+from decisions import listing
 from decisions.models import PLAYBOOK_TRANSITIONS, WITH_OUTCOME, LifecycleArea, PlaybookStatus
+from decisions.playbooks import interventions
 from events import next_actions
 from retivo.api.errors import Problem, not_found
 from retivo.api.json import encode

@@ -6,9 +6,9 @@ import httpx
 import pytest
 from django.db import IntegrityError, connections
 
-from decisions.interventions import move_interventions
 from decisions.models import INTERVENTION_TRANSITIONS, InterventionStatus
-from decisions.runner import _begin_ready, local_times
+from decisions.playbooks.interventions import move_interventions
+from decisions.playbooks.runner import _begin_ready, local_times
 from tenants.context import tenant_context
 from tests.conftest import Api, Server
 from tests.decisions.cast import (

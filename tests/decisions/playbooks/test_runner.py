@@ -13,7 +13,7 @@ import pytest
 from django.conf import settings
 from django.db import connections
 
-from decisions import runner
+from decisions.playbooks import runner
 from tests.conftest import REPOSITORY, Api, database_url
 from tests.decisions.cast import (
     DAY,
@@ -358,7 +358,7 @@ _RUN = """
     django.setup()
     from datetime import datetime
     from uuid import UUID
-    from decisions.runner import run_playbooks
+    from decisions.playbooks.runner import run_playbooks
     print("ready", flush=True)
     counts = run_playbooks(tenant_id=UUID("{tenant}"), now=datetime.fromisoformat("{now}"), batch=20)
     print(counts["planned"], flush=True)

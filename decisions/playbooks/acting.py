@@ -8,8 +8,9 @@ from uuid import UUID
 import msgspec
 from django.db import connection
 
-from decisions import guardrails, interventions, recommending, situation
+from decisions import guardrails, recommending, situation
 from decisions.models import InterventionStatus
+from decisions.playbooks import interventions
 from decisions.situation import Request
 from retivo.api.errors import Problem
 from retivo.api.json import encode

@@ -16,9 +16,9 @@ from zoneinfo import ZoneInfo, available_timezones
 import msgspec
 from django.db import connection
 
-from decisions import acting, interventions
-from decisions.conditions import compile_conditions
 from decisions.models import NEVER_HAPPENED, PENDING, READY, Channel, InterventionStatus, LifecycleArea
+from decisions.playbooks import acting, interventions
+from decisions.playbooks.conditions import compile_conditions
 from events import next_actions
 from retivo.api.json import encode
 from tenants.context import tenant_context

@@ -10,7 +10,7 @@ from django.db import connection, connections
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from decisions.conditions import (
+from decisions.playbooks.conditions import (
     EVENT,
     FIELDS,
     OPERATORS,
