@@ -118,7 +118,8 @@ def log_in(page: Page, name: str) -> None:
     page.get_by_role("link", name="Hierarchy").click()
     expect(page).to_have_title("Hierarchy | Retivo")
     # The title is there before the page is.
-    page.wait_for_load_state("networkidle")
+    page.wait_for_load_state("load")
+    expect(page.locator("#result_list tbody tr").first).to_be_visible()
 
 
 def expect_column(page: Page, column: str, texts: list[str]) -> None:
@@ -238,7 +239,6 @@ def test_all_pages_fit(page: Page, scheme: str) -> None:
 
 def test_picture(page: Page, tmp_path: Path) -> None:
     log_in(page, "oscar")
-    expect(page.locator("#result_list tbody tr").first).to_be_visible()
     page.evaluate("document.fonts.ready")
     picture = Path(os.environ.get("HIERARCHY_PICTURE", tmp_path / "hierarchy.png"))
     page.screenshot(path=picture)
