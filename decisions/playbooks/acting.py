@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -16,20 +16,20 @@ from retivo.api.errors import Problem
 from retivo.api.json import encode
 
 
-class Ready(Protocol):
-    """An intervention that may be acted on now."""
+class Ready(msgspec.Struct, frozen=True):
+    """An intervention that may be acted on now, with what its playbook says about the choice."""
 
-    @property
-    def id(self) -> str: ...
-    @property
-    def user_id(self) -> str: ...
-    @property
-    def strategy_hints(self) -> str: ...
+    id: str
+    user_id: str
+    playbook_id: UUID | None
+    channel: str
+    strategy_hints: str  # JSON
 
 
 def act(*, tenant_id: UUID, ready: Sequence[Ready], now: datetime) -> int:
     """Decide for each, dispatch what was chosen and note it; how many were begun or are over by that.
 
+    The one place where interventions become actions. They are locked, their users have not opted out and are awake.
     What a guardrail stops for now is left as it is, to be asked again, and so is what there is no action type for.
     Where it is decided to do nothing, the intervention is cancelled, and its decision says why.
     """

@@ -18,6 +18,7 @@ from django.db import connection
 
 from decisions.models import NEVER_HAPPENED, PENDING, READY, Channel, InterventionStatus, LifecycleArea
 from decisions.playbooks import acting, interventions
+from decisions.playbooks.acting import Ready
 from decisions.playbooks.conditions import compile_conditions
 from events import next_actions
 from retivo.api.json import encode
@@ -53,25 +54,6 @@ def run_playbooks(*, tenant_id: UUID, now: datetime, batch: int = BATCH) -> Coun
     for done in _begin_ready(tenant_id, now, times, min(batch, BEGUN_AT_ONCE)):
         counts.update(done)
     return counts
-
-
-def decide(*, tenant_id: UUID, ready: Sequence["Ready"], now: datetime) -> int:
-    """Choose an action for each and have it sent; how many were begun.
-
-    The one place where interventions become actions. They are locked, their users have not opted out and are awake,
-    and the transaction is this batch's own.
-    """
-    return acting.act(tenant_id=tenant_id, ready=ready, now=now)
-
-
-class Ready(msgspec.Struct, frozen=True):
-    """An intervention that may be acted on now, with what its playbook says about the choice."""
-
-    id: str
-    user_id: str
-    playbook_id: UUID | None
-    channel: str
-    strategy_hints: str  # JSON
 
 
 # --- One playbook ---------------------------------------------------------------------------------------------------
@@ -157,7 +139,7 @@ def _begin_ready(tenant_id: UUID, now: datetime, times: str, batch: int) -> Gene
             cursor.execute(_READY, {**parameters, "after_time": after[0], "after_id": after[1]})
             rows = cursor.fetchall()
             ready = [Ready(*columns) for *columns, _, may_begin in rows if may_begin]
-            begun = decide(tenant_id=tenant_id, ready=ready, now=now) if ready else 0
+            begun = acting.act(tenant_id=tenant_id, ready=ready, now=now) if ready else 0
         yield {"begun": begun}
         after = (rows[-1][-2], rows[-1][0]) if len(rows) == batch else None
 

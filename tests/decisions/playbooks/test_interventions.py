@@ -226,24 +226,28 @@ def test_next_action__follows_the_first_that_is_to_come__until_there_is_none(mer
     assert interventions(merchant, status="delivered")[0]["delivered_at"] is not None
 
 
-# --- What is handed over --------------------------------------------------------------------------------------------
+# --- What is acted on -----------------------------------------------------------------------------------------------
 
 
-def handed_over(api: Api, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Whose interventions `decide` gets to see."""
-    seen: list[str] = []
-
-    def note(*, ready: Any, **_: Any) -> int:
-        seen.extend(one.user_id for one in ready)
-        return len(ready)
-
-    monkeypatch.setattr("decisions.runner.decide", note)
+def acted_on(api: Api) -> list[str]:
+    """For whom a decision was made."""
     begun = sum(done["begun"] for done in _begin_ready(api.tenant_id, NOON, local_times(NOON), 2))
-    assert begun == len(seen)
-    return sorted(seen)
+    users = ask(api, "SELECT user_id FROM decisions_intervention WHERE decision_id IS NOT NULL ORDER BY user_id")
+    assert begun == len(users)
+    return [user_id for (user_id,) in users]
 
 
-def test_handed_over__what_may_be_begun__and_nothing_else(merchant: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_acted_on__what_may_be_begun__and_nothing_else(merchant: Api) -> None:
+    merchant.post(
+        "/api/external/action-types",
+        {
+            "name": "grant_points",
+            "description": "Grants points",
+            "provider": "own",
+            "parameters_schema": {"type": "object"},
+            "delivery_webhook": "https://hooks.merchant.example/points",
+        },
+    )
     for user in (
         "by hand",
         "approved",
@@ -272,7 +276,7 @@ def test_handed_over__what_may_be_begun__and_nothing_else(merchant: Api, monkeyp
     merchant.put(f"{PLAYBOOKS}/{paused}/status", {"status": "paused"})
     plan(merchant, "of an active", playbook_id=playbook(merchant))
 
-    assert handed_over(merchant, monkeypatch) == ["approved", "by hand", "of an active"]
+    assert acted_on(merchant) == ["approved", "by hand", "of an active"]
 
 
 # --- What the database holds ----------------------------------------------------------------------------------------
