@@ -1,8 +1,11 @@
 """gunicorn's settings; `manage.py run` adds the address."""
 
 import gc
+import logging
 import os
 import signal
+import socket
+import struct
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,14 +28,15 @@ worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
 keepalive = 75  # seconds; longer than load balancers (60) keep theirs, so that it is they who close
 timeout = 30
 graceful_timeout = 10
+STALL_TIMEOUT = struct.pack("ll", 20, 0)  # a timeval: how long a sender or reader may pause within a request
 
-limit_request_line = 4094
+limit_request_line = 8190  # a search and a cursor, escaped, are more than 4 KB
 limit_request_fields = 64
 limit_request_field_size = 8190
 forwarded_allow_ips = ""  # whether X-Forwarded-Proto counts is TRUST_X_FORWARDED_PROTO's to say, alone
 
 accesslog = None  # the application logs its requests
-loglevel = "warning"
+loglevel = "error"  # its warnings quote request lines, which may name users and hold keys
 control_socket_disable = True
 
 
@@ -46,11 +50,25 @@ def when_ready(_arbiter: "Arbiter") -> None:
     connections.close_all()
 
 
-def post_worker_init(_worker: "Worker") -> None:
-    """Leave Ctrl-C, which reaches the whole process group, to the arbiter, which then sends SIGQUIT.
+def post_worker_init(worker: "Worker") -> None:
+    """Prepare a worker that has loaded the application, before its first request."""
+    from gunicorn import util
 
-    Both at once can deadlock a gthread worker in its own signal handler, until `graceful_timeout` has it killed.
-    """
+    from retivo.api.unreadable import write_problem
+
+    # Ctrl-C reaches the whole process group; the arbiter then sends SIGQUIT. Both at once can deadlock a gthread worker
+    # in its own signal handler, until `graceful_timeout` has it killed.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # A connection has this of its listener. Without it a client that stops in mid-request holds a thread for ever.
+    for listener in worker.sockets:
+        for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+            listener.setsockopt(socket.SOL_SOCKET, option, STALL_TIMEOUT)
+    worker.log.error_log.addFilter(_is_no_stall)
+    util.write_error = write_problem
     # A request leaves little that only the collector can free; at the default 700 it ran in each of them.
     gc.set_threshold(20_000, 20, 20)
+
+
+def _is_no_stall(record: logging.LogRecord) -> bool:
+    """A client that stops in mid-request is no failure of ours, to be logged with a traceback."""
+    return not (record.exc_info and isinstance(record.exc_info[1], BlockingIOError))

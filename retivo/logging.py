@@ -1,4 +1,4 @@
-"""Structured logs: one JSON object a line on stderr, each with the request id, none with an API key."""
+"""Structured logs: one JSON object a line on stderr, each with the request id, none with an API key or a user's id."""
 
 import logging
 import logging.config
@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 import structlog
+from django.http import HttpRequest
 
 _API_KEY = re.compile(r"rt_(live|test)_[0-9A-Za-z]+")
 
@@ -18,6 +19,22 @@ def redact_api_keys(_logger: Any, _method: str, event: MutableMapping[str, Any])
         if not isinstance(value, int | float | None):
             event[name] = _API_KEY.sub(r"rt_\1_[redacted]", str(value))
     return event
+
+
+def route_of(request: HttpRequest) -> str | None:
+    """The path's pattern: a path may name a user. None where none fits, for then nobody knows what it names."""
+    match = request.resolver_match
+    return None if match is None else f"/{match.route}"
+
+
+class RouteForPath(logging.Filter):
+    """Django's own record of an answer says reason and path."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        request = getattr(record, "request", None)
+        if isinstance(request, HttpRequest) and isinstance(record.args, tuple):
+            record.args = (*record.args[:-1], route_of(request))
+        return True
 
 
 def _to_json(event: MutableMapping[str, Any], **_options: Any) -> str:
@@ -56,6 +73,7 @@ def configure(config: dict[str, Any]) -> None:
         {
             "version": 1,
             "disable_existing_loggers": False,
+            "filters": {"route_for_path": {"()": RouteForPath}},
             "formatters": {"json": renderer, "plain": {"format": "%(message)s"}},
             "handlers": {
                 "json": {"class": "logging.StreamHandler", "formatter": "json"},
@@ -66,7 +84,7 @@ def configure(config: dict[str, Any]) -> None:
                 # structlog has rendered these already.
                 "retivo": {"handlers": ["rendered"], "level": config["level"], "propagate": False},
                 # Answered 4xx and logged by the request line already.
-                "django.request": {"level": "ERROR"},
+                "django.request": {"level": "ERROR", "filters": ["route_for_path"]},
                 # Every look for a job is a line otherwise.
                 "procrastinate": {"level": "WARNING"},
             },

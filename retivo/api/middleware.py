@@ -8,11 +8,12 @@ from collections.abc import Callable
 
 import structlog
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from gunicorn.http.errors import ParseException
 
 from retivo.api.compression import gunzip
 from retivo.api.errors import Problem, body_too_large, problem_response
+from retivo.logging import route_of
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -39,7 +40,7 @@ class RequestIdMiddleware:
             log.info(
                 "request",
                 method=request.method,
-                path=request.path,
+                route=route_of(request),
                 status=response.status_code,
                 ms=round((time.perf_counter() - started) * 1000, 2),
             )
@@ -48,47 +49,59 @@ class RequestIdMiddleware:
         return response
 
 
-class BodyLimitMiddleware:
-    """Answers 413 above `settings.MAX_BODY_BYTES`, and reads what Django does not: chunked bodies and gzipped ones."""
+class BodyMiddleware:
+    """Reads the body, chunked and gzipped ones too, and answers 413 above `settings.MAX_BODY_BYTES`.
+
+    Before all else: nobody who sends slowly shall hold a transaction open.
+    """
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if "chunked" in request.headers.get("Transfer-Encoding", ""):
-            try:
-                body = request.environ["wsgi.input"].read(settings.MAX_BODY_BYTES + 1)  # type: ignore[attr-defined]
-            except (ParseException, OSError):  # chunks that are none, or that end too soon
-                return problem_response(request, Problem(400, "bad_request", "The body's chunks are malformed."))
-            request.META["CONTENT_LENGTH"] = str(len(body))
-            request._stream = io.BytesIO(body)
-        if _content_length(request) > settings.MAX_BODY_BYTES:
-            return problem_response(request, body_too_large())
-        encoding = request.headers.get("Content-Encoding", "").strip().lower()
-        if encoding not in {"", "identity"}:
-            try:
-                _decode(request, encoding)
-            except Problem as problem:
-                return problem_response(request, problem)
+        try:
+            _read(request)
+        except Problem as problem:
+            return problem_response(request, problem)
         return self.get_response(request)
 
 
-def _decode(request: HttpRequest, encoding: str) -> None:
-    """Put the body in place of what was sent of it, so that all behind sees a request that was never encoded."""
-    if encoding not in {"gzip", "x-gzip"}:
+def _read(request: HttpRequest) -> None:
+    if "chunked" in request.headers.get("Transfer-Encoding", ""):
+        try:
+            body = request.environ["wsgi.input"].read(settings.MAX_BODY_BYTES + 1)  # type: ignore[attr-defined]
+        except (ParseException, OSError) as error:  # chunks that are none, or that end too soon
+            raise Problem(400, "bad_request", "The body's chunks are malformed.") from error
+        _put(request, body)
+    length = _content_length(request)
+    if length > settings.MAX_BODY_BYTES:
+        raise body_too_large()
+    if not length:
+        return
+    try:
+        body = request.body
+    except UnreadablePostError as error:  # the sender went away, or said nothing for too long
+        raise Problem(400, "bad_request", "The body ends too soon.") from error
+    if len(body) < length:
+        raise Problem(400, "bad_request", "The body ends too soon.")
+    encoding = request.headers.get("Content-Encoding", "").strip().lower()
+    if encoding in {"gzip", "x-gzip"}:
+        _put(request, gunzip(body))
+        del request.META["HTTP_CONTENT_ENCODING"]
+        request.__dict__.pop("headers", None)  # cached, with the encoding in it
+    elif encoding not in {"", "identity"}:
         raise Problem(
             415,
             "unsupported_content_encoding",
             "Send the body as it is, or gzipped.",
             headers={"Accept-Encoding": "gzip"},
         )
-    try:
-        body = gunzip(request._stream.read())
-    except OSError as error:  # the sender went away
-        raise Problem(400, "bad_request", "The body ends too soon.") from error
+
+
+def _put(request: HttpRequest, body: bytes) -> None:
+    """Have all behind see a request that was sent with this body, neither chunked nor encoded."""
     request.META["CONTENT_LENGTH"] = str(len(body))
-    del request.META["HTTP_CONTENT_ENCODING"]
-    request.__dict__.pop("headers", None)  # cached, with the encoding in it
+    request._body = body
     request._stream = io.BytesIO(body)
 
 

@@ -2,6 +2,7 @@
 
 import base64
 import gzip
+import http.client
 import json
 import socket
 from typing import Any
@@ -233,16 +234,38 @@ def test_path__rubbish__is_404(acme: Api, server: Server, path: str) -> None:
         b"POST /api/partners/customers HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n",
         b"POST /api/partners/customers HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
         b"GET /api/health HTTP/1.1\r\nHost: localhost\r\nX-\x00: y\r\n\r\n",
+        b"GET /api/health?" + b"x" * 9000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"GET /api/health HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 9000 + b"\r\n\r\n",
         b"RUBBISH\r\n\r\n",
     ],
 )
-def test_head__that_is_no_http__is_4xx(server: Server, head: bytes) -> None:
+def test_head__that_is_no_http__is_a_problem(server: Server, head: bytes) -> None:
+    response, body = speak(server, head)
+
+    assert 400 <= response.status < 500
+    assert response.getheader("Content-Type") == "application/problem+json"
+    assert (body["status"], body["request_id"]) == (response.status, response.getheader("X-Request-Id"))
+    assert body["error"]
+
+
+def test_body__that_ends_too_soon__is_400(acme: Api, server: Server) -> None:
+    head = f"POST {CUSTOMERS} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {acme.key}\r\n"
+    head += "Content-Type: application/json\r\nContent-Length: 100\r\n\r\n"
+
+    response, body = speak(server, head.encode() + b"{}")
+
+    assert (response.status, body["code"], body["error"]) == (400, "bad_request", "The body ends too soon.")
+
+
+def speak(server: Server, sent: bytes) -> tuple[http.client.HTTPResponse, Any]:
+    """What is answered to these bytes, and no more."""
     host, port = server.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=30) as connection:
-        connection.sendall(head)
-        status = int(connection.recv(65536).split(b" ", 2)[1])
-
-    assert 400 <= status < 500
+        connection.sendall(sent)
+        connection.shutdown(socket.SHUT_WR)
+        response = http.client.HTTPResponse(connection)
+        response.begin()
+        return response, json.loads(response.read())
 
 
 _JSON = st.recursive(

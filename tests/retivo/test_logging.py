@@ -1,14 +1,22 @@
-"""No API key reaches a log, whoever logs it and wherever in the record it stands."""
+"""No API key reaches a log, whoever logs it and wherever in the record it stands; nor does what a path names."""
 
+import json
+import logging
 import os
 import subprocess
 import sys
+from typing import Any
 
+import httpx
 import pytest
 from django.conf import settings
+from django.test import RequestFactory
+from django.urls import resolve
+from django.utils.log import log_response
 
+from retivo.api.errors import handler500
 from tenants import keys
-from tests.conftest import REPOSITORY
+from tests.conftest import REPOSITORY, Api, Server
 
 LOG = """
 import logging, sys
@@ -40,3 +48,35 @@ def test_logs__a_key_in_message_argument_or_traceback__is_redacted() -> None:
 
     assert done.stderr.count("rt_live_[redacted]") >= 4
     assert key[8:] not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("path", "route"),
+    [
+        ("/api/customers/ada@example.com", "/api/customers/<user_id:user_id>"),
+        ("/api/partners/stats?q=ada@example.com", "/api/partners/stats"),
+        ("/api/customer/ada@example.com", None),
+    ],
+)
+def test_request__whose_path_may_name_a_user__is_logged_by_its_route(
+    acme: Api, server: Server, path: str, route: str | None
+) -> None:
+    before = server.log.stat().st_size
+
+    request_id = httpx.get(server.url + path, headers={"Authorization": f"Bearer {acme.key}"}).headers["X-Request-Id"]
+
+    written = server.log.read_text()[before:]
+    (line,) = [line for line in map(json.loads, written.splitlines()) if line["request_id"] == request_id]
+    assert line["route"] == route
+    assert "ada@" not in written
+
+
+@pytest.mark.no_database
+def test_failure__as_django_logs_it__is_logged_by_its_route(caplog: Any) -> None:
+    request = RequestFactory().get("/api/customers/ada@example.com")
+    request.resolver_match = resolve(request.path)
+
+    with caplog.at_level(logging.ERROR, "django.request"):
+        log_response("%s: %s", "Internal Server Error", request.path, response=handler500(request), request=request)
+
+    assert caplog.messages == ["Internal Server Error: /api/customers/<user_id:user_id>"]
