@@ -15,6 +15,10 @@ MAX_EVENTS = 100
 MAX_AHEAD = timedelta(hours=24)
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 
+# To users of these ids no path leads, so they could be neither seen nor erased: /api/customers/stats are the
+# statistics, and clients resolve dots before they send them.
+UNREACHABLE = frozenset({"stats", ".", ".."})
+
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
 
 
@@ -108,8 +112,8 @@ def _read(body: bytes, now: datetime, decode: Any, decode_raw: Any) -> tuple[Any
         return envelope, _read_one_by_one(envelope.events, now)
     batch, latest = Batch(dict(enumerate(envelope.events))), now + MAX_AHEAD
     for index, event in enumerate(envelope.events):
-        if event.timestamp is not None and not _EARLIEST <= event.timestamp <= latest:
-            _reject_timestamp(batch, index)
+        if fault := _out_of_bounds(event, latest):
+            batch.reject(index, *fault)
     return envelope, batch
 
 
@@ -160,16 +164,18 @@ def add(batch: Batch, index: int, members: Any, *, now: datetime) -> None:
 
 
 def _take(batch: Batch, index: int, event: Event, latest: datetime, *, suspicious: bool) -> None:
-    if suspicious and (fault := _fault(event)):
+    if fault := (_fault(event) if suspicious else None) or _out_of_bounds(event, latest):
         batch.reject(index, *fault)
-    elif event.timestamp is not None and not _EARLIEST <= event.timestamp <= latest:
-        _reject_timestamp(batch, index)
     else:
         batch.events[index] = event
 
 
-def _reject_timestamp(batch: Batch, index: int) -> None:
-    batch.reject(index, "invalid_timestamp", "Must lie between 1970 and 24 hours from now.")
+def _out_of_bounds(event: Event, latest: datetime) -> tuple[str, str] | None:
+    if event.user_id in UNREACHABLE:
+        return "invalid_user_id", f"`{event.user_id}` cannot be a path, and so no user's id."
+    if event.timestamp is not None and not _EARLIEST <= event.timestamp <= latest:
+        return "invalid_timestamp", "Must lie between 1970 and 24 hours from now."
+    return None
 
 
 def _code(message: str) -> str:

@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from events.batch import MAX_EVENTS
 from tenants.models import PlanTier
-from tenants.serializers import OwnApiKeySerializer, TenantResponseSerializer
+from tenants.serializers import ApiKeySerializer, TenantResponseSerializer
 
 _NAME = {"type": "string", "minLength": 1, "maxLength": 255}
 
@@ -22,7 +22,7 @@ _EVENTS: dict[str, Any] = {
                 "title": "Event",
                 "required": ["user_id", "event"],
                 "properties": {
-                    "user_id": {**_NAME, "description": "Your name of the user."},
+                    "user_id": {**_NAME, "description": "Your name of the user. `stats`, `.` and `..` are taken."},
                     "event": {**_NAME, "description": "`$identify` merges `properties` into the user's traits."},
                     "properties": {"type": "object", "additionalProperties": True},
                     "timestamp": {
@@ -94,5 +94,5 @@ class UsageSerializer(serializers.Serializer[Any]):
 
 
 class SettingsSerializer(TenantResponseSerializer):
-    api_keys = OwnApiKeySerializer(many=True)
+    api_keys = ApiKeySerializer(many=True)
     usage = UsageSerializer()

@@ -15,6 +15,10 @@ from retivo.api.errors import FieldError, Problem, not_found
 from retivo.api.json import encode
 from retivo.api.pagination import Cursor, NameCursor
 from tenants import audit
+from tenants.models import UPGRADE_TO, PlanTier, Tenant
+
+# How many of its own a tenant may have, on or off. A decision weighs 50.
+MAX_OWN = {PlanTier.STARTER: 100, PlanTier.GROWTH: 200, PlanTier.SCALE: 500, PlanTier.CUSTOM: 1000}
 
 # What an action type is known by, to receivers and in what was sent.
 _FIXED = {"name", "provider"}
@@ -53,8 +57,11 @@ def register(
     """An action type of the tenant's own, and the secret that will sign what is sent to it: 64 hex characters.
 
     Raises:
-        Problem: 409 `action_type_taken` if the tenant has one of this provider and name, own or shared.
+        Problem: 409 `action_type_taken` if the tenant has one of this provider and name, own or shared; 403
+            `action_type_limit_reached` if it has as many of its own as its plan allows.
     """
+    # Registrations of one tenant take turns, or two could both be the last one.
+    tenant = Tenant.objects.select_for_update(no_key=True).only("plan_tier").get(id=tenant_id)
     webhook_secret = secrets.token_hex(32)
     values = {
         **fields,
@@ -70,6 +77,7 @@ def register(
     if row is None:
         detail = f"You have an action type `{name}` of the provider `{provider}` already."
         raise Problem(409, "action_type_taken", detail)
+    _stay_within_plan(tenant)
     audit.record(actor=actor, action="action_type.registered", tenant_id=tenant_id, provider=provider, name=name)
     return get_action_type(tenant_id=tenant_id, action_type_id=row[0]), webhook_secret
 
@@ -131,6 +139,18 @@ def rotate_secret(
 
 def _of(tenant_id: UUID) -> Any:
     return ActionType.objects.filter(tenant_id=tenant_id).defer("encrypted_webhook_secret", "encrypted_previous_secret")
+
+
+def _stay_within_plan(tenant: Tenant) -> None:
+    tier = PlanTier(tenant.plan_tier)
+    before = ActionType.objects.filter(tenant_id=tenant.id, integration=None).count() - 1
+    if before >= MAX_OWN[tier]:
+        raise Problem(
+            403,
+            "action_type_limit_reached",
+            f"Your plan's limit of {MAX_OWN[tier]} action types of your own is reached, those that are off included.",
+            extra={"current": before, "limit": MAX_OWN[tier], "upgrade_to": UPGRADE_TO[tier]},
+        )
 
 
 def _locked(tenant_id: UUID, action_type_id: str) -> ActionType:

@@ -67,6 +67,17 @@ _OF_PARTNER = Problems(
 )
 
 
+_LIMIT_REACHED = Problems(
+    "ActionTypeLimitReached",
+    403,
+    {
+        **NO_FULL_ACCESS.examples,
+        "action_type_limit_reached": (
+            "Your plan's limit of 100 action types of your own is reached, those that are off included."
+        ),
+    },
+)
+
 _RENAMED = Problems(
     "ActionTypeRenamed",
     409,
@@ -101,7 +112,8 @@ register_action_type = _operation(
     answers=serializers.RegisteredActionTypeResponseSerializer,
     example={"action_type": {**_OWN, "webhook_secret": "0123456789abcdef" * 4}},
     problems=[
-        conflict("action_type_taken", "You have an action type `send_gift_card` of the provider `our-shop` already.")
+        conflict("action_type_taken", "You have an action type `send_gift_card` of the provider `our-shop` already."),
+        _LIMIT_REACHED,
     ],
     links=[
         Link(operation_id, "actionTypeId", "/action_type/id")

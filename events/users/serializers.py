@@ -6,11 +6,14 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from events.batch import UNREACHABLE
 from events.models import LifecycleStage, RiskLevel
 from events.users.services import FILTERS, NAMED_TRAITS
 from retivo.api.pagination import CursorField, NameCursor
 from retivo.api.schema import TEXT
 from retivo.api.serializers import (
+    BooleanField,
+    ChoiceField,
     IntegerField,
     ObjectField,
     QueryBooleanField,
@@ -39,15 +42,6 @@ class ScoreField(serializers.FloatField):
 _DECIMAL = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,20})?([eE][+-]?[0-9]{1,3})?").fullmatch
 
 
-class BooleanField(serializers.BooleanField):
-    """A JSON boolean; not a string or a number that may mean one."""
-
-    def to_internal_value(self, data: Any) -> bool:
-        if not isinstance(data, bool):
-            self.fail("invalid", input=data)
-        return data
-
-
 class UserListQuerySerializer(StrictSerializer):
     """Query parameters, all optional."""
 
@@ -60,10 +54,10 @@ class UserListQuerySerializer(StrictSerializer):
         max_length=MAX_LENGTH,
         help_text="What the id, name, email or company begins with, whatever its case.",
     )
-    lifecycle_stage = serializers.ChoiceField(LifecycleStage.choices, required=False)
-    stage = serializers.ChoiceField(LifecycleStage.choices, required=False, help_text="The same as `lifecycle_stage`.")
-    risk_level = serializers.ChoiceField(RiskLevel.choices, required=False)
-    risk = serializers.ChoiceField(RiskLevel.choices, required=False, help_text="The same as `risk_level`.")
+    lifecycle_stage = ChoiceField(LifecycleStage.choices, required=False)
+    stage = ChoiceField(LifecycleStage.choices, required=False, help_text="The same as `lifecycle_stage`.")
+    risk_level = ChoiceField(RiskLevel.choices, required=False)
+    risk = ChoiceField(RiskLevel.choices, required=False, help_text="The same as `risk_level`.")
     opted_out = QueryBooleanField(required=False, help_text="Whether the user wants no actions.")
     activation_min = ScoreField(required=False, help_text="The least `activation_score`.")
     activation_max = ScoreField(required=False, help_text="The greatest `activation_score`.")
@@ -128,17 +122,13 @@ class TraitsSerializer(StrictSerializer):
         return attrs
 
 
-# No path leads to a user of these: the statistics are in its place, or clients resolve it before they send it.
-_UNREACHABLE = ("stats", ".", "..")
-
-
 class UserRequestSerializer(TraitsSerializer):
     user_id = StringField(
         max_length=MAX_LENGTH, help_text="Your name of the user, as in events. `stats`, `.` and `..` are taken."
     )
 
     def validate_user_id(self, user_id: str) -> str:
-        if user_id in _UNREACHABLE:
+        if user_id in UNREACHABLE:
             raise serializers.ValidationError(f"`{user_id}` cannot be a path; give the user another id.", "reserved")
         return user_id
 

@@ -114,6 +114,9 @@ AHEAD = (datetime.now(UTC) + timedelta(hours=25)).isoformat()
         (event(""), "invalid_user_id"),
         (event("x" * 256), "invalid_user_id"),
         (event(5), "invalid_user_id"),  # type: ignore[arg-type]
+        (event("stats"), "invalid_user_id"),
+        (event("."), "invalid_user_id"),
+        (event(".."), "invalid_user_id"),
         (event("a\0b"), "nul_character"),
         (event("u", ""), "invalid_event"),
         (event(properties=[]), "invalid_properties"),

@@ -129,6 +129,35 @@ def test_register__the_same_name_at_once__one_wins(merchant: Api, server: Server
     assert answers == {201: 1, 409: 3}
 
 
+@pytest.mark.parametrize(("plan_tier", "limit", "upgrade_to"), [("starter", 100, "growth"), ("custom", 1000, None)])
+def test_register__one_more_than_the_plan_allows__is_403_and_says_what_would(
+    acme: Api, plan_tier: str, limit: int, upgrade_to: str | None
+) -> None:
+    acme.register("shared")
+    merchant = acme.provision("merchant", plan_tier=plan_tier)
+    with tenant_context(merchant.tenant_id):
+        ActionType.objects.bulk_create(
+            ActionType(
+                tenant_id=merchant.tenant_id,
+                name=f"off_{number}",
+                provider="own",
+                delivery_webhook="https://own.example/",
+                encrypted_webhook_secret=b"x",
+                active=False,
+            )
+            for number in range(limit - 1)
+        )
+    register(merchant)
+
+    response = merchant.post(PATH, {**GIFT, "name": "one_more"})
+
+    problem = response.json()
+    assert (response.status_code, problem["code"]) == (403, "action_type_limit_reached")
+    assert (problem["current"], problem["limit"], problem["upgrade_to"]) == (limit, limit, upgrade_to)
+    assert merchant.post(PATH, GIFT).json()["code"] == "action_type_taken"
+    assert "one_more" not in names(merchant, limit="1000")
+
+
 def test_register__with_an_idempotency_key__answers_the_same_secret_again(merchant: Api) -> None:
     first, second = (merchant.post(PATH, GIFT, Idempotency_Key="one") for _ in range(2))
 
