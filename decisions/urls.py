@@ -2,6 +2,7 @@ from django.urls import path
 
 from decisions import views
 from decisions.playbooks import views as playbooks
+from retivo.api import paths  # noqa: F401 - `any_uuid`
 
 urlpatterns = [
     path("decisions/recommend", views.RecommendView.as_view(), name="recommend"),
@@ -10,8 +11,8 @@ urlpatterns = [
     path("decisions/<slug:decision_id>", views.DecisionView.as_view(), name="decision"),
     path("analytics/lift", views.LiftView.as_view(), name="lift"),
     path("playbooks", playbooks.PlaybooksView.as_view(), name="playbooks"),
-    path("playbooks/<uuid:playbook_id>", playbooks.PlaybookView.as_view(), name="playbook"),
-    path("playbooks/<uuid:playbook_id>/status", playbooks.PlaybookStatusView.as_view(), name="playbook-status"),
+    path("playbooks/<any_uuid:playbook_id>", playbooks.PlaybookView.as_view(), name="playbook"),
+    path("playbooks/<any_uuid:playbook_id>/status", playbooks.PlaybookStatusView.as_view(), name="playbook-status"),
     path("interventions", playbooks.InterventionsView.as_view(), name="interventions"),
     path("interventions/<slug:intervention_id>/approve", playbooks.ApproveView.as_view(), name="approve-intervention"),
     path("interventions/<slug:intervention_id>/pause", playbooks.PauseView.as_view(), name="pause-intervention"),

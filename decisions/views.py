@@ -38,7 +38,8 @@ class RecommendView(TenantView):
     def get_authenticators(self) -> list[BaseAuthentication]:
         try:
             about = msgspec.json.decode(self.request.body, type=_About).user_id
-        except (AttributeError, ValueError):  # no request, as drf-spectacular has none; or a body to be refused later
+        # No request, as drf-spectacular has none; or a body to be refused later.
+        except (AttributeError, ValueError, RecursionError):
             return super().get_authenticators()
         if "\0" in about:
             return super().get_authenticators()

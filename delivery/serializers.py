@@ -9,6 +9,7 @@ from delivery.models import ActionStatus, FailureReason, OutcomeStatus
 from delivery.services import ActionFilter
 from retivo.api.pagination import CursorField, NameCursor
 from retivo.api.serializers import (
+    ChoiceField,
     ObjectField,
     QueryIntegerField,
     StrictSerializer,
@@ -20,7 +21,7 @@ from retivo.api.serializers import (
 class ActionListQuerySerializer(StrictSerializer):
     """Query parameters, all optional."""
 
-    status = serializers.ChoiceField(ActionStatus.choices, required=False)
+    status = ChoiceField(ActionStatus.choices, required=False)
     provider = StringField(required=False, max_length=63, help_text="Actions of this provider.")
     user_id = StringField(required=False, max_length=255, help_text="Actions for this user.")
     since = TimestampField(required=False, help_text="Created at this time (RFC 3339) or later.")
@@ -35,7 +36,7 @@ class ActionListQuerySerializer(StrictSerializer):
 
 
 class OutcomeRequestSerializer(StrictSerializer):
-    status = serializers.ChoiceField(OutcomeStatus.choices, help_text="What came of it.")
+    status = ChoiceField(OutcomeStatus.choices, help_text="What came of it.")
     result = ObjectField(required=False, default=None, allow_null=True, help_text="More about it, as you like.")
 
 

@@ -7,7 +7,7 @@ from events import metering, settings_schema
 from tenants import services
 from tenants.api import TenantView
 from tenants.serializers import (
-    OwnApiKeySerializer,
+    ApiKeySerializer,
     SettingsRequestSerializer,
     SwitchRequestSerializer,
     TenantSerializer,
@@ -21,7 +21,7 @@ class SettingsView(TenantView):
         return Response(
             {
                 "tenant": TenantSerializer(tenant).data,
-                "api_keys": OwnApiKeySerializer(keys, many=True).data,
+                "api_keys": ApiKeySerializer(keys, many=True).data,
                 "usage": metering.usage(tenant_id=tenant.id, limit=tenant.tracked_user_limit),
             }
         )

@@ -7,12 +7,13 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import Count, Prefetch
+from django.db.models import Count, Prefetch, Q
 
 from integrations.models import ActionTypeTemplate, PartnerIntegration
 from retivo import encryption
 from retivo.api.errors import Problem, not_found
 from retivo.api.json import encode
+from retivo.api.pagination import Cursor
 from tenants import audit
 
 
@@ -62,9 +63,21 @@ def register(
     return _with_templates(partner_id).get(id=integration_id), webhook_secret
 
 
-def list_integrations(*, partner_id: UUID) -> list[PartnerIntegration]:
-    """All of the partner's integrations with their templates and `customers_shared`, in the order of registration."""
-    return list(_with_templates(partner_id))
+def list_integrations(*, partner_id: UUID, limit: int | None = None, after: Cursor | None = None) -> dict[str, Any]:
+    """A page of the partner's integrations with their templates and `customers_shared`, in the order of registration.
+
+    All of them where `limit` is None. `total` counts those on all pages.
+    """
+    page = _with_templates(partner_id)
+    if after is not None:
+        page = page.filter(Q(created_at__gt=after.created_at) | Q(created_at=after.created_at, id__gt=after.id))
+    found = list(page if limit is None else page[: limit + 1])
+    more, found = limit is not None and len(found) > limit, found[:limit]
+    return {
+        "integrations": found,
+        "total": PartnerIntegration.objects.filter(tenant_id=partner_id).count(),
+        "next_cursor": str(Cursor(found[-1].created_at, found[-1].id)) if more else None,
+    }
 
 
 def share(*, actor: str, partner_id: UUID, integration_id: UUID, customer_id: UUID) -> int:

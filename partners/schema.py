@@ -139,6 +139,7 @@ _CUSTOMER_DETAIL = {
                 "id": "c1f4c7a2-8a55-4e0e-b5a8-0f6c2b7d9e30",
                 "prefix": "rt_live_4fGh",
                 "label": "Provisioned",
+                "scope": "full",
                 "scopes": ["full"],
                 "last_used_at": None,
                 "expires_at": None,
@@ -222,8 +223,10 @@ list_integrations = _operation(
     "List integrations",
     "Your integrations, oldest first, each with its action types and the number of customers that have it.",
     tag=INTEGRATIONS,
+    parameters=[serializers.PageQuerySerializer],
     answers=serializers.IntegrationListSerializer,
-    example={"integrations": [_INTEGRATION], "total": 1},
+    example={"integrations": [_INTEGRATION], "total": 1, "next_cursor": None},
+    problems=[INVALID_QUERY],
 )
 
 share_integration = _operation(

@@ -11,6 +11,7 @@ from partners.services import DEFAULT_TRACKED_USER_LIMIT, CustomerFilter, Page
 from retivo.api.pagination import CursorField
 from retivo.api.serializers import (
     BooleanField,
+    ChoiceField,
     IntegerField,
     ObjectField,
     QueryIntegerField,
@@ -26,13 +27,18 @@ SLUG = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 MAX_INTEGER = 2**31 - 1
 
 
-class CustomerListQuerySerializer(StrictSerializer):
+class PageQuerySerializer(StrictSerializer):
     """Query parameters, all optional."""
 
     limit = QueryIntegerField(required=False, min_value=1, max_value=1000, help_text="Without it: everything.")
     cursor = CursorField(required=False, help_text="`next_cursor` of the page before.")
-    plan_tier = serializers.ChoiceField(PlanTier.choices, required=False)
-    plan_status = serializers.ChoiceField(PlanStatus.choices, required=False)
+
+
+class CustomerListQuerySerializer(PageQuerySerializer):
+    """Query parameters, all optional."""
+
+    plan_tier = ChoiceField(PlanTier.choices, required=False)
+    plan_status = ChoiceField(PlanStatus.choices, required=False)
     slug = StringField(required=False, help_text="Exactly this slug.")
     q = StringField(required=False, help_text="Part of the name, whatever its case.")
 
@@ -54,7 +60,7 @@ class ProvisionRequestSerializer(StrictSerializer):
         validators=[pattern(SLUG, "Must be lowercase letters and digits, with single hyphens between them.")],
         help_text="URL-safe identifier, unique among your customers.",
     )
-    plan_tier = serializers.ChoiceField(PlanTier.choices, required=False, help_text="Your own tier by default.")
+    plan_tier = ChoiceField(PlanTier.choices, required=False, help_text="Your own tier by default.")
     tracked_user_limit = IntegerField(
         required=False,
         default=DEFAULT_TRACKED_USER_LIMIT,
@@ -69,8 +75,8 @@ class ProvisionRequestSerializer(StrictSerializer):
 
 class CustomerChangeSerializer(StrictSerializer):
     name = StringField(required=False, max_length=200)
-    plan_tier = serializers.ChoiceField(PlanTier.choices, required=False)
-    plan_status = serializers.ChoiceField(
+    plan_tier = ChoiceField(PlanTier.choices, required=False)
+    plan_status = ChoiceField(
         PlanStatus.choices, required=False, help_text="A suspended customer's keys are refused at once."
     )
     tracked_user_limit = IntegerField(
@@ -154,7 +160,8 @@ class ProvisionResponseSerializer(serializers.Serializer[Any]):
 
 class IntegrationListSerializer(serializers.Serializer[Any]):
     integrations = IntegrationSerializer(many=True)
-    total = serializers.IntegerField()
+    total = serializers.IntegerField(help_text="How many there are, on all pages.")
+    next_cursor = serializers.CharField(allow_null=True)
 
 
 class RegisterResponseSerializer(serializers.Serializer[Any]):

@@ -325,7 +325,8 @@ _GET = f"""
            FROM integrations_integrationshare s JOIN integrations_partnerintegration i ON i.id = s.integration_id
           WHERE s.tenant_id = t.id AND s.partner_id = caller.tenant_id),
         (SELECT coalesce(json_agg(json_build_object(
-                    'id', k.id, 'prefix', k.prefix, 'label', k.label, 'scopes', k.scopes,
+                    'id', k.id, 'prefix', k.prefix, 'label', k.label,
+                    'scope', array_to_string(k.scopes, ' '), 'scopes', k.scopes,
                     'last_used_at', {_rfc3339("k.last_used_at")}, 'expires_at', {_rfc3339("k.expires_at")},
                     'revoked_at', {_rfc3339("k.revoked_at")}, 'created_at', {_rfc3339("k.created_at")}
                 ) ORDER BY k.created_at, k.id), '[]')::text

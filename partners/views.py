@@ -18,6 +18,7 @@ from partners.permissions import IsPartner
 from partners.serializers import (
     CustomerChangeSerializer,
     CustomerListQuerySerializer,
+    PageQuerySerializer,
     ProvisionRequestSerializer,
     ShareRequestSerializer,
 )
@@ -74,8 +75,14 @@ class CustomerView(PartnerView, OneStatementView):
 class IntegrationsView(PartnerView):
     @schema.list_integrations
     def get(self, request: Request) -> Response:
-        found = integrations.list_integrations(partner_id=self.caller.tenant_id)
-        return Response({"integrations": IntegrationSerializer(found, many=True).data, "total": len(found)})
+        query = PageQuerySerializer(data=request.query_params.dict())
+        query.is_valid(raise_exception=True)
+        page = integrations.list_integrations(
+            partner_id=self.caller.tenant_id,
+            limit=query.validated_data.get("limit"),
+            after=query.validated_data.get("cursor"),
+        )
+        return Response({**page, "integrations": IntegrationSerializer(page["integrations"], many=True).data})
 
     @schema.register_integration
     def post(self, request: Request) -> Response:

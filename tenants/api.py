@@ -51,6 +51,11 @@ class TenantView(APIView):
             response = self.handle_exception(error)
         return response
 
+    @property
+    def default_response_headers(self) -> dict[str, str]:
+        # A key may stand in the query, for Mixpanel's SDK, where caches do not see that the answer is one caller's.
+        return {**super().default_response_headers, "Cache-Control": "no-store"}
+
     def get_authenticators(self) -> list[BaseAuthentication]:
         return [ApiKeyAuthentication()]
 

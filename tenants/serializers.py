@@ -14,15 +14,12 @@ class ApiKeySerializer(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     prefix = serializers.CharField()
     label = serializers.CharField(allow_blank=True)  # type: ignore[assignment]  # a field of this name
+    scope = serializers.SerializerMethodField(help_text="`scopes` as one text, with spaces between them.")
     scopes = serializers.ListField(child=serializers.ChoiceField(Scope.choices))
     last_used_at = serializers.DateTimeField(allow_null=True, help_text="To the minute.")
     expires_at = serializers.DateTimeField(allow_null=True)
     revoked_at = serializers.DateTimeField(allow_null=True)
     created_at = serializers.DateTimeField()
-
-
-class OwnApiKeySerializer(ApiKeySerializer):
-    scope = serializers.SerializerMethodField(help_text="`scopes` as one text, with spaces between them.")
 
     def get_scope(self, key: ApiKey) -> str:
         return " ".join(key.scopes)

@@ -9,6 +9,7 @@ from decisions.playbooks import conditions
 from retivo.api.pagination import CursorField, NameCursor
 from retivo.api.serializers import (
     BooleanField,
+    ChoiceField,
     IntegerField,
     ObjectField,
     QueryIntegerField,
@@ -88,7 +89,7 @@ class PlaybookChangeSerializer(StrictSerializer):
     """What is given replaces what was there."""
 
     name = StringField(required=False, max_length=200)
-    lifecycle_area = serializers.ChoiceField(LifecycleArea.choices, required=False)
+    lifecycle_area = ChoiceField(LifecycleArea.choices, required=False)
     entry_conditions = ConditionsField(required=False, help_text="A user enters when they hold.")
     exit_conditions = ConditionsField(
         required=False, help_text="A user leaves when they hold; without any, when the entry conditions do not."
@@ -102,13 +103,13 @@ class PlaybookRequestSerializer(PlaybookChangeSerializer):
 
 
 class PlaybookStatusRequestSerializer(StrictSerializer):
-    status = serializers.ChoiceField(PlaybookStatus.choices)
+    status = ChoiceField(PlaybookStatus.choices)
 
 
 class InterventionRequestSerializer(StrictSerializer):
     user_id = StringField(max_length=255, allow_blank=True)
     playbook_id = UUIDField(required=False, allow_null=True, default=None)
-    channel = serializers.ChoiceField(Channel.choices, required=False, default=Channel.EXTERNAL_ACTION)
+    channel = ChoiceField(Channel.choices, required=False, default=Channel.EXTERNAL_ACTION)
 
 
 class _ListQuerySerializer(StrictSerializer):
@@ -125,15 +126,15 @@ class PlaybookListQuerySerializer(_ListQuerySerializer):
     """Query parameters, all optional."""
 
     cursor = CursorField(required=False, help_text="`next_cursor` of the page before.")
-    status = serializers.ChoiceField(PlaybookStatus.choices, required=False)
-    lifecycle_area = serializers.ChoiceField(LifecycleArea.choices, required=False)
+    status = ChoiceField(PlaybookStatus.choices, required=False)
+    lifecycle_area = ChoiceField(LifecycleArea.choices, required=False)
 
 
 class InterventionListQuerySerializer(_ListQuerySerializer):
     """Query parameters, all optional."""
 
     cursor = CursorField(of=NameCursor, required=False, help_text="`next_cursor` of the page before.")
-    status = serializers.ChoiceField(InterventionStatus.choices, required=False)
+    status = ChoiceField(InterventionStatus.choices, required=False)
     playbook_id = UUIDField(required=False, help_text="Those of this playbook.")
     user_id = StringField(required=False, max_length=255, allow_blank=True, help_text="Those for this user.")
 

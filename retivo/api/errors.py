@@ -16,6 +16,10 @@ from rest_framework import exceptions
 
 CONTENT_TYPE = "application/problem+json"
 
+# What is told of a request at most, or a body of 1 MiB could ask for an answer of 10: faults, and characters of each.
+MAX_ERRORS = 100
+MAX_TEXT = 500
+
 log = structlog.get_logger("retivo.request")
 
 
@@ -118,10 +122,15 @@ def as_problem(exc: Exception) -> Problem | None:  # noqa: PLR0911 - a table
 
 
 def validation_failed(errors: Sequence[FieldError]) -> Problem:
-    first = errors[0]
+    """The first faults one by one; the sentence says how many there are."""
+    told = [
+        FieldError(pointer=error["pointer"][:MAX_TEXT], code=error["code"], detail=error["detail"][:MAX_TEXT])
+        for error in errors[:MAX_ERRORS]
+    ]
+    first = told[0]
     where = f"{first['pointer']}: " if first["pointer"] else ""
     more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-    return Problem(400, "validation_failed", f"{where}{first['detail']}{more}", errors=errors)
+    return Problem(400, "validation_failed", f"{where}{first['detail']}{more}", errors=told)
 
 
 def body_too_large() -> Problem:

@@ -18,7 +18,7 @@ from drf_spectacular.plumbing import ResolvedComponent, force_instance
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
 from rest_framework import serializers
 
-from retivo.api.errors import CONTENT_TYPE, FieldError, Problem
+from retivo.api.errors import CONTENT_TYPE, MAX_ERRORS, FieldError, Problem
 from retivo.api.json import MAX_NUMBER, MIN_NUMBER
 from retivo.api.serializers import VISIBLE, IntegerField, StrictSerializer, StringField
 
@@ -102,8 +102,13 @@ PROBLEM: Schema = {
             "type": "array",
             "items": {"$ref": "#/components/schemas/FieldError"},
             "minItems": 1,
-            "description": "The faulty fields, where it is about fields.",
+            "maxItems": MAX_ERRORS,
+            "description": "The faulty fields, where it is about fields; the first of them, where there are many.",
         },
+        "current": {"type": "integer", "description": "At a plan's limit: how many there are."},
+        "limit": {"type": "integer", "description": "At a plan's limit: how many there may be."},
+        "upgrade_to": {"type": ["string", "null"], "description": "At a plan's limit: the next plan, if there is one."},
+        "current_status": {**_TEXT, "description": "Of an `illegal_transition`: the status it starts from."},
     },
 }
 

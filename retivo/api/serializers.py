@@ -69,6 +69,8 @@ class IntegerField(serializers.IntegerField):
 class BooleanField(serializers.BooleanField):
     """`true` or `false`; DRF also takes 1, "yes" and the like."""
 
+    default_error_messages = {"invalid": "Must be `true` or `false`."}
+
     def to_internal_value(self, data: Any) -> bool:
         if not isinstance(data, bool):
             self.fail("invalid", input=data)
@@ -84,8 +86,16 @@ class QueryIntegerField(serializers.IntegerField):
         return super().to_internal_value(data)
 
 
+class ChoiceField(serializers.ChoiceField):
+    """One of a few texts, which are told to whom sends another."""
+
+    def __init__(self, choices: Any, **kwargs: Any) -> None:
+        super().__init__(choices, **kwargs)
+        self.error_messages["invalid_choice"] = f"Must be one of: {', '.join(self.choices)}."
+
+
 @extend_schema_field({"type": "boolean"})
-class QueryBooleanField(serializers.ChoiceField):
+class QueryBooleanField(ChoiceField):
     """`true` or `false` in a query."""
 
     def __init__(self, **kwargs: Any) -> None:

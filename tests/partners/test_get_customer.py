@@ -24,10 +24,14 @@ def test_get__own_customer__answers_everything_but_the_key(acme: Api) -> None:
     assert customer["action_types"] == {"total": 2, "active": 2}
     assert [shared["id"] for shared in customer["integrations"]] == [integration["id"]]
     (key,) = customer["api_keys"]
-    assert key["scopes"] == ["full"]
+    assert (key["scope"], key["scopes"]) == ("full", ["full"])
     assert key["last_used_at"] is None
     assert merchant.key.startswith(key["prefix"])
     assert merchant.key.encode() not in response.content
+
+
+def test_get__uuid_in_upper_case__is_the_same_customer(acme: Api, merchant: Api) -> None:
+    assert acme.get(path(str(merchant.tenant_id).upper())).json() == acme.get(path(merchant.tenant_id)).json()
 
 
 def test_head__own_customer__is_200_and_anothers_404(acme: Api, rival: Api, merchant: Api, server: Server) -> None:

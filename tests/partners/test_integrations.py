@@ -77,7 +77,28 @@ def test_list__many_integrations__takes_a_constant_number_of_statements(acme: Ap
     statements.clear()
 
     assert acme.get(PATH).json()["total"] == 20
-    assert len(statements) <= 3
+    assert len(statements) <= 4
+
+
+def test_list__pages__hold_each_once(acme: Api) -> None:
+    providers = [acme.register(f"provider-{number}")["provider"] for number in range(5)]
+    found, query = [], {"limit": 2}
+
+    for _ in range(3):
+        page = acme.get(PATH, query).json()
+        assert page["total"] == 5
+        found += [integration["provider"] for integration in page["integrations"]]
+        query["cursor"] = page["next_cursor"]
+
+    assert found == providers
+    assert page["next_cursor"] is None
+
+
+@pytest.mark.parametrize("query", [{"limit": 0}, {"cursor": "x"}, {"offset": 5}])
+def test_list__rubbish__is_refused_by_name(acme: Api, query: dict[str, Any]) -> None:
+    (name,) = query
+
+    assert acme.get(PATH, query).json()["errors"][0]["pointer"] == f"/{name}"
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ STATUSES = {
     "getCustomer": {"200", "404"} | AUTHENTICATED,
     "changeCustomer": {"200", "404"} | CHANGE,
     "registerIntegration": {"201"} | POST,
-    "listIntegrations": {"200"} | AUTHENTICATED,
+    "listIntegrations": {"200", "400"} | AUTHENTICATED,
     "shareIntegration": {"200", "404"} | POST,
     "rotateIntegrationSecret": {"200", "404"} | POST,
     "listActionTypes": {"200", "400"} | AUTHENTICATED,

@@ -1,0 +1,88 @@
+"""What holds for every operation of the API alike, asked of each that openapi.yaml has."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from tests.conftest import Api
+from tests.retivo.test_openapi import SCHEMA
+
+PATH_VALUES = {
+    **dict.fromkeys(["customerId", "integrationId", "playbookId"], "00000000-0000-0000-0000-000000000000"),
+    "actionTypeId": f"at_{'0' * 32}",
+    "actionId": f"ea_{'0' * 32}",
+    "interventionId": f"int_{'0' * 32}",
+    "decisionId": f"dec_{'0' * 32}",
+    "userId": "nobody",
+    "kind": "track",
+    "endpoint": "track",
+}
+NUL = "\\u0000"
+
+
+def operations(*methods: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, item in SCHEMA["paths"].items():
+        for method, operation in item.items():
+            if method in methods:
+                yield method.upper(), path.format(**PATH_VALUES), operation
+
+
+def assert_problem(response: Any, about: str) -> None:
+    assert 400 <= response.status_code < 500, about
+    assert response["Content-Type"] == "application/problem+json", about
+    assert response.json()["request_id"] == response["X-Request-Id"], about
+    assert len(response.content) < 200_000, about
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"user_id": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+        b"[" * 100_000,
+        b'{"user_id": "\xff"}',
+        b'{"user_id": "\\ud800"',
+        f'{{"user_id": "{NUL}", "name": "{NUL}"'.encode(),
+        b'"text"',
+        b"{",
+        b'{"user_id": 1e999}x',
+    ],
+    ids=["deep", "open", "no utf-8", "half a pair", "nul", "text", "cut", "more"],
+)
+def test_body__that_cannot_be_read__is_a_problem(acme: Api, body: bytes) -> None:
+    for method, path, operation in operations("post", "put", "patch"):
+        if "requestBody" in operation and "connectors" not in path:
+            assert_problem(acme.send(method, path, body), f"{method} {path}")
+
+
+def test_body__with_faults_by_the_thousand__is_answered_in_brief(acme: Api) -> None:
+    body = {f"member_{number}": number for number in range(20_000)} | {"x" * 100_000: 1}
+
+    for method, path, operation in operations("post", "put", "patch"):
+        if "requestBody" in operation and "connectors" not in path:
+            assert_problem(acme.send(method, path, body), f"{method} {path}")
+    errors = acme.post("/api/playbooks", body).json()["errors"]
+    assert len(errors) == 100
+
+
+def test_body__of_a_media_type_that_is_none_of_ours__is_415(acme: Api) -> None:
+    for method, path, operation in operations("post", "put", "patch"):
+        if "requestBody" in operation:
+            response = Client(raise_request_exception=False).generic(
+                method, path, b"<a/>", content_type="application/xml", headers={"Authorization": f"Bearer {acme.key}"}
+            )
+            assert (response.status_code, response.json()["code"]) == (415, "unsupported_media_type"), path
+
+
+def test_request__without_a_key__is_401_and_says_how(acme: Api) -> None:
+    for method, path, operation in operations("get", "post", "put", "patch", "delete"):
+        if "security" in operation:
+            response = Client().generic(method, path)
+            assert (response.status_code, response["WWW-Authenticate"]) == (401, "Bearer"), f"{method} {path}"
+
+
+def test_answer__of_any_operation__is_kept_by_nobody(acme: Api) -> None:
+    for method, path, operation in operations("get"):
+        if "security" in operation:
+            assert acme.send(method, path, b"")["Cache-Control"] == "no-store", path
