@@ -71,6 +71,13 @@ def playbook(api: Api, status: str = "active", **fields: Any) -> str:
     return playbook_id
 
 
+def plan(api: Api, user_id: str = "a", **fields: Any) -> str:
+    """An intervention's id."""
+    response = api.post(INTERVENTIONS, {"user_id": user_id, **fields})
+    assert response.status_code == 201, response.content
+    return str(response.json()["id"])
+
+
 def run(api: Api, now: datetime = NOON, **options: Any) -> dict[str, int]:
     return dict(run_playbooks(tenant_id=api.tenant_id, now=now, **options))
 

@@ -13,7 +13,7 @@ from decisions.playbooks import runner
 from learning.evaluation import Logged, evaluate, uniform
 from learning.tasks import fold_tenant
 from tests.conftest import Api
-from tests.decisions.cast import ask, happened, interventions
+from tests.decisions.cast import ask, happened, interventions, plan
 from tests.decisions.deciding import (
     DECISIONS,
     LIFT,
@@ -25,7 +25,6 @@ from tests.decisions.deciding import (
     settle,
     shop_of,
 )
-from tests.decisions.playbooks.test_interventions import plan
 from tests.retivo.test_openapi import OPERATIONS, assert_conforms
 
 

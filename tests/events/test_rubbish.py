@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import Api, Server
-from tests.events.test_track import count, event
+from tests.events.cast import count, event
 
 MIB = 1024 * 1024
 

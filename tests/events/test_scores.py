@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from events.scores import Milestone, Thresholds, faults, thresholds
 from tests.conftest import Api
+from tests.events.cast import event, track
 from tests.events.scoring import History, configure, query, reference, rescore, score, user, write
-from tests.events.test_track import event, track
 
 SCORES = ("activation_score", "engagement_score", "expansion_score", "health")
 

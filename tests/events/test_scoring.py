@@ -15,8 +15,8 @@ from events import scoring
 from events.scoring import score_tenant, score_users
 from tenants.context import tenant_context
 from tests.conftest import Api
+from tests.events.cast import event, track
 from tests.events.scoring import NOW, History, configure, query, rescore, user, write
-from tests.events.test_track import event, track
 
 HISTORY = History([(1, "a"), (2, "b"), (3, "c")])
 HOUR = timedelta(hours=1)

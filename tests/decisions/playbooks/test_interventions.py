@@ -18,16 +18,10 @@ from tests.decisions.cast import (
     ask,
     interventions,
     person,
+    plan,
     playbook,
     run,
 )
-
-
-def plan(api: Api, user_id: str = "a", **fields: Any) -> str:
-    """An intervention's id."""
-    response = api.post(INTERVENTIONS, {"user_id": user_id, **fields})
-    assert response.status_code == 201, response.content
-    return str(response.json()["id"])
 
 
 def move(api: Api, intervention_id: str, verb: str) -> Any:
