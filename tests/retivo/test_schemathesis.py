@@ -39,8 +39,8 @@ path = "{identities}"
 user = "acme"
 peers = ["acme", "rival"]
 
-# The grammar of conditions has as many cases as all else together, and tests/decisions/playbooks/test_conditions.py has them; an
-# action type is changed by the same body as it is made.
+# The grammar of conditions has as many cases as all else together, and tests/decisions/playbooks/test_conditions.py
+# has them; an action type is changed by the same body as it is made.
 [[operations]]
 include-operation-id = ["createPlaybook", "changePlaybook", "changeActionType"]
 [operations.phases.coverage]
