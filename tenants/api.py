@@ -59,8 +59,9 @@ class TenantView(APIView):
     def get_authenticators(self) -> list[BaseAuthentication]:
         return [ApiKeyAuthentication()]
 
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        super().initial(request, *args, **kwargs)
+    def perform_authentication(self, request: Request) -> None:
+        super().perform_authentication(request)
+        # Before permissions: what a key may not do counts, too.
         self.headers.update(rate_limit.spend(str(self.caller.key_id)).headers)
 
     def once(

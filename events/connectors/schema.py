@@ -79,7 +79,7 @@ def _one_of(name: str, values: Sequence[str]) -> OpenApiParameter:
     return OpenApiParameter(name, str, OpenApiParameter.PATH, enum=list(values))
 
 
-_BASIC = "The key may also be the user name of HTTP Basic"
+_BASIC = "The key may also be user name or password of HTTP Basic"
 
 _SEGMENT_MESSAGE = {
     "type": "track",

@@ -20,7 +20,7 @@ from tenants.authentication import bearer_text
 
 
 class ConnectorView(EventsView):
-    """Authenticates by a bearer key, or by one where the vendor's SDK puts it: HTTP Basic's user name, or the body."""
+    """Authenticates by a bearer key, or by one where the vendor's SDK puts it: HTTP Basic, or the body."""
 
     vendor: Vendor
 
@@ -32,8 +32,8 @@ class ConnectorView(EventsView):
         return reading.read(self.request.body, self.request.content_type or "", query)
 
     def key_text(self, request: Request) -> str:
-        user = _basic_user(request.headers.get("Authorization", ""))
-        if key := bearer_text(request) or (user if keys.is_well_formed(user) else ""):
+        user, password = _basic_credentials(request.headers.get("Authorization", ""))
+        if key := bearer_text(request) or next(filter(keys.is_well_formed, (user, password)), ""):
             return key
         try:
             return reading.find_key(self.sent, self.vendor.KEY_MEMBERS) or user
@@ -126,11 +126,13 @@ def _known(kind: str, kinds: tuple[str, ...]) -> str:
     return kind
 
 
-def _basic_user(header: str) -> str:
+def _basic_credentials(header: str) -> tuple[str, str]:
+    """User name and password, empty where there are none."""
     scheme, _, credentials = header.partition(" ")
     if scheme.lower() != "basic":
-        return ""
+        return "", ""
     try:
-        return base64.b64decode(credentials.strip()).decode().partition(":")[0]
+        user, _, password = base64.b64decode(credentials.strip()).decode().partition(":")
     except (binascii.Error, ValueError):
-        return ""
+        return "", ""
+    return user, password

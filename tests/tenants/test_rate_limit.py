@@ -36,6 +36,15 @@ def test_rate_limit__spent__is_429_for_that_key_alone(acme: Api, rival: Api, set
     assert rival.get(PATH).status_code == 200
 
 
+def test_rate_limit__what_the_key_may_not_do__counts(merchant: Api, settings: Any) -> None:
+    settings.RATE_LIMIT = "2/3600"
+
+    answers = [merchant.get(PATH) for _ in range(3)]
+
+    assert [answer.status_code for answer in answers] == [403, 403, 429]
+    assert answers[0].headers["RateLimit"].startswith('"default";r=1;t=')
+
+
 def test_rate_limit__cache_that_does_not_answer__lets_requests_through(
     acme: Api, settings: Any, tmp_path: Path
 ) -> None:

@@ -207,14 +207,15 @@ def test_query__as_the_sdk_for_node_sends_one_event__is_answered_with_a_digit(
     assert_holds_no_key(merchant)
 
 
-def test_import__gzipped_lines_with_basic_credentials__are_read(merchant: Api, server: Server) -> None:
+@pytest.mark.parametrize("user", ["the key", "a service account"])
+def test_import__gzipped_lines_with_basic_credentials__are_read(merchant: Api, server: Server, user: str) -> None:
     lines = b"\n".join(json.dumps(event(n=n, **{"$insert_id": f"i{n}"})).encode() for n in range(300)) + b"\n\nrubbish"
 
     response = httpx.post(
         f"{server.url}{PATH}/import?strict=1",
         content=gzip_.compress(lines),
         headers={"Content-Type": "application/x-ndjson", "Content-Encoding": "gzip"},
-        auth=(merchant.key, ""),
+        auth=(merchant.key, "") if user == "the key" else ("retivo.1234.mp-service-account", merchant.key),
     )
 
     answer = response.json()
