@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from decisions.situation import MAX_CANDIDATES, Request
 from delivery.models import OutcomeStatus
-from retivo.api.pagination import CursorField, NameCursor
+from retivo.api.pagination import PageQuerySerializer
 from retivo.api.schema import JSON_VALUE
 from retivo.api.serializers import (
     BooleanField,
@@ -17,8 +17,6 @@ from retivo.api.serializers import (
     StringField,
     TimestampField,
 )
-
-PAGE_SIZE, MAX_PAGE_SIZE = 50, 1000
 
 _OBJECT = {
     "type": "object",
@@ -78,19 +76,11 @@ class RecommendRequestSerializer(StrictSerializer):
         )
 
 
-class DecisionListQuerySerializer(StrictSerializer):
+class DecisionListQuerySerializer(PageQuerySerializer):
     """Query parameters, all optional."""
 
-    limit = QueryIntegerField(
-        required=False, default=PAGE_SIZE, min_value=1, max_value=MAX_PAGE_SIZE, help_text="The length of a page."
-    )
-    cursor = CursorField(of=NameCursor, required=False, help_text="`next_cursor` of the page before.")
     user_id = StringField(required=False, max_length=255, allow_blank=True, help_text="Those for this user.")
     action_type_id = StringField(required=False, max_length=40, help_text="Those that chose this action type.")
-
-    @property
-    def where(self) -> dict[str, Any]:
-        return {name: value for name, value in self.validated_data.items() if name not in ("limit", "cursor")}
 
 
 class ExportQuerySerializer(StrictSerializer):

@@ -78,14 +78,7 @@ class DecisionsView(TenantView):
     def get(self, request: Request) -> Response:
         query = DecisionListQuerySerializer(data=request.query_params.dict())
         query.is_valid(raise_exception=True)
-        return Response(
-            ledger.list_decisions(
-                tenant_id=self.caller.tenant_id,
-                where=query.where,
-                limit=query.validated_data["limit"],
-                after=query.validated_data.get("cursor"),
-            )
-        )
+        return Response(ledger.list_decisions(tenant_id=self.caller.tenant_id, **query.asked))
 
 
 class DecisionView(TenantView):

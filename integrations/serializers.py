@@ -11,13 +11,12 @@ from rest_framework.fields import empty
 from integrations import parameters_schema, webhook_url
 from integrations.models import PROVIDER, SNAKE_CASE
 from integrations.schema import PARAMETERS_SCHEMA, RENAMED_PROPERTIES
-from retivo.api.pagination import CursorField, NameCursor
+from retivo.api.pagination import PageQuerySerializer
 from retivo.api.serializers import (
     BooleanField,
     IntegerField,
     ObjectField,
     QueryBooleanField,
-    QueryIntegerField,
     StrictSerializer,
     StringField,
     pattern,
@@ -197,21 +196,12 @@ class RotatedSecretSerializer(serializers.Serializer[Any]):
 # --- A tenant's action types ----------------------------------------------------------------------------------------
 
 
-class ActionTypeListQuerySerializer(StrictSerializer):
+class ActionTypeListQuerySerializer(PageQuerySerializer):
     """Query parameters, all optional."""
 
     provider = StringField(required=False, max_length=63, help_text="Action types of this provider.")
     domain = StringField(required=False, max_length=63, help_text="Action types of this domain.")
     active = QueryBooleanField(required=False, help_text="Those that are on, or those that are off.")
-    limit = QueryIntegerField(required=False, default=50, min_value=1, max_value=1000, help_text="How many, at most.")
-    cursor = CursorField(of=NameCursor, required=False, help_text="`next_cursor` of the page before.")
-
-    @property
-    def where(self) -> dict[str, Any]:
-        return {name: self.validated_data[name] for name in _FILTERS if name in self.validated_data}
-
-
-_FILTERS = ("provider", "domain", "active")
 
 
 class ActionTypeRequestSerializer(StrictSerializer):

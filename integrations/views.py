@@ -22,12 +22,7 @@ class ActionTypesView(TenantView):
     def get(self, request: Request) -> Response:
         query = ActionTypeListQuerySerializer(data=request.query_params.dict())
         query.is_valid(raise_exception=True)
-        page = action_types.list_action_types(
-            tenant_id=self.caller.tenant_id,
-            where=query.where,
-            limit=query.validated_data["limit"],
-            after=query.validated_data.get("cursor"),
-        )
+        page = action_types.list_action_types(tenant_id=self.caller.tenant_id, **query.asked)
         return Response({**page, "action_types": ActionTypeSerializer(page["action_types"], many=True).data})
 
     @action_types_schema.register_action_type

@@ -223,7 +223,7 @@ list_integrations = _operation(
     "List integrations",
     "Your integrations, oldest first, each with its action types and the number of customers that have it.",
     tag=INTEGRATIONS,
-    parameters=[serializers.PageQuerySerializer],
+    parameters=[serializers.WholeListQuerySerializer],
     answers=serializers.IntegrationListSerializer,
     example={"integrations": [_INTEGRATION], "total": 1, "next_cursor": None},
     problems=[INVALID_QUERY],

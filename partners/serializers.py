@@ -27,14 +27,14 @@ SLUG = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 MAX_INTEGER = 2**31 - 1
 
 
-class PageQuerySerializer(StrictSerializer):
-    """Query parameters, all optional."""
+class WholeListQuerySerializer(StrictSerializer):
+    """Query parameters, all optional: the list is whole where no page is asked for."""
 
     limit = QueryIntegerField(required=False, min_value=1, max_value=1000, help_text="Without it: everything.")
     cursor = CursorField(required=False, help_text="`next_cursor` of the page before.")
 
 
-class CustomerListQuerySerializer(PageQuerySerializer):
+class CustomerListQuerySerializer(WholeListQuerySerializer):
     """Query parameters, all optional."""
 
     plan_tier = ChoiceField(PlanTier.choices, required=False)

@@ -18,9 +18,9 @@ from partners.permissions import IsPartner
 from partners.serializers import (
     CustomerChangeSerializer,
     CustomerListQuerySerializer,
-    PageQuerySerializer,
     ProvisionRequestSerializer,
     ShareRequestSerializer,
+    WholeListQuerySerializer,
 )
 from tenants.api import OneStatementView, TenantView
 from tenants.authentication import Query
@@ -75,7 +75,7 @@ class CustomerView(PartnerView, OneStatementView):
 class IntegrationsView(PartnerView):
     @schema.list_integrations
     def get(self, request: Request) -> Response:
-        query = PageQuerySerializer(data=request.query_params.dict())
+        query = WholeListQuerySerializer(data=request.query_params.dict())
         query.is_valid(raise_exception=True)
         page = integrations.list_integrations(
             partner_id=self.caller.tenant_id,

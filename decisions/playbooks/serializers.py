@@ -6,20 +6,18 @@ from rest_framework import serializers
 
 from decisions.models import Channel, InterventionStatus, LifecycleArea, PlaybookStatus
 from decisions.playbooks import conditions
-from retivo.api.pagination import CursorField, NameCursor
+from retivo.api.pagination import CursorField, PageQuerySerializer
 from retivo.api.serializers import (
     BooleanField,
     ChoiceField,
     IntegerField,
     ObjectField,
-    QueryIntegerField,
     StrictSerializer,
     StringField,
     UUIDField,
     pattern,
 )
 
-PAGE_SIZE, MAX_PAGE_SIZE = 50, 1000
 TIME_OF_DAY = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
 
 
@@ -112,17 +110,7 @@ class InterventionRequestSerializer(StrictSerializer):
     channel = ChoiceField(Channel.choices, required=False, default=Channel.EXTERNAL_ACTION)
 
 
-class _ListQuerySerializer(StrictSerializer):
-    limit = QueryIntegerField(
-        required=False, default=PAGE_SIZE, min_value=1, max_value=MAX_PAGE_SIZE, help_text="The length of a page."
-    )
-
-    @property
-    def where(self) -> dict[str, Any]:
-        return {name: value for name, value in self.validated_data.items() if name not in ("limit", "cursor")}
-
-
-class PlaybookListQuerySerializer(_ListQuerySerializer):
+class PlaybookListQuerySerializer(PageQuerySerializer):
     """Query parameters, all optional."""
 
     cursor = CursorField(required=False, help_text="`next_cursor` of the page before.")
@@ -130,10 +118,9 @@ class PlaybookListQuerySerializer(_ListQuerySerializer):
     lifecycle_area = ChoiceField(LifecycleArea.choices, required=False)
 
 
-class InterventionListQuerySerializer(_ListQuerySerializer):
+class InterventionListQuerySerializer(PageQuerySerializer):
     """Query parameters, all optional."""
 
-    cursor = CursorField(of=NameCursor, required=False, help_text="`next_cursor` of the page before.")
     status = ChoiceField(InterventionStatus.choices, required=False)
     playbook_id = UUIDField(required=False, help_text="Those of this playbook.")
     user_id = StringField(required=False, max_length=255, allow_blank=True, help_text="Those for this user.")

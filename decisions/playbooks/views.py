@@ -24,14 +24,7 @@ class PlaybooksView(TenantView):
     def get(self, request: Request) -> Response:
         query = PlaybookListQuerySerializer(data=request.query_params.dict())
         query.is_valid(raise_exception=True)
-        return Response(
-            services.list_playbooks(
-                tenant_id=self.caller.tenant_id,
-                where=query.where,
-                limit=query.validated_data["limit"],
-                after=query.validated_data.get("cursor"),
-            )
-        )
+        return Response(services.list_playbooks(tenant_id=self.caller.tenant_id, **query.asked))
 
     @schema.create_playbook
     def post(self, request: Request) -> Response:
@@ -88,14 +81,7 @@ class InterventionsView(TenantView):
     def get(self, request: Request) -> Response:
         query = InterventionListQuerySerializer(data=request.query_params.dict())
         query.is_valid(raise_exception=True)
-        return Response(
-            interventions.list_interventions(
-                tenant_id=self.caller.tenant_id,
-                where=query.where,
-                limit=query.validated_data["limit"],
-                after=query.validated_data.get("cursor"),
-            )
-        )
+        return Response(interventions.list_interventions(tenant_id=self.caller.tenant_id, **query.asked))
 
     @schema.create_intervention
     def post(self, request: Request) -> Response:

@@ -8,8 +8,8 @@ from rest_framework import serializers
 
 from events.batch import UNREACHABLE
 from events.models import LifecycleStage, RiskLevel
-from events.users.services import FILTERS, NAMED_TRAITS
-from retivo.api.pagination import CursorField, NameCursor
+from events.users.services import NAMED_TRAITS
+from retivo.api.pagination import PageQuerySerializer
 from retivo.api.schema import TEXT
 from retivo.api.serializers import (
     BooleanField,
@@ -17,12 +17,10 @@ from retivo.api.serializers import (
     IntegerField,
     ObjectField,
     QueryBooleanField,
-    QueryIntegerField,
     StrictSerializer,
     StringField,
 )
 
-DEFAULT_LIMIT = 50
 MAX_LENGTH = 255
 MAX_INTEGER = 2**31 - 1
 
@@ -42,13 +40,9 @@ class ScoreField(serializers.FloatField):
 _DECIMAL = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,20})?([eE][+-]?[0-9]{1,3})?").fullmatch
 
 
-class UserListQuerySerializer(StrictSerializer):
+class UserListQuerySerializer(PageQuerySerializer):
     """Query parameters, all optional."""
 
-    limit = QueryIntegerField(
-        required=False, min_value=1, max_value=1000, default=DEFAULT_LIMIT, help_text="How many users a page holds."
-    )
-    cursor = CursorField(of=NameCursor, required=False, help_text="`next_cursor` of the page before.")
     search = StringField(
         required=False,
         max_length=MAX_LENGTH,
@@ -67,10 +61,6 @@ class UserListQuerySerializer(StrictSerializer):
     expansion_max = ScoreField(required=False, help_text="The greatest `expansion_score`.")
     health_min = ScoreField(required=False, help_text="The least `health`.")
     health_max = ScoreField(required=False, help_text="The greatest `health`.")
-
-    @property
-    def where(self) -> dict[str, Any]:
-        return {name: value for name, value in self.validated_data.items() if name in FILTERS or name == "search"}
 
 
 _TEXT_TRAIT = {"type": ["string", "null"], "maxLength": MAX_LENGTH, "pattern": TEXT}

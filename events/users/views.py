@@ -16,14 +16,7 @@ class UsersView(TenantView):
     def get(self, request: Request) -> Response:
         query = UserListQuerySerializer(data=request.query_params.dict())
         query.is_valid(raise_exception=True)
-        return Response(
-            services.list_users(
-                tenant_id=self.caller.tenant_id,
-                where=query.where,
-                limit=query.validated_data["limit"],
-                after=query.validated_data.get("cursor"),
-            )
-        )
+        return Response(services.list_users(tenant_id=self.caller.tenant_id, **query.asked))
 
     @schema.save_user
     def post(self, request: Request) -> Response:

@@ -10,7 +10,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 
 from retivo.api.errors import FieldError, validation_failed
-from retivo.api.serializers import StringField
+from retivo.api.serializers import QueryIntegerField, StrictSerializer, StringField
 
 
 @dataclass(frozen=True)
@@ -67,3 +67,18 @@ class CursorField(StringField):
 
     def to_internal_value(self, data: Any) -> Any:
         return self.of.parse(super().to_internal_value(data))
+
+
+class PageQuerySerializer(StrictSerializer):
+    """Query parameters of a list, all optional; whatever a list has beside these is a filter."""
+
+    limit = QueryIntegerField(
+        required=False, default=50, min_value=1, max_value=1000, help_text="The length of a page."
+    )
+    cursor = CursorField(of=NameCursor, required=False, help_text="`next_cursor` of the page before.")
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """What a service that lists is asked: `limit`, `after` and `where`."""
+        where = dict(self.validated_data)
+        return {"limit": where.pop("limit"), "after": where.pop("cursor", None), "where": where}
