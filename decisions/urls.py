@@ -14,6 +14,7 @@ urlpatterns = [
     path("playbooks/<any_uuid:playbook_id>", playbooks.PlaybookView.as_view(), name="playbook"),
     path("playbooks/<any_uuid:playbook_id>/status", playbooks.PlaybookStatusView.as_view(), name="playbook-status"),
     path("interventions", playbooks.InterventionsView.as_view(), name="interventions"),
+    path("interventions/<slug:intervention_id>", playbooks.InterventionView.as_view(), name="intervention"),
     path("interventions/<slug:intervention_id>/approve", playbooks.ApproveView.as_view(), name="approve-intervention"),
     path("interventions/<slug:intervention_id>/pause", playbooks.PauseView.as_view(), name="pause-intervention"),
     path("interventions/<slug:intervention_id>/reject", playbooks.RejectView.as_view(), name="reject-intervention"),

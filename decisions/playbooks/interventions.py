@@ -55,6 +55,16 @@ def list_interventions(
     return {"interventions": interventions[:limit], "total": total, "next_cursor": next_cursor}
 
 
+def get_intervention(*, tenant_id: UUID, intervention_id: str) -> Intervention:
+    """Raises Problem 404."""
+    found: list[Intervention] = list_interventions(tenant_id=tenant_id, where={"id": intervention_id}, limit=1)[
+        "interventions"
+    ]
+    if not found:
+        raise not_found()
+    return found[0]
+
+
 def create_intervention(
     *, tenant_id: UUID, user_id: str, playbook_id: UUID | None = None, channel: str = Channel.EXTERNAL_ACTION
 ) -> dict[str, Any]:

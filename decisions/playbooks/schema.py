@@ -188,7 +188,20 @@ create_playbook = operation(
     answers=serializers.CreatedPlaybookSerializer,
     example=_brief(_PLAYBOOK, "id", "name", "created_at", status="draft"),
     problems=[KEY_IN_USE],
-    links=[Link("changePlaybook", "playbookId", "/id"), Link("changePlaybookStatus", "playbookId", "/id")],
+    links=[
+        Link(operation_id, "playbookId", "/id")
+        for operation_id in ("getPlaybook", "changePlaybook", "changePlaybookStatus")
+    ],
+)
+
+get_playbook = operation(
+    "getPlaybook",
+    "Get a playbook",
+    "One of your playbooks, as the list has it.",
+    tag=_PLAYBOOKS,
+    answers=serializers.PlaybookResponseSerializer,
+    example={"playbook": _PLAYBOOK},
+    problems=[NOT_FOUND],
 )
 
 change_playbook = operation(
@@ -271,7 +284,7 @@ create_intervention = operation(
             },
         ),
     ],
-    links=[Link("approveIntervention", "interventionId", "/id")],
+    links=[Link("getIntervention", "interventionId", "/id"), Link("approveIntervention", "interventionId", "/id")],
 )
 
 _ID = OpenApiParameter(
@@ -279,6 +292,18 @@ _ID = OpenApiParameter(
     {"type": "string", "pattern": "^[-a-zA-Z0-9_]+$"},
     OpenApiParameter.PATH,
     description="An intervention's id, `int_` and 32 hex digits.",
+)
+
+
+get_intervention = operation(
+    "getIntervention",
+    "Get an intervention",
+    "One of your interventions, as the list has it.",
+    tag=_INTERVENTIONS,
+    parameters=[_ID],
+    answers=serializers.InterventionResponseSerializer,
+    example={"intervention": _INTERVENTION},
+    problems=[NOT_FOUND],
 )
 
 

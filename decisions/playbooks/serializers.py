@@ -151,6 +151,10 @@ class PlaybookListSerializer(serializers.Serializer[Any]):
     next_cursor = serializers.CharField(allow_null=True)
 
 
+class PlaybookResponseSerializer(serializers.Serializer[Any]):
+    playbook = PlaybookSerializer()
+
+
 class CreatedPlaybookSerializer(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     name = serializers.CharField()
@@ -190,6 +194,10 @@ class InterventionListSerializer(serializers.Serializer[Any]):
     interventions = InterventionSerializer(many=True)
     total = serializers.IntegerField(help_text="How many the filter matches, on all pages.")
     next_cursor = serializers.CharField(allow_null=True)
+
+
+class InterventionResponseSerializer(serializers.Serializer[Any]):
+    intervention = InterventionSerializer()
 
 
 class CreatedInterventionSerializer(serializers.Serializer[Any]):

@@ -56,6 +56,14 @@ def list_playbooks(
     return {"playbooks": playbooks[:limit], "total": total, "next_cursor": next_cursor}
 
 
+def get_playbook(*, tenant_id: UUID, playbook_id: UUID) -> Playbook:
+    """Raises Problem 404."""
+    found: list[Playbook] = list_playbooks(tenant_id=tenant_id, where={"id": playbook_id}, limit=1)["playbooks"]
+    if not found:
+        raise not_found()
+    return found[0]
+
+
 def create_playbook(*, actor: str, tenant_id: UUID, name: str, **fields: Any) -> dict[str, Any]:
     """A draft, which the runner leaves alone."""
     playbook_id = uuid4()

@@ -39,6 +39,11 @@ class PlaybooksView(TenantView):
 
 
 class PlaybookView(TenantView):
+    @schema.get_playbook
+    def get(self, request: Request, playbook_id: UUID) -> Response:
+        found = services.get_playbook(tenant_id=self.caller.tenant_id, playbook_id=playbook_id)
+        return Response({"playbook": found})
+
     @schema.change_playbook
     def put(self, request: Request, playbook_id: UUID) -> Response:
         body = PlaybookChangeSerializer(data=request.data)
@@ -91,6 +96,13 @@ class InterventionsView(TenantView):
             return 201, interventions.create_intervention(tenant_id=self.caller.tenant_id, **body.validated_data)
 
         return self.once(request, create)
+
+
+class InterventionView(TenantView):
+    @schema.get_intervention
+    def get(self, request: Request, intervention_id: str) -> Response:
+        found = interventions.get_intervention(tenant_id=self.caller.tenant_id, intervention_id=intervention_id)
+        return Response({"intervention": found})
 
 
 class _MoveView(TenantView):

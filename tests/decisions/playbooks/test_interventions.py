@@ -164,10 +164,19 @@ def test_move__from_each_status__is_as_the_table_says(merchant: Api, verb: str, 
         assert interventions(merchant)[0]["status"] == before
 
 
-def test_move__unknown_or_anothers__is_404(acme: Api, merchant: Api) -> None:
+def test_get__one__is_as_the_list_has_it(merchant: Api) -> None:
+    person(merchant, "a")
+    plan(merchant)
+    made = plan(merchant)
+
+    assert merchant.get(f"{INTERVENTIONS}/{made}").json() == {"intervention": interventions(merchant)[0]}
+
+
+def test_get_or_move__unknown_or_anothers__is_404(acme: Api, merchant: Api) -> None:
     other = acme.provision("other")
     person(other, "a")
     for intervention_id in (plan(other), "int_0", "x" * 300):
+        assert merchant.get(f"{INTERVENTIONS}/{intervention_id}").json()["code"] == "not_found"
         for verb in VERBS:
             assert move(merchant, intervention_id, verb).status_code == 404
     assert move(merchant, "a%00b", "approve").status_code == 404

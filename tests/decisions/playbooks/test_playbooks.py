@@ -55,6 +55,13 @@ def test_create__only_a_name__is_a_draft(merchant: Api) -> None:
     }
 
 
+def test_get__one__is_as_the_list_has_it(merchant: Api) -> None:
+    merchant.post(PLAYBOOKS, {"name": "Another"})
+    made = merchant.post(PLAYBOOKS, FULL).json()["id"]
+
+    assert merchant.get(f"{PLAYBOOKS}/{made}").json() == {"playbook": listed(merchant)["playbooks"][1]}
+
+
 def test_create__everything__is_listed_as_it_was_sent(merchant: Api) -> None:
     merchant.post(PLAYBOOKS, FULL)
 
@@ -215,7 +222,7 @@ def test_archive__lets_go_of_its_users_and_cancels_what_is_to_come(merchant: Api
 
 @pytest.mark.parametrize(
     ("method", "path", "body"),
-    [("PUT", "", {"name": "x"}), ("PUT", "/status", {"status": "active"}), ("DELETE", "", None)],
+    [("GET", "", None), ("PUT", "", {"name": "x"}), ("PUT", "/status", {"status": "active"}), ("DELETE", "", None)],
 )
 def test_playbook__of_another_tenant_or_of_none__is_404(
     acme: Api, merchant: Api, method: str, path: str, body: Any
@@ -223,8 +230,7 @@ def test_playbook__of_another_tenant_or_of_none__is_404(
     foreign = playbook(acme.provision("other"))
 
     for playbook_id in (foreign, uuid4()):
-        url = f"{PLAYBOOKS}/{playbook_id}{path}"
-        response = merchant.delete(url) if method == "DELETE" else merchant.put(url, body)
+        response = merchant.send(method, f"{PLAYBOOKS}/{playbook_id}{path}", body)
         assert (response.status_code, response.json()["code"]) == (404, "not_found")
 
 
