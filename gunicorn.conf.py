@@ -28,7 +28,7 @@ worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
 keepalive = 75  # seconds; longer than load balancers (60) keep theirs, so that it is they who close
 timeout = 30
 graceful_timeout = 10
-STALL_TIMEOUT = struct.pack("ll", 20, 0)  # a timeval: how long a sender or reader may pause within a request
+STALL_TIMEOUT = struct.pack("ll", 10, 0)  # a timeval: how long a sender or reader may pause within a request
 
 limit_request_line = 8190  # a search and a cursor, escaped, are more than 4 KB
 limit_request_fields = 64
