@@ -80,8 +80,8 @@ _decode_raw = msgspec.json.Decoder(_RawEnvelope).decode
 _decode_raw_of_provider = msgspec.json.Decoder(_RawProviderEnvelope).decode
 _decode_event = msgspec.json.Decoder(Event).decode
 
-# A NUL, which PostgreSQL cannot store, or an integer too long for a float: whether in an event, is seen one by one.
-_SUSPICIOUS = re.compile(rb"\\u0000|[0-9]{309}").search
+_TOO_LONG = 309  # digits no float has before its point
+
 
 _UNREADABLE_ERRORS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
@@ -107,7 +107,7 @@ def _read(body: bytes, now: datetime, decode: Any, decode_raw: Any) -> tuple[Any
         envelope = decode(body)
     except _UNREADABLE_ERRORS:
         envelope = None
-    if envelope is None or len(envelope.events) > MAX_EVENTS or _SUSPICIOUS(body):
+    if envelope is None or len(envelope.events) > MAX_EVENTS or _is_suspicious(body):
         envelope = _open(body, decode_raw)
         return envelope, _read_one_by_one(envelope.events, now)
     batch, latest = Batch(dict(enumerate(envelope.events))), now + MAX_AHEAD
@@ -115,6 +115,15 @@ def _read(body: bytes, now: datetime, decode: Any, decode_raw: Any) -> tuple[Any
         if fault := _out_of_bounds(event, latest):
             batch.reject(index, *fault)
     return envelope, batch
+
+
+def _is_suspicious(body: bytes) -> bool:
+    """Whether there may be a NUL, which PostgreSQL cannot store, or an integer too long for a float.
+
+    So many digits fill one of these pieces, wherever they begin; a regular expression cost as much as all else here.
+    """
+    piece = (_TOO_LONG + 1) // 2
+    return b"\\u0000" in body or any(body[at : at + piece].isdigit() for at in range(0, len(body), piece))
 
 
 def _open(body: bytes, decode: Any) -> Any:
@@ -149,7 +158,7 @@ def _read_one_by_one(items: Sequence[msgspec.Raw], now: datetime) -> Batch:
         except RecursionError:
             batch.reject(index, "nested_too_deep", "The event nests too deep.")
         else:
-            _take(batch, index, event, latest, suspicious=bool(_SUSPICIOUS(item)))
+            _take(batch, index, event, latest, suspicious=_is_suspicious(bytes(item)))
     return batch
 
 
