@@ -103,7 +103,7 @@ class StageChange(models.Model):
     """A user's change of lifecycle stage. Goes with the user (migration 0007): the database sees to it."""
 
     pk = models.CompositePrimaryKey("tenant", "user_id", "changed_at")
-    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+")
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+", db_index=False)
     user_id = models.CharField(max_length=255)
     changed_at = models.DateTimeField()
     from_stage = models.CharField(max_length=16, choices=LifecycleStage)
@@ -136,7 +136,7 @@ class MonthlyActivity(models.Model):
     """A user that was active in a month (UTC, by the time of receipt): one row, counted once."""
 
     pk = models.CompositePrimaryKey("tenant", "month", "user_id")
-    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+")
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+", db_index=False)
     month = models.DateField(help_text="Its first day")
     user_id = models.CharField(max_length=255)
 
@@ -151,7 +151,7 @@ class MonthlyUsage(models.Model):
     """What a month's use adds up to, over several rows so that requests of one tenant do not wait for each other."""
 
     pk = models.CompositePrimaryKey("tenant", "month", "shard")
-    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+")
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+", db_index=False)
     month = models.DateField(help_text="Its first day")
     shard = models.SmallIntegerField()
     events = models.BigIntegerField(default=0)
