@@ -141,7 +141,8 @@ _NEXT = f"""
 """
 
 # The facts: one pass over the events received since the window began, in buckets of a user, a name and a UTC day.
-# What is ahead of its time counts as now. `OFFSET 0` has a subquery computed once, however often it is referred to.
+# What is ahead of its time counts as now; `$identify` is no activity. `OFFSET 0` has a subquery computed once, however
+# often it is referred to.
 _SCORE = f"""
     WITH milestone AS MATERIALIZED (
         SELECT * FROM jsonb_to_recordset(%(milestones)s::jsonb)
@@ -150,16 +151,17 @@ _SCORE = f"""
         {{batch}}
     ), activity AS MATERIALIZED (
         SELECT e.user_id, e.name, (e.at AT TIME ZONE 'UTC')::date AS day, min(e.at) AS first_at, max(e.at) AS last_at,
-            count(*) FILTER (WHERE e.at >= %(window_start)s) AS in_window,
-            bool_or(e.at >= %(middle)s) AS recent, bool_or(e.at >= %(window_start)s AND e.at < %(middle)s) AS earlier,
+            count(*) FILTER (WHERE e.engages AND e.at >= %(window_start)s) AS in_window,
+            bool_or(e.engages AND e.at >= %(middle)s) AS recent,
+            bool_or(e.engages AND e.at >= %(window_start)s AND e.at < %(middle)s) AS earlier,
             array_agg(e.at) FILTER (WHERE e.name = ANY(%(milestone_events)s::text[])) AS times
-        FROM (SELECT e.user_id, e.name, least(e.timestamp, %(now)s) AS at
+        FROM (SELECT e.user_id, e.name, least(e.timestamp, %(now)s) AS at, e.name <> '$identify' AS engages
                 FROM events_event e
                WHERE e.tenant_id = %(tenant_id)s AND {{of_batch}} AND e.received_at >= %(received_since)s
                  AND e.month >= date_trunc('month', %(received_since)s AT TIME ZONE 'UTC')::date) e
         GROUP BY 1, 2, 3
     ), fact AS (
-        SELECT user_id, min(first_at) AS first_at, max(last_at) AS last_at,
+        SELECT user_id, min(first_at) AS first_at, max(last_at) FILTER (WHERE name <> '$identify') AS last_at,
             count(DISTINCT day) FILTER (WHERE in_window > 0) AS active_days,
             count(DISTINCT day) FILTER (WHERE recent) AS recent_days,
             count(DISTINCT day) FILTER (WHERE earlier) AS earlier_days,
@@ -191,7 +193,8 @@ _SCORE = f"""
             UNION ALL
             SELECT s.user_id, m.name, coalesce(min(a.first_at), max(s.last_at))
             FROM milestone m JOIN sight s ON s.last_day >= s.first_day + m.returned_after_days
-            LEFT JOIN activity a ON a.user_id = s.user_id AND a.day >= s.first_day + m.returned_after_days
+            LEFT JOIN activity a
+                ON a.user_id = s.user_id AND a.day >= s.first_day + m.returned_after_days AND a.name <> '$identify'
             GROUP BY s.user_id, m.name
         ) r WHERE at IS NOT NULL GROUP BY user_id
     ), scored AS (

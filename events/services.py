@@ -268,7 +268,10 @@ _STORE = f"""
     ), touched AS (
         UPDATE events_trackeduser u
         SET last_activity_at = greatest(u.last_activity_at, a.latest), counted_month = %(month)s
-        FROM (SELECT user_id, max(timestamp) AS latest FROM stored JOIN touchable USING (user_id) GROUP BY user_id) a
+        FROM (
+            SELECT user_id, max(timestamp) FILTER (WHERE event <> '$identify') AS latest
+            FROM stored JOIN touchable USING (user_id) GROUP BY user_id
+        ) a
         WHERE u.tenant_id = %(tenant_id)s AND u.user_id = a.user_id
         RETURNING u.user_id
     ), metered AS (

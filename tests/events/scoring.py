@@ -38,7 +38,7 @@ def write(api: Api, histories: dict[str, History]) -> None:
         {
             "u": user,
             "c": ago(h.age).isoformat(),
-            "l": max((ago(days) for days, _ in h.events), default=None),
+            "l": max((ago(days) for days, name in h.events if name != "$identify"), default=None),
             "t": h.traits,
             "s": h.stage,
             "a": ago(h.stage_age).isoformat(),
@@ -95,8 +95,8 @@ def reference(h: History, t: Thresholds | None = None) -> dict[str, Any]:
     """All of a user's scores. Every event is taken as received when it happened."""
     t = t or Thresholds()
     events = [(min(ago(days), NOW), name) for days, name in h.events if days <= 15]
-    window = [(at, name) for at, name in events if at >= ago(14)]
-    last = max((min(ago(days), NOW) for days, _ in h.events), default=None)
+    window = [(at, name) for at, name in events if at >= ago(14) and name != "$identify"]
+    last = _last_activity(h)
     first = min([ago(h.age), NOW, *(at for at, _ in events)])
     idle = (NOW - last) / DAY if last else None
 
@@ -149,6 +149,10 @@ def reference(h: History, t: Thresholds | None = None) -> dict[str, Any]:
         "risk_level": _risk(stage, health, t),
         "milestones": sorted(reached),
     }
+
+
+def _last_activity(h: History) -> datetime | None:
+    return max((min(ago(days), NOW) for days, name in h.events if name != "$identify"), default=None)
 
 
 def reference_stage(  # noqa: PLR0911 - a decision, read top-down

@@ -181,6 +181,16 @@ def test_identify__sent_again_under_its_key__changes_nothing(merchant: Api) -> N
     assert rows(merchant, "SELECT traits ->> 'plan' FROM events_trackeduser") == [("pro",)]
 
 
+def test_identify__is_no_activity_but_meters_the_user(merchant: Api) -> None:
+    last_activity = "SELECT last_activity_at IS NOT NULL FROM events_trackeduser"
+
+    track(merchant, event("u1", "$identify"))
+    assert (rows(merchant, last_activity), usage(merchant)) == ([(False,)], (1, 1))
+
+    track(merchant, event("u1", "clicked"))
+    assert (rows(merchant, last_activity), usage(merchant)) == ([(True,)], (2, 1))
+
+
 def test_identify__batches_that_touch_each_others_users__never_deadlock(merchant: Api, server: Server) -> None:
     users = [f"u{n}" for n in range(10)]
     track(merchant, *map(event, users))
