@@ -1,6 +1,6 @@
 """Taking events in. Runs in the tenant's context; one batch is one transaction, and answered after its commit."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypedDict
@@ -9,18 +9,13 @@ from uuid import UUID
 import msgspec
 from django.db import connection
 
-from events import scoring
+from events import scoring, traits
 from events.batch import Batch, Event, Rejection
 from events.policy import Mapping, Policy, month, ring
 from tenants.models import UPGRADE_TO
 
-IDENTIFY = "$identify"
-
 # More users than these wait for the job that scores: each costs about a quarter of a millisecond.
 SCORED_AT_ONCE = 10
-
-# Named traits have a column of their own beside their place in `traits`.
-_TEXT_TRAITS = ("name", "email", "company", "role", "locale")
 
 _encode = msgspec.json.Encoder().encode
 
@@ -59,10 +54,10 @@ def track(
         "retention_days": policy.retention_days,
     }
     with connection.cursor() as cursor:
-        described = {event.user_id for event in events.values() if _brings_traits(event)}
+        described = {index: event for index, event in events.items() if traits.brings_traits(event)}
         parameters["brings_traits"] = bool(described)
         if described:
-            cursor.execute(_LOCK_USERS, {**parameters, "users": _json(sorted(described))})
+            _lock_described(cursor, batch=batch, events=events, described=described, parameters=parameters)
         stored = _store(cursor, events, parameters)
         if stored.new_users:
             _admit(
@@ -74,7 +69,7 @@ def track(
                 parameters=parameters,
             )
             stored = _store(cursor, events, parameters, admitted=True)
-        rows = _trait_rows(list(events.values())[index] for index in stored.places)
+        rows = traits.rows(list(events.values())[index] for index in stored.places)
         if rows:
             cursor.execute(_IDENTIFY, {**parameters, "rows": _json(rows)})
     if len(stored.touched) <= SCORED_AT_ONCE:
@@ -116,6 +111,36 @@ def _rename(event: Event, mapping: Mapping | None) -> Event:
         set_once=event.set_once,
         original_event=event.event,
     )
+
+
+def _lock_described(
+    cursor: Any,
+    *,
+    batch: Batch,
+    events: dict[int, Event],
+    described: dict[int, Event],
+    parameters: dict[str, Any],
+) -> None:
+    """Lock the users that events say something of, and take those out of `events` that say too much."""
+    cursor.execute(_LOCK_USERS, {**parameters, "users": _json([event.user_id for event in described.values()])})
+    sizes: dict[str, int] = dict(cursor.fetchall())
+    for event in described.values():
+        sizes[event.user_id] = sizes.get(event.user_id, 0) + traits.size(event)
+    doubtful = [user_id for user_id, size in sizes.items() if size > traits.MAX_BYTES]
+    if not doubtful:
+        return
+    cursor.execute(_TRAITS, {**parameters, "users": _json(doubtful)})
+    found: dict[str, dict[str, Any]] = {user_id: {} for user_id in doubtful}
+    found |= {user_id: msgspec.json.decode(text) for user_id, text in cursor.fetchall()}
+    for index, event in described.items():
+        if event.user_id not in found:
+            continue
+        merged = traits.merged(found[event.user_id], event)
+        if traits.too_large(merged, before=found[event.user_id]):
+            del events[index]
+            batch.reject(index, "traits_too_large", f"A user's traits may have at most {traits.MAX_BYTES} bytes.")
+        else:
+            found[event.user_id] = merged
 
 
 @dataclass(frozen=True)
@@ -177,36 +202,6 @@ def _admit(
         )
 
 
-def _brings_traits(event: Event) -> bool:
-    return event.event == IDENTIFY or event.set is not None or event.set_once is not None
-
-
-def _trait_rows(events: Iterable[Event]) -> list[dict[str, Any]]:
-    """Each user's traits, in the order they were sent, with the columns that some of them have.
-
-    `once` are those that only fill what is empty; of these the first sent wins.
-    """
-    traits: dict[str, dict[str, Any]] = {}
-    once: dict[str, dict[str, Any]] = {}
-    for event in filter(_brings_traits, events):
-        found, first = traits.setdefault(event.user_id, {}), once.setdefault(event.user_id, {})
-        found |= event.properties if event.event == IDENTIFY else {}
-        found |= event.set or {}
-        once[event.user_id] = (event.set_once or {}) | first
-    return [
-        {"user_id": user_id, "traits": found, "once": first, "first": _columns(first), **_columns(found)}
-        for (user_id, found), first in zip(traits.items(), once.values(), strict=True)
-    ]
-
-
-def _columns(traits: dict[str, Any]) -> dict[str, Any]:
-    columns: dict[str, Any] = {name: traits[name][:255] for name in _TEXT_TRAITS if isinstance(traits.get(name), str)}
-    team_size = traits.get("team_size")
-    if isinstance(team_size, int) and not isinstance(team_size, bool) and 0 <= team_size < 2**31:
-        columns["team_size"] = team_size
-    return columns
-
-
 def _list(text: str | None) -> list[str]:
     return msgspec.json.decode(text, type=list[str]) if text else []
 
@@ -218,9 +213,14 @@ def _json(data: Any) -> str:
 # A transaction locks in this order, and so none waits in a circle: its users by their ids, the month's usage, keys in
 # order, a row of usage. Other users' rows are only touched where nobody holds them.
 _LOCK_USERS = """
-    SELECT FROM events_trackeduser
-    WHERE tenant_id = %(tenant_id)s AND user_id IN (SELECT jsonb_array_elements_text(%(users)s::jsonb))
+    SELECT user_id, octet_length(traits::text) FROM events_trackeduser
+    WHERE tenant_id = %(tenant_id)s AND user_id = ANY(ARRAY(SELECT jsonb_array_elements_text(%(users)s::jsonb)))
     ORDER BY user_id FOR NO KEY UPDATE
+"""
+
+_TRAITS = """
+    SELECT user_id, traits::text FROM events_trackeduser
+    WHERE tenant_id = %(tenant_id)s AND user_id = ANY(ARRAY(SELECT jsonb_array_elements_text(%(users)s::jsonb)))
 """
 
 _HASH = "substring(sha256(convert_to({key}, 'UTF8')) FOR 16)"

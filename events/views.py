@@ -18,7 +18,6 @@ from retivo.api.errors import Problem
 from tenants.api import TenantView
 from tenants.authentication import ApiKeyAuthentication, bearer_text
 
-
 _RACES = 20
 
 

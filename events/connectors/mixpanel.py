@@ -4,7 +4,7 @@ from typing import Any
 
 from events.connectors.members import key, moment, name, properties, traits
 from events.connectors.vendor import Outcome
-from events.services import IDENTIFY
+from events.traits import IDENTIFY
 
 SOURCE = "mixpanel"
 KEY_MEMBERS = ("token", "$token", "api_key")

@@ -6,7 +6,7 @@ import msgspec
 
 from events.connectors.members import key, moment, name, properties, traits
 from events.connectors.vendor import Outcome
-from events.services import IDENTIFY
+from events.traits import IDENTIFY
 
 SOURCE = "posthog"
 KEY_MEMBERS = ("api_key", "token")

@@ -4,7 +4,7 @@ from typing import Any
 
 from events.connectors.members import key, moment, name, properties
 from events.connectors.vendor import Outcome
-from events.services import IDENTIFY
+from events.traits import IDENTIFY
 
 SOURCE = "segment"
 KEY_MEMBERS = ("writeKey",)

@@ -31,6 +31,12 @@ _INVALID_CHANGE = Problems(
     {code: what for code, what in INVALID_BODY.examples.items() if code != "invalid_idempotency_key"},
 )
 
+_TOO_LARGE = Problems(
+    "UserTooLarge",
+    413,
+    {**TOO_LARGE.examples, "traits_too_large": "A user's traits may have at most 65536 bytes."},
+)
+
 USER_ID = OpenApiParameter(
     "user_id",
     {"type": "string", "minLength": 1, "maxLength": 255, "pattern": TEXT},
@@ -110,7 +116,7 @@ save_user = _operation(
     answers=serializers.SavedUserSerializer,
     example={"user": _DETAIL},
     also={201: {"user": _NEW}},
-    problems=[KEY_IN_USE],
+    problems=[KEY_IN_USE, _TOO_LARGE],
     links=[
         Link("getUser", "userId", "/user/id"),
         Link("updateUser", "userId", "/user/id"),
@@ -138,7 +144,7 @@ change_user = _operation(
     requests={"A trait, and no actions": {"role": None, "traits": {"plan": "max"}, "opted_out": True}},
     answers=serializers.UserResponseSerializer,
     example={"customer": _DETAIL},
-    problems=[_INVALID_CHANGE, NOT_FOUND, TOO_LARGE, UNSUPPORTED],
+    problems=[_INVALID_CHANGE, NOT_FOUND, _TOO_LARGE, UNSUPPORTED],
 )
 
 erase_user = _operation(

@@ -93,7 +93,7 @@ class TraitsSerializer(StrictSerializer):
     traits = TraitsField(
         required=False,
         help_text="Whatever you know of the user, merged by JSON Merge Patch (RFC 7396): null removes. The named "
-        "traits may stand here, too; what stands beside `traits` wins.",
+        "traits may stand here, too; what stands beside `traits` wins. A user's have at most 64 KiB in all.",
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -153,7 +153,9 @@ class TrackedUserSerializer(serializers.Serializer[Any]):
     engagement_score = serializers.FloatField(min_value=0, max_value=1)
     expansion_score = serializers.FloatField(min_value=0, max_value=1)
     risk_level = serializers.ChoiceField(RiskLevel.choices)
-    last_activity_at = serializers.DateTimeField(allow_null=True, help_text="To the minute; null before any event.")
+    last_activity_at = serializers.DateTimeField(
+        allow_null=True, help_text="To the minute; null before any event but `$identify`."
+    )
     created_at = serializers.DateTimeField()
     traits = serializers.DictField(help_text="All traits as they were sent, the named ones too.")
     next_action = NextActionSerializer(allow_null=True)

@@ -13,7 +13,8 @@ from django.db import connection
 
 from events import scores
 from events.models import LifecycleStage, RiskLevel
-from retivo.api.errors import not_found
+from events.traits import MAX_BYTES, too_large
+from retivo.api.errors import Problem, not_found
 from retivo.api.json import encode
 from retivo.api.merge_patch import merge_patch
 from retivo.api.pagination import Cursor, NameCursor
@@ -122,8 +123,12 @@ def user_detail(row: tuple[Any, ...] | None) -> UserDetail:
 
 
 def save_user(*, tenant_id: UUID, user_id: str, traits: dict[str, Any]) -> tuple[UserDetail, bool]:
-    """The user with `traits` merged into theirs, and whether it is new. A user is metered by events, not by this."""
-    merged = merge_patch({}, traits)
+    """The user with `traits` merged into theirs, and whether it is new. A user is metered by events, not by this.
+
+    Raises:
+        Problem: 413 if the traits become too large.
+    """
+    merged = _merged({}, traits)
     columns = {name: merged.get(name, unknown) for name, unknown in NAMED_TRAITS.items()}
     key: dict[str, Any] = {"tenant_id": tenant_id, "user_id": user_id}
     with connection.cursor() as cursor:
@@ -140,7 +145,7 @@ def change_user(*, tenant_id: UUID, user_id: str, traits: dict[str, Any], opted_
     """Merge `traits` into the user's by JSON Merge Patch (RFC 7396), and set `opted_out` unless it is None.
 
     Raises:
-        Problem: 404 if the tenant has no such user.
+        Problem: 404 if the tenant has no such user, 413 if the traits become too large.
     """
     key: dict[str, Any] = {"tenant_id": tenant_id, "user_id": user_id}
     with connection.cursor() as cursor:
@@ -149,7 +154,7 @@ def change_user(*, tenant_id: UUID, user_id: str, traits: dict[str, Any], opted_
         if row is None:
             raise not_found()
         before, *named = row
-        merged = merge_patch(msgspec.json.decode(before), traits)
+        merged = _merged(msgspec.json.decode(before), traits)
         columns = dict(zip(NAMED_TRAITS, named, strict=True))
         columns |= {name: merged.get(name, unknown) for name, unknown in NAMED_TRAITS.items() if name in traits}
         cursor.execute(_UPDATE, {**key, **columns, "traits": encode(merged).decode(), "opted_out": opted_out})
@@ -173,6 +178,13 @@ def erase_user(*, actor: str, tenant_id: UUID, user_id: str) -> None:
     idempotency.forget(tenant_id=tenant_id, about=user_id)
     if erased:
         audit.record(actor=actor, action="user.erased", tenant_id=tenant_id)
+
+
+def _merged(before: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:
+    merged: dict[str, Any] = merge_patch(before, patch)
+    if too_large(merged, before):
+        raise Problem(413, "traits_too_large", f"A user's traits may have at most {MAX_BYTES} bytes.")
+    return merged
 
 
 def _user(row: Any) -> User:

@@ -209,6 +209,35 @@ def test_set__of_an_event_sent_again__changes_nothing(merchant: Api) -> None:
     assert rows(merchant, "SELECT traits::text FROM events_trackeduser") == [('{"plan": "pro"}',)]
 
 
+def test_traits__that_would_grow_too_large__refuse_their_event_alone(merchant: Api) -> None:
+    half, full = "x" * 32_000, "y" * 66_000
+
+    answer = track(
+        merchant,
+        event("u1", "$identify", properties={"a": half}),
+        event("u1", set={"b": half}),
+        event("u1", "$identify", properties={"c": half}),
+        event("u1", set={"a": "short"}),
+        event("u1", set_once={"c": half}),
+        event("u2", set={"a": full}),
+        event("u2", properties={"a": full}),
+    )
+
+    assert answer["accepted"] == 5
+    assert [(found["index"], found["code"]) for found in answer["rejected"]] == [
+        (2, "traits_too_large"),
+        (5, "traits_too_large"),
+    ]
+    kept = rows(merchant, "SELECT user_id, traits::text FROM events_trackeduser ORDER BY 1")
+    assert [(user, json.loads(traits)) for user, traits in kept] == [
+        ("u1", {"a": "short", "b": half, "c": half}),
+        ("u2", {}),
+    ]
+
+    again = track(merchant, event("u1", set={"b": half}), event("u1", set={"d": half}), event("u1", set={"d": 1}))
+    assert [found["index"] for found in again["rejected"]] == [1]
+
+
 def test_mapping__of_a_shared_integration__renames_and_keeps_the_original(acme: Api) -> None:
     acme.register(event_mappings=[{"from": "order.completed", "to": "purchase", "properties": {"amount": "value"}}])
     merchant = acme.provision("merchant")

@@ -86,3 +86,13 @@ def test_change__beside_a_number_that_only_identify_takes__keeps_it(merchant: Ap
     assert merchant.patch(path("u1"), {"traits": {"x": 1}}).status_code == 200
     traits = get(merchant, "u1")["traits"]
     assert (float(traits["n"]), traits["x"]) == (float(number), 1)
+
+
+def test_change__traits_that_would_grow_too_large__is_413_and_changes_nothing(merchant: Api) -> None:
+    before = save(merchant, "u1", traits={"a": "x" * 40_000})
+
+    response = merchant.patch(path("u1"), {"traits": {"b": "x" * 40_000}})
+
+    assert (response.status_code, response.json()["code"]) == (413, "traits_too_large")
+    assert get(merchant, "u1") == before
+    assert merchant.patch(path("u1"), {"traits": {"a": None, "b": "x" * 40_000}}).status_code == 200

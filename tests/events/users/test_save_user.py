@@ -76,7 +76,7 @@ def test_save__a_user_that_was_only_tracked__is_200_and_keeps_what_identify_said
     assert response.status_code == 200
     assert response.json()["user"]["name"] == "Ada"
     assert response.json()["user"]["traits"] == {"name": "Ada", "plan": "pro", "email": "a@x.example"}
-    assert response.json()["user"]["last_activity_at"] is not None
+    assert response.json()["user"]["last_activity_at"] is None
 
 
 def test_save__events_after_it__find_the_user(merchant: Api) -> None:
@@ -171,3 +171,10 @@ def test_save__rubbish__is_400(merchant: Api, body: bytes) -> None:
 
     assert response.status_code == 400
     assert response["Content-Type"] == "application/problem+json"
+
+
+def test_save__traits_too_large__is_413_and_makes_no_user(merchant: Api) -> None:
+    response = merchant.post(USERS, {"user_id": "u1", "traits": {"a": "x" * 66_000}})
+
+    assert (response.status_code, response.json()["code"]) == (413, "traits_too_large")
+    assert merchant.get("/api/customers/u1").status_code == 404
