@@ -156,8 +156,8 @@ _SCORE = f"""
             bool_or(e.engages AND e.at >= %(window_start)s AND e.at < %(middle)s) AS earlier,
             array_agg(e.at) FILTER (WHERE e.name = ANY(%(milestone_events)s::text[])) AS times
         FROM (SELECT e.user_id, e.name, least(e.timestamp, %(now)s) AS at, e.name <> '$identify' AS engages
-                FROM events_event e
-               WHERE e.tenant_id = %(tenant_id)s AND {{of_batch}} AND e.received_at >= %(received_since)s
+                FROM {{events}}
+                 AND e.tenant_id = %(tenant_id)s AND e.received_at >= %(received_since)s
                  AND e.month >= date_trunc('month', %(received_since)s AT TIME ZONE 'UTC')::date) e
         GROUP BY 1, 2, 3
     ), fact AS (
@@ -242,8 +242,10 @@ _SCORE = f"""
 """
 
 # Of a few users the events are looked up by the index: as a join it read all of the tenant's, once planned for any few.
-_SCORE_GIVEN = _SCORE.format(batch=_GIVEN, of_batch="e.user_id = ANY(ARRAY(SELECT user_id FROM batch))")
-_SCORE_NEXT = _SCORE.format(batch=_NEXT, of_batch="e.user_id IN (SELECT user_id FROM batch)")
+_SCORE_GIVEN = _SCORE.format(
+    batch=_GIVEN, events="events_event e WHERE e.user_id = ANY(ARRAY(SELECT user_id FROM batch))"
+)
+_SCORE_NEXT = _SCORE.format(batch=_NEXT, events="batch b JOIN events_event e USING (user_id) WHERE true")
 
 # Where the sweep begins or goes on; no row where none is due. `after` is NULL while no sweep is under way.
 _BEGIN_SWEEP = """
