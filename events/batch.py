@@ -82,7 +82,6 @@ _decode_event = msgspec.json.Decoder(Event).decode
 
 _TOO_LONG = 309  # digits no float has before its point
 
-
 _UNREADABLE_ERRORS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 

@@ -331,9 +331,10 @@ _ADMIT = """
         (SELECT active_users FROM usage) + (SELECT count(*) FROM admitted)
 """
 
+# Who was described is due for scoring, which reads traits: $identify is no activity that would make it due.
 _IDENTIFY = """
     UPDATE events_trackeduser k SET
-        traits = r.once || k.traits || r.traits,
+        traits = r.once || k.traits || r.traits, scored_at = NULL,
         name = coalesce(r.name, nullif(k.name, ''), r.first ->> 'name', ''),
         email = coalesce(r.email, nullif(k.email, ''), r.first ->> 'email', ''),
         company = coalesce(r.company, nullif(k.company, ''), r.first ->> 'company', ''),

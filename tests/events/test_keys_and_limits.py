@@ -10,6 +10,7 @@ from django.db import connection
 
 from events import policy, services
 from events.batch import Batch, Event
+from events.scoring import score_tenant
 from tenants.context import tenant_context
 from tests.conftest import Api, Server
 from tests.events.cast import TRACK, change_tenant, count, event, rows, track, usage
@@ -189,6 +190,17 @@ def test_identify__is_no_activity_but_meters_the_user(merchant: Api) -> None:
 
     track(merchant, event("u1", "clicked"))
     assert (rows(merchant, last_activity), usage(merchant)) == ([(True,)], (2, 1))
+
+
+def test_identify__of_a_user_just_scored__is_scored_by_the_next_job(merchant: Api) -> None:
+    later = datetime.now(UTC) + timedelta(minutes=10)
+    track(merchant, event("u1"))
+    score_tenant(merchant.tenant_id, now=later)
+
+    track(merchant, event("u1", "$identify", properties={"plan_usage": 100, "plan_limit": 100}))
+    score_tenant(merchant.tenant_id, now=later + timedelta(minutes=1))
+
+    assert rows(merchant, "SELECT expansion_score > 0 FROM events_trackeduser") == [(True,)]
 
 
 def test_identify__batches_that_touch_each_others_users__never_deadlock(merchant: Api, server: Server) -> None:
