@@ -94,8 +94,8 @@ def read(*, tenant_id: UUID, request: Request, now: datetime) -> Situation | Non
         row = cursor.fetchone()
     if row is None:
         return None
-    columns, (traits, opted_out, config, plan, shadow, own, partners, types, given, spent) = row[:6], row[6:]
-    user = dict(zip(_FEATURED, columns, strict=True)) | {"traits": msgspec.json.decode(traits)}
+    traits, opted_out, config, plan, shadow, own, partners, types, given, spent = row[len(_FEATURED) :]
+    user = dict(zip(_FEATURED, row, strict=False)) | {"traits": msgspec.json.decode(traits)}
     return Situation(
         request=request,
         now=now,
@@ -122,6 +122,7 @@ _FEATURED = (
     "activation_score",
     "engagement_score",
     "expansion_score",
+    "events_14d",
     "last_activity_at",
     "created_at",
 )

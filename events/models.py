@@ -42,7 +42,8 @@ def _search_text(column: str) -> models.GeneratedField:
 class TrackedUser(models.Model):
     """An end user of one tenant, by the name the tenant gave it. The API calls it a customer.
 
-    Scores, health, risk, stage and milestones are the scoring's to write; `next_action` is the decisions'.
+    Scores, health, risk, stage, milestones and `events_14d` are the scoring's to write; `next_action` is the
+    decisions'.
     """
 
     pk = models.CompositePrimaryKey("tenant", "user_id")
@@ -63,6 +64,7 @@ class TrackedUser(models.Model):
     health = models.FloatField(db_default=0.0)
     risk_level = models.CharField(max_length=16, choices=RiskLevel, db_default=RiskLevel.LOW)
     milestones = models.JSONField(db_default=Value({}, JSONField()), help_text="When each was reached, by its name")
+    events_14d = models.IntegerField(db_default=0, help_text="In the 14 days before it was scored")
     scored_at = models.DateTimeField(null=True)
     next_action = models.JSONField(null=True)
     opted_out = models.BooleanField(default=False)

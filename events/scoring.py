@@ -123,7 +123,7 @@ _LOCK = """
 
 _COLUMNS = """
     k.user_id, k.created_at, k.last_activity_at, k.traits, k.lifecycle_stage, k.stage_changed_at, k.activation_score,
-    k.engagement_score, k.expansion_score, k.health, k.risk_level, k.milestones, k.scored_at
+    k.engagement_score, k.expansion_score, k.health, k.risk_level, k.milestones, k.events_14d, k.scored_at
 """
 
 _GIVEN = f"""
@@ -166,6 +166,7 @@ _SCORE = f"""
             count(DISTINCT day) FILTER (WHERE recent) AS recent_days,
             count(DISTINCT day) FILTER (WHERE earlier) AS earlier_days,
             count(DISTINCT name) FILTER (WHERE in_window > 0 AND name <> '$identify') AS names,
+            sum(in_window)::bigint AS events,
             sum(in_window) FILTER (WHERE name = %(expansion_gate_event)s::text) AS gate_hits,
             count(DISTINCT name) FILTER (WHERE in_window > 0 AND name = ANY(%(expansion_signals)s::text[])) AS signals
         FROM activity GROUP BY user_id
@@ -199,7 +200,7 @@ _SCORE = f"""
         ) r WHERE at IS NOT NULL GROUP BY user_id
     ), scored AS (
         SELECT b.*, m.reached, p.activation, h.engagement, h.expansion, h.health AS healthy, g.stage,
-            {scores.RISK} AS risk
+            {scores.RISK} AS risk, coalesce(f.events, 0) AS events
         FROM batch b
         JOIN sight s USING (user_id) LEFT JOIN fact f USING (user_id) LEFT JOIN reached r USING (user_id)
         CROSS JOIN LATERAL (SELECT coalesce(r.milestones, '{{{{}}}}') || b.milestones AS reached OFFSET 0) m
@@ -216,7 +217,7 @@ _SCORE = f"""
     ), moved AS MATERIALIZED (
         SELECT * FROM scored k
         WHERE k.scored_at IS NULL OR k.stage <> k.lifecycle_stage OR k.risk <> k.risk_level
-            OR k.reached <> k.milestones
+            OR k.reached <> k.milestones OR abs(k.events - k.events_14d) * 10 > k.events_14d
             OR greatest(abs(k.activation - k.activation_score), abs(k.engagement - k.engagement_score),
                         abs(k.expansion - k.expansion_score), abs(k.healthy - k.health)) > 0.005
             OR %(mark)s AND ({_DUE}) AND k.last_activity_at < %(now)s - interval '5 minutes'
@@ -228,7 +229,8 @@ _SCORE = f"""
         UPDATE events_trackeduser k SET
             activation_score = round(m.activation::numeric, 4), engagement_score = round(m.engagement::numeric, 4),
             expansion_score = round(m.expansion::numeric, 4), health = round(m.healthy::numeric, 4),
-            risk_level = m.risk, milestones = m.reached, lifecycle_stage = m.stage, scored_at = %(now)s,
+            risk_level = m.risk, milestones = m.reached, lifecycle_stage = m.stage, events_14d = m.events,
+            scored_at = %(now)s,
             stage_changed_at = CASE WHEN m.stage = m.lifecycle_stage THEN k.stage_changed_at ELSE %(now)s END
         FROM moved m JOIN locked l USING (user_id)
         WHERE k.tenant_id = %(tenant_id)s AND k.user_id = m.user_id

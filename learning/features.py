@@ -108,11 +108,7 @@ def declared(config: Any) -> tuple[Declared, list[Fault]]:
 
 
 def of_user(user: Mapping[str, Any], declared: Declared, now: datetime) -> dict[str, float]:
-    """The features of one user that are known.
-
-    Args:
-        user: the columns of its row; beside them `events_14d`, the count of its latest events, where it is known.
-    """
+    """The features of one user that are known, by the columns of its row."""
     found = {BIAS: 1.0, f"lifecycle_stage={user['lifecycle_stage']}": 1.0}
     found |= {name: value for name in _SCORES if (value := _number(user.get(name))) is not None}
     for name, since in (("recency", user.get("last_activity_at")), ("tenure", user.get("created_at"))):

@@ -22,6 +22,7 @@ from tests.decisions.deciding import (
     shop_of,
     types,
 )
+from tests.events.test_track import event, track
 
 
 @pytest.fixture
@@ -77,7 +78,7 @@ def test_recommend__each__is_in_the_ledger_with_the_vector_it_was_drawn_from(sho
     ]
     assert found["request"] == {"domain": "", "provider": None, "action_types": None, "context": {"page": "checkout"}}
     assert found["features"]["bias"] == 1
-    assert found["features"]["activity"] is None
+    assert found["features"]["activity"] == 0
     assert found["outcome"] == {
         "status": None,
         "reported_at": None,
@@ -287,6 +288,14 @@ def test_recommend__config_that_fits_no_key__is_as_if_it_were_not_there(shop: Ap
     )
 
     assert recommend(shop)["guardrails"] == []
+
+
+def test_recommend__of_who_was_active__knows_how_much(shop: Api) -> None:
+    track(shop, *(event("u0", f"e{n}") for n in range(5)))
+
+    found = shop.get(f"{DECISIONS}/{recommend(shop)['decision_id']}").json()["decision"]
+
+    assert found["features"]["activity"] == pytest.approx(math.log(6))
 
 
 def test_config__features__are_in_the_ledger(shop: Api) -> None:

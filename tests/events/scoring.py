@@ -145,6 +145,7 @@ def reference(h: History, t: Thresholds | None = None) -> dict[str, Any]:
         "engagement_score": engagement,
         "expansion_score": expansion,
         "health": health,
+        "events_14d": len(window),
         "lifecycle_stage": stage,
         "risk_level": _risk(stage, health, t),
         "milestones": sorted(reached),

@@ -15,6 +15,7 @@ from events import scoring
 from events.scoring import score_tenant, score_users
 from tenants.context import tenant_context
 from tests.conftest import Api
+from tests.decisions.cast import happened
 from tests.events.cast import event, track
 from tests.events.scoring import NOW, History, configure, query, rescore, user, write
 
@@ -146,6 +147,18 @@ def test_score_tenant__a_day_later__sweeps_and_finds_who_fell_silent(merchant: A
 
     assert score_tenant(merchant.tenant_id, now=later) == 1
     assert user(merchant, "u")["lifecycle_stage"] == "churned"
+
+
+def test_score_tenant__more_events_that_move_no_score__are_counted(merchant: Api) -> None:
+    write(merchant, {"u": HISTORY})
+    score_tenant(merchant.tenant_id, now=NOW)
+    assert user(merchant, "u")["events_14d"] == 3
+    happened(merchant, "u", "a", *[NOW - timedelta(days=1)] * 2)
+    be_active(merchant, "u", NOW - timedelta(minutes=1))
+
+    assert score_tenant(merchant.tenant_id, now=NOW + timedelta(minutes=1)) == 1
+    assert user(merchant, "u")["events_14d"] == 5
+    assert score_tenant(merchant.tenant_id, now=NOW + timedelta(minutes=2)) == 0
 
 
 def test_score_tenant__changed_thresholds__reach_everyone_at_the_next_sweep(merchant: Api) -> None:
