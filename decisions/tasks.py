@@ -1,33 +1,37 @@
-"""What the worker does for playbooks and decisions by itself. One job takes the tenants in turn."""
+"""What the worker does for playbooks and decisions by itself, for each tenant that has something to do."""
 
 from uuid import UUID
 
-from procrastinate.contrib.django import app
-
 from decisions import aftermath
 from decisions.playbooks import runner
-from tenants.context import staff_context
-from tenants.models import PlanStatus, Tenant
+from tenants import rounds
 
-
-@app.periodic(cron="* * * * *")
-@app.task(queueing_lock="run_playbooks")
-def run_playbooks(timestamp: int) -> None:
-    """Who enters, who leaves, what is due, and what is done for them."""
-    for tenant_id in _active():
-        runner.run_tenant(tenant_id)
-
-
-@app.periodic(cron="* * * * *")
-@app.task(queueing_lock="settle_decisions")
-def settle_decisions(timestamp: int) -> None:
-    """What came of decisions, and of the interventions they were for."""
-    for tenant_id in _active():
-        aftermath.settle_tenant(tenant_id)
-
-
-def _active() -> list[UUID]:
-    with staff_context():
-        return list(
-            Tenant.objects.filter(plan_status=PlanStatus.ACTIVE).order_by("created_at").values_list("id", flat=True)
+_WITH_PLAYBOOKS = """
+    SELECT t.id FROM tenants_tenant t
+    WHERE t.plan_status = 'active' AND (
+        EXISTS (SELECT FROM decisions_playbook p WHERE p.tenant_id = t.id AND p.status = 'active')
+        OR EXISTS (
+            SELECT FROM decisions_intervention i WHERE i.tenant_id = t.id AND i.status IN ('planned', 'approved')
         )
+    )
+    ORDER BY t.created_at, t.id
+"""
+
+# An intervention in flight has a decision, and a cost is of one.
+_WITH_DECISIONS = """
+    SELECT t.id FROM tenants_tenant t
+    WHERE t.plan_status = 'active' AND EXISTS (SELECT FROM decisions_decision d WHERE d.tenant_id = t.id)
+    ORDER BY t.created_at, t.id
+"""
+
+
+@rounds.periodic(cron="* * * * *", tenants=_WITH_PLAYBOOKS)
+def run_playbooks(tenant_id: UUID) -> None:
+    """Who enters, who leaves, what is due, and what is done for them."""
+    runner.run_tenant(tenant_id)
+
+
+@rounds.periodic(cron="* * * * *", tenants=_WITH_DECISIONS)
+def settle_decisions(tenant_id: UUID) -> None:
+    """What came of decisions, and of the interventions they were for."""
+    aftermath.settle_tenant(tenant_id)

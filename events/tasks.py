@@ -1,9 +1,18 @@
 """What the worker does for events by itself."""
 
+from uuid import UUID
+
 from django.core.management import call_command
 from procrastinate.contrib.django import app
 
 from events import scoring
+from tenants import rounds
+
+_WITH_USERS = """
+    SELECT t.id FROM tenants_tenant t
+    WHERE EXISTS (SELECT FROM events_trackeduser u WHERE u.tenant_id = t.id)
+    ORDER BY t.created_at, t.id
+"""
 
 
 @app.periodic(cron="7 1 * * *")
@@ -13,9 +22,7 @@ def maintain_events(timestamp: int) -> None:
     call_command("maintain_events", verbosity=0)
 
 
-@app.periodic(cron="*/5 * * * *")
-@app.task(queueing_lock="score_tenants")
-def score_tenants(timestamp: int) -> None:
-    """Scores and stages: of those who were active, and once a day of everyone. One job takes the tenants in turn."""
-    for _ in scoring.score_all_tenants():
-        pass
+@rounds.periodic(cron="*/5 * * * *", tenants=_WITH_USERS)
+def score_tenants(tenant_id: UUID) -> None:
+    """Scores and stages: of those who were active, and once a day of everyone."""
+    scoring.score_tenant(tenant_id)

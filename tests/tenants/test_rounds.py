@@ -1,0 +1,67 @@
+"""Periodic work over many tenants: none stops another, nobody is asked in vain, and any worker takes a share."""
+
+from uuid import UUID
+
+import pytest
+from procrastinate.contrib.django import app
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+from decisions import tasks
+from tenants import rounds
+from tests.conftest import Api
+from tests.decisions.cast import interventions, person, playbook
+from tests.decisions.deciding import as_owner
+
+
+def shops_of(acme: Api, count: int) -> list[Api]:
+    shops = [acme.provision(f"shop-{n}") for n in range(count)]
+    for shop in shops:
+        person(shop, "a")
+        playbook(shop)
+    return shops
+
+
+def jobs() -> list[tuple[str, list[str]]]:
+    found = ProcrastinateJob.objects.filter(status="todo").order_by("id")
+    return [(job.queueing_lock, job.args["tenant_ids"]) for job in found]
+
+
+def test_round__one_tenant_fails__is_named_and_the_others_are_done(acme: Api, caplog: pytest.LogCaptureFixture) -> None:
+    broken, *well = shops_of(acme, 3)
+    as_owner(
+        "UPDATE decisions_playbook SET entry_conditions = '{\"nonsense\": 1}' WHERE tenant_id = %(t)s",
+        t=broken.tenant_id,
+    )
+
+    with pytest.raises(rounds.RoundError, match="1 of 3 tenants failed"):
+        tasks.run_playbooks(timestamp=0)
+
+    assert [len(interventions(shop)) for shop in (broken, *well)] == [0, 1, 1]
+    (line,) = [record.getMessage() for record in caplog.records if "tenant_failed" in record.getMessage()]
+    assert str(broken.tenant_id) in line
+
+
+def test_round__tenants_without_an_active_playbook__are_not_looked_at(acme: Api) -> None:
+    (shop,) = shops_of(acme, 1)
+    acme.provision("idle")
+
+    assert rounds.ask(tasks._WITH_PLAYBOOKS) == [shop.tenant_id]
+    assert rounds.ask(tasks._WITH_DECISIONS) == []
+
+
+def test_round__more_than_a_chunk__is_shared_out_once_and_each_share_does_its_own(
+    acme: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rounds, "CHUNK", 1)
+    shops = shops_of(acme, 3)
+
+    tasks.run_playbooks(timestamp=0)
+
+    shares = jobs()
+    assert sorted(tenant for _, tenants in shares for tenant in tenants) == sorted(str(s.tenant_id) for s in shops)
+    assert all(lock == f"run_playbooks/{UUID(tenants[0]).int % 4}/4" for lock, tenants in shares)
+    tasks.run_playbooks(timestamp=1)
+    assert jobs() == shares
+    for _, tenants in shares:
+        app.tasks["decisions.tasks.run_playbooks.chunk"](tenant_ids=tenants)
+    assert [len(interventions(shop)) for shop in shops] == [1, 1, 1]
