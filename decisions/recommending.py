@@ -1,6 +1,6 @@
 """What to do for a user: guardrails, then a draw from the tenant's model, then a row in the ledger.
 
-Runs in the tenant's context, in its transaction, with the user locked (`situation.lock`).
+Runs in the tenant's context, in its transaction.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,10 +11,11 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import msgspec
-from django.db import connection
+from django.db import IntegrityError, connection
+from psycopg.errors import ForeignKeyViolation
 
 from decisions import budget, guardrails, situation
-from decisions.situation import ActionType, Request, Situation
+from decisions.situation import ActionType, Request, Row, Situation
 from delivery import services as delivery
 from learning import features, policy
 from learning import services as learning
@@ -69,27 +70,32 @@ class Decided:
         return not self.shadow and self.stopped_by in (None, guardrails.HOLDOUT)
 
 
-def recommend(*, tenant_id: UUID, request: Request, dispatch: bool, dry_run: bool, now: datetime) -> dict[str, Any]:
+def recommend(
+    *, tenant_id: UUID, request: Request, dispatch: bool, dry_run: bool, now: datetime, row: Row | None = None
+) -> dict[str, Any]:
     """Decide for a user, and have the action sent if `dispatch`; with `dry_run` nothing is written or sent.
+
+    Args:
+        row: the answer to `situation.query`, where it was asked.
 
     Raises:
         Problem: 404 that names `user_id`, or the first of `action_types` that the tenant has not.
     """
-    decided = decide(tenant_id=tenant_id, request=request, now=now)
+    decided = decide(tenant_id=tenant_id, request=request, now=now, row=row)
     if not dry_run:
         decided = carry_out(tenant_id=tenant_id, decided=decided, dispatch=dispatch)
     return _answer(decided, dry_run=dry_run)
 
 
-def decide(*, tenant_id: UUID, request: Request, now: datetime) -> Decided:
+def decide(*, tenant_id: UUID, request: Request, now: datetime, row: Row | None = None) -> Decided:
     """Choose, and write nothing.
 
     Raises:
         Problem: as `recommend`.
     """
-    found = situation.read(tenant_id=tenant_id, request=request, now=now)
+    found = situation.read(tenant_id=tenant_id, request=request, now=now, row=row)
     if found is None:
-        raise _unknown("/user_id", "There is no such user.")
+        raise _no_such_user()
     have = {name for each in found.action_types for name in (each.id, each.name)}
     for index, name in enumerate(request.action_types or ()):
         if name not in have and len(found.action_types) < situation.MAX_CANDIDATES:
@@ -133,7 +139,7 @@ def draw(*, state: State, known: Mapping[str, float | None], actions: Sequence[t
 
 
 def _decide(tenant_id: UUID, decision_id: str, found: Situation) -> Decided:
-    state = learning.load(tenant_id=tenant_id)
+    state = learning.load(tenant_id=tenant_id, newest=found.newest)
     stops = guardrails.stops(tenant_id, found)
     excluded = {each.id: stops[0] if stops else guardrails.exclusion(found, each) for each in found.action_types}
     left = [each for each in found.action_types if excluded[each.id] is None]
@@ -235,7 +241,12 @@ def _write(tenant_id: UUID, decided: Decided, intervention_id: str | None) -> No
         "closed_at": None if decided.compared else found.now,
     }
     with connection.cursor() as cursor:
-        cursor.execute(_INSERT, row)
+        try:
+            cursor.execute(_INSERT, row)
+        except IntegrityError as error:
+            if isinstance(error.__cause__, ForeignKeyViolation):  # an erasure that was under way when we read
+                raise _no_such_user() from error
+            raise
 
 
 def _answer(decided: Decided, *, dry_run: bool) -> dict[str, Any]:
@@ -264,6 +275,10 @@ def _answer(decided: Decided, *, dry_run: bool) -> dict[str, Any]:
         "action_id": decided.action_id,
         "dry_run": dry_run,
     }
+
+
+def _no_such_user() -> Problem:
+    return _unknown("/user_id", "There is no such user.")
 
 
 def _unknown(pointer: str, detail: str) -> Problem:

@@ -12,7 +12,10 @@ from django.db import connection
 
 from decisions import rules
 from decisions.rules import Rules
+from learning import services as learning
 from tenants.authentication import Query
+
+Row = tuple[Any, ...]
 
 MAX_CANDIDATES = 50  # the oldest; a request narrows them by domain, provider or name
 
@@ -64,42 +67,51 @@ class Situation:
     action_types: Sequence[ActionType]
     given: Sequence[Given]
     spent_usd: Decimal
+    newest: learning.Newest
 
 
-def lock_query(user_id: str) -> Query:
-    """As `lock`, in the statement that looks up the caller's key."""
-    return Query(sql=_LOCK.replace("%(tenant_id)s", "caller.tenant_id"), parameters={"user_id": user_id})
+def query(request: Request, now: datetime) -> Query:
+    """Asks for all that in the statement that looks up the caller's key; `read` takes the answer."""
+    return Query(
+        sql=_READ,
+        parameters={
+            "user_id": request.user_id,
+            "domain": request.domain,
+            "provider": request.provider,
+            "names": request.action_types,
+            "limit": MAX_CANDIDATES,
+            "now": now,
+            "month": month(now),
+        },
+    )
 
 
-def lock(*, tenant_id: UUID, user_id: str) -> None:
-    """Hold off the user's erasure and other decisions for them until the transaction ends: limits are exact."""
+def read(*, tenant_id: UUID, request: Request, now: datetime, row: Row | None = None) -> Situation | None:
+    """None if the tenant has no such user. Types of another tenant are not there, whatever the request names.
+
+    Until the transaction ends it holds off the user's erasure and, where there are limits, other decisions for them.
+
+    Args:
+        row: the answer to `query` for this request, where it was asked and there was one.
+    """
+    asked = query(request, now).parameters | {"tenant_id": tenant_id}
     with connection.cursor() as cursor:
-        cursor.execute(_LOCK, {"tenant_id": tenant_id, "user_id": user_id})
-
-
-def read(*, tenant_id: UUID, request: Request, now: datetime) -> Situation | None:
-    """None if the tenant has no such user. Types of another tenant are not there, whatever the request names."""
-    parameters = {
-        "tenant_id": tenant_id,
-        "user_id": request.user_id,
-        "domain": request.domain,
-        "provider": request.provider,
-        "names": request.action_types,
-        "limit": MAX_CANDIDATES,
-        "now": now,
-        "month": month(now),
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(_READ, parameters)
-        row = cursor.fetchone()
-    if row is None:
-        return None
-    traits, opted_out, config, plan, shadow, own, partners, types, given, spent = row[len(_FEATURED) :]
-    user = dict(zip(_FEATURED, row, strict=False)) | {"traits": msgspec.json.decode(traits)}
+        if row is None:
+            cursor.execute(_READ_ALONE, asked)
+            row = cursor.fetchone()
+            if row is None:
+                return None
+        columns, row = row[: len(_FEATURED)], row[len(_FEATURED) :]
+        traits, opted_out, config, plan, shadow, own, partners, types, spent, _, limited, *newest = row
+        given = "[]"
+        if limited is not None:
+            # Behind the lock, in a statement of its own: its snapshot must see what the holder before committed.
+            cursor.execute(_GIVEN, asked)
+            (given,) = cursor.fetchone()
     return Situation(
         request=request,
         now=now,
-        user=user,
+        user=dict(zip(_FEATURED, columns, strict=True)) | {"traits": msgspec.json.decode(traits)},
         opted_out=opted_out,
         rules=rules.read(config),
         plan_is_active=plan == "active",
@@ -107,8 +119,9 @@ def read(*, tenant_id: UUID, request: Request, now: datetime) -> Situation | Non
         kill_switch=own,
         partners_kill_switch=partners,
         action_types=msgspec.json.decode(types, type=list[ActionType]),
-        given=msgspec.json.decode(given, type=list[Given]) if given else (),
+        given=msgspec.json.decode(given, type=list[Given]),
         spent_usd=spent or Decimal(0),
+        newest=learning.Newest(*newest),
     )
 
 
@@ -127,13 +140,7 @@ _FEATURED = (
     "created_at",
 )
 
-_LOCK = """
-    SELECT true, pg_advisory_xact_lock_shared(hashtextextended('retivo.erase:' || %(tenant_id)s::uuid::text, 0))::text,
-        pg_advisory_xact_lock(hashtextextended('retivo.decide:' || %(user_id)s, hashtextextended(
-            %(tenant_id)s::uuid::text, 0)))::text
-"""
-
-# Of each action the last 100 suffice: no limit counts further. Where there are no limits nothing is read.
+# Locks are asked for last, when there is a user to hold. Decisions for one take turns where the tenant may have limits.
 _READ = f"""
     SELECT {", ".join(f"u.{name}" for name in _FEATURED)}, u.traits::text, u.opted_out, t.config::text, t.plan_status,
         t.shadow_mode, s.own, s.partners,
@@ -145,30 +152,39 @@ _READ = f"""
                     coalesce(a.estimated_cost_usd, 0) AS estimated_cost_usd, a.parameters_schema
                 FROM integrations_actiontype a
                 LEFT JOIN integrations_partnerintegration i ON i.id = a.integration_id
-                WHERE a.tenant_id = %(tenant_id)s
+                WHERE a.tenant_id = u.tenant_id
                   AND (%(domain)s::text IS NULL OR a.domain = %(domain)s::text)
                   AND (%(provider)s::text IS NULL OR a.provider = %(provider)s::text)
                   AND (%(names)s::text[] IS NULL OR a.name = ANY(%(names)s::text[]) OR a.id = ANY(%(names)s::text[]))
                 ORDER BY a.active DESC, a.created_at, a.id LIMIT %(limit)s
             ) a
         ),
-        CASE WHEN (t.config -> 'guardrails') IS NOT NULL THEN (
-            SELECT coalesce(json_agg(json_build_array(g.action_type_id, g.created_at)), '[]')::text
-            FROM (
-                SELECT d.action_type_id, d.created_at,
-                    row_number() OVER (PARTITION BY d.action_type_id ORDER BY d.created_at DESC) AS place
-                FROM decisions_decision d
-                WHERE d.tenant_id = %(tenant_id)s AND d.user_id = %(user_id)s
-                  AND d.created_at > %(now)s::timestamptz - interval '{rules.MAX_DAYS} days'
-                  AND d.action_type_id IS NOT NULL AND NOT d.shadow
-            ) g WHERE g.place <= {rules.MAX_COUNT}
-        ) END,
         (
             SELECT b.reserved_usd + b.settled_usd FROM decisions_budget b
-            WHERE b.tenant_id = %(tenant_id)s AND b.month = %(month)s
-        )
+            WHERE b.tenant_id = u.tenant_id AND b.month = %(month)s
+        ),
+        pg_advisory_xact_lock_shared(hashtextextended('retivo.erase:' || u.tenant_id, 0)),
+        CASE WHEN (t.config -> 'guardrails') IS NOT NULL THEN pg_advisory_xact_lock(
+            hashtextextended('retivo.decide:' || u.user_id, hashtextextended(u.tenant_id::text, 0))
+        ) END,
+        {learning.NEWEST.format(tenant="u.tenant_id")}
     FROM events_trackeduser u
     JOIN tenants_tenant t ON t.id = u.tenant_id
     CROSS JOIN switches_of_caller() s
-    WHERE u.tenant_id = %(tenant_id)s AND u.user_id = %(user_id)s
+    WHERE u.tenant_id = caller.tenant_id AND u.user_id = %(user_id)s
+"""
+
+_READ_ALONE = f"SELECT answer.* FROM (SELECT %(tenant_id)s::uuid AS tenant_id) AS caller, LATERAL ({_READ}) AS answer"
+
+# Of each action the last 100 suffice: no limit counts further.
+_GIVEN = f"""
+    SELECT coalesce(json_agg(json_build_array(g.action_type_id, g.created_at)), '[]')::text
+    FROM (
+        SELECT d.action_type_id, d.created_at,
+            row_number() OVER (PARTITION BY d.action_type_id ORDER BY d.created_at DESC) AS place
+        FROM decisions_decision d
+        WHERE d.tenant_id = %(tenant_id)s AND d.user_id = %(user_id)s
+          AND d.created_at > %(now)s::timestamptz - interval '{rules.MAX_DAYS} days'
+          AND d.action_type_id IS NOT NULL AND NOT d.shadow
+    ) g WHERE g.place <= {rules.MAX_COUNT}
 """

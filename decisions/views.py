@@ -1,11 +1,12 @@
 """Recommendations and the ledger: each method one call into a service."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple, cast
 
 import msgspec
 from django.http import StreamingHttpResponse
 from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -16,12 +17,10 @@ from decisions.serializers import (
     LiftQuerySerializer,
     RecommendRequestSerializer,
 )
+from retivo.api.errors import Problem
+from retivo.api.json import decode
 from tenants.api import TenantView
 from tenants.authentication import ApiKeyAuthentication
-
-
-class _About(msgspec.Struct):
-    user_id: str
 
 
 class _Plain(msgspec.Struct, forbid_unknown_fields=True):
@@ -32,45 +31,53 @@ class _Plain(msgspec.Struct, forbid_unknown_fields=True):
     dry_run: bool = False
 
 
+class _Wanted(NamedTuple):
+    request: situation.Request
+    dispatch: bool
+    dry_run: bool
+
+
 class RecommendView(TenantView):
-    """The user is locked in the statement that looks up the caller's key."""
+    """What a decision goes by is asked in the statement that looks up the caller's key."""
+
+    wanted: _Wanted | None = None
 
     def get_authenticators(self) -> list[BaseAuthentication]:
+        self.now = datetime.now(UTC)
         try:
-            about = msgspec.json.decode(self.request.body, type=_About).user_id
-        # No request, as drf-spectacular has none; or a body to be refused later.
-        except (AttributeError, ValueError, RecursionError):
+            self.wanted = _wanted(decode(self.request.body))
+        except (AttributeError, Problem, ValidationError):
+            # No request, as drf-spectacular has none; or a body that is refused once we know who sent it.
             return super().get_authenticators()
-        if "\0" in about:
-            return super().get_authenticators()
-        return [ApiKeyAuthentication(situation.lock_query(about))]
+        return [ApiKeyAuthentication(situation.query(self.wanted.request, self.now))]
 
     @schema.recommend
     def post(self, request: Request) -> Response:
-        data: Any = request.data
+        data = request.data
 
         def recommend() -> tuple[int, Any]:
-            wanted, dispatch, dry_run = _read(data)
+            wanted, dispatch, dry_run = self.wanted or _wanted(data)
             return 200, recommending.recommend(
                 tenant_id=self.caller.tenant_id,
                 request=wanted,
                 dispatch=dispatch,
                 dry_run=dry_run,
-                now=datetime.now(UTC),
+                now=self.now,
+                row=cast("situation.Row | None", request.auth),
             )
 
-        return self.once(request, recommend, about=lambda _: str(data["user_id"]))
+        return self.once(request, recommend, about=lambda _: self.wanted and self.wanted.request.user_id)
 
 
-def _read(data: Any) -> tuple[situation.Request, bool, bool]:
+def _wanted(data: Any) -> _Wanted:
     """Raises DRF's ValidationError with all that is wrong."""
     try:
         plain = msgspec.convert(data, _Plain)
-        return situation.Request(user_id=plain.user_id), plain.dispatch, plain.dry_run
+        return _Wanted(situation.Request(user_id=plain.user_id), plain.dispatch, plain.dry_run)
     except msgspec.ValidationError:
-        body = RecommendRequestSerializer(data=data)
-        body.is_valid(raise_exception=True)
-        return body.wanted, body.validated_data["dispatch"], body.validated_data["dry_run"]
+        full = RecommendRequestSerializer(data=data)
+        full.is_valid(raise_exception=True)
+        return _Wanted(full.wanted, full.validated_data["dispatch"], full.validated_data["dry_run"])
 
 
 class DecisionsView(TenantView):

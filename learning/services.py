@@ -136,27 +136,42 @@ def _pattern_weight(tenant_id: UUID, state: State, names: Sequence[str], before:
     return weight
 
 
-def load(*, tenant_id: UUID) -> State:
-    """The tenant's state as last committed, with the patterns released for it; the cold one before the first fold."""
+class Newest(NamedTuple):
+    """What a tenant's state as a decision reads it depends on, as NEWEST asks for it."""
+
+    version: int
+    release: int | None
+    action_types: int
+    consent: str | None
+
+
+def load(*, tenant_id: UUID, newest: Newest | None = None) -> State:
+    """The tenant's state as last committed, with the patterns released for it; the cold one before the first fold.
+
+    Args:
+        newest: what the caller knows of it by NEWEST; where this process has that, nothing is asked.
+    """
     with _lock:
         known = _states.get(tenant_id)
+    if known and known.newest == newest:
+        return known.state
     with connection.cursor() as cursor:
-        cursor.execute(_LOAD, {"tenant_id": tenant_id, "known": known.state.version if known else -1})
-        version, release, action_types, consent, *columns = cursor.fetchone()
-    if known and version == known.state.version:
+        cursor.execute(_LOAD, {"tenant_id": tenant_id, "known": known.newest.version if known else -1})
+        row = cursor.fetchone()
+    newest, columns = Newest(*row[:4]), row[4:]
+    if known and newest.version == known.newest.version:
         state = known.state
     else:
-        state = unpacked(Columns._make(columns)) if version else State.cold()
-    of_release = (release, action_types, consent)
-    if known and of_release == known.of_release:
+        state = unpacked(Columns._make(columns)) if newest.version else State.cold()
+    if known and newest[1:] == known.newest[1:]:
         if state is known.state:
             return state
         state = state.with_patterns(known.state.patterns)
     else:
-        state = state.with_patterns(library.of_tenant(tenant_id=tenant_id) if release else {})
+        state = state.with_patterns(library.of_tenant(tenant_id=tenant_id) if newest.release else {})
     with _lock:
         _states.pop(tenant_id, None)
-        _states[tenant_id] = _Cached(state, of_release)
+        _states[tenant_id] = _Cached(state, newest)
         if len(_states) > _CACHED:
             del _states[next(iter(_states))]
     return state
@@ -172,9 +187,18 @@ REMEMBER = """
 """
 
 
+# Four columns, for a statement that reads what a decision goes by. The version is 0 where there is no state.
+NEWEST = """
+    coalesce((SELECT version FROM learning_modelstate WHERE tenant_id = {tenant}), 0),
+    (SELECT max(id) FROM learning_release),
+    (SELECT count(*) FROM integrations_actiontype WHERE tenant_id = {tenant}),
+    learning_consent()
+"""
+
+
 class _Cached(NamedTuple):
     state: State
-    of_release: tuple[int | None, int, str | None]  # what the patterns depend on
+    newest: Newest
 
 
 # States that this process has read. Which version is the present one is asked each time.
@@ -235,12 +259,9 @@ _STORE = """
     WHERE tenant_id = %(tenant_id)s AND decision_id = ANY(%(decisions)s)
 """
 
-# The version is 0 where there is no state, and the columns are NULL where they are known.
+# The columns are NULL where they are known.
 _LOAD = f"""
-    SELECT coalesce(m.version, 0), (SELECT max(id) FROM learning_release),
-        (SELECT count(*) FROM integrations_actiontype WHERE tenant_id = %(tenant_id)s), learning_consent(),
-        {", ".join(f"s.{name}" for name in Columns._fields)}
+    SELECT {NEWEST.format(tenant="t.tenant_id")}, {", ".join(f"s.{name}" for name in Columns._fields)}
     FROM (SELECT %(tenant_id)s::uuid AS tenant_id) t
-    LEFT JOIN learning_modelstate m ON m.tenant_id = t.tenant_id
-    LEFT JOIN learning_modelstate s ON s.tenant_id = m.tenant_id AND s.version <> %(known)s
+    LEFT JOIN learning_modelstate s ON s.tenant_id = t.tenant_id AND s.version <> %(known)s
 """

@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 from django.db import connection
 
-from decisions import guardrails, recommending, situation
+from decisions import guardrails, recommending
 from decisions.models import InterventionStatus
 from decisions.playbooks import interventions
 from decisions.situation import Request
@@ -35,7 +35,6 @@ def act(*, tenant_id: UUID, ready: Sequence[Ready], now: datetime) -> int:
     """
     noted = []
     for one in sorted(ready, key=lambda each: each.user_id):  # in one order, for users are locked
-        situation.lock(tenant_id=tenant_id, user_id=one.user_id)
         request = _request(one)
         try:
             decided = recommending.decide(tenant_id=tenant_id, request=request, now=now)

@@ -1,16 +1,18 @@
 """Each guardrail: that it applies, under its name, in the answer and in the ledger; and that money is not overspent."""
 
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import httpx
 import pytest
+from django.db import connection
 
 from decisions.guardrails import is_held_out
-from decisions.recommending import decide
+from decisions.recommending import carry_out, decide
 from decisions.situation import Request
+from events.users.services import erase_user
 from tenants.context import tenant_context
 from tests.conftest import Api, Server
 from tests.decisions.cast import ask
@@ -184,6 +186,47 @@ def test_cooldown__twenty_requests_at_once__give_one_action(shop: Api, server: S
 
     assert {answer.status_code for answer in answers} == {200}
     assert sum(answer.json()["action_id"] is not None for answer in answers) == 1
+
+
+def test_cooldown__of_a_decision_that_is_not_committed_yet__is_waited_for(shop: Api, server: Server) -> None:
+    configure(shop, guardrails={"cooldown_hours": 24})
+    asked: dict[str, Any] = {"tenant_id": shop.tenant_id, "request": Request(user_id="u0"), "now": datetime.now(UTC)}
+
+    with ThreadPoolExecutor(1) as thread, tenant_context(shop.tenant_id):
+        given = next(made for _ in range(50) if (made := decide(**asked)).chosen)
+        carry_out(tenant_id=shop.tenant_id, decided=given, dispatch=False)
+        answer = thread.submit(post, server, shop, {"user_id": "u0"})
+        wait_for_a_lock(answer)
+
+    assert names(answer.result().json()) == ["cooldown"]
+
+
+@pytest.mark.parametrize("dispatch", [False, True])
+def test_recommend__for_a_user_whose_erasure_is_not_committed_yet__is_404(
+    shop: Api, server: Server, dispatch: bool
+) -> None:
+    with ThreadPoolExecutor(1) as thread, tenant_context(shop.tenant_id):
+        erase_user(actor="test", tenant_id=shop.tenant_id, user_id="u1")
+        answer = thread.submit(post, server, shop, {"user_id": "u1", "dispatch": dispatch})
+        wait_for_a_lock(answer)
+
+    assert answer.result().status_code == 404
+    assert answer.result().json()["code"] == "not_found"
+    assert shop.get(DECISIONS, {"user_id": "u1"}).json()["total"] == 0
+
+
+def post(server: Server, api: Api, body: dict[str, Any]) -> httpx.Response:
+    return httpx.post(server.url + RECOMMEND, json=body, headers={"Authorization": f"Bearer {api.key}"}, timeout=60)
+
+
+def wait_for_a_lock(answer: Future[httpx.Response]) -> None:
+    """Until the request waits for what this transaction holds."""
+    with connection.cursor() as cursor:
+        waits = False
+        while not waits:
+            assert not answer.done()
+            cursor.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND locktype = 'advisory')")
+            (waits,) = cursor.fetchone()
 
 
 # --- Quiet hours ----------------------------------------------------------------------------------------------------

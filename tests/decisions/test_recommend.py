@@ -253,6 +253,26 @@ def test_recommend__no_key_or_a_wrong_one__is_401(shop: Api) -> None:
     assert Api(shop.tenant_id, "rt_live_x").post(RECOMMEND, {"user_id": "u0"}).status_code == 401
 
 
+@pytest.mark.parametrize(("guardrails", "expected"), [(None, 2), ({"cooldown_hours": 0}, 3)])
+def test_recommend__by_a_known_state__reads_once_writes_once_and_asks_for_limits_where_there_are_some(
+    shop: Api, statements: list[str], guardrails: Any, expected: int
+) -> None:
+    configure(shop, guardrails=guardrails)
+    recommend(shop)
+    statements.clear()
+
+    recommend(shop)
+
+    assert len(statements) == expected
+
+
+def test_recommend__after_a_fold__is_by_the_new_version(shop: Api) -> None:
+    assert recommend(shop)["model"]["version"] == 0
+    must_act(shop)
+
+    assert recommend(shop)["model"]["version"] > 0
+
+
 def test_recommend__twice_under_a_key__decides_and_sends_once(shop: Api) -> None:
     must_act(shop)
     first, again = (shop.post(RECOMMEND, {"user_id": "u0", "dispatch": True}, Idempotency_Key="k") for _ in range(2))
