@@ -14,7 +14,16 @@ def record(*, actor: str, action: str, tenant_id: UUID, **detail: Any) -> None:
     The runtime role may insert entries and read none, so this is an INSERT without RETURNING, which the ORM has not.
     """
     with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO tenants_auditentry (actor, action, tenant_id, detail) VALUES (%s, %s, %s, %s::jsonb)",
-            [actor, action, tenant_id, encode(detail).decode()],
-        )
+        cursor.execute(RECORD, entry(actor=actor, action=action, tenant_id=tenant_id, **detail))
+
+
+def entry(*, actor: str, action: str, tenant_id: UUID, **detail: Any) -> dict[str, Any]:
+    """The parameters of RECORD."""
+    return {"actor": actor, "action": action, "tenant_id": tenant_id, "detail": encode(detail).decode()}
+
+
+# Also for a statement that makes the change itself.
+RECORD = """
+    INSERT INTO tenants_auditentry (actor, action, tenant_id, detail)
+    VALUES (%(actor)s, %(action)s, %(tenant_id)s, %(detail)s::jsonb)
+"""
