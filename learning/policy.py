@@ -12,6 +12,7 @@ from random import Random
 from statistics import NormalDist
 
 import numpy as np
+from numpy.typing import NDArray
 
 from learning.model import Array
 from learning.reasoning import explain
@@ -101,14 +102,21 @@ def choose(
 
 def best_probabilities(mean: Array, covariance: Array, scales: Sequence[float]) -> list[Array]:
     """The probability of each logit to be the highest one, for each scale of the covariance; each sums to 1."""
-    spread = np.linalg.cholesky(covariance) @ _points(len(mean))
+    # Rounded, for there is half as much to go through. Not before: products differ between processors.
+    spread = (np.linalg.cholesky(covariance) @ _points(len(mean))).astype(np.float32)
     found = []
     for scale in scales:
-        drawn = spread + mean[:, None] / scale**0.5  # of mean + √scale · spread the highest is the same
-        best = drawn == drawn.max(axis=0)
-        wins = np.array([np.count_nonzero(of_one) for of_one in best])  # three times as fast as a sum along the axis
+        # Of mean ± √scale · spread the highest is the same.
+        middle = (mean / scale**0.5).astype(np.float32)[:, None]
+        wins = _wins(middle + spread) + _wins(middle - spread)
         found.append(wins / wins.sum())
     return found
+
+
+def _wins(drawn: NDArray[np.float32]) -> NDArray[np.intp]:
+    """How often each row has the highest value."""
+    highest = drawn == drawn.max(axis=0)
+    return np.array([np.count_nonzero(row) for row in highest])  # a sum along the axis takes three times as long
 
 
 def draw(probabilities: Array, seed: str) -> int:
@@ -119,9 +127,10 @@ def draw(probabilities: Array, seed: str) -> int:
 
 @cache
 def _points(dimensions: int) -> Array:
-    """Standard normal points that fill the space evenly: always the same, so probabilities do not flicker.
+    """Standard normal points that with their mirror images fill the space evenly: always the same, so probabilities do
+    not flicker.
 
-    Roberts' R-sequence (a lattice by the generalised golden ratio), mirrored; with 4,096 of them the largest error of a
+    Roberts' R-sequence (a lattice by the generalised golden ratio); with 4,096 of both the largest error of a
     probability is below 0.01 at 11 actions, half of what as many random points give.
     """
     ratio = 2.0
@@ -129,5 +138,5 @@ def _points(dimensions: int) -> Array:
         ratio = (1 + ratio) ** (1 / (dimensions + 1))
     steps = ratio ** -np.arange(1.0, dimensions + 1)
     even = (0.5 + steps[:, None] * np.arange(1, _POINTS // 2 + 1)) % 1
-    normal = np.vectorize(NormalDist().inv_cdf)(np.clip(even, 1e-9, 1 - 1e-9))
-    return np.hstack([normal, -normal])
+    normal: Array = np.vectorize(NormalDist().inv_cdf)(np.clip(even, 1e-9, 1 - 1e-9))
+    return normal
