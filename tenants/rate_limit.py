@@ -53,8 +53,11 @@ def spend(key: str) -> Quota:
 def _count(counter: str, window: int) -> int:
     """This request's number in the window; 0 where the cache does not answer: better no limit than no service."""
     try:
-        cache.add(counter, 0, timeout=2 * window)
-        return cache.incr(counter)
+        try:
+            return cache.incr(counter)
+        except ValueError:  # the window's first, or one of those that came with it
+            cache.add(counter, 0, timeout=2 * window)
+            return cache.incr(counter)
     except Exception as error:  # each cache has errors of its own
         log.error("rate_limit_unavailable", exc_info=error)
         return 0
