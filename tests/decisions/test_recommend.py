@@ -22,7 +22,7 @@ from tests.decisions.deciding import (
     shop_of,
     types,
 )
-from tests.events.test_track import event, track
+from tests.events.cast import event, track
 
 
 @pytest.fixture
