@@ -23,7 +23,7 @@ ACTION_BADGES = {
     "Failed": "danger",
     "Expired": "warning",
 }
-ENDPOINT_BADGES = {"Well": "success", "Failing": "warning", "Open": "danger", "Disabled": "danger"}
+ENDPOINT_BADGES = {"Well": "success", "Slow": "warning", "Failing": "warning", "Open": "danger", "Disabled": "danger"}
 
 
 @admin.register(ActionRow)
@@ -88,9 +88,7 @@ class ActionAdmin(StaffAdmin):
             return self.gone(request, object_id)
         if request.method == "POST":
             try:
-                services.replay(
-                    tenant_id=action.tenant_id, action_id=action.id, actor=actor(request), now=timezone.now()
-                )
+                services.replay(tenant_id=action.tenant_id, action_id=action.id, actor=actor(request))
                 self.message_user(request, "It is on its way again.", messages.SUCCESS)
             except Problem as problem:
                 self.message_user(request, problem.detail, messages.ERROR)
@@ -121,7 +119,8 @@ class EndpointAdmin(StaffAdmin):
         ("tenant_link", "consecutive_failures"),
         ("open_until", "openings"),
         ("last_failure", "last_failure_at"),
-        ("disabled_at", "id"),
+        ("disabled_at", "slow_since"),
+        "id",
     ]
     readonly_fields = ["tenant_link", "circuit"]
     actions_detail = ["reset"]
@@ -136,7 +135,9 @@ class EndpointAdmin(StaffAdmin):
             return "Disabled"
         if endpoint.open_until is not None and endpoint.open_until > timezone.now():
             return "Open"
-        return "Failing" if endpoint.consecutive_failures else "Well"
+        if endpoint.consecutive_failures:
+            return "Failing"
+        return "Slow" if endpoint.slow_since is not None else "Well"
 
     @page_action(title="Reset", path="reset", permission="delivery.change_endpointrow", icon="restart_alt")
     def reset(self, request: HttpRequest, object_id: str) -> HttpResponse:

@@ -1,14 +1,14 @@
 """The worker's side of the tables: lease what is due, read what to send, record what came of it.
 
 Leasing and expiring work across tenants and learn identifiers alone; everything else happens in a tenant's context, one
-transaction for all of its actions in a batch.
+transaction for all of its actions in a batch. Times are the database's: hosts need not agree on theirs.
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from functools import lru_cache
+from datetime import timedelta
+from functools import lru_cache, partial
 from itertools import groupby
 from typing import Any
 from uuid import UUID
@@ -16,7 +16,7 @@ from uuid import UUID
 import msgspec
 import structlog
 from django.conf import settings
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
 
 from delivery.models import FailureReason
 from delivery.sending import Answer
@@ -30,6 +30,12 @@ log = structlog.get_logger("retivo.delivery")
 # From here on, this many failures without a success between them, an endpoint is left alone for a while.
 CIRCUIT_FAILURES = 5
 _CIRCUIT_LONGEST_SECONDS = 600
+# One that takes longer than this to answer is slow, until it answers in less.
+SLOW_SECONDS = 2.0
+_EXPIRED_AT_ONCE = 10_000  # as expire_actions() has it
+
+# The database cannot be reached, or went away.
+AWAY = (OperationalError, InterfaceError)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,9 +49,10 @@ class Lease:
     url: str
     endpoint_owner_id: UUID
     endpoint_is_failing: bool
+    endpoint_is_slow: bool
     secrets: tuple[str, ...]
     body: bytes
-    expires_at: datetime
+    is_expired: bool
     refusal: str = ""  # why it is not to be sent at all
 
 
@@ -56,57 +63,71 @@ class Result:
     lease: Lease
     answer: Answer | None = None
     delivered: bool = False
-    due_at: datetime | None = None
+    wait_seconds: float | None = None
     reason: str = ""
 
 
-def claim(*, wanted: int, per_endpoint: int, now: datetime) -> list[Lease]:
-    """Up to `wanted` due actions, of one endpoint no more than `per_endpoint` in flight over all workers."""
-    parameters = {"wanted": wanted, "per_endpoint": per_endpoint, "seconds": settings.DELIVERY_LEASE_SECONDS}
+@dataclass(frozen=True, kw_only=True)
+class Room:
+    """How many actions there is room for: in all, of one endpoint, and the same for the slow ones among them."""
+
+    wanted: int
+    per_endpoint: int
+    slow_wanted: int
+    per_slow_endpoint: int
+
+
+def claim(room: Room) -> list[Lease]:
+    """Lease due actions; of one endpoint no more are in flight over all workers than there is room for."""
+    parameters = vars(room) | {"seconds": settings.DELIVERY_LEASE_SECONDS, "slow_seconds": SLOW_SECONDS}
     with connection.cursor() as cursor:
         cursor.execute(_CLAIM, parameters)
         claimed = sorted(cursor.fetchall(), key=lambda row: row[0])
     leases = []
     for tenant_id, rows in groupby(claimed, key=lambda row: row[0]):
-        flags = {action_id: (failing, gone) for _, action_id, failing, gone in rows}
-        leases += _read(tenant_id, flags, now)
+        leases += _read(tenant_id, {action_id: tuple(flags) for _, action_id, *flags in rows})
     return leases
 
 
-def record(results: Iterable[Result], *, now: datetime) -> None:
-    """Store attempts and what they mean, durably. Storing the same again changes nothing."""
+def record(results: Iterable[Result]) -> None:
+    """Store attempts and what they mean, durably. Storing the same again changes nothing.
+
+    What cannot be stored is logged and left to its lease: it keeps nothing else from being stored.
+    """
     results = sorted(results, key=lambda result: result.lease.tenant_id)
     for tenant_id, group in groupby(results, key=lambda result: result.lease.tenant_id):
-        rows = [_row(result) for result in group]
-        with tenant_context(tenant_id), connection.cursor() as cursor:
-            cursor.execute(_RECORD, {"tenant_id": tenant_id, "rows": encode(rows).decode()})
+        _store(partial(_record_actions, tenant_id), list(group))
     by_endpoint: dict[tuple[UUID, str], list[Result]] = {}
     for result in results:
         by_endpoint.setdefault((result.lease.endpoint_owner_id, result.lease.url), []).append(result)
     for (owner_id, url), found in by_endpoint.items():
-        _judge_endpoint(owner_id, url, found, now)
+        _store(partial(_judge_endpoint, owner_id, url), found)
 
 
 def expire() -> int:
-    """End what is past its expiry; how many those were."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT expire_actions()")
-        expired: int = cursor.fetchone()[0]
-    return expired
+    """End all that is past its expiry; how many those were."""
+    total = 0
+    while True:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT expire_actions()")
+            expired: int = cursor.fetchone()[0]
+        total += expired
+        if expired < _EXPIRED_AT_ONCE:
+            return total
 
 
-def _read(tenant_id: UUID, flags: dict[str, tuple[bool, bool]], now: datetime) -> list[Lease]:
+def _read(tenant_id: UUID, flags: dict[str, tuple[bool, ...]]) -> list[Lease]:
     with tenant_context(tenant_id), connection.cursor() as cursor:
-        cursor.execute(_READ, {"tenant_id": tenant_id, "ids": list(flags), "now": now})
+        cursor.execute(_READ, {"tenant_id": tenant_id, "ids": list(flags)})
         rows = cursor.fetchall()
     return [_lease(tenant_id, row, *flags[row[0]]) for row in rows]
 
 
-def _lease(tenant_id: UUID, row: Sequence[Any], is_failing: bool, is_gone: bool) -> Lease:
+def _lease(tenant_id: UUID, row: Sequence[Any], is_failing: bool, is_slow: bool, is_gone: bool) -> Lease:
     (id, number, replayed_from, name, provider, domain, user_id, decision_id, parameters, created_at, expires_at) = row[
         :11
     ]
-    (url, is_active, schema, owner_id, *tokens) = row[11:]
+    (is_expired, stopped_by, url, schema, owner_id, *tokens) = row[11:]
     body = {
         "action_id": id,
         "action_type": name,
@@ -123,7 +144,8 @@ def _lease(tenant_id: UUID, row: Sequence[Any], is_failing: bool, is_gone: bool)
     secrets: tuple[str, ...] = ()
     try:
         secrets = tuple(_secret(bytes(token)) for token in tokens if token is not None)
-        refusal = _refusal(is_gone, is_active, schema, parameters, step)
+        gone = FailureReason.ENDPOINT_GONE if is_gone else ""
+        refusal = stopped_by or gone or _refusal(schema, parameters, step)
     except Exception as error:  # one that cannot be prepared must not stop the others
         log.error("action_not_prepared", action_id=id, exc_info=error)
         refusal = FailureReason.INTERNAL_ERROR
@@ -135,18 +157,15 @@ def _lease(tenant_id: UUID, row: Sequence[Any], is_failing: bool, is_gone: bool)
         url=url,
         endpoint_owner_id=owner_id,
         endpoint_is_failing=is_failing,
+        endpoint_is_slow=is_slow,
         secrets=secrets,
         body=encode(body),
-        expires_at=expires_at,
+        is_expired=is_expired,
         refusal=refusal,
     )
 
 
-def _refusal(is_gone: bool, is_active: bool, schema: str, parameters: str, step: int) -> str:
-    if is_gone:
-        return FailureReason.ENDPOINT_GONE
-    if not is_active:
-        return FailureReason.ACTION_TYPE_INACTIVE
+def _refusal(schema: str, parameters: str, step: int) -> str:
     if step > len(settings.DELIVERY_RETRY_SECONDS) + 1:  # workers died with all of them
         return FailureReason.ATTEMPTS_EXHAUSTED
     # Again: the schema may have changed since.
@@ -158,6 +177,26 @@ def _refusal(is_gone: bool, is_active: bool, schema: str, parameters: str, step:
 @lru_cache(maxsize=1000)
 def _secret(token: bytes) -> str:
     return encryption.decrypt(token).decode()
+
+
+def _store(store: Callable[[list[Result]], None], results: list[Result]) -> None:
+    """All at once, or, where that cannot be, each by itself."""
+    try:
+        store(results)
+    except AWAY:
+        raise
+    except Exception as error:  # it must not keep the others from being stored
+        if len(results) > 1:
+            for result in results:
+                _store(store, [result])
+        else:
+            log.error("result_not_stored", action_id=results[0].lease.action_id, exc_info=error)
+
+
+def _record_actions(tenant_id: UUID, results: list[Result]) -> None:
+    rows = [_row(result) for result in results]
+    with tenant_context(tenant_id), connection.cursor() as cursor:
+        cursor.execute(_RECORD, {"tenant_id": tenant_id, "rows": encode(rows).decode()})
 
 
 def _row(result: Result) -> dict[str, Any]:
@@ -172,30 +211,34 @@ def _row(result: Result) -> dict[str, Any]:
         "error": answer and answer.error,
         "response": answer and answer.body,
         "delivered": result.delivered,
-        "due_at": result.due_at,
+        "wait": result.wait_seconds,
         "reason": result.reason,
     }
 
 
-def _judge_endpoint(owner_id: UUID, url: str, results: Sequence[Result], now: datetime) -> None:
-    """Count an endpoint's failures. Written only where it fails, or answers again after it did."""
+def _judge_endpoint(owner_id: UUID, url: str, results: list[Result]) -> None:
+    """Count an endpoint's failures. Written only where it fails or is slow, or is well again after it was not."""
     answers = [result.answer for result in results if result.answer]
     failures = [answer for answer in answers if answer.is_failure_of_endpoint]
     answered = len(failures) < len(answers)
     is_gone = any(answer.status == 410 for answer in answers)
+    is_slow = any(answer.latency_ms >= SLOW_SECONDS * 1000 for answer in answers)
     recovers = answered and any(result.lease.endpoint_is_failing for result in results)
-    if not (failures or is_gone or recovers):
+    hurries = answered and not is_slow and any(result.lease.endpoint_is_slow for result in results)
+    if not (failures or is_gone or is_slow or recovers or hurries):
         return
     # As claim_actions has it.
     id = UUID(hashlib.md5(f"{owner_id}{url}".encode(), usedforsecurity=False).hexdigest())
-    parameters: dict[str, Any] = {"tenant_id": owner_id, "endpoint_id": id, "url": url, "now": now}
+    parameters: dict[str, Any] = {"tenant_id": owner_id, "endpoint_id": id, "url": url}
     with tenant_context(owner_id), connection.cursor() as cursor:
         cursor.execute(_KNOW_ENDPOINT, parameters)
+        if is_slow or hurries:
+            cursor.execute(_SET_PACE, {**parameters, "is_slow": is_slow})
         if is_gone:
             cursor.execute(_DISABLE, parameters)
         elif answered:
             cursor.execute(_CLOSE_CIRCUIT, parameters)
-        else:
+        elif failures:
             parameters |= {
                 "failures": len(failures),
                 "last": failures[-1].summary,
@@ -206,29 +249,35 @@ def _judge_endpoint(owner_id: UUID, url: str, results: Sequence[Result], now: da
             cursor.execute(_COUNT_FAILURES, parameters)
 
 
-_CLAIM = "SELECT * FROM claim_actions(%(wanted)s::int, %(per_endpoint)s::int, %(seconds)s::int)"
+_CLAIM = """
+    SELECT * FROM claim_actions(%(wanted)s::int, %(per_endpoint)s::int, %(slow_wanted)s::int,
+        %(per_slow_endpoint)s::int, %(seconds)s::int, %(slow_seconds)s::float8)
+"""
 
 # A tenant's own action type has secrets of its own, a shared one has its integration's. The text lists are short: no
 # more than a batch.
 _READ = """
     SELECT a.id, a.attempts, a.replayed_from, a.action_type, a.provider, a.domain, a.user_id, a.decision_id,
-           a.parameters::text, a.created_at, a.expires_at, t.delivery_webhook, t.active, t.parameters_schema::text,
-           coalesce(t.partner_id, t.tenant_id), coalesce(t.encrypted_webhook_secret, i.encrypted_webhook_secret),
-           CASE WHEN coalesce(t.previous_secret_until, i.previous_secret_until) > %(now)s::timestamptz
+           a.parameters::text, a.created_at, a.expires_at, a.expires_at <= clock_timestamp(),
+           CASE WHEN u.opted_out THEN 'user_opted_out' WHEN NOT t.active THEN 'action_type_inactive' END,
+           t.delivery_webhook, t.parameters_schema::text, coalesce(t.partner_id, t.tenant_id),
+           coalesce(t.encrypted_webhook_secret, i.encrypted_webhook_secret),
+           CASE WHEN coalesce(t.previous_secret_until, i.previous_secret_until) > now()
                 THEN coalesce(t.encrypted_previous_secret, i.encrypted_previous_secret) END
       FROM delivery_action a
+      JOIN events_trackeduser u ON u.tenant_id = a.tenant_id AND u.user_id = a.user_id
       JOIN integrations_actiontype t ON t.tenant_id = a.tenant_id AND t.id = a.action_type_id
       LEFT JOIN integrations_partnerintegration i ON i.id = t.integration_id
      WHERE a.tenant_id = %(tenant_id)s AND a.id = ANY(%(ids)s)
 """
 
 # An attempt is stored whoever else has the action by now; what it means counts if the lease is still this one, or if
-# it is good news. An outcome that was reported before the answer came stands.
+# it is good news. An outcome that was reported before the answer came stands. Past its expiry nothing is due.
 _RECORD = """
     WITH row AS MATERIALIZED (
         SELECT * FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (
             id text, number int, sent boolean, started_at timestamptz, latency_ms int, status_code smallint,
-            error text, response text, delivered boolean, due_at timestamptz, reason text
+            error text, response text, delivered boolean, wait float8, reason text
         )
     ), locked AS MATERIALIZED (
         SELECT a.id FROM delivery_action a
@@ -246,7 +295,8 @@ _RECORD = """
         failure_reason = CASE WHEN a.status = 'completed' THEN '' ELSE r.reason END,
         attempts = a.attempts - CASE WHEN r.sent THEN 0 ELSE 1 END,
         delivered_at = CASE WHEN r.delivered THEN r.started_at + make_interval(secs => r.latency_ms / 1000.0) END,
-        due_at = coalesce(r.due_at, a.due_at),
+        due_at = coalesce(CASE WHEN r.wait IS NOT NULL
+            THEN least(clock_timestamp() + make_interval(secs => r.wait), a.expires_at) END, a.due_at),
         leased_until = NULL
       FROM row r JOIN locked l ON l.id = r.id
      WHERE a.tenant_id = %(tenant_id)s AND a.id = r.id AND a.delivered_at IS NULL
@@ -260,6 +310,11 @@ _KNOW_ENDPOINT = """
     ON CONFLICT (tenant_id, id) DO NOTHING
 """
 
+_SET_PACE = """
+    UPDATE delivery_endpoint SET slow_since = CASE WHEN %(is_slow)s THEN now() END
+     WHERE tenant_id = %(tenant_id)s AND id = %(endpoint_id)s AND (slow_since IS NULL) = %(is_slow)s::boolean
+"""
+
 _CLOSE_CIRCUIT = """
     UPDATE delivery_endpoint SET consecutive_failures = 0, openings = 0, open_until = NULL
      WHERE tenant_id = %(tenant_id)s AND id = %(endpoint_id)s AND consecutive_failures > 0
@@ -267,7 +322,7 @@ _CLOSE_CIRCUIT = """
 
 _DISABLE = """
     UPDATE delivery_endpoint
-       SET disabled_at = coalesce(disabled_at, %(now)s::timestamptz), last_failure_at = %(now)s, last_failure = '410'
+       SET disabled_at = coalesce(disabled_at, now()), last_failure_at = now(), last_failure = '410'
      WHERE tenant_id = %(tenant_id)s AND id = %(endpoint_id)s
 """
 
@@ -275,14 +330,14 @@ _DISABLE = """
 _COUNT_FAILURES = """
     UPDATE delivery_endpoint e SET
         consecutive_failures = e.consecutive_failures + %(failures)s::int,
-        last_failure_at = %(now)s,
+        last_failure_at = now(),
         last_failure = %(last)s,
         openings = e.openings + CASE WHEN o.opens THEN 1 ELSE 0 END,
-        open_until = CASE WHEN NOT o.opens THEN e.open_until ELSE %(now)s::timestamptz
+        open_until = CASE WHEN NOT o.opens THEN e.open_until ELSE now()
             + least(%(shortest)s::interval * power(2, least(e.openings, 20)), %(longest)s::interval) END
       FROM (
         SELECT consecutive_failures + %(failures)s::int >= %(limit)s::int
-               AND (open_until IS NULL OR open_until <= %(now)s::timestamptz) AS opens
+               AND (open_until IS NULL OR open_until <= now()) AS opens
           FROM delivery_endpoint WHERE tenant_id = %(tenant_id)s AND id = %(endpoint_id)s FOR UPDATE
       ) o
      WHERE e.tenant_id = %(tenant_id)s AND e.id = %(endpoint_id)s

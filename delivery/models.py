@@ -36,6 +36,7 @@ class FailureReason(models.TextChoices):
     ENDPOINT_GONE = "endpoint_gone"
     INVALID_PARAMETERS = "invalid_parameters"
     ACTION_TYPE_INACTIVE = "action_type_inactive"
+    USER_OPTED_OUT = "user_opted_out"
     INTERNAL_ERROR = "internal_error"
 
 
@@ -108,7 +109,7 @@ class Attempt(models.Model):
 
 
 class Endpoint(models.Model):
-    """A receiver's address that failed lately: how often, and until when it is left alone.
+    """A receiver's address that failed or was slow lately: how often, and until when it is left alone.
 
     Of the tenant that registered it, whose customers it may serve. One without a row is well.
     """
@@ -121,6 +122,7 @@ class Endpoint(models.Model):
     openings = models.IntegerField(default=0, help_text="Since it last answered: each is twice as long")
     open_until = models.DateTimeField(null=True)
     disabled_at = models.DateTimeField(null=True, help_text="It answered 410 Gone")
+    slow_since = models.DateTimeField(null=True, help_text="It has taken longer than it may since then")
     last_failure_at = models.DateTimeField(null=True)
     last_failure = models.CharField(max_length=32, blank=True, help_text="A status, or an attempt's error")
 
@@ -168,6 +170,7 @@ class EndpointRow(models.Model):
     openings = models.IntegerField()
     open_until = models.DateTimeField(null=True)
     disabled_at = models.DateTimeField(null=True)
+    slow_since = models.DateTimeField(null=True)
     last_failure_at = models.DateTimeField(null=True)
     last_failure = models.CharField(max_length=32)
 

@@ -1,8 +1,7 @@
-"""What an answer means for its action: delivered, to be sent again at some time, or failed."""
+"""What an answer means for its action: delivered, to be sent again after a while, or failed."""
 
 import random
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 
 from django.conf import settings
 
@@ -18,11 +17,11 @@ class Verdict:
     """Exactly one of the three."""
 
     delivered: bool = False
-    due_at: datetime | None = None
+    wait_seconds: float | None = None
     reason: str = ""
 
 
-def judge(answer: Answer, *, attempt: int, expires_at: datetime, now: datetime) -> Verdict:
+def judge(answer: Answer, *, attempt: int) -> Verdict:
     """`attempt` counts from 1, and anew after a replay."""
     if answer.is_success:
         return Verdict(delivered=True)
@@ -31,7 +30,4 @@ def judge(answer: Answer, *, attempt: int, expires_at: datetime, now: datetime) 
     if attempt > len(settings.DELIVERY_RETRY_SECONDS):
         return Verdict(reason=FailureReason.ATTEMPTS_EXHAUSTED)
     wait = settings.DELIVERY_RETRY_SECONDS[attempt - 1] * random.uniform(1, 1 + _JITTER)  # noqa: S311  # no secret
-    wait = max(wait, answer.retry_after or 0)
-    # Not later than its expiry, which then ends it: what `Retry-After` says can be past any date.
-    left = max(0.0, (expires_at - now).total_seconds())
-    return Verdict(due_at=now + timedelta(seconds=min(wait, left)))
+    return Verdict(wait_seconds=max(wait, answer.retry_after or 0))

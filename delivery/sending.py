@@ -17,6 +17,7 @@ from integrations import webhook_url
 
 KEPT_BYTES = 1024
 _READ_BYTES = 65536
+_LONGEST_WAIT_SECONDS = 1e9  # beyond any expiry
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -152,7 +153,7 @@ def _retry_after(heard: _Heard, now: datetime) -> float | None:
         return None
     text = heard.retry_after.strip()
     if text.isdecimal():
-        return float(text[:10])
+        return min(float(text), _LONGEST_WAIT_SECONDS)
     try:
         moment = parsedate_to_datetime(text)
     except (ValueError, OverflowError):

@@ -56,7 +56,6 @@ def dispatch(
             user_id=user_id,
             decision_id=decision_id,
             parameters=parameters,
-            due_at=now,
             created_at=now,
             expires_at=expires_at or now + DEFAULT_LIFETIME,
         )
@@ -64,7 +63,7 @@ def dispatch(
             "parameters": encode(parameters).decode()
         }
         cursor.execute(_INSERT, values)
-        (action.id, _) = cursor.fetchone()
+        (action.id, action.due_at, _) = cursor.fetchone()
     return action
 
 
@@ -154,14 +153,14 @@ def record_outcome(
         learning.report(tenant_id=tenant_id, reports=reports)
 
 
-def replay(*, tenant_id: UUID, action_id: str, actor: str, now: datetime) -> Action:
+def replay(*, tenant_id: UUID, action_id: str, actor: str) -> Action:
     """Send a failed action again, with the whole schedule before it and the same id.
 
     Raises:
         Problem: 404, 409 `action_not_failed`, 409 `action_expired`.
     """
     with connection.cursor() as cursor:
-        cursor.execute(_REPLAY, {"tenant_id": tenant_id, "action_id": action_id, "now": now})
+        cursor.execute(_REPLAY, {"tenant_id": tenant_id, "action_id": action_id})
         replayed = cursor.fetchone() is not None
     action, _ = get_action(tenant_id=tenant_id, action_id=action_id)
     if not replayed:
@@ -196,16 +195,16 @@ _INSERTED = (
     "domain",
     "user_id",
     "decision_id",
-    "due_at",
     "created_at",
     "expires_at",
 )
 
-# The notification leaves with the commit.
+# Due by the database's clock, as the worker is. The notification leaves with the commit.
 _INSERT = f"""
-    INSERT INTO delivery_action ({", ".join(_INSERTED)}, parameters, status, attempts, replayed_from, failure_reason)
-    VALUES ({", ".join(f"%({name})s" for name in _INSERTED)}, %(parameters)s::jsonb, 'pending', 0, 0, '')
-    RETURNING id, pg_notify('{CHANNEL}', '')
+    INSERT INTO delivery_action
+        ({", ".join(_INSERTED)}, parameters, status, due_at, attempts, replayed_from, failure_reason)
+    VALUES ({", ".join(f"%({name})s" for name in _INSERTED)}, %(parameters)s::jsonb, 'pending', now(), 0, 0, '')
+    RETURNING id, due_at, pg_notify('{CHANNEL}', '')
 """
 
 _RECORD_OUTCOME = """
@@ -218,7 +217,7 @@ _RECORD_OUTCOME = """
 
 _REPLAY = f"""
     UPDATE delivery_action
-       SET status = 'pending', due_at = %(now)s, leased_until = NULL, failure_reason = '', replayed_from = attempts
-     WHERE tenant_id = %(tenant_id)s AND id = %(action_id)s AND status = 'failed' AND expires_at > %(now)s
+       SET status = 'pending', due_at = now(), leased_until = NULL, failure_reason = '', replayed_from = attempts
+     WHERE tenant_id = %(tenant_id)s AND id = %(action_id)s AND status = 'failed' AND expires_at > now()
     RETURNING id, pg_notify('{CHANNEL}', '')
 """

@@ -59,12 +59,7 @@ class ReplayView(TenantView):
     def post(self, request: Request, action_id: str) -> Response:
         def replay() -> tuple[int, Any]:
             NothingSerializer(data=request.data).is_valid(raise_exception=True)
-            action = services.replay(
-                tenant_id=self.caller.tenant_id,
-                action_id=action_id,
-                actor=self.caller.actor,
-                now=datetime.now(UTC),
-            )
+            action = services.replay(tenant_id=self.caller.tenant_id, action_id=action_id, actor=self.caller.actor)
             return 200, {"action": ActionSerializer(action).data}
 
         return self.once(request, replay)

@@ -6,18 +6,18 @@ loop. A request is never made inside a transaction. What a worker had leased whe
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any, TypeVar
 
 import psycopg
 import structlog
-from django.db import InterfaceError, OperationalError, close_old_connections, connections
+from django.db import close_old_connections, connections
 
 from delivery import leases, signing
-from delivery.leases import Lease, Result
+from delivery.leases import AWAY, SLOW_SECONDS, Lease, Result, Room
 from delivery.schedule import judge
 from delivery.sending import Sender
 from delivery.services import CHANNEL
@@ -26,14 +26,17 @@ log = structlog.get_logger("retivo.delivery")
 
 T = TypeVar("T")
 
+# Places for requests: to endpoints that are not slow, to those that are, and in all. One that takes its time counts as
+# slow from then on and leaves its place to others, so that those who were not known to be slow hold up nobody.
 CONCURRENCY = 256
+SLOW_CONCURRENCY = 128
+_MOST = 768
 PER_ENDPOINT = 32
+# Of the places that are free none gets more than this part, so that some are left to others.
+_FREE_PART = 8
 _BATCH = 100
 _POLL_SECONDS = 1.0
 _AFTER_FAILURE_SECONDS = 1.0
-
-# The database cannot be reached, or went away.
-_AWAY = (OperationalError, InterfaceError)
 
 
 class Worker:
@@ -42,7 +45,7 @@ class Worker:
     def __init__(self, *, sender: Sender | None = None, grace_seconds: float = 10) -> None:
         self._sender = sender or Sender()
         self._grace_seconds = grace_seconds
-        self._sending: dict[asyncio.Task[None], Lease] = {}
+        self._sending: dict[asyncio.Task[None], tuple[Lease, float]] = {}  # and when it was begun
         self._results: list[Result] = []
         self._wake = asyncio.Event()
         self._recordable = asyncio.Event()
@@ -77,25 +80,34 @@ class Worker:
 
     async def _claim(self) -> None:
         while not self._stopping.is_set():
-            free = CONCURRENCY - len(self._sending)
-            # No endpoint may take more than a quarter of what is free, so that slow ones leave some to the others.
-            wanted, per_endpoint = min(free, _BATCH), max(1, min(PER_ENDPOINT, free // 4))
+            room = self._room()
             self._wake.clear()
             leased: list[Lease] = []
-            if wanted > 0:
-                claim = partial(leases.claim, wanted=wanted, per_endpoint=per_endpoint, now=datetime.now(UTC))
+            if room.wanted > 0:
                 try:
-                    leased = await _in(self._claimer, claim)
-                except _AWAY as error:
+                    leased = await _in(self._claimer, partial(leases.claim, room))
+                except AWAY as error:
                     await self._pause(error)
                     continue
             for lease in leased:
                 task = asyncio.create_task(self._send(lease))
-                self._sending[task] = lease
+                self._sending[task] = (lease, time.monotonic())
                 task.add_done_callback(self._sent)
             if not leased:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), _POLL_SECONDS)
+
+    def _room(self) -> Room:
+        late = time.monotonic() - SLOW_SECONDS
+        slow = sum(lease.endpoint_is_slow or begun < late for lease, begun in self._sending.values())
+        free = min(CONCURRENCY + slow, _MOST) - len(self._sending)
+        free_for_slow = max(0, SLOW_CONCURRENCY - slow)
+        return Room(
+            wanted=min(free, _BATCH),
+            per_endpoint=_part(free),
+            slow_wanted=free_for_slow,
+            per_slow_endpoint=_part(free_for_slow),
+        )
 
     async def _listen(self) -> None:
         """Be woken by commits. Without it there is still the poll."""
@@ -112,32 +124,30 @@ class Worker:
     # --- Sending ----------------------------------------------------------------------------------------------------
 
     async def _send(self, lease: Lease) -> None:
-        now = datetime.now(UTC)
         if lease.refusal:
             self._add(Result(lease=lease, reason=lease.refusal))
-        elif lease.expires_at <= now:
-            self._add(Result(lease=lease, due_at=lease.expires_at))  # for `expire` to end
+        elif lease.is_expired:
+            self._add(Result(lease=lease, wait_seconds=0))  # for `expire` to end
         else:
-            timestamp = int(now.timestamp())
             headers = signing.headers(
-                secrets=lease.secrets, message_id=lease.action_id, timestamp=timestamp, body=lease.body
+                secrets=lease.secrets, message_id=lease.action_id, timestamp=int(time.time()), body=lease.body
             )
             answer = await self._sender.send(url=lease.url, headers=headers, body=lease.body)
-            verdict = judge(answer, attempt=lease.step, expires_at=lease.expires_at, now=datetime.now(UTC))
+            verdict = judge(answer, attempt=lease.step)
             self._add(
                 Result(
                     lease=lease,
                     answer=answer,
                     delivered=verdict.delivered,
-                    due_at=verdict.due_at,
+                    wait_seconds=verdict.wait_seconds,
                     reason=verdict.reason,
                 )
             )
 
     def _sent(self, task: asyncio.Task[None]) -> None:
-        lease = self._sending.pop(task)
+        lease, _ = self._sending.pop(task)
         if task.cancelled():
-            self._add(Result(lease=lease, due_at=datetime.now(UTC)))
+            self._add(Result(lease=lease, wait_seconds=0))
         elif failure := task.exception():
             # A fault of ours: the lease runs out, and the attempt counts, so that it ends in `failed`.
             log.error("sending_failed", action_id=lease.action_id, exc_info=failure)
@@ -159,8 +169,8 @@ class Worker:
         if not results:
             return
         try:
-            await _in(self._recorder, partial(leases.record, results, now=datetime.now(UTC)))
-        except _AWAY as error:
+            await _in(self._recorder, partial(leases.record, results))
+        except AWAY as error:
             # The receivers have been told: keep it until it is stored. Storing it twice would change nothing.
             self._results = results + self._results
             self._recordable.set()
@@ -199,6 +209,10 @@ def connection_parameters() -> dict[str, Any]:
     """The runtime role's connection, for psycopg itself."""
     parameters = connections["default"].get_connection_params()
     return {name: value for name, value in parameters.items() if name not in ("cursor_factory", "context")}
+
+
+def _part(free: int) -> int:
+    return max(1, min(PER_ENDPOINT, free // _FREE_PART))
 
 
 async def _in(thread: ThreadPoolExecutor, work: Callable[[], T]) -> T:

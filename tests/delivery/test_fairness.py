@@ -2,7 +2,6 @@
 
 import threading
 from collections import Counter
-from datetime import UTC, datetime
 
 import pytest
 from django.db import connection, connections
@@ -29,8 +28,10 @@ def pile_up(shop: Merchant, count: int) -> None:
         cursor.execute("ANALYZE delivery_action")
 
 
-def claim(wanted: int = 100, per_endpoint: int = 32) -> list[leases.Lease]:
-    return leases.claim(wanted=wanted, per_endpoint=per_endpoint, now=datetime.now(UTC))
+def claim(wanted: int = 100, per_endpoint: int = 32, slow_wanted: int = 100) -> list[leases.Lease]:
+    return leases.claim(
+        leases.Room(wanted=wanted, per_endpoint=per_endpoint, slow_wanted=slow_wanted, per_slow_endpoint=per_endpoint)
+    )
 
 
 def endpoint(owner: Api) -> Endpoint:

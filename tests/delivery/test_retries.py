@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.db import connections
 
-from delivery import schedule
+from delivery import leases, schedule
 from delivery.models import FailureReason
 from delivery.sending import Answer as Sent
 from tests.delivery.cast import Merchant, let_time_pass, make_due, work
@@ -24,14 +24,10 @@ def sent(status: int | None, **fields: Any) -> Sent:
     return Sent(started_at=NOW, latency_ms=1, status=status, **fields)
 
 
-def judge(answer: Sent, attempt: int = 1, lifetime: timedelta = timedelta(days=3)) -> schedule.Verdict:
-    return schedule.judge(answer, attempt=attempt, expires_at=NOW + lifetime, now=NOW)
-
-
-def waits(answer: Sent, **options: Any) -> float:
-    due_at = judge(answer, **options).due_at
-    assert due_at is not None
-    return (due_at - NOW).total_seconds()
+def waits(answer: Sent, attempt: int = 1) -> float:
+    wait_seconds = schedule.judge(answer, attempt=attempt).wait_seconds
+    assert wait_seconds is not None
+    return wait_seconds
 
 
 @pytest.mark.no_database
@@ -44,7 +40,7 @@ def test_schedule__after_each_failure__waits_as_agreed_with_jitter(attempt: int,
 
 @pytest.mark.no_database
 def test_schedule__after_the_eighth_failure__has_failed() -> None:
-    assert judge(sent(500), attempt=8) == schedule.Verdict(reason=FailureReason.ATTEMPTS_EXHAUSTED)
+    assert schedule.judge(sent(500), attempt=8) == schedule.Verdict(reason=FailureReason.ATTEMPTS_EXHAUSTED)
 
 
 @pytest.mark.no_database
@@ -54,9 +50,24 @@ def test_answer__anything_but_2xx_and_410__is_tried_again(status: int | None) ->
 
 
 @pytest.mark.no_database
-@pytest.mark.parametrize(("wish", "seconds"), [(60.0, 60.0), (0.0, 5.0), (1e9, 3 * 24 * 3600.0)])
-def test_retry_after__is_honoured_but_not_beyond_the_expiry(wish: float, seconds: float) -> None:
+@pytest.mark.parametrize(("wish", "seconds"), [(60.0, 60.0), (0.0, 5.0), (1e9, 1e9)])
+def test_retry_after__longer_than_the_schedule__is_honoured(wish: float, seconds: float) -> None:
     assert seconds <= waits(sent(503, retry_after=wish)) <= seconds * 1.2
+
+
+@pytest.mark.parametrize("value", ["31536000", "9" * 400, "Fri, 01 Jan 9999 00:00:00 GMT"])
+def test_retry_after__beyond_the_expiry__has_the_action_expire(shop: Merchant, inbox: Receiver, value: str) -> None:
+    inbox.answer = Answer(429, {"Retry-After": value})
+    id = shop.dispatch()
+
+    work()
+
+    action = shop.action(id)
+    assert (action.status, action.due_at) == ("dispatched", action.expires_at)
+    let_time_pass(3 * 24 * 3600 + 1)
+    work()
+    assert leases.expire() == 1
+    assert (shop.action(id).status, len(inbox.received)) == ("expired", 1)
 
 
 @pytest.mark.parametrize("status", [429, 503])
@@ -73,7 +84,7 @@ def test_retry_after__in_seconds_or_as_a_date__puts_the_next_attempt_off(
 
 
 @pytest.mark.parametrize(
-    "value", ["soon", "-5", "1.5", "9" * 400, "Fri, 99 Foo 2026", "Mon, 01 Jan 0001 00:00:00 GMT", ""]
+    "value", ["soon", "-5", "1.5", "inf", "nan", "٣", "1e9", "Fri, 99 Foo 2026", "Mon, 01 Jan 0001 00:00:00 GMT", ""]
 )
 def test_retry_after__rubbish__does_no_harm(shop: Merchant, inbox: Receiver, value: str) -> None:
     inbox.answer = Answer(503, {"Retry-After": value})
