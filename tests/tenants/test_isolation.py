@@ -177,7 +177,7 @@ def test_functions__with_their_owners_rights__are_closed_to_public_and_trust_no_
 # Every function that sees past row-level security, and all that it can ever answer.
 ANSWERS = {
     "authenticate_api_key": "SETOF record",
-    "claim_actions": "TABLE(tenant_id uuid, action_id text, is_failing boolean, is_gone boolean)",
+    "claim_actions": "TABLE(tenant_id uuid, action_id text, is_failing boolean, is_slow boolean, is_gone boolean)",
     "contribute": "TABLE(block text, place integer, total bigint)",
     "expire_actions": "integer",
     "forget_learned_examples": "bigint",
