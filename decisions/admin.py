@@ -2,14 +2,17 @@
 
 from uuid import UUID
 
+from django.contrib import admin
 from django.db.models import Count, Q
 
-from decisions.models import WITH_OUTCOME, Intervention, InterventionStatus, Playbook, PlaybookEntry
+from decisions.admin_ledger import INTERVENTION_BADGES, DecisionAdmin
+from decisions.models import WITH_OUTCOME, DecisionRow, Intervention, InterventionStatus, Playbook, PlaybookEntry
 from tenants.admin_base import ROWS_SHOWN, Table, badge, code, day
 from tenants.models import Tenant
 
 PLAYBOOK_BADGES = {"Active": "success", "Paused": "warning", "Draft": "info", "Archived": "default"}
-INTERVENTION_BADGES = {"Completed": "success", "Failed": "danger", "Awaiting Approval": "warning"}
+
+admin.site.register(DecisionRow, DecisionAdmin)
 
 
 def playbooks_table(tenant: Tenant) -> Table:

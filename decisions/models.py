@@ -259,6 +259,44 @@ class Decision(models.Model):
         return self.id
 
 
+class DecisionRow(models.Model):
+    """`Decision` by its id, which is unique over all tenants: the admin has no pages for composite keys."""
+
+    id = models.CharField(primary_key=True, max_length=40)
+    tenant = models.ForeignKey(Tenant, on_delete=models.DO_NOTHING, related_name="+")
+    user_id = models.CharField("user", max_length=255)
+    created_at = models.DateTimeField()
+    request = models.JSONField()
+    candidates = models.JSONField()
+    guardrails = models.JSONField()
+    stopped_by = models.CharField(max_length=32, null=True)  # noqa: DJ001  # as in Decision
+    action = models.CharField(max_length=100, null=True)  # noqa: DJ001  # as in Decision
+    parameters = models.JSONField(null=True)
+    confidence = models.FloatField(null=True)
+    propensity = models.FloatField()
+    reasoning = models.TextField()
+    model_version = models.BigIntegerField()
+    features = models.JSONField()
+    prior_share = models.FloatField(null=True)
+    holdout = models.BooleanField("held out")
+    shadow = models.BooleanField("shadow mode")
+    action_id = models.CharField(max_length=40, null=True)  # noqa: DJ001  # as in Decision
+    intervention_id = models.CharField(max_length=40, null=True)  # noqa: DJ001  # as in Decision
+    cost_usd = models.DecimalField("cost in USD", max_digits=18, decimal_places=6, null=True)
+    cost_state = models.CharField(max_length=8, choices=CostState, null=True)  # noqa: DJ001  # as in Decision
+    converted_at = models.DateTimeField(null=True)
+    conversion = models.FloatField()
+    closed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        managed = False
+        db_table = "decisions_decision"
+        verbose_name = "decision"
+
+    def __str__(self) -> str:
+        return self.id
+
+
 class Budget(models.Model):
     """What a tenant's actions of one month (UTC) cost: what was delivered, and what may yet be."""
 

@@ -4,16 +4,20 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.utils import unquote
+from django.contrib.admin.utils import quote, unquote
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
+from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter, DropdownFilter
 
 from delivery import services
 from delivery.models import ActionRow, ActionStatus, Attempt, EndpointRow
 from retivo.api.errors import Problem
 from tenants.admin_base import ROWS_SHOWN, StaffAdmin, Table, actor, code, column, link, page_action, url_of
+from tenants.admin_newest import ExactFilter, NewestAdmin
 
 ACTION_BADGES = {
     "Pending": "default",
@@ -26,31 +30,47 @@ ACTION_BADGES = {
 ENDPOINT_BADGES = {"Well": "success", "Slow": "warning", "Failing": "warning", "Open": "danger", "Disabled": "danger"}
 
 
+class ActionTypeFilter(ExactFilter):
+    title, parameter_name = "action type", "action_type"
+
+
+class ProviderFilter(ExactFilter):
+    title = parameter_name = "provider"
+
+
 @admin.register(ActionRow)
-class ActionAdmin(StaffAdmin):
-    search_fields = ["id__exact", "user_id__exact"]
+class ActionAdmin(NewestAdmin):
+    id_prefix = "ea_"
     search_help_text = "The id of an action or of a user"
-    list_display = ["id", "tenant_link", "action_type", "provider", "user_id", "shown_status", "attempts", "created_at"]
-    list_filter = ["status", "provider", "failure_reason"]
-    list_select_related = ["tenant"]
-    ordering = ["-created_at", "id"]
+    list_display = ["short_id", "moment", "tenant_link", "action_type", "user_id", "shown_status", "attempts"]
+    list_filter = [
+        ("tenant", AutocompleteSelectFilter),
+        ("status", ChoicesDropdownFilter),
+        ("failure_reason", ChoicesDropdownFilter),
+        ActionTypeFilter,
+        ProviderFilter,
+        ("created_at", admin.DateFieldListFilter),
+    ]
     fields = [
-        ("id", "shown_status"),
+        "id",
         ("tenant_link", "user_id"),
-        ("action_type", "provider"),
-        ("domain", "decision_id"),
+        ("action_type", "shown_status"),
+        ("provider", "domain"),
+        "decision_link",
         ("created_at", "expires_at"),
         ("due_at", "delivered_at"),
         ("failure_reason", "attempts"),
         ("outcome_status", "outcome_result"),
         "parameters",
     ]
-    readonly_fields = ["tenant_link", "shown_status"]
+    readonly_fields = ["tenant_link", "shown_status", "decision_link"]
     actions_detail = ["replay"]
 
-    @column("Tenant")
-    def tenant_link(self, action: ActionRow) -> SafeString:
-        return link(url_of(action.tenant), action.tenant)
+    @column("Decision")
+    def decision_link(self, action: ActionRow) -> SafeString | str:
+        # By name: a decision is made in an app above this one.
+        page = "admin:decisions_decisionrow_change"
+        return link(reverse(page, args=[quote(action.decision_id)]), action.decision_id) if action.decision_id else "-"
 
     @column("Status", badges=ACTION_BADGES)
     def shown_status(self, action: ActionRow) -> str:
@@ -104,6 +124,26 @@ class ActionAdmin(StaffAdmin):
         )
 
 
+class CircuitFilter(DropdownFilter):  # type: ignore[misc]  # unfold carries no types
+    title = parameter_name = "circuit"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(name.lower(), name) for name in ENDPOINT_BADGES]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[EndpointRow]) -> QuerySet[EndpointRow]:
+        enabled, is_open = queryset.filter(disabled_at=None), Q(open_until__gt=timezone.now())
+        match self.value():
+            case "disabled":
+                return queryset.exclude(disabled_at=None)
+            case "open":
+                return enabled.filter(is_open)
+            case "failing":
+                return enabled.exclude(is_open).filter(consecutive_failures__gt=0)
+            case "well":
+                return enabled.exclude(is_open).filter(consecutive_failures=0)
+        return queryset
+
+
 @admin.register(EndpointRow)
 class EndpointAdmin(StaffAdmin):
     """Those that failed at some time; one that never did has no row."""
@@ -111,7 +151,7 @@ class EndpointAdmin(StaffAdmin):
     search_fields = ["url", "tenant__name", "tenant__slug"]
     search_help_text = "URL or tenant"
     list_display = ["url", "tenant_link", "circuit", "consecutive_failures", "open_until", "last_failure"]
-    list_filter = [("disabled_at", admin.EmptyFieldListFilter), ("open_until", admin.EmptyFieldListFilter)]
+    list_filter = [CircuitFilter, ("tenant", AutocompleteSelectFilter)]
     list_select_related = ["tenant"]
     ordering = ["-consecutive_failures", "id"]
     fields = [

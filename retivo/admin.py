@@ -14,13 +14,15 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from decisions.admin import interventions_table, playbooks_table
+from decisions.admin_funnel import funnel_figure
+from decisions.models import DecisionRow
 from delivery.models import ActionRow, EndpointRow
 from events import metering
 from integrations.admin import action_types_table, integrations_table, shares_table
 from integrations.models import ActionType, IntegrationShare, PartnerIntegration
 from learning.models import Release
 from tenants.admin import TenantAdmin
-from tenants.admin_base import StorableQuery, Table, changelist_url, column, count, may
+from tenants.admin_base import Figure, StorableQuery, Table, changelist_url, column, count, may
 from tenants.models import ApiKey, AuditEntry, Tenant, TenantRole
 
 
@@ -49,8 +51,10 @@ class HierarchyAdmin(TenantAdmin):
         usage = metering.usage(tenant_id=tenant.id, limit=tenant.tracked_user_limit)
         return f"{usage.active_users:,} of {usage.limit:,} active users, {usage.events:,} events"
 
-    def tables(self, request: HttpRequest, tenant: Tenant) -> list[Table]:
-        tables = super().tables(request, tenant)
+    def tables(self, request: HttpRequest, tenant: Tenant) -> list[Table | Figure]:
+        tables = [*super().tables(request, tenant)]
+        if may(request, "decisions.view_decisionrow") and (figure := funnel_figure(tenant)):
+            tables.insert(0, figure)
         match tenant.tenant_role:
             case TenantRole.PARTNER if may(request, "integrations.view_partnerintegration"):
                 tables.append(integrations_table(tenant))
@@ -106,6 +110,7 @@ _SIDEBAR: list[list[tuple[str, type[Model], str]]] = [
         ("Action types", ActionType, "bolt"),
     ],
     [
+        ("Decisions", DecisionRow, "alt_route"),
         ("Actions", ActionRow, "send"),
         ("Endpoints", EndpointRow, "cell_tower"),
         ("Releases", Release, "hub"),

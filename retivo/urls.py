@@ -4,8 +4,8 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+from retivo import error_pages
 from retivo.admin import search
-from retivo.api import errors
 from retivo.api.docs import DocsView, SchemaView
 from retivo.api.health import HealthView
 
@@ -25,7 +25,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
 ]
 
-handler400 = errors.handler400
-handler403 = errors.handler403
-handler404 = errors.handler404
-handler500 = errors.handler500
+handler400 = error_pages.handler400
+handler403 = error_pages.handler403
+handler404 = error_pages.handler404
+handler500 = error_pages.handler500

@@ -18,6 +18,7 @@ from tenants import services
 from tenants.admin_audit import AuditEntryAdmin
 from tenants.admin_base import (
     ROWS_SHOWN,
+    Figure,
     StaffAdmin,
     Table,
     actor,
@@ -135,7 +136,7 @@ class TenantAdmin(StaffAdmin):
 
     # --- A tenant's page ---
 
-    def tables(self, request: HttpRequest, tenant: Tenant) -> list[Table]:
+    def tables(self, request: HttpRequest, tenant: Tenant) -> Sequence[Table | Figure]:
         tables = [customers_table(tenant)] if tenant.tenant_role == TenantRole.PARTNER else []
         return [*tables, keys_table(request, tenant)] if may(request, "tenants.view_apikey") else tables
 

@@ -84,7 +84,7 @@ class StaffAdmin(StorableQuery):
         context = {**(extra_context or {}), "tables": tables}
         return cast("HttpResponse", super().change_view(request, object_id, form_url, context))
 
-    def tables(self, request: HttpRequest, obj: Any) -> "list[Table]":
+    def tables(self, request: HttpRequest, obj: Any) -> "Sequence[Table | Figure]":
         """What stands below the object's own fields."""
         return []
 
@@ -144,6 +144,16 @@ class Table:
     @property
     def is_cut(self) -> bool:
         return self.total > len(self.rows)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """What stands among the tables, and has a template of its own for its `data`."""
+
+    title: str
+    template: str
+    data: Any
+    all_url: str = ""
 
 
 def actor(request: HttpRequest) -> str:

@@ -1,0 +1,55 @@
+"""What is no success under `/admin/` is a page for a person; everywhere else it is a problem (`retivo.api.errors`)."""
+
+import http
+
+from django.conf import settings
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
+
+from retivo.api import errors
+
+_WORDS = {
+    400: "The request is malformed. Go back, and try it again.",
+    403: "Your account may not see or do this. A superuser can add you to a group that may.",
+    404: "There is nothing at this address. It may have been deleted since.",
+    500: "Something failed on our side. The request id finds it in the logs.",
+}
+
+
+def handler400(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _page(request, 400) or errors.handler400(request, exception)
+
+
+def handler403(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _page(request, 403) or errors.handler403(request, exception)
+
+
+def handler404(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _page(request, 404) or errors.handler404(request, exception)
+
+
+def handler500(request: HttpRequest) -> HttpResponse:
+    return _page(request, 500) or errors.handler500(request)
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Django's CSRF_FAILURE_VIEW. Nothing but staff pages has a form."""
+    page = _page(request, 403, "This form is too old, or came from another site. Reload the page, and send it again.")
+    return page or errors.handler403(request, PermissionError(reason))
+
+
+def _page(request: HttpRequest, status: int, text: str = "") -> HttpResponse | None:
+    """Without the database, which may be what failed."""
+    if not request.path.startswith("/admin/"):
+        return None
+    context = {
+        "title": http.HTTPStatus(status).phrase,
+        "status": status,
+        "text": text or _WORDS[status],
+        "request_id": getattr(request, "request_id", ""),
+        "site_title": settings.UNFOLD["SITE_TITLE"],
+        "colors": admin.site._get_colors("COLORS", request),  # type: ignore[attr-defined]  # unfold's site
+        "site_favicons": settings.UNFOLD["SITE_FAVICONS"],
+    }
+    return HttpResponse(render_to_string("staff/error.html", context), status=status)

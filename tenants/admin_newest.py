@@ -1,0 +1,138 @@
+"""Lists of tables that hold millions of rows, over all tenants: the newest first, a page at a time, nothing counted.
+
+Such a table is indexed by tenant first. So each tenant is asked for its newest row, an index scan each, and those
+tenants whose newest are the newest of all for the rest: what a page shows can be of no others.
+"""
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.core.paginator import Paginator
+from django.db import OperationalError, connection, transaction
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery, prefetch_related_objects
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from psycopg.errors import QueryCanceled
+from unfold.contrib.filters.admin import TextFilter
+
+from retivo.api.errors import Problem
+from retivo.api.pagination import NameCursor
+from tenants.admin_base import StaffAdmin, StaffList, code, column, link, url_of
+from tenants.models import Tenant
+
+BEFORE = "before"
+ORDER = ("-created_at", "-id")
+PATIENCE = "5s"
+
+
+def newest(rows: QuerySet[Any], limit: int) -> list[Any]:
+    """The newest of `rows`, which have `tenant`, `created_at` and `id`, by the index (tenant, created_at, id)."""
+    rows = rows.order_by(*ORDER)
+    of_tenant = rows.filter(tenant=OuterRef("pk")).values("created_at")[:1]
+    tenants = Tenant.objects.annotate(newest=Subquery(of_tenant)).order_by(F("newest").desc(nulls_last=True), "pk")
+    of_each = [rows.filter(tenant=pk)[:limit] for pk, at in tenants.values_list("pk", "newest")[:limit] if at]
+    if len(of_each) > 1:
+        of_each = [of_each[0].union(*of_each[1:], all=True).order_by(*ORDER)[:limit]]
+    found = [row for rows in of_each for row in rows]
+    prefetch_related_objects(found, "tenant")
+    return found
+
+
+class NewestList(StaffList):
+    """`before` is where a page begins; a link leads to the older ones."""
+
+    def get_filters_params(self, params: Any = None) -> dict[str, Any]:
+        found: dict[str, Any] = super().get_filters_params(params)
+        found.pop(BEFORE, None)
+        return found
+
+    def get_results(self, request: HttpRequest) -> None:
+        rows, limit = self.queryset, self.list_per_page
+        self.is_later_page = BEFORE in self.params
+        if self.is_later_page:
+            try:
+                after = NameCursor.parse(self.params[BEFORE])
+            except Problem as problem:
+                raise IncorrectLookupParameters from problem
+            rows = rows.filter(
+                Q(created_at__lt=after.created_at) | Q(created_at=after.created_at, id__lt=after.id),
+                created_at__lte=after.created_at,  # what an index condition is made of
+            )
+        found = self._found(request, rows, limit + 1)
+        self.result_list = found[:limit]
+        self.result_count = self.full_result_count = len(self.result_list)
+        self.show_full_result_count = self.can_show_all = self.multi_page = False
+        self.paginator = NewestPaginator(self.result_list, limit)
+        self.newest_url = self.get_query_string(remove=[BEFORE])
+        self.older_url = ""
+        if len(found) > limit:
+            last = self.result_list[-1]
+            self.older_url = self.get_query_string({BEFORE: str(NameCursor(created_at=last.created_at, id=last.id))})
+
+    def _found(self, request: HttpRequest, rows: QuerySet[Any], limit: int) -> list[Any]:
+        """What no index leads to can take long to find. Nobody waits for that, the database least of all."""
+        try:
+            with transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute(f"SET LOCAL statement_timeout = '{PATIENCE}'")
+                found = newest(rows, limit)
+                cursor.execute("SET LOCAL statement_timeout TO DEFAULT")
+        except OperationalError as error:
+            if not isinstance(error.__cause__, QueryCanceled):
+                raise
+            self.model_admin.message_user(
+                request, "That takes too long to find. Choose a tenant, a date or fewer filters.", messages.WARNING
+            )
+            return []
+        return found
+
+
+class NewestPaginator(Paginator):  # type: ignore[type-arg]  # generic for mypy alone
+    template_name = "staff/newest_pages.html"
+
+
+class NewestAdmin(StaffAdmin):
+    """Of a model with `tenant`, `created_at` and an `id` that begins with `id_prefix` and is unique over all."""
+
+    id_prefix = ""
+    list_per_page = 50
+    ordering = ORDER
+    search_fields = ["id"]  # that there is a search; see below
+
+    @column("Id")
+    def short_id(self, row: Any) -> SafeString:
+        return format_html('<span title="{}">{}</span>', row.id, code(f"{row.id[:12]}…"))
+
+    @column("Created at")
+    def moment(self, row: Any) -> SafeString:
+        return format_html('<span class="whitespace-nowrap">{}</span>', f"{row.created_at:%Y-%m-%d %H:%M:%S}")
+
+    @column("Tenant")
+    def tenant_link(self, row: Any) -> SafeString:
+        return link(url_of(row.tenant), row.tenant)
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[StaffList]:
+        return NewestList
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Exactly an id or a user: each has an index, a part of either has none."""
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        return queryset.filter(**{"id" if term.startswith(self.id_prefix) else "user_id": term}), False
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        if "\0" in object_id:
+            return None
+        return next(iter(newest(self.get_queryset(request).filter(id=object_id), 1)), None)
+
+
+class ExactFilter(TextFilter):  # type: ignore[misc]  # unfold carries no types
+    """The column of the parameter's name, exactly."""
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        value = (self.value() or "").strip()
+        return queryset.filter(**{str(self.parameter_name): value}) if value else queryset

@@ -1,0 +1,63 @@
+"""What a person meets under /admin/ where a program meets a problem."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from retivo import error_pages
+from tests.conftest import Api
+from tests.tenants.admin.staff import TENANTS, log_in, page_of
+
+
+@pytest.fixture
+def viewer(settings: Any) -> Client:
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    return log_in("vera", group="viewer")
+
+
+@pytest.mark.parametrize(("path", "status"), [("/admin/nonsense/", 404), ("/admin/auth/user/", 403)])
+def test_staff_pages__what_is_not_there_or_not_theirs__is_a_page(viewer: Client, path: str, status: int) -> None:
+    response = viewer.get(path)
+
+    assert (response.status_code, response["Content-Type"]) == (status, "text/html; charset=utf-8")
+    html = response.content.decode()
+    assert f">{status}<" in html
+    assert response["X-Request-Id"] in html
+
+
+def test_staff_pages__a_form_without_its_token__is_a_page(viewer: Client, acme: Api) -> None:
+    checking = Client(enforce_csrf_checks=True)
+    checking.cookies = viewer.cookies
+
+    response = checking.post(page_of(acme, "suspend"))
+
+    assert (response.status_code, response["Content-Type"]) == (403, "text/html; charset=utf-8")
+    assert "Reload the page" in response.content.decode()
+
+
+def test_staff_pages__a_failure__is_a_page_that_needs_no_database(
+    viewer: Client, acme: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*args: Any, **options: Any) -> None:
+        raise RuntimeError("secret")
+
+    monkeypatch.setattr("tenants.admin.with_counts", fail)
+    viewer.raise_request_exception = False
+
+    response = viewer.get(TENANTS)
+
+    assert (response.status_code, response["Content-Type"]) == (500, "text/html; charset=utf-8")
+    assert "secret" not in response.content.decode()
+
+
+def test_api__what_is_not_there__stays_a_problem() -> None:
+    for path in ("/api/nonsense", "/nonsense", "/administration"):
+        response = Client().get(path)
+        assert (response.status_code, response["Content-Type"]) == (404, "application/problem+json"), path
+
+
+def test_malformed__under_admin__is_a_page(rf: Any) -> None:
+    for path, kind in (("/admin/x/", "text/html"), ("/api/x", "application/problem+json")):
+        response = error_pages.handler400(rf.get(path), ValueError())
+        assert (response.status_code, response["Content-Type"].split(";")[0]) == (400, kind)
