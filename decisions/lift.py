@@ -3,12 +3,23 @@
 By intention to treat: each user counts once, by the first decision of the time, whether or not anything was given.
 The interval of the difference is Newcombe's (1998, method 10), from the Wilson (1927) intervals of both shares: it
 stays within -1 and 1 and holds for the few and the rare.
+
+A partner's customers differ in how many users convert and in how many they hold out. Shares of all their users together
+would compare customers rather than treatments (Simpson's paradox). So customers are strata, of n1 treated users, x1 of
+whom converted, and n0 held out, x0 of whom did, and weigh in both shares alike, as Mantel and Haenszel weigh them:
+
+    w = n1 n0 / (n1 + n0)     p1 = sum(w x1 / n1) / sum(w)     p0 = sum(w x0 / n0) / sum(w)
+
+p1 - p0 is their common risk difference (Cochran 1954; Greenland & Robins 1985). A share of so weighted users varies
+about as one of m1 = sum(w)^2 / sum(w^2 / n1) users would, and p0 of m0 likewise: with these effective numbers (Korn &
+Graubard 1998) the intervals are Wilson's and Newcombe's as above, and for one customer exactly those. Unlike the large
+sample's variance (Sato 1989) they hold where each customer holds out one or two, or nobody converted yet.
 """
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import sqrt
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import connection
@@ -16,14 +27,15 @@ from django.db import connection
 from decisions import rules
 
 Z = 1.959963984540054
+KEPT_DAYS = 30  # what is counted for partners
 
 
 @dataclass(frozen=True)
 class Share:
-    """`converted` of `users`, with its 95 % interval."""
+    """`converted` of `users`, with its 95 % interval; of effective numbers where it is weighted."""
 
-    users: int
-    converted: int
+    users: float
+    converted: float
 
     @property
     def rate(self) -> float:
@@ -36,10 +48,11 @@ class Share:
         margin = Z / (1 + spread) * sqrt(self.rate * (1 - self.rate) / self.users + Z**2 / (4 * self.users**2))
         return max(middle - margin, 0.0), min(middle + margin, 1.0)
 
-    def shown(self) -> dict[str, Any]:
+    def shown(self, *, users: int, converted: int) -> dict[str, Any]:
+        """Beside the numbers as they were counted."""
         low, high = self.interval if self.users else (None, None)
         rate = self.rate if self.users else None
-        return {"users": self.users, "converted": self.converted, "rate": rate, "low": low, "high": high}
+        return {"users": users, "converted": converted, "rate": rate, "low": low, "high": high}
 
 
 def difference(treated: Share, held_out: Share) -> dict[str, float] | None:
@@ -57,18 +70,96 @@ def difference(treated: Share, held_out: Share) -> dict[str, float] | None:
 
 def lift(*, tenant_id: UUID, days: int, now: datetime) -> dict[str, Any]:
     """The tenant's lift over the last `days`."""
-    with connection.cursor() as cursor:
-        cursor.execute(_COUNT, {"tenant_id": tenant_id, "since": now - timedelta(days=days)})
-        treated_users, treated_converted, held_out, held_out_converted, config = cursor.fetchone()
-    conversion = rules.read(config).conversion
-    treated, control = Share(treated_users, treated_converted), Share(held_out, held_out_converted)
+    treated, held_out, event = _count(tenant_id, days, now)
     return {
         "days": days,
-        "conversion_event": conversion and conversion.event,
-        "treated": treated.shown(),
-        "holdout": control.shown(),
-        "difference": difference(treated, control),
+        "conversion_event": event,
+        "treated": Share(*treated).shown(users=treated[0], converted=treated[1]),
+        "holdout": Share(*held_out).shown(users=held_out[0], converted=held_out[1]),
+        "difference": difference(Share(*treated), Share(*held_out)),
     }
+
+
+def keep_count(*, tenant_id: UUID, now: datetime) -> None:
+    """Count the tenant's last `KEPT_DAYS` anew, for its partner's sums. Without a conversion nobody can convert."""
+    treated, held_out, event = _count(tenant_id, KEPT_DAYS, now)
+    if event is None:
+        treated = held_out = (0, 0)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _KEEP,
+            {
+                "tenant_id": tenant_id,
+                "treated": treated[0],
+                "treated_converted": treated[1],
+                "held_out": held_out[0],
+                "held_out_converted": held_out[1],
+                "now": now,
+            },
+        )
+
+
+def lift_of_customers() -> dict[str, Any]:
+    """Over all customers of the partner in context that hold users out, as they were counted last.
+
+    The function of the database returns sums, and none while they are of fewer than 20 users of either kind.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT * FROM lift_of_customers()")
+        return pooled(Sums(*cursor.fetchone()))
+
+
+class Sums(NamedTuple):
+    """Over customers; w is a customer's weight. All but the first are None where they are of too few users."""
+
+    customers: int
+    counted_at: datetime | None = None  # the oldest count
+    treated: int | None = None
+    treated_converted: int | None = None
+    held_out: int | None = None
+    held_out_converted: int | None = None
+    weight: float = 0.0  # of w
+    treated_rate: float = 0.0  # of w x1 / n1
+    held_out_rate: float = 0.0  # of w x0 / n0
+    treated_spread: float = 0.0  # of w^2 / n1
+    held_out_spread: float = 0.0  # of w^2 / n0
+
+
+def pooled(sums: Sums) -> dict[str, Any]:
+    """The lift that the sums amount to."""
+    found: dict[str, Any] = {
+        "days": KEPT_DAYS,
+        "customers": sums.customers,
+        "counted_at": sums.counted_at,
+        "treated": None,
+        "holdout": None,
+        "difference": None,
+    }
+    if sums.treated is None:
+        return found
+    treated = _weighted(sums.treated_rate, sums.treated_spread, sums.weight)
+    held_out = _weighted(sums.held_out_rate, sums.held_out_spread, sums.weight)
+    return found | {
+        "treated": treated.shown(users=sums.treated, converted=sums.treated_converted or 0),
+        "holdout": held_out.shown(users=sums.held_out or 0, converted=sums.held_out_converted or 0),
+        "difference": difference(treated, held_out),
+    }
+
+
+def _weighted(rate: float, spread: float, weight: float) -> Share:
+    users = weight**2 / spread
+    # Sums of floats may be a rounding error above 1.
+    return Share(users, users * min(rate / weight, 1.0))
+
+
+def _count(tenant_id: UUID, days: int, now: datetime) -> tuple[tuple[int, int], tuple[int, int], str | None]:
+    """Treated users and how many of them converted, those held out likewise, and the event that converts."""
+    with connection.cursor() as cursor:
+        cursor.execute(_COUNT, {"tenant_id": tenant_id, "since": now - timedelta(days=days)})
+        treated, treated_converted, held_out, held_out_converted, config = cursor.fetchone()
+    conversion = rules.read(config).conversion
+    event = conversion.event if conversion else None
+    return (treated, treated_converted), (held_out, held_out_converted), event
 
 
 _COUNT = """
@@ -81,4 +172,13 @@ _COUNT = """
         WHERE tenant_id = %(tenant_id)s AND created_at >= %(since)s AND compared
         ORDER BY user_id, created_at, id
     ) first
+"""
+
+_KEEP = """
+    INSERT INTO decisions_liftcount
+        (tenant_id, counted_at, treated, treated_converted, held_out, held_out_converted)
+    VALUES (%(tenant_id)s, %(now)s, %(treated)s, %(treated_converted)s, %(held_out)s, %(held_out_converted)s)
+    ON CONFLICT (tenant_id) DO UPDATE SET counted_at = excluded.counted_at, treated = excluded.treated,
+        treated_converted = excluded.treated_converted, held_out = excluded.held_out,
+        held_out_converted = excluded.held_out_converted
 """

@@ -7,7 +7,7 @@ playbooks to the tenant, and let whatever is of a user go with the user.
 import uuid
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from retivo.prefixed_id import PrefixedId
@@ -295,6 +295,31 @@ class DecisionRow(models.Model):
 
     def __str__(self) -> str:
         return self.id
+
+
+class LiftCount(models.Model):
+    """A tenant's users of the last 30 days, by whether they were held out, as `decisions.lift` counted them last.
+
+    Kept because a partner asks for the sums over all its customers at once.
+    """
+
+    tenant = models.OneToOneField(Tenant, on_delete=models.CASCADE, primary_key=True, related_name="+")
+    counted_at = models.DateTimeField()
+    treated = models.IntegerField()
+    treated_converted = models.IntegerField()
+    held_out = models.IntegerField()
+    held_out_converted = models.IntegerField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(treated_converted__range=(0, F("treated")), held_out_converted__range=(0, F("held_out"))),
+                name="lift_count_converted_of_those",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.tenant_id}, {self.counted_at:%Y-%m-%d %H:%M}"
 
 
 class Budget(models.Model):

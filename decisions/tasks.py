@@ -1,10 +1,12 @@
 """What the worker does for playbooks and decisions by itself, for each tenant that has something to do."""
 
+from datetime import UTC, datetime
 from uuid import UUID
 
-from decisions import aftermath
+from decisions import aftermath, lift
 from decisions.playbooks import runner
 from tenants import rounds
+from tenants.context import tenant_context
 
 _WITH_PLAYBOOKS = """
     SELECT t.id FROM tenants_tenant t
@@ -35,3 +37,10 @@ def run_playbooks(tenant_id: UUID) -> None:
 def settle_decisions(tenant_id: UUID) -> None:
     """What came of decisions, and of the interventions they were for."""
     aftermath.settle_tenant(tenant_id)
+
+
+@rounds.periodic(cron="*/10 * * * *", tenants=_WITH_DECISIONS)
+def count_lift(tenant_id: UUID) -> None:
+    """For what partners are told of all their customers; a tenant asks for its own anew each time."""
+    with tenant_context(tenant_id):
+        lift.keep_count(tenant_id=tenant_id, now=datetime.now(UTC))

@@ -292,7 +292,9 @@ get_partner_stats = _operation(
     "getPartnerStats",
     "Get partner stats",
     "All your customers in brief with what each used this month, how many there are by plan tier and plan status, and "
-    "what they used together. Takes the list's parameters; the totals count what the filters match.",
+    "what they used together; and `lift`, how much more of the users convert that may be given something than of those "
+    "held out, over all customers, as of some minutes ago. Takes the list's parameters; the totals count what the "
+    "filters match.",
     tag=STATS,
     parameters=[serializers.CustomerListQuerySerializer],
     answers=serializers.StatsSerializer,
@@ -301,6 +303,14 @@ get_partner_stats = _operation(
         "by_plan_tier": {"starter": 0, "growth": 1, "scale": 0, "custom": 0},
         "by_plan_status": {"active": 1, "suspended": 0},
         "usage": {"month": "2026-11", "active_users": 1840, "events": 52718},
+        "lift": {
+            "days": 30,
+            "customers": 1,
+            "counted_at": "2026-11-24T10:20:00Z",
+            "treated": {"users": 1640, "converted": 262, "rate": 0.1598, "low": 0.1428, "high": 0.1783},
+            "holdout": {"users": 180, "converted": 18, "rate": 0.1, "low": 0.0642, "high": 0.1526},
+            "difference": {"value": 0.0598, "low": 0.0046, "high": 0.1001},
+        },
         "customers": [
             {
                 **{name: _CUSTOMER[name] for name in ("tenant_id", "name", "plan_tier", "tracked_user_limit")},

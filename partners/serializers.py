@@ -4,6 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from decisions.serializers import DifferenceSerializer, ShareSerializer
 from events.models import LifecycleStage
 from events.serializers import UsageSerializer
 from integrations.serializers import IntegrationSerializer, RegisteredIntegrationSerializer
@@ -228,10 +229,25 @@ class TotalUsageSerializer(serializers.Serializer[Any]):
     events = serializers.IntegerField()
 
 
+class PooledLiftSerializer(serializers.Serializer[Any]):
+    days = serializers.IntegerField()
+    customers = serializers.IntegerField(help_text="How many of them decide with a holdout and a conversion event.")
+    counted_at = serializers.DateTimeField(allow_null=True, help_text="The oldest of their counts.")
+    treated = ShareSerializer(
+        allow_null=True, help_text="Of users who may be given something; null while either share has fewer than 20."
+    )
+    holdout = ShareSerializer(allow_null=True)
+    difference = DifferenceSerializer(allow_null=True, help_text="`rate` of the treated less that of the held out.")
+
+
 class StatsSerializer(serializers.Serializer[Any]):
     total_customers = serializers.IntegerField(help_text="How many the filter matches, on all pages.")
     by_plan_tier = PlanTierCountsSerializer()
     by_plan_status = PlanStatusCountsSerializer()
     usage = TotalUsageSerializer(help_text="Of all that the filter matches, on all pages.")
+    lift = PooledLiftSerializer(
+        help_text="Whether acting helps, over all your customers, whatever the filter. A `rate` weighs each customer "
+        "alike in both shares, and so is not `converted` / `users`."
+    )
     customers = StatsCustomerSerializer(many=True)
     next_cursor = serializers.CharField(allow_null=True)

@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 import msgspec
 from django.db import connection
 
+from decisions import lift
 from events import metering
 from integrations import services as integrations
 from learning import library
@@ -84,7 +85,10 @@ def list_customers(*, partner_id: UUID, where: CustomerFilter, page: Page) -> di
 
 
 def partner_stats(*, partner_id: UUID, where: CustomerFilter, page: Page) -> dict[str, Any]:
-    """The same list in brief, with each customer's use of this month, and all of it added up."""
+    """The same list in brief, with each customer's use of this month, all of it added up, and whether acting helps.
+
+    The last is over all customers, whatever the filter: two answers that differ by one customer would tell of that one.
+    """
     month = metering.this_month()
     asked = {"partner_id": partner_id, **where.parameters, "month": month}
     rows, next_cursor = _page(_USED, asked, page)
@@ -110,6 +114,7 @@ def partner_stats(*, partner_id: UUID, where: CustomerFilter, page: Page) -> dic
         "by_plan_tier": by_plan_tier,
         "by_plan_status": by_plan_status,
         "usage": {"month": named, **used},
+        "lift": lift.lift_of_customers(),
         "customers": customers,
         "next_cursor": next_cursor,
     }

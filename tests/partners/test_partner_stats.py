@@ -17,6 +17,14 @@ def test_stats__no_customers__are_zero(acme: Api) -> None:
         "by_plan_tier": {"starter": 0, "growth": 0, "scale": 0, "custom": 0},
         "by_plan_status": {"active": 0, "suspended": 0},
         "usage": {"month": month(), "active_users": 0, "events": 0},
+        "lift": {
+            "days": 30,
+            "customers": 0,
+            "counted_at": None,
+            "treated": None,
+            "holdout": None,
+            "difference": None,
+        },
         "customers": [],
         "next_cursor": None,
     }

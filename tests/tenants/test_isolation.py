@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.db import ProgrammingError, connection, connections, transaction
 
-from decisions import budget
+from decisions import budget, lift
 from decisions.playbooks.runner import run_tenant
 from events.scoring import score_tenant
 from learning import services as learning
@@ -48,6 +48,7 @@ TENANT_COLUMNS = {
     "decisions_intervention": "tenant_id",
     "decisions_decision": "tenant_id",
     "decisions_budget": "tenant_id",
+    "decisions_liftcount": "tenant_id",
 }
 # Of no tenant: any tenant's context sees it, no context does not.
 OF_ALL = {"learning_release"}
@@ -105,6 +106,7 @@ def _decide(api: Api) -> None:
         row: dict[str, Any] = {"tenant_id": api.tenant_id, "decision_id": "dec_2", "user_id": "u", "created_at": now}
         cursor.execute(learning.REMEMBER, row | {"features": "{}", "example_action": "nothing"})
         assert budget.reserve(tenant_id=api.tenant_id, cost_usd=Decimal(1), budget_usd=None, now=now)
+        lift.keep_count(tenant_id=api.tenant_id, now=now)
 
 
 ACTIONS = """
@@ -183,6 +185,7 @@ ANSWERS = {
     "forget_learned_examples": "bigint",
     "forget_remembered_decisions": "bigint",
     "learning_consent": "text",
+    "lift_of_customers": "record",
     "maintain_events": "record",
     "switches_of_caller": "record",
     "tenants_with_waiting_examples": "SETOF uuid",
