@@ -15,6 +15,7 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdo
 
 from delivery import services
 from delivery.models import ActionRow, ActionStatus, Attempt, EndpointRow
+from integrations.models import ActionType, ActionTypeTemplate
 from retivo.api.errors import Problem
 from tenants.admin_base import ROWS_SHOWN, StaffAdmin, Table, actor, code, column, link, page_action, url_of
 from tenants.admin_newest import ExactFilter, NewestAdmin
@@ -124,6 +125,11 @@ class ActionAdmin(NewestAdmin):
         )
 
 
+def unwell() -> QuerySet[EndpointRow]:
+    """Those to which nothing is sent now."""
+    return EndpointRow.objects.filter(Q(open_until__gt=timezone.now()) | Q(disabled_at__isnull=False))
+
+
 class CircuitFilter(DropdownFilter):  # type: ignore[misc]  # unfold carries no types
     title = parameter_name = "circuit"
 
@@ -178,6 +184,17 @@ class EndpointAdmin(StaffAdmin):
         if endpoint.consecutive_failures:
             return "Failing"
         return "Slow" if endpoint.slow_since is not None else "Well"
+
+    def tables(self, request: HttpRequest, endpoint: EndpointRow) -> list[Table]:
+        """What is registered to be sent there, by the endpoint's tenant."""
+        here = {"tenant_id": endpoint.tenant_id, "delivery_webhook": endpoint.url}
+        shared = ActionTypeTemplate.objects.filter(**here).select_related("integration").order_by("name", "id")
+        own = ActionType.objects.filter(**here, template=None).order_by("name", "id")
+        rows: list[tuple[SafeString, object]] = [
+            (code(each.name), link(url_of(each.integration), each.integration)) for each in shared
+        ]
+        rows += [(link(url_of(each), each.name), "Own") for each in own]
+        return [Table(title="Action types", headers=["Name", "Origin"], rows=rows[:ROWS_SHOWN], total=len(rows))]
 
     @page_action(title="Reset", path="reset", permission="delivery.change_endpointrow", icon="restart_alt")
     def reset(self, request: HttpRequest, object_id: str) -> HttpResponse:

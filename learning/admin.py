@@ -1,5 +1,6 @@
 """Staff pages of releases: what each cost and what it said. No tenant is in a release, so none is shown."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
@@ -7,16 +8,16 @@ from django.contrib import admin
 from django.db.models import Count, QuerySet, Sum
 from django.http import HttpRequest
 from django.utils import timezone
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from events.models import LifecycleStage
 from integrations.models import ActionTypeTemplate
 from learning import library, privacy
-from learning.models import ModelState, Release
-from learning.models import Pattern as PatternRow
-from learning.prior import SHARED, Pattern
-from learning.services import MISLEADING
-from tenants.admin_base import ROWS_SHOWN, StaffAdmin, Table, code, column, may
+from learning.admin_weights import misled, misled_url, using_patterns
+from learning.library import Segment
+from learning.models import Release
+from learning.prior import SHARED
+from tenants.admin_base import ROWS_SHOWN, Figure, StaffAdmin, Table, column, link, may
 
 
 @admin.register(Release)
@@ -31,7 +32,7 @@ class ReleaseAdmin(StaffAdmin):
         counted: QuerySet[Any] = found.annotate(pattern_count=Count("patterns"))
         return counted
 
-    @column("ε of each contributor")
+    @column("Cost to each contributor, ε")
     def cost(self, release: Release) -> str:
         return f"{release.epsilon:g} of {settings.PATTERNS_EPSILON:g} a year"
 
@@ -48,11 +49,10 @@ class ReleaseAdmin(StaffAdmin):
         return f"spent ε {spent:.2f} of {settings.PATTERNS_EPSILON:g}"
 
     @column("Tenants whose outcomes speak against the patterns, today")
-    def misled(self, release: Release) -> str:
-        using = ModelState.objects.filter(pattern_weight__isnull=False)
-        return f"{using.filter(pattern_weight__lt=MISLEADING).count()} of {using.count()}"
+    def misled(self, release: Release) -> SafeString:
+        return link(misled_url(), f"{misled().count()} of {using_patterns().count()}")
 
-    def tables(self, request: HttpRequest, release: Release) -> list[Table]:
+    def tables(self, request: HttpRequest, release: Release) -> Sequence[Table | Figure]:
         if not may(request, "learning.view_pattern"):
             return []
         rows = list(release.patterns.select_related("partner").order_by("partner__name", "block"))
@@ -64,36 +64,29 @@ class ReleaseAdmin(StaffAdmin):
                 id__in=[row.block for row in shown if row.partner_id and len(row.block) == 36]
             ).values_list("id", "name")
         }
-        return [
-            Table(
-                title="Patterns",
-                headers=["Of", "Action", "Contributors", "At risk, 0 to 100 %", "Rate"],
-                rows=[
-                    (
-                        row.partner or "all partners",
-                        code(names.get(row.block, row.block)),
-                        library.band(row.count),
-                        *_chart(shared[row.partner_id], row),
-                    )
-                    for row in shown[:ROWS_SHOWN]
-                ],
-                total=len(shown),
-            )
+        patterns = [
+            {
+                "action": names.get(row.block, row.block),
+                "of": row.partner or "all partners",
+                "contributors": library.band(row.count),
+                "stages": [_drawn(each) for each in library.segments(shared[row.partner_id], library.as_pattern(row))],
+            }
+            for row in shown[:ROWS_SHOWN]
         ]
+        period = "how often the action succeeds, by stage; the band is 95 % of the noise alone"
+        if len(shown) > ROWS_SHOWN:
+            period += f"; the first {ROWS_SHOWN} of {len(shown)}"
+        return [Figure(title="Patterns", template="staff/patterns.html", data={"patterns": patterns, "period": period})]
 
 
-def _chart(shared: Pattern, row: PatternRow) -> tuple[SafeString, str]:
-    """A bar as long as the rate of users at risk, with the interval of the noise across its end."""
-    found = next(one for one in library.segments(shared, library.as_pattern(row)) if one.segment == "at_risk")
-    low, high = (200 * end for end in found.interval)
-    bar = format_html(
-        '<svg width="200" height="14" role="img" aria-label="{}">'
-        '<rect width="200" height="14" fill="currentColor" opacity=".1"/>'
-        '<rect width="{}" y="3" height="8" fill="currentColor" opacity=".5"/>'
-        '<rect x="{}" y="6" width="{}" height="2" fill="currentColor"/></svg>',
-        f"{found.rate:.0%}",
-        f"{200 * found.rate:.1f}",
-        f"{low:.1f}",
-        f"{max(high - low, 1):.1f}",
-    )
-    return bar, f"{found.rate:.1%} ({found.interval[0]:.1%} to {found.interval[1]:.1%})"
+def _drawn(found: Segment) -> dict[str, str]:
+    """A stage's rate with its interval, on a line from 0 to 100 %."""
+    low, high = found.interval
+    return {
+        "name": LifecycleStage(found.segment).label,
+        "at": f"{100 * found.rate:.2f}",
+        "low": f"{100 * low:.2f}",
+        "width": f"{100 * (high - low):.2f}",
+        "rate": f"{found.rate:.1%}",
+        "interval": f"{low:.1%} to {high:.1%}",
+    }

@@ -1,5 +1,6 @@
 """Staff pages that need more than one app: the hierarchy with its integrations, Django's users, the sidebar."""
 
+from collections.abc import Callable
 from typing import Any, cast
 
 from django.contrib import admin
@@ -9,6 +10,7 @@ from django.contrib.auth.models import Group, User
 from django.core.paginator import InvalidPage
 from django.db.models import Case, Model, OuterRef, QuerySet, When
 from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.safestring import SafeString
 from procrastinate.contrib.django import admin as _  # noqa: F401  # registers what is unregistered below
 from procrastinate.contrib.django.models import ProcrastinateJob
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
@@ -16,10 +18,12 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 from decisions.admin import interventions_table, playbooks_table
 from decisions.admin_funnel import funnel_figure
 from decisions.models import DecisionRow
+from delivery.admin import unwell
 from delivery.models import ActionRow, EndpointRow
 from events import metering
 from integrations.admin import action_types_table, integrations_table, shares_table
 from integrations.models import ActionType, IntegrationShare, PartnerIntegration
+from learning.admin_weights import PatternsFilter, misled, shown_weight
 from learning.models import Release
 from tenants.admin import TenantAdmin
 from tenants.admin_base import Figure, StorableQuery, Table, changelist_url, column, count, may
@@ -29,8 +33,9 @@ from tenants.models import ApiKey, AuditEntry, Tenant, TenantRole
 @admin.register(Tenant)
 class HierarchyAdmin(TenantAdmin):
     list_display = [*TenantAdmin.list_display[:-1], "integrations", TenantAdmin.list_display[-1]]
-    fieldsets = [(None, {"fields": ["usage"]}), *TenantAdmin.fieldsets]
-    readonly_fields = [*TenantAdmin.readonly_fields, "usage"]
+    list_filter = [*TenantAdmin.list_filter, PatternsFilter]
+    fieldsets = [(None, {"fields": ["usage", "patterns"]}), *TenantAdmin.fieldsets]
+    readonly_fields = [*TenantAdmin.readonly_fields, "usage", "patterns"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         here = OuterRef("pk")
@@ -50,6 +55,10 @@ class HierarchyAdmin(TenantAdmin):
     def usage(self, tenant: Tenant) -> str:
         usage = metering.usage(tenant_id=tenant.id, limit=tenant.tracked_user_limit)
         return f"{usage.active_users:,} of {usage.limit:,} active users, {usage.events:,} events"
+
+    @column("Patterns of many")
+    def patterns(self, tenant: Tenant) -> SafeString | str:
+        return shown_weight(tenant)
 
     def tables(self, request: HttpRequest, tenant: Tenant) -> list[Table | Figure]:
         tables = [*super().tables(request, tenant)]
@@ -123,9 +132,18 @@ _SIDEBAR: list[list[tuple[str, type[Model], str]]] = [
 ]
 
 
-def _items(request: HttpRequest, group: list[tuple[str, type[Model], str]]) -> list[dict[str, str]]:
+# How many of these are worth a look now.
+_ALARMS: dict[type[Model], Callable[[], QuerySet[Any]]] = {EndpointRow: unwell, Release: misled}
+
+
+def _items(request: HttpRequest, group: list[tuple[str, type[Model], str]]) -> list[dict[str, Any]]:
     return [
-        {"title": title, "icon": icon, "link": changelist_url(model._meta.app_label, str(model._meta.model_name))}
+        {
+            "title": title,
+            "icon": icon,
+            "link": changelist_url(model._meta.app_label, str(model._meta.model_name)),
+            "badge": _ALARMS[model]().count() if model in _ALARMS else 0,
+        }
         for title, model, icon in group
         if may(request, f"{model._meta.app_label}.view_{model._meta.model_name}")
     ]

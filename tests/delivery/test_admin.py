@@ -88,3 +88,34 @@ def test_viewers__replay_and_reset__are_forbidden(viewer: Client, failed: str) -
     assert viewer.post(f"{ACTIONS}{quote(failed)}/replay/").status_code == 403
     assert viewer.post(f"{ENDPOINTS}{endpoint_id()}/reset/").status_code == 403
     assert "Replay" not in viewer.get(f"{ACTIONS}{quote(failed)}/change/").content.decode()
+
+
+def test_endpoints__by_their_circuit__are_filtered_and_counted(viewer: Client, shop: Merchant, failed: str) -> None:
+    def found(**query: str) -> int:
+        return len(viewer.get(ENDPOINTS, query).context["cl"].result_list)
+
+    def badge() -> int:
+        groups = viewer.get(ENDPOINTS).context["sidebar_navigation"]
+        (item,) = [item for group in groups for item in group["items"] if item["title"] == "Endpoints"]
+        return int(item["badge"])
+
+    states = {
+        "disabled": ("now()", "NULL", 1),
+        "open": ("NULL", "now() + interval '1 minute'", 1),
+        "failing": ("NULL", "now() - interval '1 minute'", 1),
+        "well": ("NULL", "NULL", 0),
+    }
+    for state, (disabled_at, open_until, failures) in states.items():
+        with connections["owner"].cursor() as cursor:
+            cursor.execute(
+                f"UPDATE delivery_endpoint SET disabled_at = {disabled_at}, open_until = {open_until},"
+                f" consecutive_failures = {failures}"
+            )
+        assert {name for name in states if found(circuit=name)} == {state}
+        assert badge() == (state in ("disabled", "open"))
+
+
+def test_endpoint__by_itself__names_what_is_sent_there(viewer: Client, failed: str) -> None:
+    (table,) = viewer.get(f"{ENDPOINTS}{endpoint_id()}/change/").context["tables"]
+
+    assert ["grant_points" in row[0] for row in table.rows] == [True]
