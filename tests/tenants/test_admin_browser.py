@@ -17,6 +17,7 @@ from tenants import services
 from tenants.context import staff_context
 from tenants.models import PlanStatus, PlanTier, Tenant
 from tests.conftest import Api, Server, make_partner
+from tests.decisions.deciding import acted, as_owner, must_act, recommend, shop_of
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = [
@@ -235,6 +236,68 @@ def test_all_pages_fit(page: Page, scheme: str) -> None:
         expect(page.locator(".change-form")).to_be_visible()
         assert_fits(page)
     assert ("255" in dark or "0.98" in dark) == (scheme == "light"), dark
+
+
+@pytest.fixture
+def sent(acme: Api) -> dict[str, str]:
+    """An action for a customer's user; its receiver is gone by now."""
+    shop = shop_of(acme)
+    must_act(shop)
+    answer = acted(shop, dispatch=True)
+    recommend(shop, "u1")
+    as_owner("UPDATE delivery_action SET status = 'delivered', delivered_at = now(), attempts = 1")
+    as_owner(
+        "INSERT INTO delivery_endpoint (tenant_id, id, url, consecutive_failures, openings, disabled_at, last_failure)"
+        " VALUES (%(t)s, gen_random_uuid(), 'https://hooks.acme.example/points', 1, 0, now(), '410')",
+        t=acme.tenant_id,
+    )
+    return {"tenant": str(shop.tenant_id), "action": answer["action_id"], "decision": answer["decision_id"]}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_closed_loop_is_followed(sent: dict[str, str], page: Page, scheme: str) -> None:
+    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]  # a literal
+    log_in(page, "vera")
+    page.get_by_role("navigation").get_by_role("link", name="Decisions").click()
+    expect(page).to_have_title("Decisions | Retivo")
+    rows = page.locator("#result_list tbody tr")
+    expect(rows).not_to_have_count(0)
+    assert_fits(page)
+
+    # Of one tenant, found by typing.
+    page.locator("a", has_text="Filters").click()
+    page.locator("[aria-labelledby=select2-id_tenant__id__exact-container]").click()
+    expect(page.get_by_role("option", name="Alpine Outdoor")).to_be_visible()
+    page.locator(".select2-search__field").fill("shop")
+    expect(page.get_by_role("option", name="Alpine Outdoor")).to_have_count(0)
+    page.get_by_role("option", name="Shop", exact=True).click()
+    page.get_by_label("By guardrail that stopped it").select_option("None")
+    page.get_by_role("button", name="Apply Filters").click()
+    expect(page).to_have_url(re.compile(f"tenant__id__exact={sent['tenant']}"))
+    expect(rows).not_to_have_count(0)
+
+    # A decision, its action, and back.
+    page.get_by_placeholder("The id of a decision or of a user").fill(sent["decision"])
+    page.keyboard.press("Enter")
+    expect(rows).to_have_count(1)
+    rows.locator("th a").click()
+    expect(page.get_by_role("region", name="Candidates").get_by_text("Chosen", exact=True)).to_be_visible()
+    assert_fits(page)
+    page.get_by_role("link", name=sent["action"]).click()
+    expect(page.get_by_role("region", name="Attempts")).to_be_visible()
+    assert_fits(page)
+    page.get_by_role("link", name=sent["decision"]).click()
+    page.get_by_role("link", name="Shop", exact=True).click()
+
+    # What became of all.
+    funnel = page.get_by_role("region", name="Decisions").get_by_role("figure")
+    expect(funnel.get_by_role("listitem")).to_contain_text(["Decided", "Sent", "Delivered", "Completed"])
+    assert_fits(page)
+    page.get_by_role("navigation").get_by_role("link", name="Endpoints 1").click()
+    page.get_by_role("link", name="https://hooks.acme.example/points").click()
+    expect(page.get_by_role("region", name="Action types")).to_contain_text("grant_points")
+    expect(page.get_by_role("link", name="Reset")).to_have_count(0)
+    assert_fits(page)
 
 
 def test_picture(page: Page, tmp_path: Path) -> None:
