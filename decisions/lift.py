@@ -82,10 +82,13 @@ def lift(*, tenant_id: UUID, days: int, now: datetime) -> dict[str, Any]:
 
 def keep_count(*, tenant_id: UUID, now: datetime) -> None:
     """Count the tenant's last `KEPT_DAYS` anew, for its partner's sums. Without a conversion nobody can convert."""
-    treated, held_out, event = _count(tenant_id, KEPT_DAYS, now)
-    if event is None:
-        treated = held_out = (0, 0)
     with connection.cursor() as cursor:
+        cursor.execute("SELECT config::text FROM tenants_tenant WHERE id = %s", [tenant_id])
+        (config,) = cursor.fetchone()
+        if rules.read(config).conversion is None:
+            cursor.execute("DELETE FROM decisions_liftcount WHERE tenant_id = %s", [tenant_id])
+            return
+        treated, held_out, _ = _count(tenant_id, KEPT_DAYS, now)
         cursor.execute(
             _KEEP,
             {

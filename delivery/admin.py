@@ -28,6 +28,7 @@ ACTION_BADGES = {
     "Failed": "danger",
     "Expired": "warning",
 }
+_OUTCOME = ("outcome_status", "outcome_result")
 ENDPOINT_BADGES = {"Well": "success", "Slow": "warning", "Failing": "warning", "Open": "danger", "Disabled": "danger"}
 
 
@@ -61,11 +62,15 @@ class ActionAdmin(NewestAdmin):
         ("created_at", "expires_at"),
         ("due_at", "delivered_at"),
         ("failure_reason", "attempts"),
-        ("outcome_status", "outcome_result"),
+        _OUTCOME,
         "parameters",
     ]
     readonly_fields = ["tenant_link", "shown_status", "decision_link"]
     actions_detail = ["replay"]
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        fields: list[Any] = super().get_fields(request, obj)
+        return [each for each in fields if each != _OUTCOME or (obj and obj.outcome_status)]
 
     @column("Decision")
     def decision_link(self, action: ActionRow) -> SafeString | str:

@@ -44,7 +44,7 @@ class Migration(migrations.Migration):
     dependencies = [("decisions", "0006_liftcount"), ("tenants", "0004_switches")]
 
     operations = [
-        isolate("decisions_liftcount", visible="tenant_id = {tenant}", grants="SELECT, INSERT, UPDATE"),
+        isolate("decisions_liftcount", visible="tenant_id = {tenant}", grants="SELECT, INSERT, UPDATE, DELETE"),
         migrations.RunSQL(
             sql=[
                 _FUNCTION,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.db import ProgrammingError, connection, connections, transaction
 
-from decisions import budget, lift
+from decisions import budget
 from decisions.playbooks.runner import run_tenant
 from events.scoring import score_tenant
 from learning import services as learning
@@ -86,6 +86,7 @@ def two_partners(acme: Api, rival: Api) -> tuple[Api, Api]:
         cursor.execute(ATTEMPTS)
         cursor.execute(ENDPOINTS)
         cursor.execute(RELEASE)
+        cursor.execute("INSERT INTO decisions_liftcount SELECT id, now(), 9, 1, 1, 0 FROM tenants_tenant")
     return acme, rival
 
 
@@ -106,7 +107,6 @@ def _decide(api: Api) -> None:
         row: dict[str, Any] = {"tenant_id": api.tenant_id, "decision_id": "dec_2", "user_id": "u", "created_at": now}
         cursor.execute(learning.REMEMBER, row | {"features": "{}", "example_action": "nothing"})
         assert budget.reserve(tenant_id=api.tenant_id, cost_usd=Decimal(1), budget_usd=None, now=now)
-        lift.keep_count(tenant_id=api.tenant_id, now=now)
 
 
 ACTIONS = """
