@@ -28,6 +28,7 @@ from decisions import rules
 
 Z = 1.959963984540054
 KEPT_DAYS = 30  # what is counted for partners
+MANY = 10_000  # users, whose shares move slowly, and whose count takes long
 
 
 @dataclass(frozen=True)
@@ -81,12 +82,17 @@ def lift(*, tenant_id: UUID, days: int, now: datetime) -> dict[str, Any]:
 
 
 def keep_count(*, tenant_id: UUID, now: datetime) -> None:
-    """Count the tenant's last `KEPT_DAYS` anew, for its partner's sums. Without a conversion nobody can convert."""
+    """Count the tenant's last `KEPT_DAYS` anew, for its partner's sums; `MANY` users once an hour.
+
+    Without a conversion nobody can convert, and nothing is kept.
+    """
     with connection.cursor() as cursor:
-        cursor.execute("SELECT config::text FROM tenants_tenant WHERE id = %s", [tenant_id])
-        (config,) = cursor.fetchone()
+        cursor.execute(_KEPT, {"tenant_id": tenant_id, "many": MANY, "since": now - timedelta(hours=1)})
+        config, is_recent = cursor.fetchone()
         if rules.read(config).conversion is None:
             cursor.execute("DELETE FROM decisions_liftcount WHERE tenant_id = %s", [tenant_id])
+            return
+        if is_recent:
             return
         treated, held_out, _ = _count(tenant_id, KEPT_DAYS, now)
         cursor.execute(
@@ -175,6 +181,11 @@ _COUNT = """
         WHERE tenant_id = %(tenant_id)s AND created_at >= %(since)s AND compared
         ORDER BY user_id, created_at, id
     ) first
+"""
+
+_KEPT = """
+    SELECT t.config::text, coalesce(l.treated + l.held_out >= %(many)s AND l.counted_at > %(since)s, false)
+    FROM tenants_tenant t LEFT JOIN decisions_liftcount l ON l.tenant_id = t.id WHERE t.id = %(tenant_id)s
 """
 
 _KEEP = """

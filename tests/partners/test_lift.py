@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from django.db import connection, connections
 
-from decisions import tasks
+from decisions import lift, tasks
 from decisions.guardrails import is_held_out
 from decisions.lift import Sums, pooled
 from tenants.context import tenant_context
@@ -246,3 +246,16 @@ def test_count_lift__of_decided_users__is_what_the_customer_is_told_itself(acme:
     configure(shop, conversion=None)
     tasks.count_lift(0)
     assert told(acme)["customers"] == 0  # nobody can convert
+
+
+def test_count_lift__of_many_users__is_taken_once_an_hour(acme: Api) -> None:
+    shop = shop_of(acme)
+    configure(shop, conversion={"event": "bought"})
+    counted(shop, lift.MANY, 5, 20, 1, ago=timedelta(minutes=50))
+
+    tasks.count_lift(0)
+    assert told(acme)["treated"]["users"] == lift.MANY
+
+    as_owner("UPDATE decisions_liftcount SET counted_at = now() - interval '61 minutes'")
+    tasks.count_lift(0)
+    assert told(acme)["customers"] == 0
