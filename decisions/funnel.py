@@ -41,6 +41,7 @@ _LOST = (
     ("on_its_way", 1, "still being tried"),
     ("failed", 1, "failed"),
     ("expired", 1, "expired"),
+    ("gone", 1, "no longer kept"),
     ("no_outcome", 2, "without an outcome yet"),
     ("ignored", 2, "ignored"),
     ("rejected", 2, "rejected"),
@@ -71,8 +72,7 @@ def funnel(*, tenant_id: UUID, now: datetime) -> Funnel | None:
     return Funnel(steps, min(first for *_, first in rows) if is_cut else since, is_cut)
 
 
-# At most `limit` rows of the index (tenant, created_at, id), and an action for each by its key. An action that was
-# deleted since had no other way than to be sent.
+# At most `limit` rows of the index (tenant, created_at, id), and an action for each by its key.
 _COUNT = """
     WITH recent AS MATERIALIZED (
         SELECT created_at, stopped_by, action, shadow, action_id FROM decisions_decision
@@ -85,6 +85,7 @@ _COUNT = """
         WHEN r.action IS NULL THEN 'nothing'
         WHEN r.shadow THEN 'shadow'
         WHEN r.action_id IS NULL THEN 'recommended'
+        WHEN a.status IS NULL THEN 'gone'
         WHEN a.outcome_status IS NOT NULL THEN a.outcome_status
         WHEN a.delivered_at IS NOT NULL THEN 'no_outcome'
         WHEN a.attempts = 0 AND a.status IN ('pending', 'dispatched') THEN 'waiting'

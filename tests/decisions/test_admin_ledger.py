@@ -309,12 +309,14 @@ def test_funnel__every_fate__falls_out_at_its_step(shop: Api, acme: Api) -> None
     send(shop, 8, "rejected", "completed", outcome="rejected")
     send(shop, 9, "partly", "completed", outcome="partial")
     send(shop, 10, "done", "completed", outcome="completed")
+    send(shop, 1, "gone", "delivered")
+    as_owner("DELETE FROM delivery_action WHERE id = 'ea_gone'")
     as_owner("UPDATE decisions_decision SET created_at = now() - interval '31 days' WHERE id = 'dec_done0'")
 
     assert steps(shop) == [
         (
             "Decided",
-            69,
+            70,
             {
                 "held out": 1,
                 "stopped by another guardrail": 2,
@@ -325,7 +327,7 @@ def test_funnel__every_fate__falls_out_at_its_step(shop: Api, acme: Api) -> None
                 "given up before the first attempt": 2,
             },
         ),
-        ("Sent", 51, {"still being tried": 3, "failed": 4, "expired": 5}),
+        ("Sent", 52, {"still being tried": 3, "failed": 4, "expired": 5, "no longer kept": 1}),
         ("Delivered", 39, {"without an outcome yet": 6, "ignored": 7, "rejected": 8}),
         ("Completed", 18, {}),
     ]
