@@ -2,21 +2,26 @@
 
 import numpy as np
 
-from learning.privacy import CLIP, FIXED_POINT, Mechanism, deviation
+from learning import patterns
+from learning.privacy import CLIP, FIXED_POINT, Mechanism, noisy
 
 TENANTS, RELEASES = 100, 3000  # with the victim; releases each way
+COORDINATES = 12
 
 
 def advantage(mechanism: Mechanism, rho: float) -> float:
-    """Hits minus false alarms of the best test there is; the victim's vector is as long as one can be."""
+    """Hits minus false alarms of the best test there is (Neyman & Pearson's; for even odds, so of the two likelihoods).
+
+    Who asks knows the victim's vector, which is as long as one can be, and the exact sum over all the others, and sees
+    every noisy sum: more than is ever published of them.
+    """
     random = np.random.default_rng(0)
-    victim = random.normal(size=12)
-    victim = np.trunc(victim / np.linalg.norm(victim) * CLIP * FIXED_POINT).astype(int)
-    others = np.trunc(random.normal(0, 0.3, (TENANTS - 1, 12)) * FIXED_POINT).astype(int).sum(axis=0)
-    scale = deviation(rho) * FIXED_POINT
+    victim = patterns.clipped(random.normal(0, 100, (1, COORDINATES)))[0]
+    assert np.linalg.norm(victim) > 0.99999 * CLIP * FIXED_POINT
+    others = sum(patterns.clipped(each) for each in random.normal(0, 0.3, (TENANTS - 1, 1, COORDINATES)))[0]
 
     def suspected(sums: list[int]) -> bool:
-        release = np.array(mechanism(sums, scale)) - others
+        release = np.array(noisy(sums, rho, mechanism)) - others
         return bool(release @ victim > victim @ victim / 2)
 
     hits = np.mean([suspected((others + victim).tolist()) for _ in range(RELEASES)])

@@ -83,7 +83,7 @@ def released(contributions: Sequence[Contribution], epsilon: float, seed: int) -
         for column in zip(*(each.get(block, zero) for each in contributions), strict=True)
     ]
     deviation = privacy.deviation(rho)
-    noisy = privacy.SeededGaussian(seed)(sums, deviation * privacy.FIXED_POINT)
+    noisy = privacy.noisy(sums, rho, privacy.SeededGaussian(seed))
     width = len(zero)
     found = {b: patterns.pattern(noisy[n * width : (n + 1) * width], deviation, NAMES) for n, b in enumerate(blocks)}
     return {block: each for block, each in found.items() if each}

@@ -22,7 +22,7 @@ from learning.models import Pattern as PatternRow
 from learning.prior import SHARED, Pattern
 from learning.state import NOTHING
 
-KEPT_DAYS = 400  # a year and a month: so long every merchant's last part in a release counts
+KEPT_DAYS = 400  # a year and a month: what a tenant spent in a year is in the noise together
 
 # Contributing tenants are told in bands, by where each begins.
 _BANDS = (0, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)
@@ -161,14 +161,17 @@ def band(count: float) -> str:
 
 
 def combined(patterns: Sequence[Pattern]) -> Pattern:
-    """Of one block and several releases, the newest first: each weighs by what its noise leaves of it."""
+    """Of one block and several releases, the newest first: each weighs by what its noise leaves of it.
+
+    Mostly the same tenants are in all of them, so their number is not added up.
+    """
     features = patterns[0].features
     alike = [each for each in patterns if each.features == features]
     weights = np.array([each.error**-2.0 for each in alike])
     shares = weights / weights.sum()
     return Pattern(
         features=features,
-        count=sum(each.count for each in alike),
+        count=float(shares @ [each.count for each in alike]),
         mean=shares @ np.array([each.mean for each in alike]),
         error=float(weights.sum() ** -0.5),
         square=float(shares @ [each.square for each in alike]),

@@ -6,7 +6,7 @@ it with the user.
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Q
 from django.db.models.functions import Now
 
 from tenants.models import Tenant
@@ -117,6 +117,7 @@ class Release(models.Model):
     delta = models.FloatField()
     rho = models.FloatField(help_text="Of zero-concentrated differential privacy: what adds up")
     deviation = models.FloatField(help_text="Of the noise on each sum")
+    budget = models.FloatField(db_default=0.0, help_text="Of ρ: what a tenant may spend in any 365 days")
 
     class Meta:
         ordering = ["-released_at", "-id"]
@@ -154,7 +155,11 @@ class Pattern(models.Model):
 
 
 class Receipt(models.Model):
-    """That a tenant was in a release, and what it cost it: without content."""
+    """That a tenant was in a release, and what it cost it: without content.
+
+    All of them are the ledger of privacy: a trigger (migration 0009) refuses one by which a tenant's ρ of 365 days
+    would be above its release's budget.
+    """
 
     pk = models.CompositePrimaryKey("tenant", "release")
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+", db_index=False)
@@ -166,22 +171,3 @@ class Receipt(models.Model):
 
     def __str__(self) -> str:
         return f"{self.tenant_id} in {self.release_id}"
-
-
-class Spend(models.Model):
-    """The ledger of privacy: what a tenant's releases of a calendar year (UTC) add up to."""
-
-    pk = models.CompositePrimaryKey("tenant", "year")
-    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+", db_index=False)
-    year = models.PositiveSmallIntegerField()
-    rho = models.FloatField()
-    budget = models.FloatField()
-
-    class Meta:
-        constraints = [
-            # A billionth for the rounding of a sum.
-            models.CheckConstraint(condition=Q(rho__lte=F("budget") * 1.000000001), name="spend_within_budget"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.tenant_id}, {self.year}"

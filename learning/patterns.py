@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from learning.features import BUILT_IN
 from learning.model import Array
 from learning.prior import COUNTED, Pattern
-from learning.privacy import CLIP, FIXED_POINT
+from learning.privacy import FIXED_POINT, WITHIN
 from learning.state import State
 
 FEATURES = BUILT_IN  # what all tenants have; declared traits never leave theirs
@@ -40,17 +40,17 @@ def statistic(state: State, features: Sequence[str] = FEATURES) -> Array:
 
 
 def clipped(given: Array) -> NDArray[np.int64]:
-    """In fixed point, with the length CLIP at most, as `contribute` (migration 0005) does it in the database.
+    """In fixed point, with the length CLIP at most, as `contribute` (migration 0009) does it in the database.
 
     Towards zero: no rounding makes it longer.
     """
     length = float(np.sqrt((given**2).sum()))
-    factor = min(1.0, CLIP / length) if length else 1.0
+    factor = min(1.0, WITHIN / length) if length else 1.0
     return np.trunc(given * factor * FIXED_POINT).astype(np.int64)
 
 
 def pattern(noisy: Sequence[int], deviation: float, features: Sequence[str] = FEATURES) -> Pattern | None:
-    """What these sums of one block say; None where the count is not surely above the noise.
+    """What these noisy sums of one block say; None where the count is not surely above the noise.
 
     Args:
         deviation: of the noise on each sum, as `privacy.deviation` says it.

@@ -14,7 +14,8 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 
 CLIP = 2.0
-FIXED_POINT = 2**20  # of one; the function `contribute` (migration 0005) counts in it too
+FIXED_POINT = 2**20  # of one; the function `contribute` (migration 0009) counts in it too
+WITHIN = 1.999999  # what a vector is shortened to: a millionth below CLIP, more than any sum's rounding comes to
 DELTA = 1e-6
 
 
@@ -47,6 +48,11 @@ def advantage(rho: float) -> float:
     Hits minus false alarms of the best test: the total variation between two Gaussians that lie CLIP apart.
     """
     return math.erf(math.sqrt(rho) / 2)
+
+
+def noisy(sums: Sequence[int], rho: float, add_noise: "Mechanism") -> list[int]:
+    """What may leave us of `sums`, which one tenant moves by CLIP at most in all: ρ-zCDP."""
+    return add_noise(sums, deviation(rho) * FIXED_POINT)
 
 
 class Mechanism(Protocol):

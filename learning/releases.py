@@ -1,18 +1,17 @@
 """The release of patterns: one transaction, as staff. The only caller of the database's function `contribute`.
 
-A night's release is over the customers that agree, know enough and have the budget left: with the whole of a year's
-budget spent at once, a tenant is in one release a year, and a later night's is over those that came since.
+Everyone who agrees, knows enough and has the budget is in a release, however many they are. When there is one, and for
+what it asks, depends on no tenant; what is published of it, on the noisy sums alone.
 """
 
 import math
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
-import numpy as np
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import connection
 
 from learning import patterns, privacy, taxonomy
 from learning.models import Pattern as PatternRow
@@ -21,7 +20,9 @@ from learning.prior import SHARED, Pattern
 from learning.state import NOTHING
 from tenants.context import staff_context
 
-LEAST_TENANTS = 50  # divided by ε
+LEAST_TENANTS = 50  # divided by ε: fewer, as far as the noise lets it be seen, are not told of
+PARTS = 4  # of a year's budget, one a release
+EVERY_DAYS = 92  # five of them never fall into 365 days
 
 _WIDTH = 2 + len(patterns.FEATURES)
 
@@ -31,92 +32,145 @@ class BudgetError(ValueError):
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What came of a release. Nothing in it is not covered by noise, but which partners had enough customers."""
+class Plan:
+    """What a release costs each contributor and asks of all; nothing of it depends on what tenants did."""
 
-    release_id: int | None  # None where nothing was released, or for a dry run
-    partners: int
+    epsilon: float
+    rho: float
+    partners: Mapping[UUID, Mapping[str, str | None]]  # their templates, with the taxonomy's entry of each
+
+    @property
+    def deviation(self) -> float:
+        """Of the noise on each sum."""
+        return privacy.deviation(self.rho)
+
+    @property
+    def least_tenants(self) -> float:
+        """In the noisy count: below it nothing of a partner is published."""
+        return LEAST_TENANTS / self.epsilon
+
+    @property
+    def sums(self) -> int:
+        """How many there are, each with noise of its own."""
+        return sum(_WIDTH * len(_blocks(kinds)) for kinds in self.partners.values())
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a release. Nothing in it is not covered by noise."""
+
+    release_id: int
     patterns: int
     over_all: int  # patterns over all partners
     epsilon: float
 
 
-def release_patterns(*, epsilon: float | None = None, dry_run: bool = False) -> Outcome:
-    """Release what there is to be released; nothing stays of a dry run, the spending included.
+def plan(*, epsilon: float | None = None) -> Plan:
+    """What `release_patterns` would do. It looks at no tenant's outcomes: to try it out costs nobody anything.
 
     Args:
-        epsilon: what each contributor spends; all of `PATTERNS_EPSILON` where None.
+        epsilon: what each contributor spends; a quarter of the year's budget (in ρ) where None.
 
     Raises:
         BudgetError: `epsilon` is above `PATTERNS_EPSILON`.
     """
     total = settings.PATTERNS_EPSILON
-    spent = total if epsilon is None else epsilon
-    if not 0 < spent <= total:
-        raise BudgetError(f"A release spends more than 0 and at most {total:g}, the budget of a year.")
+    rho = privacy.rho_of(total) / PARTS
+    if epsilon is not None:
+        if not 0 < epsilon <= total:
+            raise BudgetError(f"A release spends more than 0 and at most {total:g}, the budget of a year.")
+        rho = privacy.rho_of(epsilon)
     with staff_context():
+        return Plan(privacy.epsilon_of(rho), rho, _partners())
+
+
+def release_patterns(*, epsilon: float | None = None) -> Outcome:
+    """Release now. See `plan`."""
+    planned = plan(epsilon=epsilon)
+    with staff_context():
+        _take_turns()
+        return _release(planned)
+
+
+def release_if_due() -> Outcome | None:
+    """Release where the last one is 92 days ago, whatever came of it; None on all other nights."""
+    planned = plan()
+    with staff_context():
+        _take_turns()
         with connection.cursor() as cursor:
-            # Two at once would see the same budget.
-            cursor.execute("SELECT pg_advisory_xact_lock(hashtext('learning.release'))")
-        outcome = _release(spent, total)
-        if dry_run or not outcome.partners:
-            transaction.set_rollback(True)
-            return Outcome(None, outcome.partners, outcome.patterns, outcome.over_all, spent)
-    return outcome
+            cursor.execute(_IS_DUE, {"days": EVERY_DAYS})
+            (is_due,) = cursor.fetchone()
+        return _release(planned) if is_due else None
 
 
-def _release(epsilon: float, total: float) -> Outcome:
-    rho = privacy.rho_of(epsilon)
-    deviation = privacy.deviation(rho)
-    release = Release.objects.create(epsilon=epsilon, delta=privacy.DELTA, rho=rho, deviation=deviation)
-    asked = {
-        "release_id": release.id,
-        "epsilon": epsilon,
-        "rho": rho,
-        "budget": privacy.rho_of(total),
-        "minimum": math.ceil(LEAST_TENANTS / epsilon),
-    }
+def _take_turns() -> None:
+    with connection.cursor() as cursor:
+        # Two at once would see the same budget.
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('learning.release'))")
+
+
+def _release(planned: Plan) -> Outcome:
+    deviation = planned.deviation
+    release = Release.objects.create(
+        epsilon=planned.epsilon,
+        delta=privacy.DELTA,
+        rho=planned.rho,
+        deviation=deviation,
+        budget=privacy.rho_of(settings.PATTERNS_EPSILON),
+    )
     add_noise = privacy.mechanism()
-    rows: list[PatternRow] = []
-    everyone: dict[str, list[np.ndarray[Any, Any]]] = {}
-    partners = 0
-    for partner_id, kinds in _partners().items():
-        sums = _sums(partner_id, asked)
-        if not sums:
-            continue
-        partners += 1
-        # Every block of the partner's, tried by anyone or not: which of them have a sum is a tenant's data too.
-        blocks = [SHARED, NOTHING, *kinds]
-        flat = [sums.get((block, place), 0) for block in blocks for place in range(_WIDTH)]
-        noisy = np.array(add_noise(flat, deviation * privacy.FIXED_POINT)).reshape(len(blocks), _WIDTH)
-        for block, row in zip(blocks, noisy, strict=True):
-            rows += _row(release, partner_id, block, patterns.pattern(row.tolist(), deviation))
-            if kind := kinds.get(block, block):
-                everyone.setdefault(kind, []).append(row)
-    over_all = len(rows)
-    for kind, noisy_rows in everyone.items():
-        # The noise of each is in the sum. That costs nobody anything more: it is made of what is released already.
-        summed = np.sum(noisy_rows, axis=0).tolist()
-        rows += _row(release, None, kind, patterns.pattern(summed, deviation * math.sqrt(len(noisy_rows))))
-    PatternRow.objects.bulk_create(rows)
-    return Outcome(release.id, partners, len(rows), len(rows) - over_all, epsilon)
-
-
-def _row(release: Release, partner_id: UUID | None, block: str, found: Pattern | None) -> list[PatternRow]:
-    if found is None:
-        return []
-    return [
-        PatternRow(
-            release=release,
-            partner_id=partner_id,
-            block=block,
-            features=list(found.features),
-            mean=found.mean.tolist(),
-            error=found.error,
-            count=found.count,
-            square=found.square,
+    published: list[tuple[UUID | None, dict[str, Pattern]]] = []
+    everyone: dict[str, list[list[int]]] = defaultdict(list)
+    for partner_id, kinds in planned.partners.items():
+        sums = _sums(release.id, partner_id)
+        # Every block, tried by anyone or not, of every partner: which of them have a sum is a tenant's data too.
+        blocks = _blocks(kinds)
+        flat = privacy.noisy(
+            [sums.get((block, n), 0) for block in blocks for n in range(_WIDTH)], planned.rho, add_noise
         )
+        noisy = {block: flat[n * _WIDTH : (n + 1) * _WIDTH] for n, block in enumerate(blocks)}
+        found = _surely({block: [row] for block, row in noisy.items()}, deviation)
+        if SHARED in found:  # where all is noise it would only blur what is over all
+            for block, row in noisy.items():
+                if kind := kinds.get(block, block):
+                    everyone[kind].append(row)
+        published.append((partner_id, found))
+    # The noise of each is in the sum. That costs nobody anything more: it is made of noisy sums.
+    published.append((None, _surely(everyone, deviation)))
+    rows = [
+        _row(release, partner_id, block, pattern)
+        for partner_id, found in published
+        if SHARED in found and found[SHARED].count >= planned.least_tenants
+        for block, pattern in found.items()
     ]
+    PatternRow.objects.bulk_create(rows)
+    return Outcome(release.id, len(rows), sum(row.partner_id is None for row in rows), planned.epsilon)
+
+
+def _surely(noisy: Mapping[str, Sequence[Sequence[int]]], deviation: float) -> dict[str, Pattern]:
+    """The patterns of these blocks, each of one or several noisy sums, that are surely above the noise."""
+    found = {
+        block: patterns.pattern([sum(each) for each in zip(*rows, strict=True)], deviation * math.sqrt(len(rows)))
+        for block, rows in noisy.items()
+    }
+    return {block: pattern for block, pattern in found.items() if pattern}
+
+
+def _blocks(kinds: Mapping[str, str | None]) -> list[str]:
+    return [SHARED, NOTHING, *kinds]
+
+
+def _row(release: Release, partner_id: UUID | None, block: str, found: Pattern) -> PatternRow:
+    return PatternRow(
+        release=release,
+        partner_id=partner_id,
+        block=block,
+        features=list(found.features),
+        mean=found.mean.tolist(),
+        error=found.error,
+        count=found.count,
+        square=found.square,
+    )
 
 
 def _partners() -> dict[UUID, dict[str, str | None]]:
@@ -130,9 +184,9 @@ def _partners() -> dict[UUID, dict[str, str | None]]:
     return found
 
 
-def _sums(partner_id: UUID, asked: Mapping[str, Any]) -> dict[tuple[str, int], int]:
+def _sums(release_id: int, partner_id: UUID) -> dict[tuple[str, int], int]:
     with connection.cursor() as cursor:
-        cursor.execute(_CONTRIBUTE, {"partner_id": partner_id, **asked})
+        cursor.execute(_CONTRIBUTE, {"release_id": release_id, "partner_id": partner_id})
         return {(block, place): total for block, place, total in cursor.fetchall()}
 
 
@@ -143,8 +197,11 @@ _TEMPLATES = """
 """
 
 _CONTRIBUTE = """
-    SELECT block, place, total FROM contribute(
-        %(release_id)s::bigint, %(partner_id)s::uuid, %(epsilon)s::float8, %(rho)s::float8, %(budget)s::float8,
-        %(minimum)s::int
+    SELECT block, place, total FROM contribute(%(release_id)s::bigint, %(partner_id)s::uuid)
+"""
+
+_IS_DUE = """
+    SELECT NOT EXISTS (
+        SELECT FROM learning_release WHERE released_at > now() - make_interval(days => %(days)s) + interval '12 hours'
     )
 """

@@ -53,5 +53,5 @@ def forget_old_examples(timestamp: int) -> None:
 @app.periodic(cron="41 3 * * *")
 @app.task(queueing_lock="release_patterns")
 def release_patterns(timestamp: int) -> None:
-    """Release what the night has to release; most nights that is nothing."""
-    releases.release_patterns()
+    """Release what there is every 92 days; nothing on other nights."""
+    releases.release_if_due()

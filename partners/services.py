@@ -22,7 +22,7 @@ from retivo.api.pagination import Cursor
 from tenants import audit
 from tenants import services as tenants
 from tenants.authentication import Query
-from tenants.config import patched
+from tenants.config import inherited, patched
 from tenants.models import PlanStatus, PlanTier, Tenant
 
 DEFAULT_TRACKED_USER_LIMIT = 1000
@@ -199,7 +199,9 @@ def provision_customer(
                 "slug": slug,
                 "plan_tier": plan_tier,
                 "tracked_user_limit": tracked_user_limit,
-                "config": encode(patched(msgspec.json.decode(partner_config), config or {})).decode(),
+                "config": encode(
+                    patched(inherited(msgspec.json.decode(partner_config)), config or {}, by_partner=True)
+                ).decode(),
             },
         )
         if cursor.rowcount == 0:

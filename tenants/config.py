@@ -14,8 +14,11 @@ from retivo.api.merge_patch import merge_patch
 # Above it every batch of events would pay for what its partner keeps here.
 MAX_BYTES = 64 * 1024
 
-# What a customer's partner sets and the customer itself does not; a trigger (migration 0005) holds it as well.
-SET_BY_PARTNER = ("overage", "retention_days")
+# What a customer's partner sets and the customer itself does not; a trigger (migration 0007) holds it as well.
+SET_BY_PARTNER = ("overage", "retention_days", "learning_by_partner")
+
+# Both the partner and the customer say this of the customer, each in a key of its own; the stricter word wins.
+_LEARNING, _LEARNING_BY_PARTNER = "learning", "learning_by_partner"
 
 # Events lie in partitions by how long they are kept.
 RETENTION_DAYS = (30, 90, 365, 1095)
@@ -45,8 +48,11 @@ def faults(config: Mapping[str, Any], *, touched: Collection[str] | None = None)
     ]
 
 
-def patched(config: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
+def patched(config: Mapping[str, Any], patch: Mapping[str, Any], *, by_partner: bool = False) -> dict[str, Any]:
     """`config` changed by a JSON Merge Patch (RFC 7396).
+
+    Args:
+        by_partner: the partner's patch of its customer's config: `learning` in it is kept as the partner's word.
 
     Raises:
         Problem: 400 `validation_failed` for keys that the patch touches; what stood there before stays unasked.
@@ -54,7 +60,15 @@ def patched(config: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, An
     merged: dict[str, Any] = merge_patch(config, patch)
     if found := faults(merged, touched=patch):
         raise validation_failed(found)
+    if by_partner and _LEARNING in patch:
+        word = {_LEARNING: config.get(_LEARNING), _LEARNING_BY_PARTNER: patch[_LEARNING]}
+        return merge_patch(merged, word)  # null removes
     return merged
+
+
+def inherited(partners: Mapping[str, Any]) -> dict[str, Any]:
+    """What a partner's config is for a new customer. Its word on learning holds for all of them without a copy."""
+    return {key: value for key, value in partners.items() if key != _LEARNING}
 
 
 def _fault(code: str, detail: str) -> FieldError:
@@ -92,7 +106,8 @@ _DECIMAL = re.compile(r"[0-9]{1,12}(\.[0-9]{1,6})?").fullmatch
 _CHECKS: dict[str, Check] = {
     "overage": _one_of("reject", "allow"),
     "retention_days": _one_of(*RETENTION_DAYS),
-    "learning": _one_of("contribute", "use_only", "off"),
+    _LEARNING: _one_of("contribute", "use_only", "off"),
+    _LEARNING_BY_PARTNER: _one_of("contribute", "use_only", "off"),
     "holdout_percent": _percent_up_to(50),
     "action_budget_usd": _amount,
 }

@@ -145,7 +145,7 @@ def change_settings(
     tenant = Tenant.objects.select_for_update(no_key=True).get(id=tenant_id, **owned)
     wanted = dict(changes)
     if "config" in wanted:
-        wanted["config"] = config.patched(tenant.config, wanted["config"])
+        wanted["config"] = config.patched(tenant.config, wanted["config"], by_partner=partner_id is not None)
         if partner_id is None and tenant.tenant_role == TenantRole.CUSTOMER:
             _refuse_what_the_partner_sets(tenant.config, wanted["config"])
     if partner_id is not None and tenant.suspended_by_staff and wanted.get("plan_status") == PlanStatus.ACTIVE:

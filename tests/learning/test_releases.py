@@ -1,5 +1,7 @@
 """Releases in the database: who is in one, what it costs them, what comes of it, and what nobody sees."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -10,20 +12,21 @@ from procrastinate.contrib.django import app
 
 from integrations.models import ActionType
 from learning import checks, patterns, privacy, services, tasks
-from learning.models import ModelState, Pattern, Receipt, Release, Spend
-from learning.releases import BudgetError, Outcome, release_patterns
+from learning.models import ModelState, Pattern, Receipt, Release
+from learning.releases import EVERY_DAYS, LEAST_TENANTS, PARTS, BudgetError, plan, release_if_due, release_patterns
 from tenants.context import staff_context, tenant_context
 from tenants.models import Tenant
 from tests.conftest import Api, make_partner
 
 WIDTH = 2 + len(patterns.FEATURES)
 CUSTOMERS = 18
+BUDGET = 10.0
 
 
 @pytest.fixture(autouse=True)
 def _seeded(settings: Any) -> None:
-    """The noise of a large budget, the same each time: 13 tenants are enough for a release."""
-    settings.PATTERNS_EPSILON = 4.0
+    """The noise of a large budget, the same each time: some 12 tenants are enough for patterns."""
+    settings.PATTERNS_EPSILON = BUDGET
     settings.PATTERNS_MECHANISM = "learning.privacy.SeededGaussian"
 
 
@@ -61,9 +64,27 @@ def receipts(api: Api) -> list[Any]:
 
 def sums(partner: Api) -> dict[tuple[str, int], int]:
     with staff_context(), connection.cursor() as cursor:
-        release = Release.objects.create(epsilon=4, delta=1e-6, rho=0.1, deviation=1)
-        cursor.execute("SELECT * FROM contribute(%s, %s, 4, 0.1, 0.1, 10)", [release.id, partner.tenant_id])
+        release = Release.objects.create(epsilon=4, delta=1e-6, rho=0.1, deviation=1, budget=10)
+        cursor.execute("SELECT * FROM contribute(%s, %s)", [release.id, partner.tenant_id])
         return {(block, place): total for block, place, total in cursor.fetchall()}
+
+
+@dataclass
+class Recorder:
+    """In the mechanism's place: what it was asked for, and the truth in answer."""
+
+    asked: list[tuple[list[int], float]] = field(default_factory=list)
+
+    def __call__(self, sums: Sequence[int], scale: float) -> list[int]:
+        self.asked.append((list(sums), scale))
+        return list(sums)
+
+
+@pytest.fixture
+def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
+    found = Recorder()
+    monkeypatch.setattr(privacy, "mechanism", lambda: found)
+    return found
 
 
 # --- The sums -------------------------------------------------------------------------------------------------------
@@ -87,9 +108,6 @@ def test_contribute__a_tenant_of_enormous_numbers__moves_the_sums_by_the_clip_at
     acme: Api, customers: list[Api]
 ) -> None:
     before = sums(acme)
-    with connections["owner"].cursor() as cursor:
-        cursor.execute("DELETE FROM learning_receipt")
-        cursor.execute("DELETE FROM learning_spend")
     learn(acme.provision("giant"), 7, scale=9e4)
 
     after = sums(acme)
@@ -108,11 +126,27 @@ def test_statistic__that_is_no_number_of_sense__is_not_stored(customers: list[Ap
         cursor.execute("UPDATE learning_modelstate SET statistic[1] = %s::float8", [value])
 
 
-def test_contribute__with_too_few__returns_nothing_and_costs_nothing(acme: Api, customers: list[Api]) -> None:
-    with connections["owner"].cursor() as cursor:
-        cursor.execute("UPDATE learning_modelstate SET trials = '{1, 1, 1}' WHERE tenant_id <> ALL(%s)", [[]])
+def test_contribute__a_tenant_of_few_outcomes__is_not_in_it(acme: Api, customers: list[Api]) -> None:
+    few = acme.provision("few")
+    learn(few, 99, trials=199.0)
 
-    assert release_patterns() == Outcome(None, 0, 0, 0, 4.0)
+    release_patterns()
+
+    assert receipts(few) == []
+    assert receipts(customers[0]) != []
+
+
+def test_contribute__twice_to_one_release__is_refused(acme: Api, customers: list[Api]) -> None:
+    with pytest.raises(IntegrityError, match="learning_receipt_pkey"), staff_context(), connection.cursor() as cursor:
+        release = Release.objects.create(epsilon=4, delta=1e-6, rho=0.1, deviation=1, budget=10)
+        for _ in range(2):
+            cursor.execute("SELECT * FROM contribute(%s, %s)", [release.id, acme.tenant_id])
+
+
+def test_contribute__to_a_release_that_there_is_not__is_of_nobody(acme: Api, customers: list[Api]) -> None:
+    with staff_context(), connection.cursor() as cursor:
+        cursor.execute("SELECT * FROM contribute(99, %s)", [acme.tenant_id])
+        assert cursor.fetchall() == []
     assert receipts(customers[0]) == []
 
 
@@ -125,7 +159,7 @@ def test_contribute__under_a_tenants_context__is_denied(acme: Api, customers: li
         tenant_context(acme.tenant_id),
         connection.cursor() as cursor,
     ):
-        cursor.execute("SELECT * FROM contribute(1, %s, 4, 0.1, 0.1, 10)", [acme.tenant_id])
+        cursor.execute("SELECT * FROM contribute(1, %s)", [acme.tenant_id])
 
 
 @pytest.mark.parametrize("column", ["statistic", "mean", "information", "trials", "rewards"])
@@ -140,9 +174,12 @@ def test_staff__of_what_a_tenant_learned__see_nothing(customers: list[Api], colu
 def test_release__of_enough_customers__has_patterns_and_a_receipt_for_each(acme: Api, customers: list[Api]) -> None:
     outcome = release_patterns()
 
-    assert outcome == Outcome(outcome.release_id, 1, 8, 4, 4.0)
+    assert (outcome.patterns, outcome.over_all) == (8, 4)
+    # A quarter of the budget is that of ρ: ε adds up more slowly.
+    assert BUDGET / PARTS < outcome.epsilon < BUDGET / 2
     with staff_context():
-        today = Release.objects.get().released_at.date()
+        release = Release.objects.get()
+        assert release.rho * PARTS == pytest.approx(privacy.rho_of(BUDGET))
         assert {p.block for p in Pattern.objects.filter(partner=None)} == {
             "shared",
             "nothing",
@@ -152,8 +189,81 @@ def test_release__of_enough_customers__has_patterns_and_a_receipt_for_each(acme:
         for found in Pattern.objects.all():
             assert found.mean == pytest.approx([0.05] * (WIDTH - 2), abs=5 * found.error)
             assert found.count == pytest.approx(CUSTOMERS, abs=4 * found.error * found.count / 0.7)
+    today = release.released_at.date()
     for customer in customers:
-        assert receipts(customer) == [(customer.tenant_id, outcome.release_id, 4.0, today)]
+        assert receipts(customer) == [(customer.tenant_id, outcome.release_id, outcome.epsilon, today)]
+
+
+def test_release__every_sum__gets_the_noise_that_its_price_asks_for(
+    acme: Api, customers: list[Api], recorder: Recorder
+) -> None:
+    release_patterns(epsilon=5.0)
+
+    ((asked, scale),) = recorder.asked
+    deviation = privacy.deviation(privacy.rho_of(5.0))
+    assert scale == deviation * privacy.FIXED_POINT
+    with staff_context():
+        rows = {row.block: row for row in Pattern.objects.filter(partner=acme.tenant_id)}
+    # What is published is made of what the mechanism answered, and of nothing else.
+    for n, block in enumerate(_blocks(acme)):
+        count, _, *weights = (value / privacy.FIXED_POINT for value in asked[n * WIDTH : (n + 1) * WIDTH])
+        assert rows[block].count == pytest.approx(count / 0.7)
+        assert rows[block].mean == pytest.approx([weight / count * 0.7 for weight in weights])
+        assert rows[block].error == pytest.approx(deviation / count * 0.7)
+
+
+def test_release__whatever_the_number_of_contributors__takes_place_and_asks_the_same(
+    acme: Api, rival: Api, recorder: Recorder
+) -> None:
+    """That there is a release, of whom and of how many sums, tells of no tenant."""
+    for partner in (acme, rival):
+        partner.register(f"{partner.tenant_id.hex[:8]}-points", domain="loyalty")
+    learn(acme.provision("only"), 1)
+
+    for _ in range(2):
+        release_patterns(epsilon=1.0)
+        learn(rival.provision(f"m{len(recorder.asked)}"), 2)
+
+    assert {(len(asked), scale) for asked, scale in recorder.asked} == {
+        (4 * WIDTH, privacy.deviation(privacy.rho_of(1.0)) * privacy.FIXED_POINT)
+    }
+    assert [any(asked) for asked, _ in recorder.asked] in ([True, False, True, True], [False, True, True, True])
+    with staff_context():
+        assert Release.objects.count() == 2
+
+
+@pytest.mark.parametrize(("counted", "is_published"), [(0.99, False), (1.01, True)])
+def test_release__of_a_noisy_count__is_published_from_50_divided_by_epsilon_on(
+    acme: Api, customers: list[Api], monkeypatch: pytest.MonkeyPatch, counted: float, is_published: bool
+) -> None:
+    planned = plan(epsilon=1.0)
+    assert planned.least_tenants == pytest.approx(LEAST_TENANTS)
+
+    def noise(sums: Sequence[int], scale: float) -> list[int]:
+        """The count of the shared block is the first of all."""
+        return [round(counted * LEAST_TENANTS * 0.7 * privacy.FIXED_POINT), *sums[1:]]
+
+    monkeypatch.setattr(privacy, "mechanism", lambda: noise)
+
+    assert (release_patterns(epsilon=1.0).patterns > 0) == is_published
+    assert receipts(customers[0]) != []  # who was asked pays, published or not
+
+
+def test_release__over_all_partners__is_the_noisy_sum_of_theirs(
+    acme: Api, rival: Api, customers: list[Api], recorder: Recorder
+) -> None:
+    rival.register("rival-points", domain="loyalty")
+    for n in range(CUSTOMERS):
+        learn(rival.provision(f"r{n}"), 200 + n)
+
+    release_patterns()
+
+    with staff_context():
+        found = Pattern.objects.get(partner=None, block="shared")
+    count = sum(asked[0] for asked, _ in recorder.asked) / privacy.FIXED_POINT
+    assert found.count == pytest.approx(count / 0.7)
+    deviation = privacy.deviation(privacy.rho_of(BUDGET) / PARTS)
+    assert found.error == pytest.approx(2**0.5 * deviation / found.count)
 
 
 def test_release__with_the_same_seed__is_the_same(acme: Api, customers: list[Api]) -> None:
@@ -162,7 +272,7 @@ def test_release__with_the_same_seed__is_the_same(acme: Api, customers: list[Api
         with staff_context():
             found = list(Pattern.objects.order_by("id").values_list("block", "mean", "count"))
         with connections["owner"].cursor() as cursor:
-            cursor.execute("TRUNCATE learning_release, learning_pattern, learning_receipt, learning_spend")
+            cursor.execute("TRUNCATE learning_release, learning_pattern, learning_receipt")
         return found
 
     assert means() == means()
@@ -178,73 +288,93 @@ def test_release__by_opendp__hides_the_sums(acme: Api, customers: list[Api], set
     assert found is None or found.count != CUSTOMERS
 
 
-def test_release__when_the_budget_is_spent__is_refused(customers: list[Api]) -> None:
-    assert release_patterns().release_id
+def test_releases__of_a_year__add_up_to_the_budget_and_no_further(customers: list[Api]) -> None:
+    for _ in range(PARTS + 1):
+        release_patterns()
 
-    assert release_patterns() == Outcome(None, 0, 0, 0, 4.0)
-    assert len(receipts(customers[0])) == 1
-    with staff_context():
-        assert Release.objects.count() == 1
-
-
-def test_releases__of_parts_of_the_budget__add_up_to_it_and_no_further(customers: list[Api]) -> None:
-    done = [release_patterns(epsilon=3.0).release_id is not None for _ in range(3)]
-
-    assert done == [True, False, False]
+    assert len(receipts(customers[0])) == PARTS
     with tenant_context(customers[0].tenant_id):
-        spend = Spend.objects.get()
-    assert privacy.epsilon_of(spend.rho) == pytest.approx(3.0)
-    assert privacy.epsilon_of(spend.budget) == pytest.approx(4.0)
+        spent = sum(Receipt.objects.values_list("rho", flat=True))
+    assert privacy.epsilon_of(spent) == pytest.approx(BUDGET)
 
 
-def test_spend__above_the_budget__is_refused_by_the_database(customers: list[Api]) -> None:
-    release_patterns()
+def test_releases__of_the_whole_budget__leave_nothing(customers: list[Api]) -> None:
+    first = release_patterns(epsilon=BUDGET).release_id
 
-    with pytest.raises(IntegrityError, match="spend_within_budget"), connections["owner"].cursor() as cursor:
-        cursor.execute("UPDATE learning_spend SET rho = rho * 1.001")
+    release_patterns(epsilon=0.01)
+
+    assert [row[1] for row in receipts(customers[0])] == [first]
 
 
-@pytest.mark.parametrize("epsilon", [0.0, -1.0, 4.1, float("nan")])
+@pytest.mark.parametrize(("days", "again"), [(364, False), (365, True)])
+def test_budget__of_any_365_days__not_of_a_calendar_year(customers: list[Api], days: int, again: bool) -> None:
+    release_patterns(epsilon=BUDGET)
+    with connections["owner"].cursor() as cursor:
+        cursor.execute("UPDATE learning_receipt SET released_on = released_on - %s", [days])
+
+    release_patterns(epsilon=BUDGET)
+
+    assert (len(receipts(customers[0])) == 2) == again
+
+
+def test_receipt__above_the_budget__is_refused_by_the_database(customers: list[Api]) -> None:
+    release_patterns(epsilon=BUDGET)
+
+    for statement in (
+        "UPDATE learning_receipt SET rho = rho * 1.001",
+        "INSERT INTO learning_receipt (tenant_id, release_id, released_on, epsilon, rho)"
+        " SELECT tenant_id, release_id + 1, released_on, epsilon, rho FROM learning_receipt",
+    ):
+        with pytest.raises(IntegrityError, match="spend_within_budget"), connections["owner"].cursor() as cursor:
+            cursor.execute(statement)
+
+
+@pytest.mark.parametrize("epsilon", [0.0, -1.0, BUDGET + 0.1, float("nan")])
 def test_release__of_more_than_a_year_has__is_refused(epsilon: float) -> None:
     with pytest.raises(BudgetError):
         release_patterns(epsilon=epsilon)
 
 
-def test_release__a_later_one__is_over_those_that_came_since(acme: Api, customers: list[Api]) -> None:
-    first = release_patterns().release_id
-    late = [acme.provision(f"late{n}") for n in range(CUSTOMERS)]
-    for n, customer in enumerate(late):
-        learn(customer, n)
-
-    second = release_patterns().release_id
-
-    assert [row[1] for row in receipts(late[0])] == [second]
-    assert [row[1] for row in receipts(customers[0])] == [first]
-
-
-def test_dry_run__of_a_release__keeps_and_spends_nothing(
-    acme: Api, customers: list[Api], capsys: pytest.CaptureFixture[str]
+def test_dry_run__of_a_release__looks_at_no_outcome_and_spends_nothing(
+    acme: Api, customers: list[Api], capsys: pytest.CaptureFixture[str], recorder: Recorder
 ) -> None:
-    call_command("release_patterns", "--dry-run")
+    call_command("release_patterns", "--dry-run", "--epsilon", "1")
+    said = capsys.readouterr().out
 
-    assert "Would release 8 patterns of 1 partners, 4 of them over all partners" in capsys.readouterr().out
+    assert f"the customers of 1 partners for {4 * WIDTH} sums, with noise of the deviation 9.1 on each" in said
+    assert "at ε = 1 for each contributor" in said
+    assert recorder.asked == []
     assert receipts(customers[0]) == []
     with staff_context():
         assert not Release.objects.exists()
     call_command("release_patterns")
-    assert "Release " in capsys.readouterr().out
-    call_command("release_patterns")
-    assert "Nothing" in capsys.readouterr().out
+    assert "8 patterns, 4 of them over all partners" in capsys.readouterr().out
     with pytest.raises(CommandError, match="budget of a year"):
-        call_command("release_patterns", "--epsilon", "5")
+        call_command("release_patterns", "--epsilon", "50")
 
 
-def test_task__of_the_night__releases(customers: list[Api]) -> None:
+def test_task__of_the_night__releases_every_92_days(customers: list[Api]) -> None:
     assert "learning.tasks.release_patterns" in app.tasks
 
-    tasks.release_patterns(timestamp=0)
-
+    for _ in range(2):
+        tasks.release_patterns(timestamp=0)
     assert len(receipts(customers[0])) == 1
+
+    with connections["owner"].cursor() as cursor:
+        cursor.execute(
+            "UPDATE learning_release SET released_at = released_at - make_interval(days => %s)", [EVERY_DAYS]
+        )
+    tasks.release_patterns(timestamp=0)
+    assert len(receipts(customers[0])) == 2
+
+
+def test_schedule__a_year_of_releases__is_within_the_budget() -> None:
+    assert PARTS * EVERY_DAYS >= 365
+
+
+def test_night__without_any_tenant__is_a_release_all_the_same() -> None:
+    assert release_if_due()
+    assert release_if_due() is None
 
 
 # --- Consent --------------------------------------------------------------------------------------------------------
@@ -266,7 +396,9 @@ def test_release__a_partner_that_does_not_contribute__keeps_all_its_customers_ou
     acme.patch("/api/settings", {"config": {"learning": "use_only"}})
     customers[0].patch("/api/settings", {"config": {"learning": "contribute"}})
 
-    assert release_patterns().partners == 0
+    release_patterns()
+
+    assert [receipts(customer) for customer in customers] == [[]] * CUSTOMERS
 
 
 def test_release__after_a_tenant_is_deleted__is_without_it(acme: Api, customers: list[Api]) -> None:
@@ -274,9 +406,6 @@ def test_release__after_a_tenant_is_deleted__is_without_it(acme: Api, customers:
     gone = customers[0].tenant_id
     given = patterns.clipped(_statistic(customers[0]))
     expected_blocks = _blocks(acme)
-    with connections["owner"].cursor() as cursor:
-        cursor.execute("DELETE FROM learning_receipt")
-        cursor.execute("DELETE FROM learning_spend")
     with staff_context():
         ActionType.objects.filter(tenant_id=gone).delete()  # a share goes after them
         Tenant.objects.get(id=gone).delete()

@@ -16,12 +16,12 @@ STAGES = ["new", "onboarding", "active", "at_risk", "churned", "recovered"]
 @pytest.fixture
 def released(acme: Api, settings: Any) -> dict[str, Any]:
     """A release over 18 of acme's customers, after which a third action type is registered; the integration."""
-    settings.PATTERNS_EPSILON = 4.0
+    settings.PATTERNS_EPSILON = 10.0
     settings.PATTERNS_MECHANISM = "learning.privacy.SeededGaussian"
     integration = acme.register(domain="loyalty")
     for n in range(18):
         learn(acme.provision(f"m{n}"), n)
-    assert release_patterns().release_id
+    assert release_patterns(epsilon=4.0).patterns == 8
     return integration
 
 

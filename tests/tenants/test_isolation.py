@@ -39,7 +39,6 @@ TENANT_COLUMNS = {
     "learning_remembereddecision": "tenant_id",
     "learning_pattern": "partner_id",
     "learning_receipt": "tenant_id",
-    "learning_spend": "tenant_id",
     "delivery_action": "tenant_id",
     "delivery_attempt": "tenant_id",
     "delivery_endpoint": "tenant_id",
@@ -125,12 +124,10 @@ ENDPOINTS = """
 """
 RELEASE = """
     WITH release AS (
-        INSERT INTO learning_release (epsilon, delta, rho, deviation) VALUES (1, 1e-6, 0.02, 9) RETURNING id
+        INSERT INTO learning_release (epsilon, delta, rho, deviation, budget) VALUES (1, 1e-6, 0.02, 9, 0.02) RETURNING id
     ), receipt AS (
         INSERT INTO learning_receipt (tenant_id, release_id, released_on, epsilon, rho)
         SELECT t.id, release.id, '2026-11-20', 1, 0.02 FROM tenants_tenant t, release
-    ), spend AS (
-        INSERT INTO learning_spend (tenant_id, year, rho, budget) SELECT id, 2026, 0.02, 0.02 FROM tenants_tenant
     )
     INSERT INTO learning_pattern (release_id, partner_id, block, features, mean, error, count, square)
     SELECT release.id, t.id, 'shared', '{}', '{}', 1, 50, 1 FROM tenants_tenant t, release
@@ -187,6 +184,7 @@ ANSWERS = {
     "learning_consent": "text",
     "lift_of_customers": "record",
     "maintain_events": "record",
+    "partners_consent": "text",
     "switches_of_caller": "record",
     "tenants_with_waiting_examples": "SETOF uuid",
     "usage_of_customer": "record",

@@ -1,29 +1,34 @@
-"""manage.py release_patterns: what the nightly task does, now."""
+"""manage.py release_patterns: what the nightly task does every 92 days, now."""
 
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from learning.releases import BudgetError, release_patterns
+from learning import releases
 
 
 class Command(BaseCommand):
     help = "Release patterns over the customers that contribute and have privacy budget left."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--dry-run", action="store_true", help="do everything, keep nothing, spend nothing")
-        parser.add_argument("--epsilon", type=float, help="what each contributor spends; a year's budget by default")
+        parser.add_argument("--dry-run", action="store_true", help="say what it would ask and cost; look at no outcome")
+        parser.add_argument("--epsilon", type=float, help="what each contributor spends; by default a quarter year's")
 
     def handle(self, *, dry_run: bool, epsilon: float | None, **options: Any) -> None:
         try:
-            outcome = release_patterns(epsilon=epsilon, dry_run=dry_run)
-        except BudgetError as error:
+            planned = releases.plan(epsilon=epsilon)
+            outcome = None if dry_run else releases.release_patterns(epsilon=epsilon)
+        except releases.BudgetError as error:
             raise CommandError(str(error)) from error
-        if not outcome.partners:
-            self.stdout.write("Nothing: no partner has enough customers that contribute and have budget left.")
+        if outcome is None:
+            # How many patterns it would be is not said: that is worth as much as a release, and would be free.
+            self.stdout.write(
+                f"Would ask the customers of {len(planned.partners)} partners for {planned.sums:,} sums, with noise of "
+                f"the deviation {planned.deviation:.1f} on each, at ε = {planned.epsilon:.3g} for each contributor. "
+                f"Nothing of a partner is told below {planned.least_tenants:.0f} of them in the noisy count."
+            )
             return
-        done = "Would release" if dry_run else f"Release {outcome.release_id}:"
         self.stdout.write(
-            f"{done} {outcome.patterns} patterns of {outcome.partners} partners, {outcome.over_all} of them over all "
-            f"partners, at ε = {outcome.epsilon:g} for each contributor."
+            f"Release {outcome.release_id}: {outcome.patterns} patterns, {outcome.over_all} of them over all partners, "
+            f"at ε = {outcome.epsilon:.3g} for each contributor."
         )
