@@ -18,7 +18,9 @@ def advantage(mechanism: Mechanism, rho: float) -> float:
     random = np.random.default_rng(0)
     victim = patterns.clipped(random.normal(0, 100, (1, COORDINATES)))[0]
     assert np.linalg.norm(victim) > 0.99999 * CLIP * FIXED_POINT
-    others = sum(patterns.clipped(each) for each in random.normal(0, 0.3, (TENANTS - 1, 1, COORDINATES)))[0]
+    others = np.sum(
+        [patterns.clipped(each)[0] for each in random.normal(0, 0.3, (TENANTS - 1, 1, COORDINATES))], axis=0
+    )
 
     def suspected(sums: list[int]) -> bool:
         release = np.array(noisy(sums, rho, mechanism)) - others

@@ -67,7 +67,7 @@ change_settings = _operation(
     "changeSettings",
     "Change your settings",
     "Changes the name, and the config by JSON Merge Patch. Two changes of different keys at once both stand. What a "
-    "customer's partner sets (`overage`, `retention_days`) the customer cannot change.",
+    "customer's partner sets (`overage`, `retention_days`, `learning_by_partner`) the customer cannot change.",
     takes=SettingsRequestSerializer,
     requests={"A change": {"name": "Merchant ABC", "config": {"learning": "contribute"}}},
     example={"tenant": _TENANT},

@@ -253,6 +253,7 @@ SPECTACULAR_SETTINGS = {
     "ENFORCE_NON_BLANK_FIELDS": True,
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "ENUM_NAME_OVERRIDES": {
+        "LearningConsent": "learning.serializers.CHOICES",
         "PlanTier": "tenants.models.PlanTier",
         "PlanStatus": "tenants.models.PlanStatus",
         "Scope": "tenants.models.Scope",

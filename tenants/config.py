@@ -62,7 +62,7 @@ def patched(config: Mapping[str, Any], patch: Mapping[str, Any], *, by_partner: 
         raise validation_failed(found)
     if by_partner and _LEARNING in patch:
         word = {_LEARNING: config.get(_LEARNING), _LEARNING_BY_PARTNER: patch[_LEARNING]}
-        return merge_patch(merged, word)  # null removes
+        merged = merge_patch(merged, word)  # null removes
     return merged
 
 

@@ -10,12 +10,11 @@ from django.core.management import CommandError, call_command
 from django.db import IntegrityError, ProgrammingError, connection, connections
 from procrastinate.contrib.django import app
 
-from integrations.models import ActionType
 from learning import checks, patterns, privacy, services, tasks
 from learning.models import ModelState, Pattern, Receipt, Release
 from learning.releases import EVERY_DAYS, LEAST_TENANTS, PARTS, BudgetError, plan, release_if_due, release_patterns
+from tenants import deletion
 from tenants.context import staff_context, tenant_context
-from tenants.models import Tenant
 from tests.conftest import Api, make_partner
 
 WIDTH = 2 + len(patterns.FEATURES)
@@ -137,10 +136,10 @@ def test_contribute__a_tenant_of_few_outcomes__is_not_in_it(acme: Api, customers
 
 
 def test_contribute__twice_to_one_release__is_refused(acme: Api, customers: list[Api]) -> None:
+    found = release_patterns().release_id
+
     with pytest.raises(IntegrityError, match="learning_receipt_pkey"), staff_context(), connection.cursor() as cursor:
-        release = Release.objects.create(epsilon=4, delta=1e-6, rho=0.1, deviation=1, budget=10)
-        for _ in range(2):
-            cursor.execute("SELECT * FROM contribute(%s, %s)", [release.id, acme.tenant_id])
+        cursor.execute("SELECT * FROM contribute(%s, %s)", [found, acme.tenant_id])
 
 
 def test_contribute__to_a_release_that_there_is_not__is_of_nobody(acme: Api, customers: list[Api]) -> None:
@@ -401,14 +400,62 @@ def test_release__a_partner_that_does_not_contribute__keeps_all_its_customers_ou
     assert [receipts(customer) for customer in customers] == [[]] * CUSTOMERS
 
 
+@pytest.mark.parametrize(
+    ("words", "effective"),
+    [
+        ((None, None, None), "contribute"),
+        (("contribute", "off", "contribute"), "off"),
+        (("off", "contribute", "contribute"), "off"),
+        (("contribute", "contribute", "off"), "off"),
+        (("use_only", "contribute", None), "use_only"),
+        (("contribute", "use_only", None), "use_only"),
+        (("use_only", "contribute", "off"), "off"),
+    ],
+)
+def test_consent__of_the_customer_and_of_its_partner__is_the_stricter_one(
+    acme: Api, merchant: Api, words: tuple[str | None, ...], effective: str
+) -> None:
+    own, of_it, of_all = words
+    for api, path, word in (
+        (merchant, "/api/settings", own),
+        (acme, f"/api/partners/customers/{merchant.tenant_id}", of_it),
+        (acme, "/api/settings", of_all),
+    ):
+        assert api.patch(path, {"config": {"learning": word}}).status_code == 200
+
+    with tenant_context(merchant.tenant_id), connection.cursor() as cursor:
+        cursor.execute("SELECT learning_consent()")
+        assert cursor.fetchone() == (effective,)
+    config = merchant.get("/api/settings").json()["tenant"]["config"]
+    assert (config.get("learning"), config.get("learning_by_partner")) == (own, of_it)
+
+
+def test_consent__the_partners_word__is_not_the_customers_to_change(acme: Api) -> None:
+    customer = acme.provision("quiet", config={"learning": "off"})
+
+    refused = customer.patch("/api/settings", {"config": {"learning_by_partner": "contribute"}})
+
+    assert (refused.status_code, refused.json()["code"]) == (403, "config_set_by_partner")
+    with pytest.raises(ProgrammingError, match="does not change its own plan"), tenant_context(customer.tenant_id):
+        connection.cursor().execute("UPDATE tenants_tenant SET config = '{}'")
+
+
+def test_consent__a_partners_word_for_all__is_not_copied_into_its_customers(acme: Api) -> None:
+    acme.patch("/api/settings", {"config": {"learning": "off"}})
+    customer = acme.provision("new")
+    acme.patch("/api/settings", {"config": {"learning": None}})
+
+    with tenant_context(customer.tenant_id), connection.cursor() as cursor:
+        cursor.execute("SELECT learning_consent()")
+        assert cursor.fetchone() == ("contribute",)
+
+
 def test_release__after_a_tenant_is_deleted__is_without_it(acme: Api, customers: list[Api]) -> None:
     before = sums(acme)
     gone = customers[0].tenant_id
     given = patterns.clipped(_statistic(customers[0]))
     expected_blocks = _blocks(acme)
-    with staff_context():
-        ActionType.objects.filter(tenant_id=gone).delete()  # a share goes after them
-        Tenant.objects.get(id=gone).delete()
+    deletion.delete_tenant(actor="test", tenant_id=gone)
 
     after = sums(acme)
 

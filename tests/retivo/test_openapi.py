@@ -86,6 +86,8 @@ STATUSES = {
     "getDecision": {"200", "404"} | AUTHENTICATED,
     "exportDecisions": {"200", "400"} | AUTHENTICATED,
     "getLift": {"200", "400"} | AUTHENTICATED,
+    "getLearning": {"200"} | AUTHENTICATED,
+    "listLearningReceipts": {"200", "400"} | AUTHENTICATED,
 }
 
 

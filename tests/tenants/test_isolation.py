@@ -124,7 +124,8 @@ ENDPOINTS = """
 """
 RELEASE = """
     WITH release AS (
-        INSERT INTO learning_release (epsilon, delta, rho, deviation, budget) VALUES (1, 1e-6, 0.02, 9, 0.02) RETURNING id
+        INSERT INTO learning_release (epsilon, delta, rho, deviation, budget) VALUES (1, 1e-6, 0.02, 9, 0.02)
+        RETURNING id
     ), receipt AS (
         INSERT INTO learning_receipt (tenant_id, release_id, released_on, epsilon, rho)
         SELECT t.id, release.id, '2026-11-20', 1, 0.02 FROM tenants_tenant t, release

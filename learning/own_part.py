@@ -1,0 +1,76 @@
+"""A tenant's own part in the shared patterns: what it agreed to, spent, and decides by. In its context."""
+
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection
+
+from learning import privacy
+from learning.services import MISLEADING
+from retivo.api.pagination import Cursor
+
+_DIGITS = 6  # beyond them is the rounding of a sum
+
+
+class ReceiptCursor(Cursor):
+    """A receipt's id is its release's."""
+
+    @staticmethod
+    def read_id(text: str) -> str:
+        if not 0 < int(text) < 2**63:
+            raise ValueError("no release")
+        return text
+
+
+def of_tenant(*, tenant_id: UUID) -> dict[str, Any]:
+    """Its consent, what it spent in the last 365 days, and how far it trusts the patterns."""
+    with connection.cursor() as cursor:
+        cursor.execute(_STANDING, {"tenant_id": tenant_id})
+        own, partners, effective, rho, weight = cursor.fetchone()
+    return {
+        "consent": {"own": own, "partners": partners, "effective": effective},
+        "privacy": {
+            "epsilon": round(privacy.epsilon_of(rho), _DIGITS),
+            "budget": settings.PATTERNS_EPSILON,
+            "delta": privacy.DELTA,
+        },
+        "patterns": {"weight": weight, "misleading": weight is not None and weight < MISLEADING},
+    }
+
+
+def receipts(*, tenant_id: UUID, limit: int, after: Cursor | None) -> dict[str, Any]:
+    """Its receipts, newest first."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _RECEIPTS, {"tenant_id": tenant_id, "before": int(str(after.id)) if after else None, "limit": limit + 1}
+        )
+        rows = cursor.fetchall()
+        cursor.execute("SELECT count(*) FROM learning_receipt WHERE tenant_id = %(id)s", {"id": tenant_id})
+        (total,) = cursor.fetchone()
+    next_cursor = None
+    if len(rows) > limit:
+        rows.pop()
+        next_cursor = str(ReceiptCursor(created_at=rows[-1][3], id=str(rows[-1][0])))
+    return {
+        "receipts": [{"release": release, "date": day, "epsilon": epsilon} for release, day, epsilon, _ in rows],
+        "total": total,
+        "next_cursor": next_cursor,
+    }
+
+
+_STANDING = """
+    SELECT stricter_consent(jsonb_build_object('learning', t.config->'learning'), '{}'), partners_consent(),
+        learning_consent(),
+        (SELECT coalesce(sum(r.rho), 0) FROM learning_receipt r
+         WHERE r.tenant_id = t.id AND r.released_on > (now() AT TIME ZONE 'UTC')::date - 365),
+        (SELECT m.pattern_weight FROM learning_modelstate m WHERE m.tenant_id = t.id)
+    FROM tenants_tenant t WHERE t.id = %(tenant_id)s
+"""
+
+_RECEIPTS = """
+    SELECT release_id, released_on, epsilon, released_on::timestamp AT TIME ZONE 'UTC'
+    FROM learning_receipt
+    WHERE tenant_id = %(tenant_id)s AND (%(before)s::bigint IS NULL OR release_id < %(before)s)
+    ORDER BY release_id DESC LIMIT %(limit)s::int
+"""

@@ -1,0 +1,91 @@
+"""Deleting a tenant: nothing of it is left in any table, and nothing of anyone else is gone."""
+
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connections
+
+from tenants import deletion
+from tenants.context import staff_context
+from tenants.models import AuditEntry, Tenant
+from tests.conftest import Api
+from tests.tenants.test_isolation import TENANT_COLUMNS, two_partners
+
+__all__ = ["two_partners"]  # the fixture
+
+
+def rows_of(*tenants: UUID) -> dict[str, int]:
+    """How many there are of these, by table and column, as the owner sees them."""
+    with staff_context():
+        named = [*deletion.tables(), ("tenants_tenant", "id")]
+    found = {}
+    with connections["owner"].cursor() as cursor:
+        for table, column in named:
+            cursor.execute(f"SELECT count(*) FROM {table} WHERE {column} = ANY(%s)", [list(tenants)])
+            found[f"{table}.{column}"] = cursor.fetchone()[0]
+    return found
+
+
+def delete(tenant_id: Any, confirm: str) -> None:
+    call_command("delete_tenant", str(tenant_id), confirm=confirm)
+
+
+def customer_of(partner: Api) -> UUID:
+    with staff_context():
+        return Tenant.objects.get(parent_id=partner.tenant_id).id
+
+
+def test_tables__of_a_deletion__are_all_that_name_a_tenant() -> None:
+    with staff_context():
+        found = {table for table, _ in deletion.tables()}
+
+    assert found == TENANT_COLUMNS.keys() - {"tenants_tenant", "tenants_auditentry"}
+
+
+@pytest.mark.parametrize("batch", [2, deletion.BATCH])
+def test_delete__a_customer__leaves_nothing_of_it_and_all_of_the_others(
+    two_partners: tuple[Api, Api], monkeypatch: pytest.MonkeyPatch, batch: int
+) -> None:
+    acme, rival = two_partners
+    gone = customer_of(acme)
+    others = (acme.tenant_id, rival.tenant_id, customer_of(rival))
+    before = rows_of(*others)
+    partners_alone = {"integrations_partnerintegration", "integrations_actiontypetemplate", "tenants_idempotentanswer"}
+    empty = {name for name, count in rows_of(gone).items() if not count and ".tenant_id" in name}
+    assert {name.partition(".")[0] for name in empty} == partners_alone
+    monkeypatch.setattr(deletion, "BATCH", batch)
+
+    delete(gone, "merchant")
+
+    assert set(rows_of(gone).values()) == {0}
+    # A share and its action types name the partner, too.
+    assert {name: count for name, count in rows_of(*others).items() if not name.endswith("partner_id")} == {
+        name: count for name, count in before.items() if not name.endswith("partner_id")
+    }
+    with staff_context():
+        entry = AuditEntry.objects.get(tenant_id=gone, action="tenant.deleted")
+    assert (entry.actor, entry.detail["slug"]) == ("command:delete_tenant", "merchant")
+
+
+def test_delete__a_partner__wants_its_customers_gone_first(two_partners: tuple[Api, Api]) -> None:
+    acme, _ = two_partners
+    with pytest.raises(CommandError, match="has customers"):
+        delete(acme.tenant_id, "acme")
+    assert acme.get("/api/settings").status_code == 200
+
+    delete(customer_of(acme), "merchant")
+    delete("acme", "acme")
+
+    assert set(rows_of(acme.tenant_id).values()) == {0}
+    assert acme.get("/api/settings").status_code == 401
+
+
+def test_delete__without_the_right_slug__deletes_nothing(merchant: Api) -> None:
+    with pytest.raises(CommandError, match="nothing was deleted"):
+        delete(merchant.tenant_id, "merchent")
+    with pytest.raises(CommandError, match="no tenant"):
+        delete("nobody", "nobody")
+
+    assert merchant.get("/api/settings").status_code == 200
