@@ -8,19 +8,9 @@ from django.db import connection
 
 from learning import privacy
 from learning.services import MISLEADING
-from retivo.api.pagination import Cursor
+from retivo.api.pagination import Cursor, NameCursor
 
 _DIGITS = 6  # beyond them is the rounding of a sum
-
-
-class ReceiptCursor(Cursor):
-    """A receipt's id is its release's."""
-
-    @staticmethod
-    def read_id(text: str) -> str:
-        if not 0 < int(text) < 2**63:
-            raise ValueError("no release")
-        return text
 
 
 def of_tenant(*, tenant_id: UUID) -> dict[str, Any]:
@@ -43,7 +33,13 @@ def receipts(*, tenant_id: UUID, limit: int, after: Cursor | None) -> dict[str, 
     """Its receipts, newest first."""
     with connection.cursor() as cursor:
         cursor.execute(
-            _RECEIPTS, {"tenant_id": tenant_id, "before": int(str(after.id)) if after else None, "limit": limit + 1}
+            _RECEIPTS,
+            {
+                "tenant_id": tenant_id,
+                "at": after.created_at if after else None,
+                "name": after.id if after else None,
+                "limit": limit + 1,
+            },
         )
         rows = cursor.fetchall()
         cursor.execute("SELECT count(*) FROM learning_receipt WHERE tenant_id = %(id)s", {"id": tenant_id})
@@ -51,9 +47,10 @@ def receipts(*, tenant_id: UUID, limit: int, after: Cursor | None) -> dict[str, 
     next_cursor = None
     if len(rows) > limit:
         rows.pop()
-        next_cursor = str(ReceiptCursor(created_at=rows[-1][3], id=str(rows[-1][0])))
+        *_, at, name = rows[-1]
+        next_cursor = str(NameCursor(created_at=at, id=name))
     return {
-        "receipts": [{"release": release, "date": day, "epsilon": epsilon} for release, day, epsilon, _ in rows],
+        "receipts": [{"release": release, "date": day, "epsilon": epsilon} for release, day, epsilon, *_ in rows],
         "total": total,
         "next_cursor": next_cursor,
     }
@@ -69,8 +66,10 @@ _STANDING = """
 """
 
 _RECEIPTS = """
-    SELECT release_id, released_on, epsilon, released_on::timestamp AT TIME ZONE 'UTC'
-    FROM learning_receipt
-    WHERE tenant_id = %(tenant_id)s AND (%(before)s::bigint IS NULL OR release_id < %(before)s)
-    ORDER BY release_id DESC LIMIT %(limit)s::int
+    SELECT r.release_id, r.released_on, r.epsilon, of.midnight, of.name
+    FROM learning_receipt r CROSS JOIN LATERAL (
+        SELECT r.released_on::timestamp AT TIME ZONE 'UTC' AS midnight, lpad(r.release_id::text, 19, '0') AS name
+    ) of
+    WHERE r.tenant_id = %(tenant_id)s AND (%(at)s::timestamptz IS NULL OR (of.midnight, of.name) < (%(at)s, %(name)s))
+    ORDER BY of.midnight DESC, of.name DESC LIMIT %(limit)s::int
 """

@@ -4,8 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from learning.own_part import ReceiptCursor
-from retivo.api.pagination import CursorField
+from retivo.api.pagination import CursorField, NameCursor
 from retivo.api.serializers import QueryIntegerField, StrictSerializer
 
 CHOICES = ("contribute", "use_only", "off")
@@ -13,7 +12,7 @@ CHOICES = ("contribute", "use_only", "off")
 
 class ReceiptListQuerySerializer(StrictSerializer):
     limit = QueryIntegerField(required=False, default=50, min_value=1, max_value=100, help_text="How many, at most.")
-    cursor = CursorField(of=ReceiptCursor, required=False, help_text="`next_cursor` of the page before.")
+    cursor = CursorField(of=NameCursor, required=False, help_text="`next_cursor` of the page before.")
 
 
 class ReceiptSerializer(serializers.Serializer[Any]):

@@ -165,7 +165,8 @@ get_customer = _operation(
 change_customer = _operation(
     "changeCustomer",
     "Change a customer",
-    "Changes what is sent of one of your customers: its plan, its config by JSON Merge Patch, its switches. Suspending "
+    "Changes what is sent of one of your customers: its plan, its config by JSON Merge Patch, its switches. "
+    "`learning` is kept as `learning_by_partner`, beside the customer's own; the stricter one wins. Suspending "
     "it refuses all of its keys at once; a suspension by Retivo's staff only they can lift.",
     tag=CUSTOMERS,
     takes=serializers.CustomerChangeSerializer,

@@ -70,7 +70,9 @@ class ProvisionRequestSerializer(StrictSerializer):
         help_text="Monthly active users.",
     )
     config = ObjectField(
-        required=False, default=dict, help_text="Merged over your own config by JSON Merge Patch (RFC 7396)."
+        required=False,
+        default=dict,
+        help_text="Merged over your own config by JSON Merge Patch (RFC 7396); `learning` is kept as your word.",
     )
 
 

@@ -74,8 +74,6 @@ def test_receipts__page_by_page__are_all_of_them_newest_first(acme: Api, contrib
     assert acme.get(f"{PATH}/receipts").json() == {"receipts": [], "total": 0, "next_cursor": None}
 
 
-@pytest.mark.parametrize(
-    "query", [{"limit": "0"}, {"limit": "x"}, {"cursor": "x"}, {"cursor": "MjAyNi0wMS0wMSB4"}, {"a": "b"}]
-)
+@pytest.mark.parametrize("query", [{"limit": "0"}, {"limit": "x"}, {"cursor": "x"}, {"a": "b"}])
 def test_receipts__of_rubbish__are_refused(merchant: Api, query: dict[str, str]) -> None:
     assert merchant.get(f"{PATH}/receipts", query).status_code == 400

@@ -85,12 +85,24 @@ def test_provision_and_share__after_a_release__say_that_it_is_warm(acme: Api, re
     ]
 
 
-def test_provision__a_customer_without_learning__is_cold(acme: Api, released: dict[str, Any]) -> None:
-    body = {"name": "New", "slug": "new", "config": {"learning": "off"}}
+@pytest.mark.parametrize(("partners", "of_it"), [("off", None), (None, "off"), ("off", "contribute")])
+def test_provision__a_customer_without_learning__is_cold(
+    acme: Api, released: dict[str, Any], partners: str | None, of_it: str | None
+) -> None:
+    acme.patch("/api/settings", {"config": {"learning": partners}})
+    body = {"name": "New", "slug": "new", "config": {"learning": of_it} if of_it else {}}
 
     answer = acme.post("/api/partners/customers", body).json()
 
     assert answer["warm_start"] == {"warm": False, "action_types": 2, "with_pattern": 0}
+
+
+def test_provision__a_customer_that_only_uses__is_warm(acme: Api, released: dict[str, Any]) -> None:
+    body = {"name": "New", "slug": "new", "config": {"learning": "use_only"}}
+
+    answer = acme.post("/api/partners/customers", body).json()
+
+    assert answer["warm_start"] == {"warm": True, "action_types": 2, "with_pattern": 2}
 
 
 def test_patterns__of_an_old_release__are_not_shown(acme: Api, released: dict[str, Any]) -> None:
