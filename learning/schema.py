@@ -16,7 +16,7 @@ get_learning = _operation(
     example={
         "learning": {
             "consent": {"own": "contribute", "partners": "contribute", "effective": "contribute"},
-            "privacy": {"epsilon": 0.483, "budget": 1.0, "delta": 1e-6},
+            "privacy": {"epsilon": 0.477, "budget": 1.0, "delta": 1e-6},
             "patterns": {"weight": 0.93, "misleading": False},
         }
     },
@@ -29,7 +29,7 @@ list_receipts = _operation(
     parameters=[serializers.ReceiptListQuerySerializer],
     answers=serializers.ReceiptListSerializer,
     example={
-        "receipts": [{"release": 12, "date": "2026-11-20", "epsilon": 0.483}],
+        "receipts": [{"release": 12, "date": "2026-11-20", "epsilon": 0.477}],
         "total": 1,
         "next_cursor": None,
     },
