@@ -1,6 +1,7 @@
 """Staff pages of releases: what each cost and what it said. No tenant is in a release, so none is shown."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
@@ -34,16 +35,16 @@ class ReleaseAdmin(StaffAdmin):
 
     @column("Cost to each contributor, ε")
     def cost(self, release: Release) -> str:
-        return f"{release.epsilon:g} of {settings.PATTERNS_EPSILON:g} a year"
+        return f"{release.epsilon:.3g} of {settings.PATTERNS_EPSILON:g} a year"
 
     @column("Patterns")
     def pattern_count(self, release: Any) -> int:
         return int(release.pattern_count)
 
-    @column("Who was in all releases of this year")
+    @column("Who was in all releases of the last 365 days")
     def year(self, release: Release) -> str:
-        this_year = Release.objects.filter(released_at__year=timezone.now().year)
-        rho = this_year.aggregate(total=Sum("rho"))["total"] or 0.0
+        recent = Release.objects.filter(released_at__gt=timezone.now() - timedelta(days=365))
+        rho = recent.aggregate(total=Sum("rho"))["total"] or 0.0
         # A tenant without the budget for a release is not in it.
         spent = min(privacy.epsilon_of(rho), settings.PATTERNS_EPSILON)
         return f"spent ε {spent:.2f} of {settings.PATTERNS_EPSILON:g}"
