@@ -143,7 +143,7 @@ def _candidates(decision: DecisionRow) -> Table:
     rows = []
     for each in decision.candidates:
         name = code(each["action"]) if each["action"] else "Nothing"
-        is_chosen = each["action"] == decision.action and decision.stopped_by is None
+        is_chosen = each["action_type_id"] == decision.action_type_id and decision.stopped_by is None
         rows.append(
             (
                 name,
@@ -185,8 +185,9 @@ def _intervention(decision: DecisionRow) -> Table:
 
 
 def _features(decision: DecisionRow) -> Table:
+    # What has a value in its name is that or not; any other is a number, which may not be known.
     rows = [
-        (code(name), "not known" if value is None else f"{value:g}")
+        (code(name), f"{value:g}" if value is not None else "no" if "=" in name else "not known")
         for name, value in sorted(decision.features.items())
     ]
     return Table(title="Features", headers=["Name", "Value"], rows=rows, total=len(rows))

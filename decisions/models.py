@@ -271,6 +271,7 @@ class DecisionRow(models.Model):
     guardrails = models.JSONField()
     stopped_by = models.CharField(max_length=32, null=True)  # noqa: DJ001  # as in Decision
     action = models.CharField(max_length=100, null=True)  # noqa: DJ001  # as in Decision
+    action_type_id = models.CharField(max_length=40, null=True)  # noqa: DJ001  # as in Decision
     parameters = models.JSONField(null=True)
     confidence = models.FloatField(null=True)
     propensity = models.FloatField()

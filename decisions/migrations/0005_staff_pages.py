@@ -20,6 +20,7 @@ class Migration(migrations.Migration):
                 ("guardrails", models.JSONField()),
                 ("stopped_by", models.CharField(max_length=32, null=True)),
                 ("action", models.CharField(max_length=100, null=True)),
+                ("action_type_id", models.CharField(max_length=40, null=True)),
                 ("parameters", models.JSONField(null=True)),
                 ("confidence", models.FloatField(null=True)),
                 ("propensity", models.FloatField()),
