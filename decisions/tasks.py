@@ -26,6 +26,16 @@ _WITH_DECISIONS = """
     ORDER BY t.created_at, t.id
 """
 
+# What was counted of decisions that are gone has to be counted anew, too.
+_WITH_LIFT = """
+    SELECT t.id FROM tenants_tenant t
+    WHERE t.plan_status = 'active' AND (
+        EXISTS (SELECT FROM decisions_decision d WHERE d.tenant_id = t.id)
+        OR EXISTS (SELECT FROM decisions_liftcount l WHERE l.tenant_id = t.id)
+    )
+    ORDER BY t.created_at, t.id
+"""
+
 
 @rounds.periodic(cron="* * * * *", tenants=_WITH_PLAYBOOKS)
 def run_playbooks(tenant_id: UUID) -> None:
@@ -39,7 +49,7 @@ def settle_decisions(tenant_id: UUID) -> None:
     aftermath.settle_tenant(tenant_id)
 
 
-@rounds.periodic(cron="*/10 * * * *", tenants=_WITH_DECISIONS)
+@rounds.periodic(cron="*/10 * * * *", tenants=_WITH_LIFT)
 def count_lift(tenant_id: UUID) -> None:
     """For what partners are told of all their customers; a tenant asks for its own anew each time."""
     with tenant_context(tenant_id):

@@ -121,6 +121,7 @@ def test_periodic_work__all_of_it__is_registered_with_its_time() -> None:
         "learning.tasks.release_patterns": "41 3 * * *",
         "decisions.tasks.run_playbooks": "* * * * *",
         "decisions.tasks.settle_decisions": "* * * * *",
+        "decisions.tasks.count_lift": "*/10 * * * *",
         "delivery.tasks.expire_actions": "* * * * *",
     }
 
