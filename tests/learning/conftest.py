@@ -1,4 +1,4 @@
-"""Users to learn from, and a merchant's outcomes."""
+"""Users to learn from, a merchant's outcomes, and customers whose outcomes are released."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,6 +8,7 @@ import pytest
 from learning import services
 from tenants.context import tenant_context
 from tests.conftest import Api
+from tests.learning.cast import BUDGET, CUSTOMERS, learn
 
 Record = Callable[..., bool]
 
@@ -23,3 +24,20 @@ def record(merchant: Api) -> Record:
             return services.record(tenant_id=merchant.tenant_id, decision_id=decision_id, **given)
 
     return record
+
+
+@pytest.fixture
+def seeded(settings: Any) -> None:
+    """The noise of a large budget, the same each time: some 12 tenants are enough for patterns."""
+    settings.PATTERNS_EPSILON = BUDGET
+    settings.PATTERNS_MECHANISM = "learning.privacy.SeededGaussian"
+
+
+@pytest.fixture
+def customers(acme: Api) -> list[Api]:
+    """Of acme: each knows both of its action types and doing nothing."""
+    acme.register(domain="loyalty")
+    found = [acme.provision(f"m{n}") for n in range(CUSTOMERS)]
+    for n, customer in enumerate(found):
+        learn(customer, n)
+    return found

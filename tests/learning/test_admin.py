@@ -10,7 +10,7 @@ from learning.models import ModelState
 from learning.releases import release_patterns
 from tenants.context import tenant_context
 from tests.conftest import Api
-from tests.learning.test_releases import CUSTOMERS, learn
+from tests.learning.cast import CUSTOMERS, learn
 from tests.tenants.admin.staff import TENANTS, log_in, page_of
 
 RELEASES = "/admin/learning/release/"

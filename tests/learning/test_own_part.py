@@ -8,7 +8,7 @@ from django.db import connections
 from learning import privacy
 from learning.releases import PARTS, release_patterns
 from tests.conftest import Api
-from tests.learning.test_releases import learn
+from tests.learning.cast import learn
 
 PATH = "/api/learning"
 

@@ -10,62 +10,14 @@ from django.core.management import CommandError, call_command
 from django.db import IntegrityError, ProgrammingError, connection, connections
 from procrastinate.contrib.django import app
 
-from learning import checks, patterns, privacy, services, tasks
-from learning.models import ModelState, Pattern, Receipt, Release
+from learning import checks, patterns, privacy, tasks
+from learning.models import Pattern, Receipt, Release
 from learning.releases import EVERY_DAYS, LEAST_TENANTS, PARTS, BudgetError, plan, release_if_due, release_patterns
-from tenants import deletion
 from tenants.context import staff_context, tenant_context
-from tests.conftest import Api, make_partner
+from tests.conftest import Api
+from tests.learning.cast import BUDGET, CUSTOMERS, WIDTH, blocks_of, learn, receipts, statistic_of, sums
 
-WIDTH = 2 + len(patterns.FEATURES)
-CUSTOMERS = 18
-BUDGET = 10.0
-
-
-@pytest.fixture(autouse=True)
-def _seeded(settings: Any) -> None:
-    """The noise of a large budget, the same each time: some 12 tenants are enough for patterns."""
-    settings.PATTERNS_EPSILON = BUDGET
-    settings.PATTERNS_MECHANISM = "learning.privacy.SeededGaussian"
-
-
-@pytest.fixture
-def customers(acme: Api) -> list[Api]:
-    """Of acme: each knows both of its action types and doing nothing."""
-    acme.register(domain="loyalty")
-    found = [acme.provision(f"m{n}") for n in range(CUSTOMERS)]
-    for n, customer in enumerate(found):
-        learn(customer, n)
-    return found
-
-
-def learn(customer: Api, seed: int, trials: float = 300.0, scale: float = 0.1) -> np.ndarray[Any, Any]:
-    """Put a state there as if it was learned; its statistic."""
-    with tenant_context(customer.tenant_id), connection.cursor() as cursor:
-        cursor.execute("SELECT array_agg(id ORDER BY name) FROM integrations_actiontype")
-        actions = ["nothing", *cursor.fetchone()[0]]
-    random = np.random.default_rng(seed)
-    statistic = random.normal(0.05, scale, (1 + len(actions), WIDTH))
-    statistic[:, 0], statistic[:, 1] = 0.7, 0.01
-    with connections["owner"].cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO learning_modelstate (tenant_id, version, features, actions, mean, prior_precision,"
-            " information, scales, trials, rewards, statistic) VALUES (%s, 1, '{}', %s, '', '', '', '', %s, %s, %s)",
-            [customer.tenant_id, actions, *[[trials / len(actions)] * len(actions)] * 2, statistic.ravel().tolist()],
-        )
-    return statistic
-
-
-def receipts(api: Api) -> list[Any]:
-    with tenant_context(api.tenant_id):
-        return list(Receipt.objects.values_list("tenant_id", "release_id", "epsilon", "released_on"))
-
-
-def sums(partner: Api) -> dict[tuple[str, int], int]:
-    with staff_context(), connection.cursor() as cursor:
-        release = Release.objects.create(epsilon=4, delta=1e-6, rho=0.1, deviation=1, budget=10)
-        cursor.execute("SELECT * FROM contribute(%s, %s)", [release.id, partner.tenant_id])
-        return {(block, place): total for block, place, total in cursor.fetchall()}
+pytestmark = pytest.mark.usefixtures("seeded")
 
 
 @dataclass
@@ -91,14 +43,14 @@ def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
 
 def test_contribute__of_several_tenants__is_the_sum_of_what_python_clips(acme: Api, customers: list[Api]) -> None:
     given = [learn(acme.provision(f"large{n}"), 100 + n, scale=2.0) for n in range(4)]
-    given += [_statistic(customer) for customer in customers]
+    given += [statistic_of(customer) for customer in customers]
     assert max(np.linalg.norm(each) for each in given) > privacy.CLIP > min(np.linalg.norm(each) for each in given)
 
     found = sums(acme)
 
     expected = np.sum([patterns.clipped(each) for each in given], axis=0)
     assert len(found) == expected.size
-    blocks = _blocks(acme)
+    blocks = blocks_of(acme)
     for (block, place), total in found.items():
         assert total == pytest.approx(expected[blocks.index(block), place], abs=len(given))
 
@@ -204,7 +156,7 @@ def test_release__every_sum__gets_the_noise_that_its_price_asks_for(
     with staff_context():
         rows = {row.block: row for row in Pattern.objects.filter(partner=acme.tenant_id)}
     # What is published is made of what the mechanism answered, and of nothing else.
-    for n, block in enumerate(_blocks(acme)):
+    for n, block in enumerate(blocks_of(acme)):
         count, _, *weights = (value / privacy.FIXED_POINT for value in asked[n * WIDTH : (n + 1) * WIDTH])
         assert rows[block].count == pytest.approx(count / 0.7)
         assert rows[block].mean == pytest.approx([weight / count * 0.7 for weight in weights])
@@ -376,166 +328,6 @@ def test_night__without_any_tenant__is_a_release_all_the_same() -> None:
     assert release_if_due() is None
 
 
-# --- Consent --------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("word", ["use_only", "off"])
-def test_release__a_customer_that_does_not_contribute__is_in_none(customers: list[Api], word: str) -> None:
-    assert customers[0].patch("/api/settings", {"config": {"learning": word}}).status_code == 200
-
-    release_patterns()
-
-    assert receipts(customers[0]) == []
-    assert receipts(customers[1]) != []
-
-
-def test_release__a_partner_that_does_not_contribute__keeps_all_its_customers_out(
-    acme: Api, customers: list[Api]
-) -> None:
-    acme.patch("/api/settings", {"config": {"learning": "use_only"}})
-    customers[0].patch("/api/settings", {"config": {"learning": "contribute"}})
-
-    release_patterns()
-
-    assert [receipts(customer) for customer in customers] == [[]] * CUSTOMERS
-
-
-@pytest.mark.parametrize(
-    ("words", "effective"),
-    [
-        ((None, None, None), "contribute"),
-        (("contribute", "off", "contribute"), "off"),
-        (("off", "contribute", "contribute"), "off"),
-        (("contribute", "contribute", "off"), "off"),
-        (("use_only", "contribute", None), "use_only"),
-        (("contribute", "use_only", None), "use_only"),
-        (("use_only", "contribute", "off"), "off"),
-    ],
-)
-def test_consent__of_the_customer_and_of_its_partner__is_the_stricter_one(
-    acme: Api, merchant: Api, words: tuple[str | None, ...], effective: str
-) -> None:
-    own, of_it, of_all = words
-    for api, path, word in (
-        (merchant, "/api/settings", own),
-        (acme, f"/api/partners/customers/{merchant.tenant_id}", of_it),
-        (acme, "/api/settings", of_all),
-    ):
-        assert api.patch(path, {"config": {"learning": word}}).status_code == 200
-
-    with tenant_context(merchant.tenant_id), connection.cursor() as cursor:
-        cursor.execute("SELECT learning_consent()")
-        assert cursor.fetchone() == (effective,)
-    config = merchant.get("/api/settings").json()["tenant"]["config"]
-    assert (config.get("learning"), config.get("learning_by_partner")) == (own, of_it)
-
-
-def test_consent__the_partners_word__is_not_the_customers_to_change(acme: Api) -> None:
-    customer = acme.provision("quiet", config={"learning": "off"})
-
-    refused = customer.patch("/api/settings", {"config": {"learning_by_partner": "contribute"}})
-
-    assert (refused.status_code, refused.json()["code"]) == (403, "config_set_by_partner")
-    with pytest.raises(ProgrammingError, match="does not change its own plan"), tenant_context(customer.tenant_id):
-        connection.cursor().execute("UPDATE tenants_tenant SET config = '{}'")
-
-
-def test_consent__a_partners_word_for_all__is_not_copied_into_its_customers(acme: Api) -> None:
-    acme.patch("/api/settings", {"config": {"learning": "off"}})
-    customer = acme.provision("new")
-    acme.patch("/api/settings", {"config": {"learning": None}})
-
-    with tenant_context(customer.tenant_id), connection.cursor() as cursor:
-        cursor.execute("SELECT learning_consent()")
-        assert cursor.fetchone() == ("contribute",)
-
-
-def test_release__after_a_tenant_is_deleted__is_without_it(acme: Api, customers: list[Api]) -> None:
-    before = sums(acme)
-    gone = customers[0].tenant_id
-    given = patterns.clipped(_statistic(customers[0]))
-    expected_blocks = _blocks(acme)
-    deletion.delete_tenant(actor="test", tenant_id=gone)
-
-    after = sums(acme)
-
-    for (block, place), total in before.items():
-        assert total - after[block, place] == pytest.approx(given[expected_blocks.index(block), place], abs=1)
-
-
-# --- Use ------------------------------------------------------------------------------------------------------------
-
-
-def state(api: Api) -> Any:
-    with tenant_context(api.tenant_id):
-        return services.load(tenant_id=api.tenant_id)
-
-
-def test_load__a_new_customer_of_a_partner_with_patterns__starts_warm(acme: Api, customers: list[Api]) -> None:
-    early = acme.provision("early")
-    assert state(early).patterns == {}
-
-    release_patterns()
-
-    late = acme.provision("late")
-    for api in (early, late):
-        blocks = state(api).patterns
-        assert set(blocks) == {"shared", "nothing", *_action_types(api)}
-        assert state(api) is state(api)
-
-
-def test_load__of_another_partners_customer__has_what_is_over_all_partners(rival: Api, customers: list[Api]) -> None:
-    rival.register("rival-points", domain="loyalty")
-    other = rival.provision("other")
-
-    release_patterns()
-
-    assert set(state(other).patterns) == {"shared", "nothing", *_action_types(other)}
-    with tenant_context(other.tenant_id):
-        assert set(Pattern.objects.values_list("partner", flat=True)) == {None}
-    for consent in ({"learning": "off"},):
-        rival.patch("/api/settings", {"config": consent})
-        assert state(other).patterns == {}
-
-
-def test_load__a_template_on_no_list__is_known_to_its_own_partner_alone(customers: list[Api]) -> None:
-    third = make_partner("Third")
-    third.register("third", domain="unheard")
-    release_patterns()
-
-    assert set(state(third.provision("cc")).patterns) == {"shared", "nothing"}
-
-
-def test_fold__with_patterns__keeps_how_probable_they_are_and_reports_those_that_mislead(
-    acme: Api, customers: list[Api], caplog: pytest.LogCaptureFixture
-) -> None:
-    release_patterns()
-    late = acme.provision("late")
-    late.post("/api/track", {"events": [{"user_id": "u", "event": "e"}]})
-    kept: list[float] = []
-    # Of the patterns' actions none is better than the others; here one never fails and another never succeeds.
-    bad, good = _action_types(late)
-    for day in range(3):
-        for n in range(100):
-            action, outcome = ((bad, 0.0), (good, 1.0))[n % 2]
-            with tenant_context(late.tenant_id):
-                services.record(
-                    tenant_id=late.tenant_id,
-                    decision_id=f"dec_{day}_{n}",
-                    user_id="u",
-                    action=action,
-                    features={"bias": 1.0},
-                    outcome=outcome,
-                )
-        with tenant_context(late.tenant_id):
-            services.fold(tenant_id=late.tenant_id)
-            kept.append(ModelState.objects.get().pattern_weight or 0.0)
-
-    assert kept[-1] < services.MISLEADING
-    assert sum("pattern_misleads" in record.getMessage() for record in caplog.records) == 1
-    assert state(late).pattern_weight == pytest.approx(kept[-1], abs=0.01)
-
-
 # --- Settings -------------------------------------------------------------------------------------------------------
 
 
@@ -547,22 +339,3 @@ def test_system_check__seeded_noise__is_refused_in_production(settings: Any) -> 
     assert checks.noise_is_real() == []
     settings.PATTERNS_EPSILON = 0.0
     assert [error.id for error in checks.noise_is_real()] == ["retivo.E005"]
-
-
-def _statistic(customer: Api) -> np.ndarray[Any, Any]:
-    with tenant_context(customer.tenant_id), connection.cursor() as cursor:
-        cursor.execute("SELECT statistic FROM learning_modelstate")
-        return np.array(cursor.fetchone()[0]).reshape(-1, WIDTH)
-
-
-def _action_types(customer: Api) -> list[str]:
-    with tenant_context(customer.tenant_id), connection.cursor() as cursor:
-        cursor.execute("SELECT id FROM integrations_actiontype")
-        return [row[0] for row in cursor.fetchall()]
-
-
-def _blocks(partner: Api) -> list[str]:
-    """In the order of a statistic."""
-    with tenant_context(partner.tenant_id), connection.cursor() as cursor:
-        cursor.execute("SELECT id::text FROM integrations_actiontypetemplate ORDER BY name")
-        return ["shared", "nothing", *(row[0] for row in cursor.fetchall())]

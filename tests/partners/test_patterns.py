@@ -7,7 +7,7 @@ from django.db import connections
 
 from learning.releases import release_patterns
 from tests.conftest import Api
-from tests.learning.test_releases import learn
+from tests.learning.cast import learn
 
 PATH = "/api/partners/patterns"
 STAGES = ["new", "onboarding", "active", "at_risk", "churned", "recovered"]

@@ -1,0 +1,57 @@
+"""A partner's customers that have learned, for the tests of what is shared."""
+
+from typing import Any
+
+import numpy as np
+from django.db import connection, connections
+
+from learning import patterns
+from learning.models import Receipt, Release
+from tenants.context import staff_context, tenant_context
+from tests.conftest import Api
+
+WIDTH = 2 + len(patterns.FEATURES)
+CUSTOMERS = 18
+BUDGET = 10.0
+
+
+def learn(customer: Api, seed: int, trials: float = 300.0, scale: float = 0.1) -> np.ndarray[Any, Any]:
+    """Put a state there as if it was learned; its statistic."""
+    with tenant_context(customer.tenant_id), connection.cursor() as cursor:
+        cursor.execute("SELECT array_agg(id ORDER BY name) FROM integrations_actiontype")
+        actions = ["nothing", *cursor.fetchone()[0]]
+    random = np.random.default_rng(seed)
+    statistic = random.normal(0.05, scale, (1 + len(actions), WIDTH))
+    statistic[:, 0], statistic[:, 1] = 0.7, 0.01
+    with connections["owner"].cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO learning_modelstate (tenant_id, version, features, actions, mean, prior_precision,"
+            " information, scales, trials, rewards, statistic) VALUES (%s, 1, '{}', %s, '', '', '', '', %s, %s, %s)",
+            [customer.tenant_id, actions, *[[trials / len(actions)] * len(actions)] * 2, statistic.ravel().tolist()],
+        )
+    return statistic
+
+
+def receipts(api: Api) -> list[Any]:
+    with tenant_context(api.tenant_id):
+        return list(Receipt.objects.values_list("tenant_id", "release_id", "epsilon", "released_on"))
+
+
+def sums(partner: Api) -> dict[tuple[str, int], int]:
+    with staff_context(), connection.cursor() as cursor:
+        release = Release.objects.create(epsilon=4, delta=1e-6, rho=0.1, deviation=1, budget=10)
+        cursor.execute("SELECT * FROM contribute(%s, %s)", [release.id, partner.tenant_id])
+        return {(block, place): total for block, place, total in cursor.fetchall()}
+
+
+def blocks_of(partner: Api) -> list[str]:
+    """In the order of a statistic."""
+    with tenant_context(partner.tenant_id), connection.cursor() as cursor:
+        cursor.execute("SELECT id::text FROM integrations_actiontypetemplate ORDER BY name")
+        return ["shared", "nothing", *(row[0] for row in cursor.fetchall())]
+
+
+def statistic_of(customer: Api) -> np.ndarray[Any, Any]:
+    with tenant_context(customer.tenant_id), connection.cursor() as cursor:
+        cursor.execute("SELECT statistic FROM learning_modelstate")
+        return np.array(cursor.fetchone()[0]).reshape(-1, WIDTH)
