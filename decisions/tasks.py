@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from uuid import UUID
 
-from decisions import aftermath, lift
+from decisions import aftermath, forgetting, lift
 from decisions.playbooks import runner
 from tenants import rounds
 from tenants.context import tenant_context
@@ -36,6 +36,15 @@ _WITH_LIFT = """
     ORDER BY t.created_at, t.id
 """
 
+# Whoever is suspended, too: what was learned of and answered for it is of these.
+_WITH_ROWS = """
+    SELECT t.id FROM tenants_tenant t
+    WHERE EXISTS (SELECT FROM decisions_decision d WHERE d.tenant_id = t.id)
+        OR EXISTS (SELECT FROM decisions_intervention i WHERE i.tenant_id = t.id)
+        OR EXISTS (SELECT FROM delivery_action a WHERE a.tenant_id = t.id)
+    ORDER BY t.created_at, t.id
+"""
+
 
 @rounds.periodic(cron="* * * * *", tenants=_WITH_PLAYBOOKS)
 def run_playbooks(tenant_id: UUID) -> None:
@@ -54,3 +63,9 @@ def count_lift(tenant_id: UUID) -> None:
     """For what partners are told of all their customers; a tenant asks for its own anew each time."""
     with tenant_context(tenant_id):
         lift.keep_count(tenant_id=tenant_id, now=datetime.now(UTC))
+
+
+@rounds.periodic(cron="41 2 * * *", tenants=_WITH_ROWS)
+def forget_old(tenant_id: UUID) -> None:
+    """Decisions, interventions, actions and examples that are past their time."""
+    forgetting.forget_tenant(tenant_id)

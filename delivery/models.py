@@ -102,7 +102,12 @@ class Attempt(models.Model):
     latency_ms = models.IntegerField()
     status_code = models.SmallIntegerField(null=True)
     error = models.CharField(max_length=32, blank=True, help_text="Why there is no status; see delivery.sending")
-    response = models.TextField(blank=True, help_text="The answer's first KiB")
+    response = models.TextField(blank=True, help_text="The answer's first KiB; empty after 30 days")
+
+    class Meta:
+        indexes = [
+            models.Index("tenant", "started_at", name="attempt_with_answer", condition=~models.Q(response="")),
+        ]
 
     def __str__(self) -> str:
         return f"{self.action_id}#{self.number}"

@@ -89,7 +89,7 @@ class AttemptSerializer(serializers.Serializer[Any]):
     latency_ms = serializers.IntegerField()
     status_code = serializers.IntegerField(allow_null=True)
     error = serializers.SerializerMethodField(help_text="Why there was no answer, where there was none.")
-    response = serializers.CharField(allow_blank=True, help_text="The answer's first KiB.")
+    response = serializers.CharField(allow_blank=True, help_text="The answer's first KiB; empty after 30 days.")
 
     @extend_schema_field({"type": ["string", "null"]})
     def get_error(self, attempt: Any) -> Any:

@@ -70,6 +70,7 @@ class Example(models.Model):
     class Meta:
         indexes = [
             models.Index(fields=["tenant", "recorded_at"], name="example_pending", condition=Q(features__isnull=False)),
+            models.Index(fields=["tenant", "recorded_at"], name="example_folded", condition=Q(features__isnull=True)),
             # For the foreign key: an erased user's examples.
             models.Index(fields=["tenant", "user_id"], name="example_of_user"),
         ]
@@ -102,7 +103,7 @@ class RememberedDecision(models.Model):
         indexes = [
             # For the foreign key: an erased user's decisions.
             models.Index(fields=["tenant", "user_id"], name="remembered_of_user"),
-            models.Index(fields=["decided_at"], name="remembered_since"),
+            models.Index(fields=["tenant", "decided_at"], name="remembered_by_tenant"),
         ]
 
     def __str__(self) -> str:

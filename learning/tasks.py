@@ -31,23 +31,10 @@ def fold_waiting() -> int:
     return sum(folded)
 
 
-def forget_examples() -> int:
-    """Delete what was folded or remembered long ago, of all tenants; how many rows. To be run daily."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT forget_learned_examples() + forget_remembered_decisions()")
-        return int(cursor.fetchone()[0])
-
-
 @app.periodic(cron="* * * * *")
 @app.task(queueing_lock="fold_examples")
 def fold_examples(timestamp: int) -> None:
     fold_waiting()
-
-
-@app.periodic(cron="41 2 * * *")
-@app.task(queueing_lock="forget_old_examples")
-def forget_old_examples(timestamp: int) -> None:
-    forget_examples()
 
 
 @app.periodic(cron="41 3 * * *")

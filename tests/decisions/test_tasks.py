@@ -2,7 +2,7 @@
 
 from decisions import tasks
 from events.tasks import score_tenants
-from learning.tasks import fold_examples, forget_old_examples
+from learning.tasks import fold_examples
 from tests.conftest import Api
 from tests.decisions.cast import ask, interventions, plan
 from tests.decisions.deciding import acted, as_owner, must_act, recommend, shop_of
@@ -30,5 +30,5 @@ def test_periodic_work__from_a_plan_to_what_is_learned_of_it(acme: Api, rival: A
     for shop, version in zip(shops, versions, strict=True):
         assert recommend(shop)["model"]["version"] > version
     as_owner("UPDATE learning_remembereddecision SET decided_at = now() - interval '91 days'")
-    forget_old_examples(timestamp=0)
+    tasks.forget_old(timestamp=0)
     assert [ask(shop, "SELECT count(*) FROM learning_remembereddecision") for shop in shops] == [[(0,)], [(0,)]]

@@ -117,11 +117,11 @@ def test_periodic_work__all_of_it__is_registered_with_its_time() -> None:
         "events.tasks.maintain_events": "7 1 * * *",
         "events.tasks.score_tenants": "*/5 * * * *",
         "learning.tasks.fold_examples": "* * * * *",
-        "learning.tasks.forget_old_examples": "41 2 * * *",
         "learning.tasks.release_patterns": "41 3 * * *",
         "decisions.tasks.run_playbooks": "* * * * *",
         "decisions.tasks.settle_decisions": "* * * * *",
         "decisions.tasks.count_lift": "*/10 * * * *",
+        "decisions.tasks.forget_old": "41 2 * * *",
         "delivery.tasks.expire_actions": "* * * * *",
     }
 

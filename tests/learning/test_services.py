@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 from django.conf import settings
 from django.db import DatabaseError, connection, connections
 
-from learning import services, tasks
+from learning import forgetting, services, tasks
 from learning.models import Example, ModelState
 from learning.packing import unpacked
 from learning.state import State
@@ -402,7 +403,7 @@ def test_fold_waiting__of_all_tenants__finds_those_that_have_something(
     assert (load(merchant).trials.sum(), load(rival).trials.sum()) == (2, 1)
 
 
-def test_forget_examples__folded_long_ago__are_deleted_and_waiting_ones_kept(merchant: Api, record: Record) -> None:
+def test_forget__folded_long_ago__are_deleted_and_waiting_ones_kept(merchant: Api, record: Record) -> None:
     for decision in ("dec_old", "dec_new", "dec_waiting"):
         record(decision, outcome=1.0)
         if decision != "dec_waiting":
@@ -414,7 +415,8 @@ def test_forget_examples__folded_long_ago__are_deleted_and_waiting_ones_kept(mer
             [services.KEPT_DAYS + 1, merchant.tenant_id],
         )
 
-    assert tasks.forget_examples() == 1
+    gone = forgetting.forget(tenant_id=merchant.tenant_id, now=datetime.now(UTC), batch=1)
+    assert gone == {"examples": 1, "remembered": 0}
 
     assert [decision for decision, *_ in rows(merchant)] == ["dec_new", "dec_waiting"]
 

@@ -180,8 +180,6 @@ ANSWERS = {
     "claim_actions": "TABLE(tenant_id uuid, action_id text, is_failing boolean, is_slow boolean, is_gone boolean)",
     "contribute": "TABLE(block text, place integer, total bigint)",
     "expire_actions": "integer",
-    "forget_learned_examples": "bigint",
-    "forget_remembered_decisions": "bigint",
     "learning_consent": "text",
     "lift_of_customers": "record",
     "maintain_events": "record",

@@ -1,0 +1,34 @@
+"""Actions that are past their time are deleted, with their attempts, whose answers go long before them."""
+
+from django.contrib.postgres.operations import AddIndexConcurrently
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    atomic = False  # the index is made beside the writes of a table that may be large
+
+    dependencies = [("delivery", "0006_holds_and_pace")]
+
+    operations = [
+        migrations.AlterField(
+            model_name="attempt",
+            name="response",
+            field=models.TextField(blank=True, help_text="The answer's first KiB; empty after 30 days"),
+        ),
+        AddIndexConcurrently(
+            model_name="attempt",
+            index=models.Index(
+                models.F("tenant"),
+                models.F("started_at"),
+                condition=models.Q(("response", ""), _negated=True),
+                name="attempt_with_answer",
+            ),
+        ),
+        migrations.RunSQL(
+            sql=["GRANT DELETE ON delivery_action TO app_rt", "GRANT UPDATE (response) ON delivery_attempt TO app_rt"],
+            reverse_sql=[
+                "REVOKE UPDATE (response) ON delivery_attempt FROM app_rt",
+                "REVOKE DELETE ON delivery_action FROM app_rt",
+            ],
+        ),
+    ]
