@@ -27,7 +27,7 @@ KEPT_FOR = timedelta(days=KEPT_DAYS)
 def forget_tenant(tenant_id: UUID) -> Counter[str]:
     """All that is past its time, in this room and those below it; how many rows, by kind. For a periodic job."""
     now = datetime.now(UTC)
-    # A suspended tenant's have not been for long, and a cost needs its action to be settled.
+    # First: for suspended tenants nothing else does it, and no cost is settled once its action is gone.
     aftermath.settle_tenant(tenant_id, now=now)
     counts = forget(tenant_id=tenant_id, now=now)
     counts |= delivery.forgetting.forget(tenant_id=tenant_id, now=now)

@@ -36,7 +36,7 @@ _WITH_LIFT = """
     ORDER BY t.created_at, t.id
 """
 
-# Whoever is suspended, too: what was learned of and answered for it is of these.
+# Suspended ones, too. Examples are of decisions, and receivers' answers of actions.
 _WITH_ROWS = """
     SELECT t.id FROM tenants_tenant t
     WHERE EXISTS (SELECT FROM decisions_decision d WHERE d.tenant_id = t.id)

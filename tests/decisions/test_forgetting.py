@@ -115,6 +115,15 @@ def test_forget_old__not_ended__stays_however_old(shop: Api) -> None:
     assert ids(shop, "decisions_intervention") == {waiting}
 
 
+def test_forget__a_decision_that_is_not_closed__stays_until_it_is(shop: Api) -> None:
+    dispatched(shop)
+    age(forgetting.KEPT_DAYS + 1)
+
+    assert forgetting.forget(tenant_id=shop.tenant_id, now=datetime.now(UTC))["decisions"] == 0
+
+    assert forget(shop)["decisions"] == 1
+
+
 def test_forget__sees_no_other_tenants(acme: Api, rival: Api) -> None:
     shops = [shop_of(acme), shop_of(rival, "foreign")]
     for each in shops:
