@@ -38,6 +38,7 @@ _RESERVE = """
     WHERE %(budget)s::numeric IS NULL OR b.reserved_usd + b.settled_usd + %(cost)s::numeric <= %(budget)s::numeric
 """
 
+# A failed action may be replayed until it expires, and is paid for where that delivers it.
 _SETTLE = """
     WITH ended AS MATERIALIZED (
         SELECT d.id, d.cost_usd, date_trunc('month', d.created_at AT TIME ZONE 'UTC')::date AS month,
@@ -45,7 +46,7 @@ _SETTLE = """
         FROM decisions_decision d
         JOIN delivery_action a ON a.tenant_id = d.tenant_id AND a.id = d.action_id
         WHERE d.tenant_id = %(tenant_id)s AND d.cost_state = 'reserved'
-          AND a.status IN ('delivered', 'completed', 'failed', 'expired')
+          AND (a.status IN ('delivered', 'completed', 'expired') OR a.status = 'failed' AND a.expires_at <= now())
         ORDER BY d.created_at LIMIT %(limit)s FOR NO KEY UPDATE OF d SKIP LOCKED
     ), noted AS (
         UPDATE decisions_decision d SET cost_state = e.state FROM ended e

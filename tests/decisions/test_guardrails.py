@@ -333,7 +333,7 @@ def test_budget__not_dispatched__reserves_nothing(shop: Api) -> None:
 
 @pytest.mark.parametrize(
     ("status", "expected"),
-    [("delivered", (0, Decimal("0.4"))), ("completed", (0, Decimal("0.4"))), ("failed", (0, 0)), ("expired", (0, 0))],
+    [("delivered", (0, Decimal("0.4"))), ("completed", (0, Decimal("0.4"))), ("expired", (0, 0))],
 )
 def test_budget__when_the_action_ended__is_settled_or_released_once(shop: Api, status: str, expected: Any) -> None:
     price(shop, "0.4")
@@ -345,6 +345,34 @@ def test_budget__when_the_action_ended__is_settled_or_released_once(shop: Api, s
     assert settle(shop)["costs"] == 0
 
     assert spent(shop) == [expected]
+
+
+def test_budget__of_a_failed_action__stays_reserved_until_no_replay_can_deliver_it(shop: Api) -> None:
+    price(shop, "0.4")
+    acted(shop, dispatch=True)
+    as_owner("UPDATE delivery_action SET status = 'failed', failure_reason = 'endpoint_gone'")
+
+    assert settle(shop)["costs"] == 0
+    assert spent(shop) == [(Decimal("0.4"), 0)]
+
+    as_owner("UPDATE delivery_action SET expires_at = now()")
+    assert settle(shop)["costs"] == 1
+    assert spent(shop) == [(0, 0)]
+
+
+def test_budget__of_a_failed_action_that_a_replay_delivers__is_settled(shop: Api) -> None:
+    price(shop, "0.4")
+    action_id = acted(shop, dispatch=True)["action_id"]
+    as_owner("UPDATE delivery_action SET status = 'failed', failure_reason = 'endpoint_gone'")
+    settle(shop)
+
+    assert shop.post(f"/api/external/actions/{action_id}/replay", {}).status_code == 200
+    settle(shop)
+    assert spent(shop) == [(Decimal("0.4"), 0)]
+    as_owner("UPDATE delivery_action SET status = 'delivered', delivered_at = now()")
+    settle(shop)
+
+    assert spent(shop) == [(0, Decimal("0.4"))]
 
 
 def test_budget__fifty_at_once__is_never_overspent(shop: Api, server: Server) -> None:
