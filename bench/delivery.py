@@ -14,9 +14,9 @@ from django.conf import settings
 from django.db import connections
 
 from bench import report
+from bench.populate import populate
 from bench.server import database
 from delivery.worker import PER_ENDPOINT, Worker, connection_parameters
-from tests.delivery.populate import populate
 
 ROUNDS = 3
 

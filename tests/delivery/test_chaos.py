@@ -82,7 +82,7 @@ def test_chaos__workers_and_database_killed_at_random__every_action_arrives(tmp_
     with new_folder("chaos") as data_dir, receiver(answer) as inbox:
         workers = Workers(data_dir, tmp_path / "log")
         subprocess.run(
-            [sys.executable, "-m", "tests.delivery.populate", inbox.url, str(ACTIONS)],
+            [sys.executable, "-m", "bench.populate", inbox.url, str(ACTIONS)],
             cwd=REPOSITORY,
             env=workers.environment,
             check=True,
