@@ -29,9 +29,9 @@ class Ready(msgspec.Struct, frozen=True):
 def act(*, tenant_id: UUID, ready: Sequence[Ready], now: datetime) -> int:
     """Decide for each, dispatch what was chosen and note it; how many were begun or are over by that.
 
-    The one place where interventions become actions. They are locked, their users have not opted out and are awake.
-    What a guardrail stops for now is left as it is, to be asked again, and so is what there is no action type for.
-    Where it is decided to do nothing, the intervention is cancelled, and its decision says why.
+    The one place where interventions become actions. They are locked, and their users are awake. What a
+    guardrail stops for now is left as it is, to be asked again, and so is what there is no action type for. Where it is
+    decided to do nothing, as for who has opted out, the intervention is cancelled, and its decision says why.
     """
     noted = []
     for one in sorted(ready, key=lambda each: each.user_id):  # in one order, for users are locked

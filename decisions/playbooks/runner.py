@@ -270,10 +270,10 @@ _READY = f"""
         FOR NO KEY UPDATE SKIP LOCKED
     )
     SELECT i.id, i.user_id, i.playbook_id, i.channel, coalesce(p.strategy_hints, '{{}}')::text, i.planned_at,
-        (p.id IS NULL OR p.status = 'active') AND NOT u.opted_out AND {_AWAKE}
+        (p.id IS NULL OR p.status = 'active') AND {_AWAKE}
     FROM page i
     CROSS JOIN LATERAL (
-        SELECT opted_out, traits FROM events_trackeduser
+        SELECT traits FROM events_trackeduser
         WHERE tenant_id = %(tenant_id)s AND user_id = i.user_id LIMIT 1
     ) u
     LEFT JOIN decisions_playbook p ON p.tenant_id = %(tenant_id)s AND p.id = i.playbook_id

@@ -16,6 +16,7 @@ from tests.decisions.cast import (
     NOON,
     PLAYBOOKS,
     ask,
+    change,
     interventions,
     person,
     plan,
@@ -258,7 +259,6 @@ def test_acted_on__what_may_be_begun__and_nothing_else(merchant: Api) -> None:
         "paused",
         "sent",
         "quiet",
-        "opted out",
         "of a paused playbook",
         "of an active",
     ):
@@ -273,13 +273,25 @@ def test_acted_on__what_may_be_begun__and_nothing_else(merchant: Api) -> None:
     sent = plan(merchant, "sent")
     ask(merchant, "UPDATE decisions_intervention SET status = 'sent' WHERE id = %(id)s", id=sent)
     plan(merchant, "quiet", playbook_id=quiet)
-    plan(merchant, "opted out")
-    ask(merchant, "UPDATE events_trackeduser SET opted_out = true WHERE user_id = 'opted out'")
     plan(merchant, "of a paused playbook", playbook_id=paused)
     merchant.put(f"{PLAYBOOKS}/{paused}/status", {"status": "paused"})
     plan(merchant, "of an active", playbook_id=playbook(merchant))
 
     assert acted_on(merchant) == ["approved", "by hand", "of an active"]
+
+
+def test_acted_on__whose_user_opted_out_since__is_cancelled_and_says_why(merchant: Api) -> None:
+    person(merchant, "a")
+    plan(merchant, "a")
+    change(merchant, "a", opted_out=True)
+
+    assert acted_on(merchant) == ["a"]
+
+    (found,) = interventions(merchant)
+    assert (found["status"], found["reasoning"], found["sent_at"]) == ("cancelled", "The user has opted out.", None)
+    (decision,) = merchant.get("/api/decisions").json()["decisions"]
+    assert (decision["stopped_by"], decision["intervention_id"]) == ("opted_out", found["id"])
+    assert next_action(merchant) is None
 
 
 # --- What the database holds ----------------------------------------------------------------------------------------
