@@ -2,16 +2,18 @@
 
 import threading
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.db import connection, connections
 
 from delivery import leases
 from delivery.models import Endpoint
+from integrations.models import ActionType
 from tenants.context import tenant_context
 from tenants.models import PlanStatus
 from tests.conftest import Api
-from tests.delivery.cast import Merchant, customer_of, let_time_pass, make_due, merchant_of, work
+from tests.delivery.cast import TEMPLATE, Merchant, customer_of, let_time_pass, make_due, merchant_of, work
 from tests.delivery.receiver import Answer, Received, Receiver, receiver
 
 
@@ -120,6 +122,72 @@ def test_receiver__that_hangs__delays_no_other(acme: Api, rival: Api, inbox: Rec
 
     assert quick.statuses() == {"delivered": 50}
     assert all(stuck)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_receivers__many_that_hang__take_no_more_than_the_share_of_the_slow(
+    acme: Api, rival: Api, inbox: Receiver, monkeypatch: pytest.MonkeyPatch, known: bool
+) -> None:
+    """They get their answers only after another's actions are delivered, which come when all those places are taken."""
+    monkeypatch.setattr("delivery.worker.CONCURRENCY", 32)
+    monkeypatch.setattr("delivery.worker.SLOW_CONCURRENCY", 16)
+    places = 16 if known else 32  # those who turn out to be slow leave theirs to others
+    taken, delivered = threading.Event(), threading.Event()
+    stuck: list[bool] = []
+    hanging: list[int] = []
+
+    def hang(received: Received) -> Answer:
+        if len(slow.received) >= places:
+            taken.set()
+        stuck.append(delivered.wait(30))
+        return Answer()
+
+    def answer(received: Received) -> Answer:
+        if len(inbox.received) == 5:
+            hanging.append(len(slow.received))
+            delivered.set()
+        return Answer()
+
+    inbox.answer = answer
+    quick = merchant_of(rival, inbox.url)
+    with receiver(hang) as slow, ThreadPoolExecutor(1) as thread:
+        crowd = one_for_each_endpoint(acme, [f"{slow.url}/{n}" for n in range(32)])
+        if known:
+            call_slow(acme)
+        working = thread.submit(work)
+        assert taken.wait(30)
+        for _ in range(5):
+            quick.dispatch()
+        working.result()
+
+    assert (quick.statuses(), crowd.statuses()) == ({"delivered": 5}, {"delivered": 32})
+    assert hanging == [places]
+    assert all(stuck)
+
+
+def one_for_each_endpoint(partner: Api, urls: list[str]) -> Merchant:
+    """A merchant with an action due for each of these."""
+    templates = [{**TEMPLATE, "name": f"grant_{n}", "delivery_webhook": url} for n, url in enumerate(urls)]
+    secret = partner.register("loyalty", action_type_templates=templates)["webhook_secret"]
+    api = partner.provision("crowd")
+    assert api.post("/api/customers", {"user_id": "u1"}).status_code == 201
+    with tenant_context(api.tenant_id):
+        shops = [Merchant(api, id, secret) for id in ActionType.objects.values_list("id", flat=True)]
+    for shop in shops:
+        shop.dispatch()
+    return shops[0]
+
+
+def call_slow(partner: Api) -> None:
+    """Its endpoints, as if each had taken too long lately."""
+    with connections["owner"].cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO delivery_endpoint"
+            " (tenant_id, id, url, consecutive_failures, openings, last_failure, slow_since)"
+            " SELECT partner_id, md5(partner_id::text || delivery_webhook)::uuid, delivery_webhook, 0, 0, '', now()"
+            " FROM integrations_actiontype WHERE partner_id = %s",
+            [partner.tenant_id],
+        )
 
 
 # --- The circuit ----------------------------------------------------------------------------------------------------
