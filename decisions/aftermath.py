@@ -103,19 +103,23 @@ def _close(tenant_id: UUID, limit: int, *, of_tenant: Rules, now: datetime) -> i
     return len(closed)
 
 
+# An action that failed may still arrive, by a replay. What is on its way tells nothing yet. The statuses, as literals, and
+# the order are those of the index `intervention_followed`.
 _FOLLOW_ACTIONS = """
     WITH changed AS MATERIALIZED (
-        SELECT i.id, a.delivered_at, CASE
-            WHEN a.status IN ('failed', 'expired') OR a.outcome_status IN ('ignored', 'rejected') THEN 'failed'
-            WHEN a.outcome_status IN ('completed', 'partial') THEN 'completed'
-            ELSE 'delivered' END AS status
+        SELECT i.id, a.delivered_at, came.status
         FROM decisions_intervention i
         JOIN decisions_decision d ON d.tenant_id = i.tenant_id AND d.id = i.decision_id
         JOIN delivery_action a ON a.tenant_id = d.tenant_id AND a.id = d.action_id
+        CROSS JOIN LATERAL (
+            SELECT CASE
+                WHEN a.status IN ('failed', 'expired') OR a.outcome_status IN ('ignored', 'rejected') THEN 'failed'
+                WHEN a.status IN ('delivered', 'completed') THEN a.status
+            END AS status
+        ) came
         WHERE i.tenant_id = %(tenant_id)s AND i.sent_at > %(now)s::timestamptz - interval '90 days'
-          AND (i.status = 'sent' AND a.status IN ('delivered', 'completed', 'failed', 'expired')
-               OR i.status = 'delivered' AND a.status IN ('completed', 'failed', 'expired'))
-        ORDER BY i.id LIMIT %(limit)s FOR NO KEY UPDATE OF i SKIP LOCKED
+          AND i.status IN ('sent', 'delivered', 'failed') AND came.status <> i.status
+        ORDER BY i.sent_at LIMIT %(limit)s FOR NO KEY UPDATE OF i SKIP LOCKED
     )
     UPDATE decisions_intervention i SET
         status = c.status, delivered_at = coalesce(i.delivered_at, c.delivered_at)

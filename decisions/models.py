@@ -65,14 +65,16 @@ INTERVENTION_TRANSITIONS: dict[str, tuple[str, ...]] = {
     _S.DELIVERED: (_S.COMPLETED, _S.FAILED),
     _S.REJECTED: (),
     _S.COMPLETED: (),
-    _S.FAILED: (),
+    _S.FAILED: (_S.DELIVERED, _S.COMPLETED),  # its action was replayed
     _S.CANCELLED: (),
 }
 
-# What may be acted on now; what is still to come for the user; what is no longer to be counted against a limit.
+# What may be acted on now; what is still to come for the user; what came to an end; what its action may yet change;
+# what is no longer to be counted against a limit.
 READY = (_S.PLANNED, _S.APPROVED)
 PENDING = (_S.PLANNED, _S.AWAITING_APPROVAL, _S.APPROVED, _S.PAUSED)
 WITH_OUTCOME = (_S.COMPLETED, _S.FAILED)
+FOLLOWED = (_S.SENT, _S.DELIVERED, _S.FAILED)
 NEVER_HAPPENED = (_S.REJECTED, _S.FAILED, _S.CANCELLED)
 
 
@@ -165,6 +167,7 @@ class Intervention(models.Model):
             models.Index(
                 "tenant", "playbook_id", "status", name="intervention_outcomes", condition=Q(status__in=WITH_OUTCOME)
             ),
+            models.Index("tenant", "sent_at", name="intervention_followed", condition=Q(status__in=FOLLOWED)),
         ]
         constraints = [
             # That nothing intervenes twice, whatever runs at once and whatever is killed. By hand there is no entry.

@@ -207,6 +207,38 @@ def test_intervention__follows_its_action(shop: Api, status: str, reported_as: s
     assert now["delivered_at"] is not None
 
 
+@pytest.mark.parametrize("reported_as", [None, "completed"])
+def test_intervention__whose_action_failed_and_arrives_by_a_replay__follows(shop: Api, reported_as: str | None) -> None:
+    until_sent(shop)
+    as_owner("UPDATE delivery_action SET attempts = 1, status = 'failed', failure_reason = 'endpoint_gone'")
+    settle(shop)
+    ((action_id,),) = ask(shop, "SELECT id FROM delivery_action")
+
+    assert shop.post(f"/api/external/actions/{action_id}/replay", {}).status_code == 200
+    assert settle(shop)["interventions"] == 0
+    as_owner("UPDATE delivery_action SET status = 'delivered', delivered_at = now()")
+    if reported_as:
+        body = {"status": reported_as}
+        assert shop.post(f"/api/external/actions/{action_id}/outcome", body).status_code == 200
+    assert settle(shop)["interventions"] == 1
+
+    (found,) = [each for each in interventions(shop) if each["sent_at"] is not None]
+    assert found["status"] == (reported_as or "delivered")
+    assert found["delivered_at"] is not None
+
+
+def test_intervention__whose_action_is_a_failure_for_good__is_followed_no_more(shop: Api) -> None:
+    until_sent(shop)
+    as_owner("UPDATE delivery_action SET status = 'delivered', delivered_at = now()")
+    settle(shop)
+    as_owner("UPDATE delivery_action SET status = 'completed', outcome_status = 'rejected', outcome_at = now()")
+
+    assert [settle(shop)["interventions"] for _ in range(2)] == [1, 0]
+
+    (found,) = [each for each in interventions(shop) if each["sent_at"] is not None]
+    assert found["status"] == "failed"
+
+
 def test_intervention__under_a_kill_switch__waits_and_leaves_no_rows(shop: Api) -> None:
     shop.put("/api/settings/kill-switch", {"active": True})
     plan(shop, "u0")
