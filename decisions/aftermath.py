@@ -103,8 +103,8 @@ def _close(tenant_id: UUID, limit: int, *, of_tenant: Rules, now: datetime) -> i
     return len(closed)
 
 
-# An action that failed may still arrive, by a replay. What is on its way tells nothing yet. The statuses, as literals, and
-# the order are those of the index `intervention_followed`.
+# An action that failed may still arrive, by a replay. What is on its way tells nothing yet. The statuses, as literals,
+# and the order are those of the index `intervention_followed`.
 _FOLLOW_ACTIONS = """
     WITH changed AS MATERIALIZED (
         SELECT i.id, a.delivered_at, came.status
