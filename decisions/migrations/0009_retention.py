@@ -6,7 +6,7 @@ _TABLES = "decisions_decision, decisions_intervention"
 
 
 class Migration(migrations.Migration):
-    dependencies = [("decisions", "0007_lift_of_customers")]
+    dependencies = [("decisions", "0008_follow_actions")]
 
     operations = [
         migrations.RunSQL(
