@@ -145,7 +145,7 @@ def _decide(tenant_id: UUID, decision_id: str, found: Situation) -> Decided:
     left = [each for each in found.action_types if excluded[each.id] is None]
     if not left and not stops:
         stops = [guardrails.NO_CANDIDATES]
-    of_user = features.of_user(found.user, found.rules.declared, found.now)
+    of_user = features.of_user(found.user, found.rules.declared, found.now, found.request.context)
     known = {name: of_user.get(name) for name in sorted(found.rules.declared.names)}
     applied = [*stops, *([guardrails.SHADOW_MODE] if found.shadow_mode else [])]
     candidates = {each.id: Candidate(action=each.name, action_type_id=each.id) for each in found.action_types}

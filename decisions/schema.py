@@ -141,7 +141,7 @@ recommend = _operation(
             "domain": "loyalty",
             "provider": "acme-loyalty",
             "action_types": ["grant_points"],
-            "context": {"page": "checkout", "parameters": {"grant_points": {"amount": 50}}},
+            "context": {"page": "checkout", "cart_value": 40, "parameters": {"grant_points": {"amount": 50}}},
             "dispatch": True,
             "dry_run": False,
         },

@@ -39,7 +39,7 @@ _OBJECT = {
     }
 )
 class ContextField(ObjectField):
-    """What the caller knows besides; `parameters` has objects by action type."""
+    """What the caller knows of the moment; `parameters` has objects by action type."""
 
     default_error_messages = {"not_objects": "`parameters` must be an object of objects."}
 
@@ -64,7 +64,9 @@ class RecommendRequestSerializer(StrictSerializer):
         help_text="Only these, by name or id. Without it the oldest 50 that fit.",
     )
     context = ContextField(  # type: ignore[assignment]  # DRF takes it out of the class
-        required=False, help_text="Kept with the decision; `parameters` complete the actions'."
+        required=False,
+        help_text="Kept with the decision. `parameters` complete the actions'; of the rest, decisions learn from the "
+        "members that your config declares in `features.context`: numbers, and others by their values.",
     )
     dispatch = BooleanField(required=False, default=False, help_text="Send the action at once.")
     dry_run = BooleanField(required=False, default=False, help_text="Write and send nothing, whatever `dispatch` says.")

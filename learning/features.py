@@ -1,13 +1,15 @@
-"""What the model knows of a user: numbers by name, from the user's row and the traits that the tenant declared.
+"""What the model knows of a user and the moment: numbers by name, from the user's row, and from what the tenant
+declared of its traits and of a request's context.
 
 A name says what kind it is: `bias` is 1, a name with `=` is 1 or absent, any other is a number that is standardised.
 What is unknown is absent, and counts as 0 after standardisation: it speaks for no action.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from events.models import LifecycleStage
@@ -40,21 +42,42 @@ class Fault(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Declared:
-    """A tenant's own features, and the names of all: the feature list."""
+class Group:
+    """What is declared of the traits, or of the context."""
 
     numeric: tuple[str, ...] = ()
     categorical: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
+    def names(self, kind: str) -> tuple[str, ...]:
+        """In the order of the declaration: `traits.orders`, `traits.plan=free`."""
+        return (
+            *(f"{kind}.{name}" for name in self.numeric),
+            *(f"{kind}.{name}={level}" for name, levels in self.categorical for level in levels),
+        )
+
+    def known(self, kind: str, values: Mapping[str, Any]) -> dict[str, float]:
+        """Those features that the values tell."""
+        found = {}
+        for name in self.numeric:
+            if (value := _number(values.get(name))) is not None:
+                found[f"{kind}.{name}"] = math.copysign(math.log1p(abs(value)), value)
+        for name, levels in self.categorical:
+            if (level := _level(values.get(name))) in levels:
+                found[f"{kind}.{name}={level}"] = 1.0
+        return found
+
+
+@dataclass(frozen=True)
+class Declared:
+    """A tenant's own features, and the names of all: the feature list."""
+
+    traits: Group = Group()
+    context: Group = Group()
+
     @property
     def names(self) -> tuple[str, ...]:
-        """The feature list: built-in ones first, then the declared ones in the order of their declaration."""
-        numeric = tuple(f"traits.{trait}" for trait in self.numeric)
-        return (
-            *BUILT_IN,
-            *numeric,
-            *(f"traits.{trait}={level}" for trait, levels in self.categorical for level in levels),
-        )
+        """Built-in ones first, then the declared ones in the order of their declaration."""
+        return (*BUILT_IN, *self.traits.names("traits"), *self.context.names("context"))
 
 
 def is_numeric(name: str) -> bool:
@@ -63,52 +86,61 @@ def is_numeric(name: str) -> bool:
 
 
 def declared(config: Any) -> tuple[Declared, list[Fault]]:
-    """Read `config.features`: `{"numeric": ["orders"], "categorical": {"plan": ["free", "pro"]}}`.
+    """Read `config.features`: `{"numeric": ["orders"], "categorical": {"plan": ["free", "pro"]}, "context": {…}}`.
 
-    What is at fault is left out, so that a decision never fails for it; who stores a config refuses it by the faults.
+    `context` has the same two members. What is at fault is left out, so that a decision never fails for it; who stores
+    a config refuses it by the faults.
     """
     features = config.get("features", {}) if isinstance(config, dict) else {}
-    if not isinstance(features, dict):
-        return Declared(), [Fault("/features", "An object with `numeric` and `categorical`.")]
-    faults = [
-        Fault(f"/features/{name}", "Not known here.") for name in features if name not in {"numeric", "categorical"}
-    ]
     room = LIMIT - len(BUILT_IN)
+    traits, faults = _group(features, "/features", room, besides={"context"})
+    within = features.get("context", {}) if isinstance(features, dict) else {}
+    context, more = _group(within, "/features/context", room - len(traits.names("traits")))
+    return Declared(traits, context), [*faults, *more]
+
+
+def _group(given: Any, at: str, room: int, besides: Set[str] = frozenset()) -> tuple[Group, list[Fault]]:
+    if not isinstance(given, dict):
+        return Group(), [Fault(at, "An object with `numeric` and `categorical`.")]
+    members = {"numeric", "categorical", *besides}
+    faults = [Fault(f"{at}/{_escaped(name)}", "Not known here.") for name in given if name not in members]
     numeric: list[str] = []
     categorical: list[tuple[str, tuple[str, ...]]] = []
 
-    listed = features.get("numeric", [])
+    listed = given.get("numeric", [])
     if not isinstance(listed, list):
-        faults.append(Fault("/features/numeric", "A list of traits."))
+        faults.append(Fault(f"{at}/numeric", "A list of names."))
         listed = []
-    for index, trait in enumerate(listed):
-        if fault := _name_fault(trait, numeric):
-            faults.append(Fault(f"/features/numeric/{index}", fault))
+    for index, name in enumerate(listed):
+        if fault := _name_fault(name, numeric):
+            faults.append(Fault(f"{at}/numeric/{index}", fault))
         elif room < 1:
-            faults.append(Fault(f"/features/numeric/{index}", _no_room()))
+            faults.append(Fault(f"{at}/numeric/{index}", _no_room()))
         else:
-            numeric.append(trait)
+            numeric.append(name)
             room -= 1
 
-    by_trait = features.get("categorical", {})
-    if not isinstance(by_trait, dict):
-        faults.append(Fault("/features/categorical", "An object of lists: the values of each trait."))
-        by_trait = {}
-    for trait, levels in by_trait.items():
-        pointer = f"/features/categorical/{_escaped(trait)}"
-        taken = [*numeric, *(name for name, _ in categorical)]
-        if fault := _name_fault(trait, taken) or _levels_fault(levels):
+    by_name = given.get("categorical", {})
+    if not isinstance(by_name, dict):
+        faults.append(Fault(f"{at}/categorical", "An object of lists: the values of each."))
+        by_name = {}
+    for name, levels in by_name.items():
+        pointer = f"{at}/categorical/{_escaped(name)}"
+        taken = [*numeric, *(before for before, _ in categorical)]
+        if fault := _name_fault(name, taken) or _levels_fault(levels):
             faults.append(Fault(pointer, fault))
         elif room < len(levels):
             faults.append(Fault(pointer, _no_room()))
         else:
-            categorical.append((trait, tuple(levels)))
+            categorical.append((name, tuple(levels)))
             room -= len(levels)
-    return Declared(tuple(numeric), tuple(categorical)), faults
+    return Group(tuple(numeric), tuple(categorical)), faults
 
 
-def of_user(user: Mapping[str, Any], declared: Declared, now: datetime) -> dict[str, float]:
-    """The features of one user that are known, by the columns of its row."""
+def of_user(
+    user: Mapping[str, Any], declared: Declared, now: datetime, context: Mapping[str, Any] = MappingProxyType({})
+) -> dict[str, float]:
+    """The features of one user that are known, by the columns of its row and the context of the request."""
     found = {BIAS: 1.0, f"lifecycle_stage={user['lifecycle_stage']}": 1.0}
     found |= {name: value for name in _SCORES if (value := _number(user.get(name))) is not None}
     for name, since in (("recency", user.get("last_activity_at")), ("tenure", user.get("created_at"))):
@@ -116,14 +148,8 @@ def of_user(user: Mapping[str, Any], declared: Declared, now: datetime) -> dict[
             found[name] = math.log1p(max((now - since).total_seconds(), 0) / 86400)
     if (events := _number(user.get("events_14d"))) is not None:
         found["activity"] = math.log1p(max(events, 0))
-    traits = user.get("traits") or {}
-    for trait in declared.numeric:
-        if (value := _number(traits.get(trait))) is not None:
-            found[f"traits.{trait}"] = math.copysign(math.log1p(abs(value)), value)
-    for trait, levels in declared.categorical:
-        if (level := _level(traits.get(trait))) in levels:
-            found[f"traits.{trait}={level}"] = 1.0
-    return found
+    found |= declared.traits.known("traits", user.get("traits") or {})
+    return found | declared.context.known("context", context)
 
 
 def _escaped(name: str) -> str:
@@ -144,18 +170,18 @@ def _level(value: Any) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _name_fault(trait: Any, taken: list[str]) -> str | None:
-    if not isinstance(trait, str) or not 0 < len(trait) <= _MAX_NAME or "=" in trait or "\0" in trait:
-        return f"A trait's name: a string of 1 to {_MAX_NAME} characters without `=`."
-    return "A trait is declared once." if trait in taken else None
+def _name_fault(name: Any, taken: list[str]) -> str | None:
+    if not isinstance(name, str) or not 0 < len(name) <= _MAX_NAME or "=" in name or "\0" in name:
+        return f"A name: a string of 1 to {_MAX_NAME} characters without `=`."
+    return "A name is declared once." if name in taken else None
 
 
 def _levels_fault(levels: Any) -> str | None:
     strings = isinstance(levels, list) and all(isinstance(level, str) for level in levels)
     if not strings or not levels or any(not 0 < len(level) <= _MAX_NAME or "\0" in level for level in levels):
-        return f"A list of the trait's values: strings of 1 to {_MAX_NAME} characters."
+        return f"A list of values: strings of 1 to {_MAX_NAME} characters."
     return "A value is listed once." if len(set(levels)) < len(levels) else None
 
 
 def _no_room() -> str:
-    return f"There is room for {LIMIT - len(BUILT_IN)} declared features: one a numeric trait, one a value of another."
+    return f"There is room for {LIMIT - len(BUILT_IN)} declared features: one a number, one a value of anything else."

@@ -17,7 +17,7 @@ from learning.prior import COUNTED, Pattern
 from learning.privacy import FIXED_POINT, WITHIN
 from learning.state import State
 
-FEATURES = BUILT_IN  # what all tenants have; declared traits never leave theirs
+FEATURES = BUILT_IN  # what all tenants have; what one declared never leaves it
 WELL_TRIED = 50.0  # outcomes after which an action's weights count in full
 
 _SQUARE = 0.25  # so that the square does not outweigh the weights, as COUNTED for the count

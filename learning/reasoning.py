@@ -13,6 +13,7 @@ _NAMES = {
     "recency": "the time since the last activity",
     "tenure": "the time as a customer",
     "activity": "the number of recent events",
+    "lifecycle_stage": "the stage",
 }
 _TERMS = 3
 _LEAST = 0.05  # of a logit: a twentieth moves no probability by more than 1.25 points
@@ -59,10 +60,16 @@ def _words(feature: str, value: float, action: str) -> str:
         return f"how {action} does in general"
     if is_numeric(feature):
         degree = "high" if value > 1 else "above average" if value > 0 else "below average" if value >= -1 else "low"
-        return f"{_NAMES.get(feature) or feature.removeprefix('traits.')} is {degree}"
+        return f"{_called(feature)} is {degree}"
     name, _, level = feature.partition("=")
-    name = "the stage" if name == "lifecycle_stage" else name.removeprefix("traits.")
-    return f"{name} is {level.replace('_', ' ')}"
+    return f"{_called(name)} is {level.replace('_', ' ')}"
+
+
+def _called(name: str) -> str:
+    """A feature without its value."""
+    if name.startswith("context."):
+        return f"this request's {name.removeprefix('context.').replace('_', ' ')}"
+    return _NAMES.get(name) or name.removeprefix("traits.")
 
 
 def _label(action: str, labels: Mapping[str, str]) -> str:

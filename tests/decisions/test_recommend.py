@@ -7,6 +7,7 @@ import pytest
 
 from decisions.recommending import draw
 from learning import services as learning
+from learning.tasks import fold_tenant
 from tenants.context import tenant_context
 from tests.conftest import Api
 from tests.decisions.cast import ask
@@ -325,3 +326,39 @@ def test_config__features__are_in_the_ledger(shop: Api) -> None:
     found = shop.get(f"{DECISIONS}/{recommend(shop)['decision_id']}").json()["decision"]
 
     assert found["features"]["traits.orders"] == pytest.approx(math.log(4))
+
+
+def test_config__declared_context__is_in_the_ledger_and_unknown_where_missing(shop: Api) -> None:
+    configure(shop, features={"context": {"numeric": ["cart_value"], "categorical": {"page": ["checkout", "home"]}}})
+
+    def features(**fields: Any) -> dict[str, Any]:
+        found = shop.get(f"{DECISIONS}/{recommend(shop, **fields)['decision_id']}").json()["decision"]["features"]
+        return {name: value for name, value in found.items() if name.startswith("context.")}
+
+    assert features(context={"page": "checkout", "cart_value": 40, "undeclared": 1}) == {
+        "context.cart_value": pytest.approx(math.log(41)),
+        "context.page=checkout": 1,
+        "context.page=home": None,
+    }
+    unknown = dict.fromkeys(["context.cart_value", "context.page=checkout", "context.page=home"])
+    assert features(context={"page": ["home"], "cart_value": "much"}) == unknown
+    assert features() == unknown
+
+
+def test_context__that_decides_what_works__is_learned_from_outcomes(shop: Api) -> None:
+    configure(shop, features={"context": {"categorical": {"page": ["checkout", "home"]}}})
+    works = {"checkout": "grant_points", "home": "send_voucher"}
+    for n in range(120):
+        page = ("checkout", "home")[n % 2]
+        answer = recommend(shop, context={"page": page})
+        outcome = float(answer["action"] == works[page])
+        with tenant_context(shop.tenant_id):
+            learning.report(
+                tenant_id=shop.tenant_id, reports=[{"decision_id": answer["decision_id"], "outcome": outcome}]
+            )
+    fold_tenant(shop.tenant_id)
+
+    for page, action in works.items():
+        answer = recommend(shop, context={"page": page}, dry_run=True)
+        score = {each["action"]: each["score"] for each in answer["candidates"]}
+        assert score[action] == max(score.values())

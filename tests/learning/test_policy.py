@@ -7,7 +7,7 @@ import pytest
 
 from learning.model import Array
 from learning.policy import FLOOR, Choice, best_probabilities, choose, draw
-from learning.state import NOTHING, State
+from learning.state import NOTHING, Example, State
 from tests.learning.test_state import ACTIONS, NAMES, examples, learned
 
 pytestmark = pytest.mark.no_database
@@ -160,3 +160,28 @@ def test_reasoning__of_the_best_action__names_what_speaks_for_it() -> None:
     for text in made:
         assert "% of this rests on own data, the rest on the prior." in text
         assert "at_" not in text
+
+
+def test_reasoning__of_what_a_request_said__names_it_in_words() -> None:
+    names = ("bias", "context.cart_value", "context.page=check_out")
+    moment = {"bias": 1.0, "context.page=check_out": 1.0}
+    examples = [
+        Example(moment | {"context.cart_value": float(n % 7)}, action, float(action == "at_points" and n % 7 > 2))
+        for n in range(500)
+        for action in ("at_points", NOTHING)
+    ]
+    state = State.cold()
+    for start in range(0, len(examples), 100):
+        state = state.learned(examples[start : start + 100], names)
+
+    made = choose(
+        state=state,
+        features=moment | {"context.cart_value": 6.0},
+        names=names,
+        actions=["at_points", NOTHING],
+        seed="dec_1",
+    )
+
+    assert made.action == "at_points"
+    assert "this request's cart value is high" in made.reasoning
+    assert "this request's page is check out" in made.reasoning

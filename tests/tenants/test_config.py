@@ -51,6 +51,12 @@ def test_faults__a_value_that_does_not_fit__is_named(key: str, value: Any, code:
     assert (fault["pointer"], fault["code"]) == (f"/config/{key}", code)
 
 
+def test_faults__of_a_declared_context__point_into_it() -> None:
+    (fault,) = config.faults({"features": {"context": {"numeric": ["cart_value", 5]}}})
+
+    assert (fault["pointer"], fault["code"]) == ("/config/features/context/numeric/1", "invalid_features")
+
+
 def test_faults__the_limit__is_of_the_whole_config() -> None:
     fits = {"a": "x" * (config.MAX_BYTES - len('{"a":""}'))}
 
