@@ -7,6 +7,7 @@ tenant is safe to repeat, and to overlap with the round before.
 """
 
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +15,7 @@ import structlog
 from django.db import connection
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
+from procrastinate.exceptions import AlreadyEnqueued
 from procrastinate.jobs import Status
 from procrastinate.tasks import Task
 
@@ -96,7 +98,9 @@ def _share(name: str, tenants: Collection[UUID], chunk: Task[Any, Any, Any]) -> 
     waiting = ProcrastinateJob.objects.filter(status=Status.TODO.value, queueing_lock__in=chunks)
     for key in waiting.values_list("queueing_lock", flat=True):
         del chunks[key]
-    if chunks:
+    if not chunks:
+        return
+    with suppress(AlreadyEnqueued):  # a round beside this one shared them out since they were looked up
         app.job_manager.batch_defer_jobs(
             [
                 chunk.configure(lock=key, queueing_lock=key).make_new_job(tenant_ids=tenant_ids)

@@ -8,6 +8,7 @@ import pytest
 from django.db import connection, connections
 from procrastinate.contrib.django import app
 
+from tenants import rounds
 from tests.delivery.cast import Merchant, make_due
 from tests.delivery.processes import PATIENCE, wait_for, worker
 from tests.delivery.receiver import Answer, Received, Receiver
@@ -135,6 +136,29 @@ def test_periodic_work__deferred__is_done_by_the_runtime_role(log: Path) -> None
         wait_for(lambda: [job_status(name) for name in names] == ["succeeded"] * len(names))
 
 
+def test_periodic_work__for_more_tenants_than_a_chunk__is_shared_as_jobs_and_all_of_it_done(log: Path) -> None:
+    with connections["owner"].cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO tenants_tenant"
+            " (id, name, slug, tenant_role, plan_tier, plan_status, tracked_user_limit, config)"
+            " SELECT gen_random_uuid(), n, 'shop-' || n, 'standalone', 'starter', 'active', 1000, '{}'"
+            " FROM generate_series(1, %s) n",
+            [rounds.CHUNK + 1],
+        )
+        cursor.execute(
+            "INSERT INTO events_trackeduser"
+            " (tenant_id, user_id, name, email, company, role, locale, traits, lifecycle_stage, opted_out)"
+            " SELECT id, 'u', '', '', '', '', '', '{}', 'new', false FROM tenants_tenant"
+        )
+    app.configure_task("events.tasks.score_tenants").defer(timestamp=0)
+
+    with worker(log):
+        wait_for(lambda: job_status("events.tasks.score_tenants") == "succeeded")
+        wait_for(lambda: jobs_of("events.tasks.score_tenants.chunk")[:2] == ["succeeded"] * 2)
+
+    assert unscored() == 0
+
+
 def test_stalled_job__its_worker_died__is_done_again(log: Path) -> None:
     app.configure_task("events.tasks.maintain_events").defer(timestamp=0)
     app.configure_task("retivo.tasks.retry_stalled_jobs").defer(timestamp=0)
@@ -151,6 +175,17 @@ def test_stalled_job__its_worker_died__is_done_again(log: Path) -> None:
 
 def job_status(name: str) -> str:
     """Of the first job of this task."""
+    return jobs_of(name)[0]
+
+
+def jobs_of(name: str) -> list[str]:
+    """The status of each of the task's jobs, the oldest first. A worker that begins defers what is due by now, too."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT status::text FROM procrastinate_jobs WHERE task_name = %s ORDER BY id LIMIT 1", [name])
-        return str(cursor.fetchone()[0])
+        cursor.execute("SELECT status::text FROM procrastinate_jobs WHERE task_name = %s ORDER BY id", [name])
+        return [status for (status,) in cursor.fetchall()]
+
+
+def unscored() -> int:
+    with connections["owner"].cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM events_trackeduser WHERE scored_at IS NULL")
+        return int(cursor.fetchone()[0])

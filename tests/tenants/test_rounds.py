@@ -1,8 +1,11 @@
 """Periodic work over many tenants: none stops another, nobody is asked in vain, and any worker takes a share."""
 
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 from uuid import UUID
 
 import pytest
+from django.db import connections, transaction
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
 
@@ -11,6 +14,7 @@ from tenants import rounds
 from tests.conftest import Api
 from tests.decisions.cast import interventions, person, playbook
 from tests.decisions.deciding import as_owner
+from tests.delivery.processes import wait_for
 
 
 def shops_of(acme: Api, count: int) -> list[Api]:
@@ -65,3 +69,35 @@ def test_round__more_than_a_chunk__is_shared_out_once_and_each_share_does_its_ow
     for _, tenants in shares:
         app.tasks["decisions.tasks.run_playbooks.chunk"](tenant_ids=tenants)
     assert [len(interventions(shop)) for shop in shops] == [1, 1, 1]
+
+
+def test_round__another_shares_them_out_at_the_same_time__leaves_them_to_it(
+    acme: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rounds, "CHUNK", 1)
+    shops_of(acme, 3)
+    tasks.run_playbooks(timestamp=0)
+    shares = jobs()
+    with connections["owner"].cursor() as cursor:
+        cursor.execute("UPDATE procrastinate_jobs SET status = 'doing'")
+
+    def second() -> None:
+        try:
+            tasks.run_playbooks(timestamp=1)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor() as threads:
+        with transaction.atomic("owner"), connections["owner"].cursor() as cursor:
+            cursor.execute("UPDATE procrastinate_jobs SET status = 'todo'")  # the second does not see it before the end
+            beside = threads.submit(second)
+            wait_for(lambda: is_waited_for(cursor))
+        beside.result()
+
+    assert jobs() == shares
+
+
+def is_waited_for(cursor: Any) -> bool:
+    """Whether another transaction waits for the end of this one."""
+    cursor.execute("SELECT count(*) FROM pg_locks WHERE transactionid = pg_current_xact_id()::xid AND NOT granted")
+    return bool(cursor.fetchone()[0])
