@@ -5,7 +5,7 @@ scores them, locks those whose scores moved in the order of their ids, as `event
 their changes of stage.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -16,8 +16,7 @@ from django.utils import timezone
 
 from events import scores
 from retivo.api.json import encode
-from tenants.context import staff_context, tenant_context
-from tenants.models import Tenant
+from tenants.context import tenant_context
 
 BATCH = 2000
 SWEEP_EVERY = timedelta(hours=20)  # with a job that runs at all hours, once a day at least
@@ -70,14 +69,6 @@ def score_tenant(tenant_id: UUID, *, everyone: bool = False, now: datetime | Non
             written, after = _score_batch(cursor, tenant_id, after, sweeping, now)
         total += written
     return total
-
-
-def score_all_tenants(*, everyone: bool = False) -> Iterator[tuple[UUID, int]]:
-    """Score one tenant after another; yields each and how many of its users were written."""
-    with staff_context():
-        ids = list(Tenant.objects.values_list("id", flat=True))
-    for tenant_id in ids:
-        yield tenant_id, score_tenant(tenant_id, everyone=everyone)
 
 
 def _score_batch(

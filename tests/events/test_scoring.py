@@ -2,14 +2,16 @@
 
 import io
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import connection, connections
 
 from events import scoring
 from events.scoring import score_tenant, score_users
@@ -276,6 +278,31 @@ def test_command__of_a_tenant__is_about_it_alone(merchant: Api, rival: Api) -> N
     assert scored(rival) == []
     with pytest.raises(CommandError, match="no tenant"):
         command(tenant="nobody")
+
+
+def test_command__a_tenant_fails__scores_the_others_and_ends_with_an_error(
+    acme: Api, merchant: Api, rival: Api
+) -> None:
+    for api in (merchant, rival):
+        write(api, {"u": HISTORY})
+
+    with refusing_scores_of(merchant), pytest.raises(CommandError, match="score_users: 1 of 3 tenants failed"):
+        command()
+
+    assert (scored(merchant), scored(rival)) == ([], ["u"])
+
+
+@contextmanager
+def refusing_scores_of(api: Api) -> Iterator[None]:
+    with connections["owner"].cursor() as cursor:
+        cursor.execute(
+            "ALTER TABLE events_trackeduser ADD CONSTRAINT refused"
+            f" CHECK (scored_at IS NULL OR tenant_id <> '{api.tenant_id}') NOT VALID"
+        )
+        try:
+            yield
+        finally:
+            cursor.execute("ALTER TABLE events_trackeduser DROP CONSTRAINT refused")
 
 
 def _wait_for_a_lock() -> None:

@@ -1,12 +1,16 @@
-"""manage.py run_playbooks: every active playbook over its tenant's users. To be run often; runs may overlap."""
+"""manage.py run_playbooks: every active playbook over its tenant's users. To be run often; runs may overlap.
+
+A tenant that fails stops no other; the command then ends with an error, and the log says why.
+"""
 
 from typing import Any
+from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from decisions.playbooks.runner import run_tenant
-from tenants import services
+from tenants import rounds, services
 from tenants.context import staff_context
 from tenants.models import PlanStatus, Tenant
 
@@ -24,7 +28,15 @@ class Command(BaseCommand):
                 found = [services.find_tenant(tenant)] if tenant else list(active)
         except ValidationError as error:
             raise CommandError("; ".join(error.messages)) from error
-        for one in found:
-            counts = run_tenant(one.id)
+        slugs = {one.id: one.slug for one in found}
+
+        def run(tenant_id: UUID) -> None:
+            counts = run_tenant(tenant_id)
             if counts or tenant:
-                self.stdout.write(f"{one.slug}: {', '.join(f'{name} {n}' for name, n in counts.items()) or 'nothing'}")
+                said = ", ".join(f"{name} {n}" for name, n in counts.items()) or "nothing"
+                self.stdout.write(f"{slugs[tenant_id]}: {said}")
+
+        try:
+            rounds.each("run_playbooks", slugs, run)
+        except rounds.RoundError as error:
+            raise CommandError(str(error)) from error

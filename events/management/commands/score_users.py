@@ -1,13 +1,17 @@
-"""manage.py score_users: the scores and stages of all users, or of one tenant's. To be run every few minutes."""
+"""manage.py score_users: the scores and stages of all users, or of one tenant's. To be run every few minutes.
+
+A tenant that fails stops no other; the command then ends with an error, and the log says why.
+"""
 
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from events.scoring import score_all_tenants, score_tenant
-from tenants import services
+from events.scoring import score_tenant
+from tenants import rounds, services
 from tenants.context import staff_context
+from tenants.models import Tenant
 
 
 class Command(BaseCommand):
@@ -21,13 +25,18 @@ class Command(BaseCommand):
         parser.add_argument("--everyone", action="store_true", help="all users now, whenever that was done last")
 
     def handle(self, *, tenant: str | None, everyone: bool, **options: Any) -> None:
-        if tenant is None:
-            written = [count for _, count in score_all_tenants(everyone=everyone)]
-        else:
-            try:
-                with staff_context():
-                    found = services.find_tenant(tenant)
-            except ValidationError as error:
-                raise CommandError("; ".join(error.messages)) from error
-            written = [score_tenant(found.id, everyone=everyone)]
-        self.stdout.write(f"tenants: {len(written)}, users whose scores moved: {sum(written)}")
+        written: list[int] = []
+        try:
+            with staff_context():
+                everybody = Tenant.objects.values_list("id", flat=True)
+                found = list(everybody) if tenant is None else [services.find_tenant(tenant).id]
+            rounds.each("score_users", found, lambda id: written.append(score_tenant(id, everyone=everyone)))
+        except ValidationError as error:
+            raise CommandError("; ".join(error.messages)) from error
+        except rounds.RoundError as error:
+            raise CommandError(f"{error} {_of(written)}") from error
+        self.stdout.write(_of(written))
+
+
+def _of(written: list[int]) -> str:
+    return f"tenants: {len(written)}, users whose scores moved: {sum(written)}"

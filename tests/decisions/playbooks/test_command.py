@@ -7,6 +7,7 @@ from tenants.context import staff_context
 from tenants.models import PlanStatus, Tenant
 from tests.conftest import Api
 from tests.decisions.cast import interventions, person, playbook
+from tests.decisions.deciding import as_owner
 
 
 def command(**options: str) -> str:
@@ -47,3 +48,19 @@ def test_run_playbooks__one_tenant__runs_it_alone(acme: Api) -> None:
 def test_run_playbooks__no_such_tenant__says_so(acme: Api) -> None:
     with pytest.raises(CommandError):
         command(tenant="nobody")
+
+
+def test_run_playbooks__one_tenant_fails__runs_the_others_and_ends_with_an_error(acme: Api) -> None:
+    shops = [acme.provision(slug) for slug in ("one", "two", "three")]
+    for shop in shops:
+        person(shop, "a")
+        playbook(shop)
+    as_owner(
+        "UPDATE decisions_playbook SET entry_conditions = '{\"nonsense\": 1}' WHERE tenant_id = %(t)s",
+        t=shops[0].tenant_id,
+    )
+
+    with pytest.raises(CommandError, match="run_playbooks: 1 of 4 tenants failed"):
+        command()
+
+    assert [len(interventions(shop)) for shop in shops] == [0, 1, 1]
