@@ -3,6 +3,7 @@
 Runs in the tenant's context, in its transaction.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -123,9 +124,10 @@ def carry_out(*, tenant_id: UUID, decided: Decided, dispatch: bool, intervention
 
 
 def draw(*, state: State, known: Mapping[str, float | None], actions: Sequence[tuple[str, str]], seed: str) -> Choice:
-    """The choice of `actions`, pairs of an id and a name, and nothing: the same for the same arguments, always.
+    """The choice of `actions` and nothing: the same for the same arguments, always.
 
     Args:
+        actions: pairs of an id and what `reasoning` calls it.
         known: each feature that there is, null where it is not known.
     """
     return policy.choose(
@@ -136,6 +138,14 @@ def draw(*, state: State, known: Mapping[str, float | None], actions: Sequence[t
         seed=seed,
         labels={action_id: name.replace("_", " ") for action_id, name in actions},
     )
+
+
+def _called(action_types: Sequence[ActionType]) -> list[tuple[str, str]]:
+    """Each with its name, and its provider where another has the same name."""
+    count = Counter(each.name for each in action_types)
+    return [
+        (each.id, f"{each.name} of {each.provider}" if count[each.name] > 1 else each.name) for each in action_types
+    ]
 
 
 def _decide(tenant_id: UUID, decision_id: str, found: Situation) -> Decided:
@@ -168,7 +178,7 @@ def _decide(tenant_id: UUID, decision_id: str, found: Situation) -> Decided:
             version=state.version,
             prior_share=None,
         )
-    choice = draw(state=state, known=known, actions=[(each.id, each.name) for each in left], seed=decision_id)
+    choice = draw(state=state, known=known, actions=_called(left), seed=decision_id)
     for index, action in enumerate(choice.actions):
         candidate = candidates[action]
         candidate.score = choice.score[index]

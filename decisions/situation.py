@@ -40,6 +40,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 class ActionType(msgspec.Struct, frozen=True, array_like=True):
     id: str
     name: str
+    provider: str
     is_active: bool
     integration_is_active: bool
     cost_usd: Decimal
@@ -145,10 +146,10 @@ _READ = f"""
     SELECT {", ".join(f"u.{name}" for name in _FEATURED)}, u.traits::text, u.opted_out, t.config::text, t.plan_status,
         t.shadow_mode, s.own, s.partners,
         (
-            SELECT coalesce(json_agg(json_build_array(a.id, a.name, a.active, a.integration_active,
+            SELECT coalesce(json_agg(json_build_array(a.id, a.name, a.provider, a.active, a.integration_active,
                 a.estimated_cost_usd::text, a.parameters_schema::text)), '[]')::text
             FROM (
-                SELECT a.id, a.name, a.active, coalesce(i.active, true) AS integration_active,
+                SELECT a.id, a.name, a.provider, a.active, coalesce(i.active, true) AS integration_active,
                     coalesce(a.estimated_cost_usd, 0) AS estimated_cost_usd, a.parameters_schema
                 FROM integrations_actiontype a
                 LEFT JOIN integrations_partnerintegration i ON i.id = a.integration_id

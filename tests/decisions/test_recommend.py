@@ -13,7 +13,9 @@ from tests.conftest import Api
 from tests.decisions.cast import ask
 from tests.decisions.deciding import (
     DECISIONS,
+    POINTS,
     RECOMMEND,
+    VOUCHER,
     acted,
     as_owner,
     configure,
@@ -362,3 +364,21 @@ def test_context__that_decides_what_works__is_learned_from_outcomes(shop: Api) -
         answer = recommend(shop, context={"page": page}, dry_run=True)
         score = {each["action"]: each["score"] for each in answer["candidates"]}
         assert score[action] == max(score.values())
+
+
+def test_reasoning__of_two_that_share_a_name__says_whose_each_is(acme: Api) -> None:
+    for provider in ("alpha", "beta_2"):
+        acme.register(provider, action_type_templates=[POINTS, VOUCHER] if provider == "alpha" else [POINTS])
+    shop = acme.provision("shop")
+    assert shop.post("/api/customers", {"user_id": "u0"}).status_code == 201
+
+    every = [recommend(shop, dry_run=True) for _ in range(60)]
+    points = {each["reasoning"] for each in every if each["action"] == "grant_points"}
+    vouchers = {each["reasoning"] for each in every if each["action"] == "send_voucher"}
+
+    assert points
+    assert all(text.startswith(("Grant points of alpha ", "Grant points of beta 2 ")) for text in points)
+    assert vouchers
+    assert all(text.startswith("Send voucher rather than ") for text in vouchers)
+    alone = recommend(shop, provider="alpha", action_types=["grant_points"], dry_run=True)
+    assert " of alpha" not in alone["reasoning"]
