@@ -6,7 +6,7 @@ users they were for. Each step may be run late, often and in parallel, and a run
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -21,6 +21,13 @@ from learning import services as learning
 from tenants.context import tenant_context
 
 BATCH = 1000
+
+# How old a decision has grown since it was looked at for a conversion until it is due again: this share of its age.
+LOOKED_AT_EACH = 0.1
+_AT_LEAST = timedelta(minutes=1)
+_BETWEEN_RUNS = timedelta(minutes=2)  # they come each minute; one that is late misses none
+
+_Place = tuple[datetime, str]  # in the order of the ledger: when it was decided, and the id
 
 
 def settle_tenant(tenant_id: UUID, *, now: datetime | None = None, batch: int = BATCH) -> Counter[str]:
@@ -39,7 +46,7 @@ def settle_tenant(tenant_id: UUID, *, now: datetime | None = None, batch: int = 
     )
     if of_tenant.conversion is not None:
         counts["conversions"] = sum(_conversions(tenant_id, of_tenant, now, batch))
-    counts["closed"] = _drained(tenant_id, batch, partial(_close, of_tenant=of_tenant, now=now))
+    counts["closed"] = _drained(tenant_id, batch, partial(_close, of_tenant=of_tenant, now=now, counts=counts))
     return counts
 
 
@@ -65,41 +72,83 @@ def _follow_actions(tenant_id: UUID, limit: int, *, now: datetime) -> int:
 
 
 def _conversions(tenant_id: UUID, of_tenant: Rules, now: datetime, batch: int) -> Iterator[int]:
-    """Conversion events in the windows of open decisions, whoever was given what: the held out count for the lift."""
-    conversion = of_tenant.conversion
-    assert conversion is not None  # noqa: S101  # for mypy
-    after: tuple[datetime, str] | None = (datetime.min.replace(tzinfo=UTC), "")
-    while after is not None:
-        parameters: dict[str, Any] = {
+    """Conversion events in the windows of open decisions, whoever was given what: the held out count for the lift.
+
+    The newest batch is looked at in each run, and of older decisions those that are due, from the newest to the oldest.
+    What a run misses, because an event came late or the run was killed, is found later, at the window's end at last.
+    """
+    newest = datetime.max.replace(tzinfo=UTC)
+    found, before = _look(tenant_id, of_tenant, now, batch, since=datetime.min.replace(tzinfo=UTC), before=(newest, ""))
+    yield found
+    for since, until in due(now, of_tenant.window + rules.LATE):
+        before = min(before, (until, ""))
+        while before > (since, ""):
+            found, before = _look(tenant_id, of_tenant, now, batch, since=since, before=before)
+            yield found
+
+
+def due(now: datetime, oldest: timedelta) -> Iterator[tuple[datetime, datetime]]:
+    """From when to when the decisions were made that are looked at now: newest first, and some twice.
+
+    So each is looked at a number of times that grows with the logarithm of its window, and the work of a run with the
+    decisions a minute, not with all that are open.
+    """
+    age = timedelta(0)
+    while age <= oldest:
+        yield now - age - _BETWEEN_RUNS, now - age
+        age += max(_AT_LEAST, age * LOOKED_AT_EACH)
+
+
+def _look(
+    tenant_id: UUID, of_tenant: Rules, now: datetime, batch: int, *, since: datetime, before: _Place
+) -> tuple[int, _Place]:
+    """How many of the newest open decisions in between converted, and before which place to go on."""
+    with tenant_context(tenant_id), connection.cursor() as cursor:
+        parameters = _expected(of_tenant) | {
             "tenant_id": tenant_id,
-            "after_time": after[0],
-            "after_id": after[1],
-            "event": conversion.event,
-            "within": conversion.within,
-            "value": conversion.value,
+            "since": since,
+            "before_time": before[0],
+            "before_id": before[1],
             "now": now,
             "limit": batch,
         }
-        with tenant_context(tenant_id), connection.cursor() as cursor:
-            cursor.execute(_FIND_CONVERSIONS, parameters)
-            looked_at, last_time, last_id, converted = cursor.fetchone()
-            reports: list[learning.Report] = [
-                {"decision_id": decision_id, "conversion": conversion.value} for decision_id in converted
-            ]
-            learning.report(tenant_id=tenant_id, reports=reports)
-        yield len(converted)
-        after = (last_time, last_id) if looked_at == batch else None
+        cursor.execute(_FIND_CONVERSIONS, parameters)
+        looked_at, last_time, last_id, converted = cursor.fetchone()
+        _report(tenant_id, [{"decision_id": each, "conversion": parameters["value"]} for each in converted])
+    return len(converted), (last_time, last_id) if looked_at == batch else (since, "")
 
 
-def _close(tenant_id: UUID, limit: int, *, of_tenant: Rules, now: datetime) -> int:
-    """Windows that are over. What was done by then and told nobody is a trial without a reward; an outcome that is
-    reported later still counts."""
+def _expected(of_tenant: Rules) -> dict[str, Any]:
+    """The conversion, for the statements; NULL where there is none."""
+    conversion = of_tenant.conversion
+    return {
+        "event": conversion and conversion.event,
+        "within": conversion and conversion.within,
+        "value": conversion.value if conversion else 0.0,
+    }
+
+
+def _report(tenant_id: UUID, reports: list[learning.Report]) -> None:
+    if reports:
+        learning.report(tenant_id=tenant_id, reports=reports)
+
+
+def _close(tenant_id: UUID, limit: int, *, of_tenant: Rules, now: datetime, counts: Counter[str]) -> int:
+    """Windows that are over: each is looked at for a conversion once more, and never again. What was done by then and
+    told nobody is a trial without a reward; an outcome that is reported later still counts."""
     before = now - of_tenant.window - (rules.LATE if of_tenant.conversion else rules.NOT_LATE)
+    parameters = _expected(of_tenant) | {"tenant_id": tenant_id, "limit": limit, "before": before, "now": now}
     with connection.cursor() as cursor:
-        cursor.execute(_CLOSE, {"tenant_id": tenant_id, "limit": limit, "before": before, "now": now})
+        cursor.execute(_CLOSE, parameters)
         closed = cursor.fetchall()
-    reports: list[learning.Report] = [{"decision_id": decision_id} for decision_id, was_done in closed if was_done]
-    learning.report(tenant_id=tenant_id, reports=reports)
+    reports: list[learning.Report] = []
+    for decision_id, was_done, has_converted in closed:
+        if has_converted:
+            reports.append({"decision_id": decision_id, "conversion": parameters["value"]})
+            counts["conversions"] += 1
+        elif was_done:
+            reports.append({"decision_id": decision_id})
+    _report(tenant_id, reports)
     return len(closed)
 
 
@@ -127,46 +176,56 @@ _FOLLOW_ACTIONS = """
     RETURNING i.user_id
 """
 
-# An event is received a day before it happens at the earliest (events.batch.MAX_AHEAD), which tells the partitions.
-_FIND_CONVERSIONS = """
+# When the decision `o` converted, or NULL. An event is received a day before it happens at the earliest
+# (events.batch.MAX_AHEAD), which tells the partitions.
+_CONVERTED_AT = """
+    SELECT min(e.timestamp) AS at FROM events_event e
+    WHERE e.tenant_id = %(tenant_id)s AND e.user_id = o.user_id AND e.name = %(event)s::text
+      AND e.timestamp > o.created_at AND e.timestamp <= o.created_at + %(within)s::interval AND e.timestamp <= %(now)s
+      AND e.month >= date_trunc('month', (o.created_at - interval '1 day') AT TIME ZONE 'UTC')::date
+"""
+
+# Whose user was not active since is not looked up.
+_FIND_CONVERSIONS = f"""
     WITH open AS MATERIALIZED (
-        SELECT d.id, d.user_id, d.created_at, d.converted_at FROM decisions_decision d
-        WHERE d.tenant_id = %(tenant_id)s AND d.closed_at IS NULL
-          AND (d.created_at, d.id) > (%(after_time)s, %(after_id)s)
-        ORDER BY d.created_at, d.id LIMIT %(limit)s
+        SELECT d.id, d.user_id, d.created_at FROM decisions_decision d
+        WHERE d.tenant_id = %(tenant_id)s AND d.closed_at IS NULL AND d.converted_at IS NULL
+          AND d.created_at >= %(since)s AND (d.created_at, d.id) < (%(before_time)s, %(before_id)s)
+        ORDER BY d.created_at DESC, d.id DESC LIMIT %(limit)s
     ), found AS MATERIALIZED (
         SELECT o.id, e.at FROM open o
         JOIN events_trackeduser u ON u.tenant_id = %(tenant_id)s AND u.user_id = o.user_id
-        CROSS JOIN LATERAL (
-            SELECT min(e.timestamp) AS at FROM events_event e
-            WHERE e.tenant_id = %(tenant_id)s AND e.user_id = o.user_id AND e.name = %(event)s
-              AND e.timestamp > o.created_at AND e.timestamp <= o.created_at + %(within)s::interval
-              AND e.timestamp <= %(now)s AND e.received_at > o.created_at - interval '1 day'
-        ) e
-        WHERE o.converted_at IS NULL AND u.last_activity_at >= date_trunc('minute', o.created_at) AND e.at IS NOT NULL
+        CROSS JOIN LATERAL ({_CONVERTED_AT}) e
+        WHERE u.last_activity_at >= date_trunc('minute', o.created_at) AND e.at IS NOT NULL
     ), noted AS (
         UPDATE decisions_decision d SET converted_at = f.at, conversion = %(value)s FROM found f
         WHERE d.tenant_id = %(tenant_id)s AND d.id = f.id AND d.converted_at IS NULL
         RETURNING d.id
     )
     SELECT (SELECT count(*) FROM open),
-        (SELECT created_at FROM open ORDER BY created_at DESC, id DESC LIMIT 1),
-        (SELECT id FROM open ORDER BY created_at DESC, id DESC LIMIT 1),
+        (SELECT created_at FROM open ORDER BY created_at, id LIMIT 1),
+        (SELECT id FROM open ORDER BY created_at, id LIMIT 1),
         ARRAY(SELECT id FROM noted)
 """
 
-# What is still on its way, or never arrived, tells nothing.
-_CLOSE = """
+# What is still on its way, or never arrived, tells nothing. Who was active is not asked: this look-up is exact.
+_CLOSE = f"""
     WITH over AS MATERIALIZED (
-        SELECT d.id, d.action_id IS NULL OR coalesce((
+        SELECT d.id, d.user_id, d.created_at, d.converted_at, d.action_id IS NULL OR coalesce((
             SELECT a.status IN ('delivered', 'completed') FROM delivery_action a
             WHERE a.tenant_id = d.tenant_id AND a.id = d.action_id
         ), false) AS was_done
         FROM decisions_decision d
         WHERE d.tenant_id = %(tenant_id)s AND d.closed_at IS NULL AND d.created_at <= %(before)s
         ORDER BY d.created_at LIMIT %(limit)s FOR NO KEY UPDATE OF d SKIP LOCKED
+    ), found AS MATERIALIZED (
+        SELECT o.id, o.was_done,
+            CASE WHEN o.converted_at IS NULL AND %(event)s::text IS NOT NULL THEN ({_CONVERTED_AT}) END AS at
+        FROM over o
     )
-    UPDATE decisions_decision d SET closed_at = %(now)s FROM over o
-    WHERE d.tenant_id = %(tenant_id)s AND d.id = o.id
-    RETURNING d.id, o.was_done
+    UPDATE decisions_decision d SET
+        closed_at = %(now)s, converted_at = coalesce(d.converted_at, f.at),
+        conversion = CASE WHEN f.at IS NULL THEN d.conversion ELSE %(value)s END
+    FROM found f WHERE d.tenant_id = %(tenant_id)s AND d.id = f.id
+    RETURNING d.id, f.was_done, f.at IS NOT NULL
 """
