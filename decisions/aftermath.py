@@ -179,13 +179,14 @@ _FOLLOW_ACTIONS = """
 # When the decision `o` converted, or NULL. An event is received a day before it happens at the earliest
 # (events.batch.MAX_AHEAD), which tells the partitions.
 _CONVERTED_AT = """
-    SELECT min(e.timestamp) AS at FROM events_event e
+    SELECT min(e.timestamp) FROM events_event e
     WHERE e.tenant_id = %(tenant_id)s AND e.user_id = o.user_id AND e.name = %(event)s::text
       AND e.timestamp > o.created_at AND e.timestamp <= o.created_at + %(within)s::interval AND e.timestamp <= %(now)s
       AND e.month >= date_trunc('month', (o.created_at - interval '1 day') AT TIME ZONE 'UTC')::date
+      AND e.month <= date_trunc('month', %(now)s::timestamptz AT TIME ZONE 'UTC')::date
 """
 
-# Whose user was not active since is not looked up.
+# Whose user was not active since is not looked up. Subqueries, because a join read all of a tenant's users.
 _FIND_CONVERSIONS = f"""
     WITH open AS MATERIALIZED (
         SELECT d.id, d.user_id, d.created_at FROM decisions_decision d
@@ -193,13 +194,14 @@ _FIND_CONVERSIONS = f"""
           AND d.created_at >= %(since)s AND (d.created_at, d.id) < (%(before_time)s, %(before_id)s)
         ORDER BY d.created_at DESC, d.id DESC LIMIT %(limit)s
     ), found AS MATERIALIZED (
-        SELECT o.id, e.at FROM open o
-        JOIN events_trackeduser u ON u.tenant_id = %(tenant_id)s AND u.user_id = o.user_id
-        CROSS JOIN LATERAL ({_CONVERTED_AT}) e
-        WHERE u.last_activity_at >= date_trunc('minute', o.created_at) AND e.at IS NOT NULL
+        SELECT o.id, CASE WHEN (
+            SELECT u.last_activity_at FROM events_trackeduser u
+            WHERE u.tenant_id = %(tenant_id)s AND u.user_id = o.user_id
+        ) >= date_trunc('minute', o.created_at) THEN ({_CONVERTED_AT}) END AS at
+        FROM open o
     ), noted AS (
         UPDATE decisions_decision d SET converted_at = f.at, conversion = %(value)s FROM found f
-        WHERE d.tenant_id = %(tenant_id)s AND d.id = f.id AND d.converted_at IS NULL
+        WHERE d.tenant_id = %(tenant_id)s AND d.id = f.id AND d.converted_at IS NULL AND f.at IS NOT NULL
         RETURNING d.id
     )
     SELECT (SELECT count(*) FROM open),
