@@ -22,8 +22,8 @@ from tenants.context import tenant_context
 
 BATCH = 1000
 
-# How old a decision has grown since it was looked at for a conversion until it is due again: this share of its age.
-LOOKED_AT_EACH = 0.1
+# A decision is due to be looked at for a conversion when it is older by this share than it was the last time.
+_OLDER_BY = 0.1
 _AT_LEAST = timedelta(minutes=1)
 _BETWEEN_RUNS = timedelta(minutes=2)  # they come each minute; one that is late misses none
 
@@ -91,12 +91,12 @@ def due(now: datetime, oldest: timedelta) -> Iterator[tuple[datetime, datetime]]
     """From when to when the decisions were made that are looked at now: newest first, and some twice.
 
     So each is looked at a number of times that grows with the logarithm of its window, and the work of a run with the
-    decisions a minute, not with all that are open.
+    decisions a minute, not with all that are open. Nothing is kept of it that a killed run could leave behind.
     """
     age = timedelta(0)
     while age <= oldest:
         yield now - age - _BETWEEN_RUNS, now - age
-        age += max(_AT_LEAST, age * LOOKED_AT_EACH)
+        age += max(_AT_LEAST, age * _OLDER_BY)
 
 
 def _look(
@@ -189,8 +189,8 @@ _CONVERTED_AT = """
 # Whose user was not active since is not looked up. Subqueries, because a join read all of a tenant's users.
 _FIND_CONVERSIONS = f"""
     WITH open AS MATERIALIZED (
-        SELECT d.id, d.user_id, d.created_at FROM decisions_decision d
-        WHERE d.tenant_id = %(tenant_id)s AND d.closed_at IS NULL AND d.converted_at IS NULL
+        SELECT d.id, d.user_id, d.created_at, d.converted_at FROM decisions_decision d
+        WHERE d.tenant_id = %(tenant_id)s AND d.closed_at IS NULL
           AND d.created_at >= %(since)s AND (d.created_at, d.id) < (%(before_time)s, %(before_id)s)
         ORDER BY d.created_at DESC, d.id DESC LIMIT %(limit)s
     ), found AS MATERIALIZED (
@@ -198,7 +198,7 @@ _FIND_CONVERSIONS = f"""
             SELECT u.last_activity_at FROM events_trackeduser u
             WHERE u.tenant_id = %(tenant_id)s AND u.user_id = o.user_id
         ) >= date_trunc('minute', o.created_at) THEN ({_CONVERTED_AT}) END AS at
-        FROM open o
+        FROM open o WHERE o.converted_at IS NULL
     ), noted AS (
         UPDATE decisions_decision d SET converted_at = f.at, conversion = %(value)s FROM found f
         WHERE d.tenant_id = %(tenant_id)s AND d.id = f.id AND d.converted_at IS NULL AND f.at IS NOT NULL
