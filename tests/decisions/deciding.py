@@ -1,6 +1,7 @@
 """A merchant with action types, and what the tests ask of it."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import connections
@@ -8,7 +9,7 @@ from django.db import connections
 from decisions.aftermath import settle_tenant
 from learning.tasks import fold_tenant
 from tests.conftest import Api
-from tests.decisions.cast import ask
+from tests.decisions.cast import ask, happened
 
 RECOMMEND, DECISIONS, LIFT = "/api/decisions/recommend", "/api/decisions", "/api/analytics/lift"
 
@@ -88,3 +89,30 @@ def names(answer: dict[str, Any]) -> list[str]:
 
 def reasons(answer: dict[str, Any]) -> dict[str | None, str | None]:
     return {each["action"]: each["excluded_because"] for each in answer["candidates"]}
+
+
+def reported(api: Api, answer: dict[str, Any], status: str) -> None:
+    """As if it had been sent, and this came of it."""
+    as_owner("UPDATE delivery_action SET attempts = 1, status = 'delivered', delivered_at = now()")
+    response = api.post(f"/api/external/actions/{answer['action_id']}/outcome", {"status": status})
+    assert response.status_code == 200, response.content
+
+
+def outcome(api: Api, answer: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = api.get(f"{DECISIONS}/{answer['decision_id']}").json()["decision"]["outcome"]
+    return found
+
+
+def example(api: Api, answer: dict[str, Any]) -> Any:
+    sql = "SELECT action, outcome, conversion, folded FROM learning_example WHERE decision_id = %(id)s"
+    return ask(api, sql, id=answer["decision_id"])
+
+
+def bought(api: Api, user_id: str, after: timedelta = timedelta(seconds=1), name: str = "bought") -> None:
+    at = datetime.now(UTC) + after
+    happened(api, user_id, name, at)
+    ask(api, "UPDATE events_trackeduser SET last_activity_at = now() WHERE user_id = %(u)s", u=user_id)
+
+
+def later(**time: float) -> datetime:
+    return datetime.now(UTC) + timedelta(**time)
