@@ -4,7 +4,6 @@ An entry says which of its steps are done: no step comes again when its interven
 """
 
 from collections import Counter
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -56,17 +55,13 @@ def _forget_interventions(parameters: dict[str, Any], after: datetime) -> tuple[
     return gone, newest
 
 
-def _listed(statuses: Sequence[InterventionStatus]) -> str:
-    return ", ".join(f"'{status.value}'" for status in statuses)
-
-
 # What may yet be acted on stays, and what a playbook's limit that looks further back still counts.
 _INTERVENTIONS = f"""
     WITH old AS MATERIALIZED (
         SELECT id, user_id, planned_at, status FROM decisions_intervention
         WHERE tenant_id = %(tenant_id)s AND planned_at >= %(after)s AND planned_at < %(before)s
-          AND status NOT IN ({_listed(PENDING)}) AND coalesce(sent_at, planned_at) < %(before)s
-          AND (playbook_id IS NULL OR status IN ({_listed(NEVER_HAPPENED)}) OR playbook_id <> ALL (ARRAY(
+          AND status NOT IN ({interventions.literals(PENDING)}) AND coalesce(sent_at, planned_at) < %(before)s
+          AND (playbook_id IS NULL OR status IN ({interventions.literals(NEVER_HAPPENED)}) OR playbook_id <> ALL (ARRAY(
               SELECT id FROM decisions_playbook
               WHERE tenant_id = %(tenant_id)s AND (
                   (constraints ->> 'cooldown_days')::int > {KEPT_DAYS}

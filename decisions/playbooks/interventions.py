@@ -161,6 +161,11 @@ def _nowhere(field: str, detail: str) -> Problem:
     return Problem(404, "not_found", detail, errors=[FieldError(pointer=f"/{field}", code="not_found", detail=detail)])
 
 
+def literals(statuses: Sequence[InterventionStatus]) -> str:
+    """For a statement: no plan can prove a partial index by a parameter."""
+    return ", ".join(f"'{status.value}'" for status in statuses)
+
+
 _LIST_INTERVENTIONS = """
     SELECT t.id, t.user_id, t.playbook_id, t.status, t.channel, t.message_body, t.reasoning, t.confidence,
         t.planned_at, t.approved_at, t.sent_at, t.delivered_at, t.flagged, t.flag_reason, t.quality_checks::text

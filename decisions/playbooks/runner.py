@@ -6,7 +6,7 @@ constraint `intervention_once_for_each_step` holds that nothing is planned twice
 """
 
 from collections import Counter
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo, available_timezones
 import msgspec
 from django.db import connection
 
-from decisions.models import NEVER_HAPPENED, PENDING, READY, Channel, InterventionStatus, LifecycleArea
+from decisions.models import NEVER_HAPPENED, PENDING, READY, Channel, LifecycleArea
 from decisions.playbooks import acting, interventions
 from decisions.playbooks.acting import Ready
 from decisions.playbooks.conditions import compile_conditions
@@ -153,11 +153,6 @@ def local_times(now: datetime) -> str:
 # --- SQL ------------------------------------------------------------------------------------------------------------
 
 
-def _listed(statuses: Sequence[InterventionStatus]) -> str:
-    """As literals: no plan can prove a partial index by a parameter."""
-    return ", ".join(f"'{status.value}'" for status in statuses)
-
-
 _ACTIVE = """
     SELECT id FROM decisions_playbook WHERE tenant_id = %(tenant_id)s AND status = 'active' ORDER BY created_at, id
 """
@@ -199,7 +194,7 @@ _SWEEP = f"""
         UPDATE decisions_intervention SET status = 'cancelled'
         WHERE tenant_id = %(tenant_id)s AND playbook_id = %(playbook_id)s
           AND user_id = ANY(ARRAY(SELECT user_id FROM judged WHERE is_in AND (NOT belongs OR {{begins_anew}})))
-          AND entry IS NOT NULL AND status IN ({_listed(PENDING)})
+          AND entry IS NOT NULL AND status IN ({interventions.literals(PENDING)})
         RETURNING user_id
     )
     SELECT (SELECT count(*) FROM batch), (SELECT max(user_id) FROM batch), (SELECT count(*) FROM entered),
@@ -247,7 +242,7 @@ _PLAN = f"""
                  ))
               FROM decisions_intervention i
               WHERE i.tenant_id = e.tenant_id AND i.playbook_id = e.playbook_id AND i.user_id = e.user_id
-                AND i.status NOT IN ({_listed(NEVER_HAPPENED)})
+                AND i.status NOT IN ({interventions.literals(NEVER_HAPPENED)})
           )
     ), stepped AS (
         UPDATE decisions_playbookentry e SET steps_done = due.step, intervened_at = %(now)s FROM due
@@ -264,7 +259,7 @@ _PLAN = f"""
 _READY = f"""
     WITH page AS MATERIALIZED (
         SELECT id, user_id, playbook_id, channel, planned_at FROM decisions_intervention
-        WHERE tenant_id = %(tenant_id)s AND status IN ({_listed(READY)})
+        WHERE tenant_id = %(tenant_id)s AND status IN ({interventions.literals(READY)})
           AND (planned_at, id) > (%(after_time)s, %(after_id)s)
         ORDER BY planned_at, id LIMIT %(size)s
         FOR NO KEY UPDATE SKIP LOCKED
