@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from learning import patterns
-from learning.privacy import CLIP, FIXED_POINT, Mechanism, noisy
+from learning.patterns import statistic as patterns
+from learning.patterns.privacy import CLIP, FIXED_POINT, Mechanism, noisy
 
 TENANTS, RELEASES = 100, 3000  # with the victim; releases each way
 COORDINATES = 12

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench.simulation import BATCH, FLAGS, NAMES, NUMBERS, World
-from learning import patterns, privacy
-from learning.model import Array
-from learning.policy import choose
-from learning.prior import SHARED, Pattern
-from learning.releases import LEAST_TENANTS
-from learning.state import NOTHING, Example, State
+from learning.model.policy import choose
+from learning.model.posterior import Array
+from learning.model.prior import SHARED, Pattern
+from learning.model.state import NOTHING, Example, State
+from learning.patterns import privacy
+from learning.patterns import statistic as patterns
+from learning.patterns.releases import LEAST_TENANTS
 
 ACTIONS = (NOTHING, "at_1", "at_2", "at_3", "at_4")
 OUTCOMES = 400  # of each contributor

@@ -95,7 +95,7 @@ def _membership() -> "report.Figure":
     from math import sqrt
 
     from bench import membership, report
-    from learning import privacy
+    from learning.patterns import privacy
 
     rho = privacy.rho_of(1.0)
     limit = privacy.advantage(rho)
@@ -127,8 +127,8 @@ def _speed() -> list["report.Figure"]:
     import numpy as np
 
     from bench import report
-    from learning.policy import choose
-    from learning.state import NOTHING, Example, State
+    from learning.model.policy import choose
+    from learning.model.state import NOTHING, Example, State
 
     figures = []
     for count, features in ((5, 14), (11, 32)):

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from learning.model import Array
-from learning.policy import choose
-from learning.state import NOTHING, Example, State
+from learning.model.policy import choose
+from learning.model.posterior import Array
+from learning.model.state import NOTHING, Example, State
 
 BATCH = 20
 NUMBERS, FLAGS = 6, 3

@@ -9,8 +9,8 @@ import msgspec
 from django.db import connection
 
 from decisions import listing
+from learning.model.state import NOTHING
 from learning.services import REWARDS
-from learning.state import NOTHING
 from retivo.api.errors import not_found
 from retivo.api.json import encode
 from retivo.api.pagination import Cursor, NameCursor
@@ -60,7 +60,7 @@ class DecisionDetail(Decision, kw_only=True):
 
 
 class Exported(msgspec.Struct, kw_only=True):
-    """One line of the export: what off-policy evaluation needs. `learning.evaluation.Logged` is made of it."""
+    """One line of the export: what off-policy evaluation needs. `learning.evaluation.services.Logged` is made of it."""
 
     decision_id: str
     user_id: str

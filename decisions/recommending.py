@@ -18,10 +18,10 @@ from psycopg.errors import ForeignKeyViolation
 from decisions import budget, guardrails, situation
 from decisions.situation import ActionType, Request, Row, Situation
 from delivery import services as delivery
-from learning import features, policy
 from learning import services as learning
-from learning.policy import Choice
-from learning.state import NOTHING, State
+from learning.model import features, policy
+from learning.model.policy import Choice
+from learning.model.state import NOTHING, State
 from retivo.api.errors import FieldError, Problem
 from retivo.api.json import encode
 

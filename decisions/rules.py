@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo, available_timezones
 import msgspec
 from rest_framework import serializers
 
-from learning.features import Declared, declared
+from learning.model.features import Declared, declared
 from retivo.api.errors import FieldError, as_problem
 from retivo.api.serializers import IntegerField, StrictSerializer, StringField, pattern
 from tenants import config as tenant_config

@@ -13,11 +13,11 @@ from django.utils.safestring import SafeString
 
 from events.models import LifecycleStage
 from integrations.models import ActionTypeTemplate
-from learning import library, privacy
 from learning.admin_weights import misled, misled_url, using_patterns
-from learning.library import Segment
+from learning.model.prior import SHARED
 from learning.models import Release
-from learning.prior import SHARED
+from learning.patterns import library, privacy
+from learning.patterns.library import Segment
 from tenants.admin_base import ROWS_SHOWN, Figure, StaffAdmin, Table, column, link, may
 
 

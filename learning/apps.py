@@ -9,14 +9,14 @@ class LearningConfig(AppConfig):
     name = "learning"
 
     def ready(self) -> None:
-        from learning import checks  # noqa: F401 - registers the checks
+        from learning.patterns import checks  # noqa: F401 - registers the checks
         from tenants import config  # late: it imports models
 
         config.register("features", _faults)
 
 
 def _faults(value: Any) -> list[FieldError]:
-    from learning import features  # late: it imports models
+    from learning.model import features  # late: it imports models
 
     return [
         FieldError(pointer=fault.pointer.removeprefix("/features"), code="invalid_features", detail=fault.detail)

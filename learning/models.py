@@ -13,7 +13,7 @@ from tenants.models import Tenant
 
 
 class ModelState(models.Model):
-    """What one tenant's model knows: sums over its examples, and no person. `learning.packing` reads and writes it.
+    """What one tenant's model knows: sums over its examples, and no person. `learning.model.packing` packs it.
 
     `features` and `actions` name the places of the matrices; "nothing" is an action, the others are action types'
     ids, by which the template that they stem from is known. Matrices are packed row by row, little-endian.

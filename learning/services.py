@@ -14,13 +14,13 @@ import structlog
 from django.db import connection
 from msgspec.json import decode
 
-from learning import library
-from learning.features import declared
+from learning.model.features import declared
+from learning.model.packing import Columns, packed, unpacked
+from learning.model.prior import SHARED
+from learning.model.state import Example, State
 from learning.models import ModelState
-from learning.packing import Columns, packed, unpacked
-from learning.patterns import statistic
-from learning.prior import SHARED
-from learning.state import Example, State
+from learning.patterns import library
+from learning.patterns.statistic import statistic
 from retivo.api.json import encode
 
 log = structlog.get_logger("retivo.learning")

@@ -5,7 +5,8 @@ from uuid import UUID
 from django.db import connection
 from procrastinate.contrib.django import app
 
-from learning import releases, services
+from learning import services
+from learning.patterns import releases
 from tenants import rounds
 from tenants.context import tenant_context
 

@@ -15,7 +15,7 @@ from django.db import connection
 from decisions import lift
 from events import metering
 from integrations import services as integrations
-from learning import library
+from learning.patterns import library
 from retivo.api.errors import Problem, not_found
 from retivo.api.json import encode
 from retivo.api.pagination import Cursor

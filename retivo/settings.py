@@ -198,7 +198,7 @@ DELIVERY_CIRCUIT_SECONDS: float = 30
 
 # What a tenant spends of privacy in a year, as ε at δ = 1e-6 (docs/privacy.md), and what makes the noise.
 PATTERNS_EPSILON = env.float("PATTERNS_EPSILON", default=1.0)
-PATTERNS_MECHANISM = "learning.privacy.Gaussian"
+PATTERNS_MECHANISM = "learning.patterns.privacy.Gaussian"
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["tenants.authentication.ApiKeyAuthentication"],
@@ -253,7 +253,7 @@ SPECTACULAR_SETTINGS = {
     "ENFORCE_NON_BLANK_FIELDS": True,
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "ENUM_NAME_OVERRIDES": {
-        "LearningConsent": "learning.serializers.CHOICES",
+        "LearningConsent": "learning.receipts.serializers.CHOICES",
         "PlanTier": "tenants.models.PlanTier",
         "PlanStatus": "tenants.models.PlanStatus",
         "Scope": "tenants.models.Scope",

@@ -20,7 +20,7 @@ urlpatterns = [
     path("api/external/", include("delivery.urls")),
     path("api/", include("events.urls")),
     path("api/", include("decisions.urls")),
-    path("api/", include("learning.urls")),
+    path("api/", include("learning.receipts.urls")),
     path("admin", RedirectView.as_view(url="/admin/")),
     path("admin/search/", admin.site.admin_view(search)),  # before unfold's own
     path("admin/", admin.site.urls),

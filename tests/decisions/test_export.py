@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from learning.evaluation import Logged, evaluate, uniform
+from learning.evaluation.services import Logged, evaluate, uniform
 from tests.conftest import Api
 from tests.decisions.deciding import (
     DECISIONS,

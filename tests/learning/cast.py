@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 from django.db import connection, connections
 
-from learning import patterns
 from learning.models import Receipt, Release
+from learning.patterns import statistic as patterns
 from tenants.context import staff_context, tenant_context
 from tests.conftest import Api
 

@@ -30,7 +30,7 @@ def record(merchant: Api) -> Record:
 def seeded(settings: Any) -> None:
     """The noise of a large budget, the same each time: some 12 tenants are enough for patterns."""
     settings.PATTERNS_EPSILON = BUDGET
-    settings.PATTERNS_MECHANISM = "learning.privacy.SeededGaussian"
+    settings.PATTERNS_MECHANISM = "learning.patterns.privacy.SeededGaussian"
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 
 from learning.models import ModelState
-from learning.releases import release_patterns
+from learning.patterns.releases import release_patterns
 from tenants.context import tenant_context
 from tests.conftest import Api
 from tests.learning.cast import CUSTOMERS, learn
@@ -20,7 +20,7 @@ RELEASES = "/admin/learning/release/"
 def release_id(acme: Api, settings: Any) -> int:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.PATTERNS_EPSILON = 10.0
-    settings.PATTERNS_MECHANISM = "learning.privacy.SeededGaussian"
+    settings.PATTERNS_MECHANISM = "learning.patterns.privacy.SeededGaussian"
     acme.register(domain="loyalty")
     for n in range(CUSTOMERS):
         learn(acme.provision(f"merchant-{n}"), n)

@@ -14,9 +14,9 @@ from django.conf import settings
 from django.db import DatabaseError, connection, connections
 
 from learning import forgetting, services, tasks
+from learning.model.packing import unpacked
+from learning.model.state import State
 from learning.models import Example, ModelState
-from learning.packing import unpacked
-from learning.state import State
 from tenants.context import staff_context, tenant_context
 from tests.conftest import REPOSITORY, Api, database_url
 from tests.learning.conftest import Record

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from django.db import connections
 
-from learning.releases import release_patterns
+from learning.patterns.releases import release_patterns
 from tests.conftest import Api
 from tests.learning.cast import learn
 
@@ -17,7 +17,7 @@ STAGES = ["new", "onboarding", "active", "at_risk", "churned", "recovered"]
 def released(acme: Api, settings: Any) -> dict[str, Any]:
     """A release over 18 of acme's customers, after which a third action type is registered; the integration."""
     settings.PATTERNS_EPSILON = 10.0
-    settings.PATTERNS_MECHANISM = "learning.privacy.SeededGaussian"
+    settings.PATTERNS_MECHANISM = "learning.patterns.privacy.SeededGaussian"
     integration = acme.register(domain="loyalty")
     for n in range(18):
         learn(acme.provision(f"m{n}"), n)

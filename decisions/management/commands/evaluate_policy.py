@@ -10,8 +10,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from decisions import ledger
 from learning import services as learning
-from learning.evaluation import Logged, Policy, evaluate, of_state, uniform
-from learning.state import NOTHING
+from learning.evaluation.services import Logged, Policy, evaluate, of_state, uniform
+from learning.model.state import NOTHING
 from tenants import services
 from tenants.context import staff_context, tenant_context
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from learning import releases
+from learning.patterns import releases
 
 
 class Command(BaseCommand):

@@ -1,0 +1,1 @@
+"""A tenant's model: which action helps whom, in formulas. No SQL, no tenant."""

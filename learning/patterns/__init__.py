@@ -1,0 +1,1 @@
+"""What many tenants learned, released with noise, and read as the prior of another tenant's model."""

@@ -1,0 +1,208 @@
+"""The release of patterns: one transaction, as staff. The only caller of the database's function `contribute`.
+
+Everyone who agrees, knows enough and has the budget is in a release, however many they are. When there is one, and for
+what it asks, depends on no tenant; what is published of it, on the noisy sums alone.
+"""
+
+import math
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection
+
+from learning.model.prior import SHARED, Pattern
+from learning.model.state import NOTHING
+from learning.models import Pattern as PatternRow
+from learning.models import Release
+from learning.patterns import privacy, taxonomy
+from learning.patterns import statistic as patterns
+from tenants.context import staff_context
+
+LEAST_TENANTS = 50  # divided by ε: fewer, as far as the noise lets it be seen, are not told of
+PARTS = 4  # of a year's budget, one a release
+EVERY_DAYS = 92  # five of them never fall into 365 days
+
+_WIDTH = 2 + len(patterns.FEATURES)
+
+
+class BudgetError(ValueError):
+    """More is to be spent at once than a tenant has for a year."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a release costs each contributor and asks of all; nothing of it depends on what tenants did."""
+
+    epsilon: float
+    rho: float
+    partners: Mapping[UUID, Mapping[str, str | None]]  # their templates, with the taxonomy's entry of each
+
+    @property
+    def deviation(self) -> float:
+        """Of the noise on each sum."""
+        return privacy.deviation(self.rho)
+
+    @property
+    def least_tenants(self) -> float:
+        """In the noisy count: below it nothing of a partner is published."""
+        return LEAST_TENANTS / self.epsilon
+
+    @property
+    def sums(self) -> int:
+        """How many there are, each with noise of its own."""
+        return sum(_WIDTH * len(_blocks(kinds)) for kinds in self.partners.values())
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a release. Nothing in it is not covered by noise."""
+
+    release_id: int
+    patterns: int
+    over_all: int  # patterns over all partners
+    epsilon: float
+
+
+def plan(*, epsilon: float | None = None) -> Plan:
+    """What `release_patterns` would do. It looks at no tenant's outcomes: to try it out costs nobody anything.
+
+    Args:
+        epsilon: what each contributor spends; a quarter of the year's budget (in ρ) where None.
+
+    Raises:
+        BudgetError: `epsilon` is above `PATTERNS_EPSILON`.
+    """
+    total = settings.PATTERNS_EPSILON
+    rho = privacy.rho_of(total) / PARTS
+    if epsilon is not None:
+        if not 0 < epsilon <= total:
+            raise BudgetError(f"A release spends more than 0 and at most {total:g}, the budget of a year.")
+        rho = privacy.rho_of(epsilon)
+    with staff_context():
+        return Plan(privacy.epsilon_of(rho), rho, _partners())
+
+
+def release_patterns(*, epsilon: float | None = None) -> Outcome:
+    """Release now. See `plan`."""
+    planned = plan(epsilon=epsilon)
+    with staff_context():
+        _take_turns()
+        return _release(planned)
+
+
+def release_if_due() -> Outcome | None:
+    """Release where the last one is 92 days ago, whatever came of it; None on all other nights."""
+    planned = plan()
+    with staff_context():
+        _take_turns()
+        with connection.cursor() as cursor:
+            cursor.execute(_IS_DUE, {"days": EVERY_DAYS})
+            (is_due,) = cursor.fetchone()
+        return _release(planned) if is_due else None
+
+
+def _take_turns() -> None:
+    with connection.cursor() as cursor:
+        # Two at once would see the same budget.
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('learning.release'))")
+
+
+def _release(planned: Plan) -> Outcome:
+    deviation = planned.deviation
+    release = Release.objects.create(
+        epsilon=planned.epsilon,
+        delta=privacy.DELTA,
+        rho=planned.rho,
+        deviation=deviation,
+        budget=privacy.rho_of(settings.PATTERNS_EPSILON),
+    )
+    add_noise = privacy.mechanism()
+    published: list[tuple[UUID | None, dict[str, Pattern]]] = []
+    everyone: dict[str, list[list[int]]] = defaultdict(list)
+    for partner_id, kinds in planned.partners.items():
+        sums = _sums(release.id, partner_id)
+        # Every block, tried by anyone or not, of every partner: which of them have a sum is a tenant's data too.
+        blocks = _blocks(kinds)
+        flat = privacy.noisy(
+            [sums.get((block, n), 0) for block in blocks for n in range(_WIDTH)], planned.rho, add_noise
+        )
+        noisy = {block: flat[n * _WIDTH : (n + 1) * _WIDTH] for n, block in enumerate(blocks)}
+        found = _surely({block: [row] for block, row in noisy.items()}, deviation)
+        if SHARED in found:  # where all is noise it would only blur what is over all
+            for block, row in noisy.items():
+                if kind := kinds.get(block, block):
+                    everyone[kind].append(row)
+        published.append((partner_id, found))
+    # The noise of each is in the sum. That costs nobody anything more: it is made of noisy sums.
+    published.append((None, _surely(everyone, deviation)))
+    rows = [
+        _row(release, partner_id, block, pattern)
+        for partner_id, found in published
+        if SHARED in found and found[SHARED].count >= planned.least_tenants
+        for block, pattern in found.items()
+    ]
+    PatternRow.objects.bulk_create(rows)
+    return Outcome(release.id, len(rows), sum(row.partner_id is None for row in rows), planned.epsilon)
+
+
+def _surely(noisy: Mapping[str, Sequence[Sequence[int]]], deviation: float) -> dict[str, Pattern]:
+    """The patterns of these blocks, each of one or several noisy sums, that are surely above the noise."""
+    found = {
+        block: patterns.pattern([sum(each) for each in zip(*rows, strict=True)], deviation * math.sqrt(len(rows)))
+        for block, rows in noisy.items()
+    }
+    return {block: pattern for block, pattern in found.items() if pattern}
+
+
+def _blocks(kinds: Mapping[str, str | None]) -> list[str]:
+    return [SHARED, NOTHING, *kinds]
+
+
+def _row(release: Release, partner_id: UUID | None, block: str, found: Pattern) -> PatternRow:
+    return PatternRow(
+        release=release,
+        partner_id=partner_id,
+        block=block,
+        features=list(found.features),
+        mean=found.mean.tolist(),
+        error=found.error,
+        count=found.count,
+        square=found.square,
+    )
+
+
+def _partners() -> dict[UUID, dict[str, str | None]]:
+    """Every partner's templates, with the taxonomy's entry of each."""
+    with connection.cursor() as cursor:
+        cursor.execute(_TEMPLATES)
+        rows: Sequence[tuple[UUID, str, str, str]] = cursor.fetchall()
+    found: dict[UUID, dict[str, str | None]] = {}
+    for partner_id, template, domain, name in rows:
+        found.setdefault(partner_id, {})[template] = taxonomy.entry(domain=domain, name=name)
+    return found
+
+
+def _sums(release_id: int, partner_id: UUID) -> dict[tuple[str, int], int]:
+    with connection.cursor() as cursor:
+        cursor.execute(_CONTRIBUTE, {"release_id": release_id, "partner_id": partner_id})
+        return {(block, place): total for block, place, total in cursor.fetchall()}
+
+
+_TEMPLATES = """
+    SELECT t.tenant_id, t.id::text, i.domain, t.name
+    FROM integrations_actiontypetemplate t JOIN integrations_partnerintegration i ON i.id = t.integration_id
+    ORDER BY t.tenant_id, i.created_at, i.id, t.position
+"""
+
+_CONTRIBUTE = """
+    SELECT block, place, total FROM contribute(%(release_id)s::bigint, %(partner_id)s::uuid)
+"""
+
+_IS_DUE = """
+    SELECT NOT EXISTS (
+        SELECT FROM learning_release WHERE released_at > now() - make_interval(days => %(days)s) + interval '12 hours'
+    )
+"""

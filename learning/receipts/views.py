@@ -1,0 +1,29 @@
+"""What a tenant is told of its part in the shared patterns."""
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from learning.receipts import schema
+from learning.receipts import services as own_part
+from learning.receipts.serializers import ReceiptListQuerySerializer
+from tenants.api import TenantView
+
+
+class LearningView(TenantView):
+    @schema.get_learning
+    def get(self, request: Request) -> Response:
+        return Response({"learning": own_part.of_tenant(tenant_id=self.caller.tenant_id)})
+
+
+class ReceiptsView(TenantView):
+    @schema.list_receipts
+    def get(self, request: Request) -> Response:
+        query = ReceiptListQuerySerializer(data=request.query_params.dict())
+        query.is_valid(raise_exception=True)
+        return Response(
+            own_part.receipts(
+                tenant_id=self.caller.tenant_id,
+                limit=query.validated_data["limit"],
+                after=query.validated_data.get("cursor"),
+            )
+        )

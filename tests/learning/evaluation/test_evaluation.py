@@ -1,0 +1,76 @@
+"""A candidate against the decisions of the model itself, in the simulation's world, whose truth is known."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bench.simulation import NAMES, World, world
+from learning.evaluation.services import Logged, evaluate, of_state, uniform
+from learning.model.policy import choose
+from learning.model.state import NOTHING, Example, State
+
+pytestmark = pytest.mark.no_database
+
+DECISIONS = 1500
+
+
+def features_of(world: World, n: int) -> dict[str, float]:
+    return {name: float(value) for name, value in zip(NAMES, world.x[n], strict=True) if value or "=" not in name}
+
+
+@pytest.fixture(scope="module")
+def ledger() -> tuple[World, list[Logged], State]:
+    """The model decides and learns; every fifth decision may not choose the last action."""
+    tenant = world(3, DECISIONS)
+    names = [NOTHING, *(f"at_{n}" for n in range(1, tenant.rates.shape[1]))]
+    state, logged = State.cold(), []
+    for n in range(DECISIONS):
+        candidates = names if n % 5 else names[:-1]
+        features = features_of(tenant, n)
+        choice = choose(state=state, features=features, names=NAMES, actions=candidates, seed=f"dec_{n}")
+        reward = float(tenant.luck[n] < tenant.rates[n, choice.index])
+        logged.append(Logged(features, candidates, choice.action, choice.propensity[choice.index], reward))
+        if n % 50 == 49:
+            latest = [Example(each.features, each.action, each.reward) for each in logged[-50:]]
+            state = state.learned(latest, NAMES)
+    return tenant, logged, state
+
+
+def truth(tenant: World, logged: list[Logged], policy: Any) -> float:
+    rates = tenant.rates
+    return float(np.mean([rates[n, : len(d.actions)] @ policy(d.features, d.actions) for n, d in enumerate(logged)]))
+
+
+def test_evaluate__uniform_from_the_models_decisions__finds_its_true_reward(
+    ledger: tuple[World, list[Logged], State],
+) -> None:
+    tenant, logged, _ = ledger
+    found = evaluate(decisions=logged, policy=uniform, names=NAMES)
+
+    assert found.keys() == {"ips", "snips", "dr"}
+    for estimate in found.values():
+        assert estimate.low <= truth(tenant, logged, uniform) <= estimate.high
+    assert found["dr"].high - found["dr"].low < found["ips"].high - found["ips"].low
+
+
+def test_evaluate__what_was_learned_in_the_end__is_found_better_than_uniform(
+    ledger: tuple[World, list[Logged], State],
+) -> None:
+    tenant, logged, state = ledger
+    learned = of_state(state, NAMES)
+
+    found = evaluate(decisions=logged, policy=learned, names=NAMES)["dr"]
+
+    assert found.low > evaluate(decisions=logged, policy=uniform, names=NAMES)["dr"].high
+    # Optimistic by what the state knows of these very rewards, and by no more than that.
+    assert found.value == pytest.approx(truth(tenant, logged, learned), abs=0.05)
+
+
+def test_evaluate__a_policy_that_does_not_sum_to_one__is_refused(ledger: tuple[World, list[Logged], State]) -> None:
+    def half(_features: Mapping[str, float], actions: Sequence[str]) -> Sequence[float]:
+        return [0.5 / len(actions)] * len(actions)
+
+    with pytest.raises(ValueError, match="sum to 1"):
+        evaluate(decisions=ledger[1], policy=half, names=NAMES)
