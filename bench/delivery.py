@@ -16,7 +16,7 @@ from django.db import connections
 from bench import report
 from bench.populate import populate
 from bench.server import database
-from delivery.worker import PER_ENDPOINT, Worker, connection_parameters
+from delivery.worker.loop import PER_ENDPOINT, Worker, connection_parameters
 
 ROUNDS = 3
 

@@ -2,7 +2,7 @@
 
 from procrastinate.contrib.django import app
 
-from delivery import leases
+from delivery.worker import leases
 
 
 @app.periodic(cron="* * * * *")

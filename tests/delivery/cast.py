@@ -9,7 +9,7 @@ from django.db import connection, connections
 
 from delivery import services
 from delivery.models import Action, Attempt
-from delivery.worker import Worker
+from delivery.worker.loop import Worker
 from integrations.models import ActionType
 from tenants.context import tenant_context
 from tests.conftest import Api

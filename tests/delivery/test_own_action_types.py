@@ -3,7 +3,7 @@
 import pytest
 import standardwebhooks
 
-from delivery import signing
+from delivery.transport import signing
 from retivo.api.errors import Problem
 from tests.conftest import Api
 from tests.delivery.cast import Merchant, work

@@ -14,7 +14,7 @@ from tenants import rounds
 from tests.conftest import Api
 from tests.decisions.cast import interventions, person, playbook
 from tests.decisions.deciding import as_owner
-from tests.delivery.processes import wait_for
+from tests.delivery.worker.processes import wait_for
 
 
 def shops_of(acme: Api, count: int) -> list[Api]:

@@ -10,7 +10,7 @@ from procrastinate.contrib.django import app
 from procrastinate.contrib.django.django_connector import DjangoConnector
 from procrastinate.exceptions import ConnectorException
 
-from delivery.worker import Worker
+from delivery.worker.loop import Worker
 from retivo.processes import exit_with
 
 log = structlog.get_logger("retivo.worker")

@@ -10,9 +10,9 @@ import httpx
 import pytest
 from django.db import connection, connections
 
-from delivery import leases
 from delivery import services as delivery
-from delivery.sending import Answer
+from delivery.transport.sending import Answer
+from delivery.worker import leases
 from events.users import services
 from integrations.models import ActionType
 from retivo import encryption

@@ -12,7 +12,7 @@ from urllib.parse import quote, urlsplit
 import h11
 from django.conf import settings
 
-from delivery.connecting import AddressRefusedError, Connection, Connections, LookupFailedError, Origin
+from delivery.transport.connecting import AddressRefusedError, Connection, Connections, LookupFailedError, Origin
 from integrations import webhook_url
 
 KEPT_BYTES = 1024

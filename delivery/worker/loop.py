@@ -16,11 +16,12 @@ import psycopg
 import structlog
 from django.db import close_old_connections, connections
 
-from delivery import leases, signing
-from delivery.leases import AWAY, SLOW_SECONDS, Lease, Result, Room
-from delivery.schedule import judge
-from delivery.sending import Sender
 from delivery.services import CHANNEL
+from delivery.transport import signing
+from delivery.transport.sending import Sender
+from delivery.worker import leases
+from delivery.worker.leases import AWAY, SLOW_SECONDS, Lease, Result, Room
+from delivery.worker.verdicts import judge
 
 log = structlog.get_logger("retivo.delivery")
 

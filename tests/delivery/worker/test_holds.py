@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from django.db import connections
 
-from delivery import leases
+from delivery.worker import leases
 from tests.conftest import Api
 from tests.delivery.cast import Merchant, let_time_pass, make_due, merchant_of, work
 from tests.delivery.receiver import Answer, Receiver

@@ -11,7 +11,7 @@ import pytest
 import standardwebhooks
 import svix.webhooks
 
-from delivery import signing
+from delivery.transport import signing
 from tests.conftest import REPOSITORY, Api
 from tests.delivery.cast import Merchant, let_time_pass, work
 from tests.delivery.receiver import Received, Receiver

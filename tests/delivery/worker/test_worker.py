@@ -10,8 +10,8 @@ from procrastinate.contrib.django import app
 
 from tenants import rounds
 from tests.delivery.cast import Merchant, make_due
-from tests.delivery.processes import PATIENCE, wait_for, worker
 from tests.delivery.receiver import Answer, Received, Receiver
+from tests.delivery.worker.processes import PATIENCE, wait_for, worker
 
 
 @pytest.fixture

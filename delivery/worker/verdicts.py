@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from django.conf import settings
 
 from delivery.models import FailureReason
-from delivery.sending import Answer
+from delivery.transport.sending import Answer
 
 # A retry may be that much later than the schedule says, never earlier.
 _JITTER = 0.2

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from django.db import connections
 
-from delivery import leases, schedule
 from delivery.models import FailureReason
-from delivery.sending import Answer as Sent
+from delivery.transport.sending import Answer as Sent
+from delivery.worker import leases
+from delivery.worker import verdicts as schedule
 from tests.delivery.cast import Merchant, let_time_pass, make_due, work
 from tests.delivery.receiver import Answer, Received, Receiver, receiver
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import REPOSITORY
-from tests.delivery.processes import wait_for
 from tests.delivery.receiver import Answer, Received, receiver
+from tests.delivery.worker.processes import wait_for
 from tests.retivo.test_embedded_postgres import new_folder, query, server_of
 
 pytestmark = pytest.mark.no_database  # but for the one that is killed
@@ -36,7 +36,7 @@ class Workers:
         self.environment = {
             **kept,
             "DATA_DIR": str(data_dir),
-            "DJANGO_SETTINGS_MODULE": "tests.delivery.chaos_settings",
+            "DJANGO_SETTINGS_MODULE": "tests.delivery.worker.chaos_settings",
         }
         self.log = log
         self.processes: list[subprocess.Popen[bytes]] = []

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from delivery.sending import Answer, Sender
+from delivery.transport.sending import Answer, Sender
 from tests.delivery.receiver import Answer as Reply
 from tests.delivery.receiver import receiver
 

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.db import connections
 
-from delivery import leases
 from delivery.models import ActionStatus
+from delivery.worker import leases
 from retivo.api.errors import Problem
 from tests.conftest import Api
 from tests.delivery.cast import Merchant, merchant_of, work

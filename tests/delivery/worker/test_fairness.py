@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.db import connection, connections
 
-from delivery import leases
 from delivery.models import Endpoint
+from delivery.worker import leases
 from integrations.models import ActionType
 from tenants.context import tenant_context
 from tenants.models import PlanStatus
@@ -129,8 +129,8 @@ def test_receivers__many_that_hang__take_no_more_than_the_share_of_the_slow(
     acme: Api, rival: Api, inbox: Receiver, monkeypatch: pytest.MonkeyPatch, known: bool
 ) -> None:
     """They get their answers only after another's actions are delivered, which come when all those places are taken."""
-    monkeypatch.setattr("delivery.worker.CONCURRENCY", 32)
-    monkeypatch.setattr("delivery.worker.SLOW_CONCURRENCY", 16)
+    monkeypatch.setattr("delivery.worker.loop.CONCURRENCY", 32)
+    monkeypatch.setattr("delivery.worker.loop.SLOW_CONCURRENCY", 16)
     places = 16 if known else 32  # those who turn out to be slow leave theirs to others
     taken, delivered = threading.Event(), threading.Event()
     stuck: list[bool] = []

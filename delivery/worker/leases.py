@@ -19,7 +19,7 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 
 from delivery.models import FailureReason
-from delivery.sending import Answer
+from delivery.transport.sending import Answer
 from integrations import parameters_schema
 from retivo import encryption
 from retivo.api.json import encode

@@ -1,0 +1,1 @@
+"""The worker: leases due actions, has them sent, and records what became of them."""
