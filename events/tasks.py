@@ -5,7 +5,7 @@ from uuid import UUID
 from django.core.management import call_command
 from procrastinate.contrib.django import app
 
-from events import scoring
+from events.scoring import services as scoring
 from tenants import rounds
 
 _WITH_USERS = """

@@ -1,7 +1,8 @@
 from django.urls import include, path, register_converter
 from django.urls.converters import StringConverter
 
-from events import settings_views, views
+from events.ingestion import views
+from events.settings import views as settings_views
 from events.users import views as users
 
 

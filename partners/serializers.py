@@ -5,8 +5,8 @@ from typing import Any
 from rest_framework import serializers
 
 from decisions.serializers import DifferenceSerializer, ShareSerializer
+from events.ingestion.serializers import UsageSerializer
 from events.models import LifecycleStage
-from events.serializers import UsageSerializer
 from integrations.serializers import IntegrationSerializer, RegisteredIntegrationSerializer
 from partners.services import DEFAULT_TRACKED_USER_LIMIT, CustomerFilter, Page
 from retivo.api.pagination import CursorField

@@ -6,7 +6,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from events.batch import UNREACHABLE
+from events.ingestion.batch import UNREACHABLE
 from events.models import LifecycleStage, RiskLevel
 from events.users.services import NAMED_TRAITS
 from retivo.api.pagination import PageQuerySerializer

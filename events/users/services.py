@@ -11,9 +11,9 @@ from uuid import UUID
 import msgspec
 from django.db import connection
 
-from events import scores
+from events.ingestion.traits import MAX_BYTES, too_large
 from events.models import LifecycleStage, RiskLevel
-from events.traits import MAX_BYTES, too_large
+from events.scoring import formulas as scores
 from retivo.api.errors import Problem, not_found
 from retivo.api.json import encode
 from retivo.api.merge_patch import merge_patch

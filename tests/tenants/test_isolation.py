@@ -11,7 +11,7 @@ from django.db import ProgrammingError, connection, connections, transaction
 
 from decisions import budget
 from decisions.playbooks.runner import run_tenant
-from events.scoring import score_tenant
+from events.scoring.services import score_tenant
 from learning import services as learning
 from retivo import checks
 from tenants.context import tenant_context

@@ -8,7 +8,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from events.scoring import score_tenant
+from events.scoring.services import score_tenant
 from tenants import rounds, services
 from tenants.context import staff_context
 from tenants.models import Tenant

@@ -8,9 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from events.connectors import mixpanel, posthog, segment
-from events.connectors.reading import Sent, read
-from events.connectors.translating import translate
+from events.connectors.mixpanel import translation as mixpanel
+from events.connectors.posthog import translation as posthog
+from events.connectors.segment import translation as segment
+from events.connectors.shared.reading import Sent, read
+from events.connectors.shared.translating import translate
 from retivo.api.errors import Problem
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)

@@ -1,0 +1,1 @@
+"""Mixpanel: https://developer.mixpanel.com/reference."""

@@ -1,0 +1,1 @@
+"""Segment: https://segment.com/docs/connections/spec."""

@@ -1,0 +1,1 @@
+"""Batches of events in: read, checked, deduplicated, metered and stored."""

@@ -1,0 +1,350 @@
+"""Taking events in. Runs in the tenant's context; one batch is one transaction, and answered after its commit."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypedDict
+from uuid import UUID
+
+import msgspec
+from django.db import connection
+
+from events.ingestion import traits
+from events.ingestion.batch import Batch, Event, Rejection
+from events.ingestion.policy import Mapping, Policy, month, ring
+from events.scoring import services as scoring
+from tenants.models import UPGRADE_TO
+
+# More users than these wait for the job that scores: each costs about a quarter of a millisecond.
+SCORED_AT_ONCE = 10
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Outcome(TypedDict):
+    """What became of a batch. `accepted`, `duplicates` and the rejections add up to what was sent."""
+
+    accepted: int
+    duplicates: int
+    rejected: list[Rejection]
+
+
+class _Renamed(Event):
+    original_event: str = ""
+
+
+def track(
+    *, tenant_id: UUID, policy: Policy, batch: Batch, now: datetime, source: str, provider: str | None = None
+) -> Outcome:
+    """Store the batch's events once each, meter their users, and keep the users' last activity and traits.
+
+    Args:
+        policy: the tenant's, asked in this transaction.
+        source: how the events came, e.g. `track`.
+        provider: apply this provider's event mappings alone; all integrations' of the tenant where None.
+    """
+    sent = len(batch.events)
+    events = _renamed(_first_of_each_key(batch.events), policy.mappings_of(provider))
+    parameters: dict[str, Any] = {
+        "tenant_id": tenant_id,
+        "now": now,
+        "month": month(now),
+        "ring": ring(now),
+        "ring_before": (ring(now) - 1) % 3,
+        "source": source,
+        "retention_days": policy.retention_days,
+    }
+    with connection.cursor() as cursor:
+        described = {index: event for index, event in events.items() if traits.brings_traits(event)}
+        parameters["brings_traits"] = bool(described)
+        if described:
+            _lock_described(cursor, batch=batch, events=events, described=described, parameters=parameters)
+        stored = _store(cursor, events, parameters)
+        if stored.new_users:
+            _admit(
+                cursor,
+                batch=batch,
+                events=events,
+                new_users=stored.new_users,
+                policy=policy,
+                parameters=parameters,
+            )
+            stored = _store(cursor, events, parameters, admitted=True)
+        rows = traits.rows(list(events.values())[index] for index in stored.places)
+        if rows:
+            cursor.execute(_IDENTIFY, {**parameters, "rows": _json(rows)})
+    if len(stored.touched) <= SCORED_AT_ONCE:
+        scoring.score_users(tenant_id=tenant_id, user_ids=stored.touched, now=now)
+    rejected_here = sent - len(batch.events)
+    batch.rejected.sort(key=lambda rejection: rejection["index"])
+    return Outcome(accepted=stored.count, duplicates=sent - rejected_here - stored.count, rejected=batch.rejected)
+
+
+def _first_of_each_key(events: dict[int, Event]) -> dict[int, Event]:
+    seen: set[str] = set()
+    first = {}
+    for index, event in events.items():
+        if event.idempotency_key is not None:
+            if event.idempotency_key in seen:
+                continue
+            seen.add(event.idempotency_key)
+        first[index] = event
+    return first
+
+
+def _renamed(events: dict[int, Event], mappings: dict[str, Mapping]) -> dict[int, Event]:
+    if not mappings:
+        return events
+    return {index: _rename(event, mappings.get(event.event)) for index, event in events.items()}
+
+
+def _rename(event: Event, mapping: Mapping | None) -> Event:
+    if mapping is None:
+        return event
+    properties = mapping.get("properties") or {}
+    return _Renamed(
+        user_id=event.user_id,
+        event=mapping["to"],
+        properties={properties.get(name, name): value for name, value in event.properties.items()},
+        timestamp=event.timestamp,
+        idempotency_key=event.idempotency_key,
+        set=event.set,
+        set_once=event.set_once,
+        original_event=event.event,
+    )
+
+
+def _lock_described(
+    cursor: Any,
+    *,
+    batch: Batch,
+    events: dict[int, Event],
+    described: dict[int, Event],
+    parameters: dict[str, Any],
+) -> None:
+    """Lock the users that events say something of, and take those out of `events` that say too much."""
+    cursor.execute(_LOCK_USERS, {**parameters, "users": _json([event.user_id for event in described.values()])})
+    sizes: dict[str, int] = dict(cursor.fetchall())
+    for event in described.values():
+        sizes[event.user_id] = sizes.get(event.user_id, 0) + traits.size(event)
+    doubtful = [user_id for user_id, size in sizes.items() if size > traits.MAX_BYTES]
+    if not doubtful:
+        return
+    cursor.execute(_TRAITS, {**parameters, "users": _json(doubtful)})
+    found: dict[str, dict[str, Any]] = {user_id: {} for user_id in doubtful}
+    found |= {user_id: msgspec.json.decode(text) for user_id, text in cursor.fetchall()}
+    for index, event in described.items():
+        if event.user_id not in found:
+            continue
+        merged = traits.merged(found[event.user_id], event)
+        if traits.too_large(merged, before=found[event.user_id]):
+            del events[index]
+            batch.reject(index, "traits_too_large", f"A user's traits may have at most {traits.MAX_BYTES} bytes.")
+        else:
+            found[event.user_id] = merged
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """How many were, their places if some bring traits, and the users who had not been active within a minute.
+
+    Nothing, where there are new users.
+    """
+
+    count: int = 0
+    places: Sequence[int] = ()
+    touched: Sequence[str] = ()
+    new_users: Sequence[str] = ()
+
+
+def _store(cursor: Any, events: dict[int, Event], parameters: dict[str, Any], *, admitted: bool = False) -> _Stored:
+    """`admitted` says that all users have been counted this month; where not, the database looks."""
+    if not events:
+        return _Stored()
+    cursor.execute(_STORE, {**parameters, "events": _json(list(events.values())), "admitted": admitted})
+    count, places, touched, new_users = cursor.fetchone()
+    return _Stored(count, places or (), _list(touched), _list(new_users))
+
+
+def _admit(
+    cursor: Any,
+    *,
+    batch: Batch,
+    events: dict[int, Event],
+    new_users: Sequence[str],
+    policy: Policy,
+    parameters: dict[str, Any],
+) -> None:
+    """Count this month's new users, and take the events of those above the limit out of `events`.
+
+    Under a lock, so that parallel batches never pass the limit together. A duplicate counts nobody.
+    """
+    new = set(new_users)
+    cursor.execute(_LOCK_USAGE, parameters)
+    keys = [event.idempotency_key for event in events.values() if event.user_id in new and event.idempotency_key]
+    if keys:
+        cursor.execute(_KNOWN_KEYS, {**parameters, "keys": _json(keys)})
+        known = {row[0] for row in cursor.fetchall()}
+        for index in [index for index, event in events.items() if event.idempotency_key in known]:
+            del events[index]
+    candidates = list(dict.fromkeys(event.user_id for event in events.values() if event.user_id in new))
+    cursor.execute(_ADMIT, {**parameters, "users": _json(candidates), "limit": policy.limit})
+    admitted, active_users = cursor.fetchone()
+    refused = set(candidates) - set(msgspec.json.decode(admitted))
+    for index in [index for index, event in events.items() if event.user_id in refused]:
+        del events[index]
+        batch.reject(
+            index,
+            "tracked_user_limit_reached",
+            f"This month's limit of {policy.limit} active users is reached.",
+            current=active_users,
+            limit=policy.limit,
+            upgrade_to=UPGRADE_TO[policy.plan_tier],
+        )
+
+
+def _list(text: str | None) -> list[str]:
+    return msgspec.json.decode(text, type=list[str]) if text else []
+
+
+def _json(data: Any) -> str:
+    return _encode(data).decode()
+
+
+# A transaction locks in this order, and so none waits in a circle: its users by their ids, the month's usage, keys in
+# order, a row of usage. Other users' rows are only touched where nobody holds them.
+_LOCK_USERS = """
+    SELECT user_id, octet_length(traits::text) FROM events_trackeduser
+    WHERE tenant_id = %(tenant_id)s AND user_id = ANY(ARRAY(SELECT jsonb_array_elements_text(%(users)s::jsonb)))
+    ORDER BY user_id FOR NO KEY UPDATE
+"""
+
+_TRAITS = """
+    SELECT user_id, traits::text FROM events_trackeduser
+    WHERE tenant_id = %(tenant_id)s AND user_id = ANY(ARRAY(SELECT jsonb_array_elements_text(%(users)s::jsonb)))
+"""
+
+_HASH = "substring(sha256(convert_to({key}, 'UTF8')) FOR 16)"
+
+# Users and keys are looked up by arrays: an index scan for all of them, where a join could read all the tenant's rows.
+# Nothing is stored while a user has not been counted this month. A key that another transaction has stored since is an
+# error, for ON CONFLICT costs half as much again as the row: the views ask again.
+_STORE = f"""
+    WITH sent AS MATERIALIZED (
+        SELECT n, user_id, event, original_event, coalesce(timestamp, %(now)s) AS timestamp,
+            coalesce(properties, '{{}}') AS properties, {_HASH.format(key="idempotency_key")} AS key
+        FROM ROWS FROM (jsonb_to_recordset(%(events)s::jsonb) AS (
+            user_id text, event text, original_event text, timestamp timestamptz, properties jsonb, idempotency_key text
+        )) WITH ORDINALITY AS e (user_id, event, original_event, timestamp, properties, idempotency_key, n)
+    ), counted_user AS MATERIALIZED (
+        SELECT user_id, last_activity_at > %(now)s - interval '1 minute' AS fresh FROM events_trackeduser
+        WHERE tenant_id = %(tenant_id)s AND user_id = ANY(ARRAY(SELECT user_id FROM sent))
+          AND counted_month = %(month)s
+    ), new_user AS MATERIALIZED (
+        SELECT DISTINCT user_id FROM sent WHERE NOT %(admitted)s AND user_id NOT IN (SELECT user_id FROM counted_user)
+    ), known_key AS MATERIALIZED (
+        SELECT key FROM events_eventkey
+        WHERE tenant_id = %(tenant_id)s AND key = ANY(ARRAY(SELECT key FROM sent))
+          AND ring IN (%(ring)s, %(ring_before)s)
+    ), key AS (
+        INSERT INTO events_eventkey (tenant_id, key, ring)
+        SELECT %(tenant_id)s, key, %(ring)s FROM sent
+        WHERE key IS NOT NULL AND NOT EXISTS (SELECT FROM new_user) AND key NOT IN (SELECT key FROM known_key)
+        ORDER BY key
+        RETURNING key
+    ), stored AS MATERIALIZED (
+        SELECT * FROM sent WHERE NOT EXISTS (SELECT FROM new_user) AND (key IS NULL OR key IN (SELECT key FROM key))
+    ), event AS (
+        INSERT INTO events_event
+            (tenant_id, timestamp, user_id, name, original_name, source, properties, retention_days, month)
+        SELECT %(tenant_id)s, timestamp, user_id, event, original_event, %(source)s, properties, %(retention_days)s,
+            %(month)s
+        FROM stored
+    ), touchable AS (
+        SELECT user_id FROM events_trackeduser
+        WHERE tenant_id = %(tenant_id)s AND user_id = ANY(ARRAY(
+            SELECT user_id FROM sent WHERE user_id NOT IN (SELECT user_id FROM counted_user WHERE fresh)
+        ))
+        FOR NO KEY UPDATE SKIP LOCKED
+    ), touched AS (
+        UPDATE events_trackeduser u
+        SET last_activity_at = greatest(u.last_activity_at, a.latest), counted_month = %(month)s
+        FROM (
+            SELECT user_id, max(timestamp) FILTER (WHERE event <> '$identify') AS latest
+            FROM stored JOIN touchable USING (user_id) GROUP BY user_id
+        ) a
+        WHERE u.tenant_id = %(tenant_id)s AND u.user_id = a.user_id
+        RETURNING u.user_id
+    ), metered AS (
+        INSERT INTO events_monthlyusage (tenant_id, month, shard, events, active_users)
+        SELECT %(tenant_id)s, %(month)s, coalesce((
+            SELECT shard FROM events_monthlyusage WHERE tenant_id = %(tenant_id)s AND month = %(month)s AND shard > 0
+            LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED
+        ), 1 + pg_backend_pid() %% 32000), count(*), 0 FROM stored HAVING count(*) > 0
+        ON CONFLICT (tenant_id, month, shard) DO UPDATE SET events = events_monthlyusage.events + excluded.events
+    )
+    SELECT count(*), array_agg(n - 1 ORDER BY n) FILTER (WHERE %(brings_traits)s),
+        (SELECT json_agg(user_id)::text FROM touched), (SELECT json_agg(user_id)::text FROM new_user)
+    FROM stored
+"""
+
+_LOCK_USAGE = """
+    INSERT INTO events_monthlyusage (tenant_id, month, shard, events, active_users)
+    VALUES (%(tenant_id)s, %(month)s, 0, 0, 0)
+    ON CONFLICT (tenant_id, month, shard) DO UPDATE SET active_users = events_monthlyusage.active_users
+"""
+
+_KNOWN_KEYS = f"""
+    SELECT k FROM jsonb_array_elements_text(%(keys)s::jsonb) k
+    WHERE (SELECT true FROM events_eventkey e WHERE e.tenant_id = %(tenant_id)s AND e.key = {_HASH.format(key="k")}
+              AND e.ring IN (%(ring)s, %(ring_before)s) LIMIT 1)
+"""
+
+# Its snapshot is taken under the lock: it sees whom the batch before admitted.
+_ADMIT = """
+    WITH usage AS (
+        SELECT active_users FROM events_monthlyusage
+        WHERE tenant_id = %(tenant_id)s AND month = %(month)s AND shard = 0
+    ), candidate AS (
+        SELECT u AS user_id, n, (
+            SELECT true FROM events_monthlyactivity a
+            WHERE a.tenant_id = %(tenant_id)s AND a.month = %(month)s AND a.user_id = u LIMIT 1
+        ) IS NOT NULL AS counted
+        FROM jsonb_array_elements_text(%(users)s::jsonb) WITH ORDINALITY AS c (u, n)
+    ), admitted AS (
+        INSERT INTO events_monthlyactivity (tenant_id, month, user_id)
+        SELECT %(tenant_id)s, %(month)s, user_id FROM candidate WHERE NOT counted ORDER BY n
+        LIMIT CASE WHEN %(limit)s::int IS NOT NULL
+                   THEN greatest(%(limit)s::int - (SELECT active_users FROM usage), 0) END
+        RETURNING user_id
+    ), active AS (
+        SELECT user_id FROM admitted UNION ALL SELECT user_id FROM candidate WHERE counted
+    ), tracked AS (
+        INSERT INTO events_trackeduser
+            (tenant_id, user_id, name, email, company, role, locale, traits, lifecycle_stage, opted_out)
+        SELECT %(tenant_id)s, user_id, '', '', '', '', '', '{}', 'new', false FROM active ORDER BY user_id
+        ON CONFLICT DO NOTHING
+    ), metered AS (
+        UPDATE events_monthlyusage SET active_users = active_users + (SELECT count(*) FROM admitted)
+        WHERE tenant_id = %(tenant_id)s AND month = %(month)s AND shard = 0
+    )
+    SELECT (SELECT coalesce(json_agg(user_id), '[]')::text FROM active),
+        (SELECT active_users FROM usage) + (SELECT count(*) FROM admitted)
+"""
+
+# Who was described is due for scoring, which reads traits: $identify is no activity that would make it due.
+_IDENTIFY = """
+    UPDATE events_trackeduser k SET
+        traits = r.once || k.traits || r.traits, scored_at = NULL,
+        name = coalesce(r.name, nullif(k.name, ''), r.first ->> 'name', ''),
+        email = coalesce(r.email, nullif(k.email, ''), r.first ->> 'email', ''),
+        company = coalesce(r.company, nullif(k.company, ''), r.first ->> 'company', ''),
+        role = coalesce(r.role, nullif(k.role, ''), r.first ->> 'role', ''),
+        locale = coalesce(r.locale, nullif(k.locale, ''), r.first ->> 'locale', ''),
+        team_size = coalesce(r.team_size, k.team_size, (r.first ->> 'team_size')::int)
+    FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (
+        user_id text, traits jsonb, once jsonb, first jsonb,
+        name text, email text, company text, role text, locale text, team_size int
+    )
+    WHERE k.tenant_id = %(tenant_id)s AND k.user_id = r.user_id
+"""

@@ -1,0 +1,79 @@
+"""Taking events in."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import psycopg
+from django.db import IntegrityError
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from events.ingestion import batch, policy, schema, services
+from events.ingestion.batch import Batch
+from retivo.api.errors import Problem
+from tenants.api import TenantView
+from tenants.authentication import ApiKeyAuthentication, bearer_text
+
+_RACES = 20
+
+
+class EventsView(TenantView):
+    """Takes batches; the tenant's policy is asked in the statement that looks up its key."""
+
+    key_text: Callable[[Request], str] = staticmethod(bearer_text)
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Answer anew where another request stored one of the keys meanwhile: then it is seen, and a duplicate."""
+        for _ in range(_RACES):
+            try:
+                return super().dispatch(request, *args, **kwargs)
+            except IntegrityError as error:
+                if not isinstance(error.__cause__, psycopg.errors.UniqueViolation):
+                    raise
+        return super().dispatch(request, *args, **kwargs)
+
+    def get_authenticators(self) -> list[BaseAuthentication]:
+        return [ApiKeyAuthentication(policy.query(datetime.now(UTC)), self.key_text)]
+
+    def track(self, events: Batch, *, now: datetime, source: str, provider: str | None = None) -> services.Outcome:
+        return services.track(
+            tenant_id=self.caller.tenant_id,
+            policy=policy.read(cast("tuple[Any, ...]", self.request.auth)),
+            batch=events,
+            now=now,
+            source=source,
+            provider=provider,
+        )
+
+
+class TrackView(EventsView):
+    @schema.track
+    def post(self, request: Request) -> Response:
+        def track() -> tuple[int, Any]:
+            now = datetime.now(UTC)
+            return 200, self.track(batch.read(json_body(request), now=now), now=now, source="track")
+
+        return self.once(request, track)
+
+
+class ExternalEventsView(EventsView):
+    @schema.external_events
+    def post(self, request: Request) -> Response:
+        def track() -> tuple[int, Any]:
+            now = datetime.now(UTC)
+            provider, events = batch.read_of_provider(json_body(request), now=now)
+            return 200, self.track(events, now=now, source="external", provider=provider)
+
+        return self.once(request, track)
+
+
+def json_body(request: Request) -> bytes:
+    """The raw body, which carries load and so is decoded without DRF's parser."""
+    if request.content_type.partition(";")[0].strip().lower() != "application/json":
+        raise Problem(415, "unsupported_media_type", "Send the body as application/json.")
+    body: bytes = request.body
+    return body

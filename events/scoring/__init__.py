@@ -1,0 +1,1 @@
+"""Users' scores and lifecycle stages, computed from their events in SQL."""

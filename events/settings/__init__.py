@@ -1,0 +1,1 @@
+"""A tenant's own settings and switches, with its usage this month."""

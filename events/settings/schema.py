@@ -1,0 +1,93 @@
+"""What OpenAPI says of a tenant's settings."""
+
+from functools import partial
+
+from events.ingestion.serializers import SettingsSerializer
+from retivo.api.errors import FieldError
+from retivo.api.operation import operation
+from retivo.api.schema import NO_FULL_ACCESS, Problems
+from tenants.serializers import SettingsRequestSerializer, SwitchRequestSerializer, TenantResponseSerializer
+
+_TENANT = {
+    "id": "0b9f6d7e-5a3c-4c57-9d0e-3f5d1f6a7b21",
+    "name": "Merchant ABC",
+    "slug": "merchant-abc",
+    "config": {"learning": "contribute"},
+    "plan_tier": "growth",
+    "plan_status": "active",
+    "tracked_user_limit": 5000,
+    "kill_switch_active": False,
+    "shadow_mode": False,
+    "created_at": "2026-04-26T10:00:00Z",
+}
+
+_SETTINGS = {
+    "tenant": _TENANT,
+    "api_keys": [
+        {
+            "id": "c1f4c7a2-8a55-4e0e-b5a8-0f6c2b7d9e30",
+            "prefix": "rt_live_4fGh",
+            "label": "Provisioned",
+            "scope": "full",
+            "scopes": ["full"],
+            "last_used_at": "2026-11-20T08:00:00Z",
+            "expires_at": None,
+            "revoked_at": None,
+            "created_at": "2026-04-26T10:00:00Z",
+        }
+    ],
+    "usage": {"month": "2026-11", "active_users": 1840, "limit": 5000, "events": 52718},
+}
+
+_SET_BY_PARTNER = Problems(
+    "NotYoursToSet",
+    403,
+    {
+        **NO_FULL_ACCESS.examples,
+        "config_set_by_partner": FieldError(
+            pointer="/config/overage",
+            code="config_set_by_partner",
+            detail="This is set by the partner that provisioned this tenant.",
+        ),
+    },
+)
+
+
+_operation = partial(operation, tag="Settings", answers=TenantResponseSerializer)
+
+get_settings = _operation(
+    "getSettings",
+    "Get your settings",
+    "Your tenant, its keys without their texts, and what it used this month.",
+    answers=SettingsSerializer,
+    example=_SETTINGS,
+)
+
+change_settings = _operation(
+    "changeSettings",
+    "Change your settings",
+    "Changes the name, and the config by JSON Merge Patch. Two changes of different keys at once both stand. What a "
+    "customer's partner sets (`overage`, `retention_days`, `learning_by_partner`) the customer cannot change.",
+    takes=SettingsRequestSerializer,
+    requests={"A change": {"name": "Merchant ABC", "config": {"learning": "contribute"}}},
+    example={"tenant": _TENANT},
+    forbidden=_SET_BY_PARTNER,
+)
+
+set_kill_switch = _operation(
+    "setKillSwitch",
+    "Turn the kill switch",
+    "While it is on no action is sent. A partner's own acts on all of its customers, too.",
+    takes=SwitchRequestSerializer,
+    requests={"A change": {"active": True}},
+    example={"tenant": {**_TENANT, "kill_switch_active": True}},
+)
+
+set_shadow_mode = _operation(
+    "setShadowMode",
+    "Turn shadow mode",
+    "While it is on, decisions are made and logged, and nothing is sent.",
+    takes=SwitchRequestSerializer,
+    requests={"A change": {"active": True}},
+    example={"tenant": {**_TENANT, "shadow_mode": True}},
+)

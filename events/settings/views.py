@@ -1,0 +1,67 @@
+"""A tenant's own settings, with its use of the month: here, because below `events` nothing knows of use."""
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from events import metering
+from events.settings import schema as settings_schema
+from tenants import services
+from tenants.api import TenantView
+from tenants.serializers import (
+    ApiKeySerializer,
+    SettingsRequestSerializer,
+    SwitchRequestSerializer,
+    TenantSerializer,
+)
+
+
+class SettingsView(TenantView):
+    @settings_schema.get_settings
+    def get(self, request: Request) -> Response:
+        tenant, keys = services.settings(tenant_id=self.caller.tenant_id)
+        return Response(
+            {
+                "tenant": TenantSerializer(tenant).data,
+                "api_keys": ApiKeySerializer(keys, many=True).data,
+                "usage": metering.usage(tenant_id=tenant.id, limit=tenant.tracked_user_limit),
+            }
+        )
+
+    @settings_schema.change_settings
+    def patch(self, request: Request) -> Response:
+        body = SettingsRequestSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        tenant = services.change_settings(
+            actor=self.caller.actor, tenant_id=self.caller.tenant_id, changes=body.validated_data
+        )
+        return Response({"tenant": TenantSerializer(tenant).data})
+
+
+class _SwitchView(TenantView):
+    field: str
+
+    def turn(self, request: Request) -> Response:
+        body = SwitchRequestSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        tenant = services.change_settings(
+            actor=self.caller.actor,
+            tenant_id=self.caller.tenant_id,
+            changes={self.field: body.validated_data["active"]},
+        )
+        return Response({"tenant": TenantSerializer(tenant).data})
+
+
+class KillSwitchView(_SwitchView):
+    field = "kill_switch_active"
+
+    @settings_schema.set_kill_switch
+    def put(self, request: Request) -> Response:
+        return self.turn(request)
+
+
+class ShadowModeView(_SwitchView):
+    field = "shadow_mode"
+
+    @settings_schema.set_shadow_mode
+    def put(self, request: Request) -> Response:
+        return self.turn(request)

@@ -1,0 +1,218 @@
+"""Which events count: those of a key once, and new users' as the plan allows, however parallel they come."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+from django.db import connection
+
+from events.ingestion import policy, services
+from events.ingestion.batch import Batch, Event
+from events.scoring.services import score_tenant
+from tenants.context import tenant_context
+from tests.conftest import Api, Server
+from tests.events.cast import TRACK, change_tenant, count, event, rows, track, usage
+
+# --- Idempotency keys -----------------------------------------------------------------------------------------------
+
+
+def test_key__again_in_a_later_batch__is_a_duplicate_whatever_its_timestamp(merchant: Api) -> None:
+    track(merchant, event(idempotency_key="k"))
+
+    answer = track(merchant, event(idempotency_key="k", timestamp="2020-01-01T00:00:00Z"), event(idempotency_key="l"))
+
+    assert answer == {"accepted": 1, "duplicates": 1, "rejected": []}
+
+
+def test_key__twice_in_one_batch__is_one_event(merchant: Api) -> None:
+    answer = track(merchant, event(idempotency_key="k"), event(idempotency_key="k"))
+
+    assert (answer["accepted"], answer["duplicates"]) == (1, 1)
+    assert usage(merchant) == (1, 1)
+
+
+def take_in_context(api: Api, now: datetime, *keys: str) -> services.Outcome:
+    """As a request at `now` would, in the tenant's context."""
+    events = {index: Event("u", "e", {}, None, key) for index, key in enumerate(keys)}
+    question = policy.query(now)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT p.* FROM (SELECT %(tenant_id)s::uuid AS tenant_id) caller CROSS JOIN LATERAL ({question.sql}) p",
+            {"tenant_id": api.tenant_id, **question.parameters},
+        )
+        answer = policy.read(cursor.fetchone())
+    return services.track(tenant_id=api.tenant_id, policy=answer, batch=Batch(events, []), now=now, source="test")
+
+
+def take(api: Api, now: datetime, *keys: str) -> services.Outcome:
+    with tenant_context(api.tenant_id):
+        return take_in_context(api, now, *keys)
+
+
+@pytest.mark.parametrize("hour", range(0, 96, 7))
+def test_key__for_48_hours_from_any_moment__is_one_event(merchant: Api, hour: int) -> None:
+    first = datetime(2026, 11, 1, tzinfo=UTC) + timedelta(hours=hour)
+    take(merchant, first, "k")
+
+    for later in (timedelta(0), timedelta(minutes=1), timedelta(hours=24), timedelta(hours=48)):
+        assert take(merchant, first + later, "k")["duplicates"] == 1
+
+
+def test_key__on_either_side_of_a_rings_end_at_once__is_one_event(merchant: Api) -> None:
+    """They write to different rings, so no unique key tells them: one has to wait for the other."""
+    boundary = datetime.fromtimestamp(10_000 * policy.RING_SECONDS, UTC)
+    # The thread's block around the transaction's: it waits for the thread only after the commit.
+    with ThreadPoolExecutor(1) as thread, tenant_context(merchant.tenant_id):
+        take_in_context(merchant, boundary - timedelta(seconds=1), "k")
+        later = thread.submit(_take_and_hang_up, merchant, boundary + timedelta(seconds=1))
+        while not _someone_waits():
+            assert not later.done()
+    assert later.result()["duplicates"] == 1
+    assert count(merchant, "events_event") == 1
+
+
+def _take_and_hang_up(api: Api, now: datetime) -> services.Outcome:
+    try:
+        return take(api, now, "k")
+    finally:
+        connection.close()
+
+
+def _someone_waits() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND locktype = 'advisory')")
+        return bool(cursor.fetchone()[0])
+
+
+# --- Metering -------------------------------------------------------------------------------------------------------
+
+
+def test_limit__new_user_above_it__is_rejected_and_known_ones_go_on(merchant: Api) -> None:
+    change_tenant(merchant, tracked_user_limit=2)
+    track(merchant, event("u1"))
+
+    answer = track(merchant, event("u2"), event("u3"), event("u1"), event("u3"))
+
+    assert answer["accepted"] == 2
+    found = [(rejection["index"], rejection["code"]) for rejection in answer["rejected"]]
+    assert found == [(1, "tracked_user_limit_reached"), (3, "tracked_user_limit_reached")]
+    plan = [tuple(rejection[name] for name in ("current", "limit", "upgrade_to")) for rejection in answer["rejected"]]
+    assert plan == [(2, 2, "growth")] * 2
+    assert usage(merchant) == (3, 2)
+    assert track(merchant, event("u1"), event("u2"))["accepted"] == 2
+
+
+def test_limit__event_it_rejected__can_be_sent_again_under_its_key(merchant: Api) -> None:
+    change_tenant(merchant, tracked_user_limit=0)
+    assert track(merchant, event(idempotency_key="k"))["rejected"]
+
+    change_tenant(merchant, tracked_user_limit=1)
+    assert track(merchant, event(idempotency_key="k"))["accepted"] == 1
+
+
+def test_limit__overage_allowed__meters_without_rejecting(merchant: Api) -> None:
+    change_tenant(merchant, tracked_user_limit=1, config={"overage": "allow"})
+
+    assert track(merchant, *[event(f"u{n}") for n in range(5)])["accepted"] == 5
+    assert usage(merchant) == (5, 5)
+
+
+def test_limit__a_new_month__counts_anew(merchant: Api) -> None:
+    change_tenant(merchant, tracked_user_limit=1)
+    take(merchant, datetime(2026, 10, 31, 23, 59, tzinfo=UTC), "a")
+    take(merchant, datetime(2026, 11, 1, 0, 0, tzinfo=UTC), "b")
+
+    months = rows(merchant, "SELECT month::text, sum(active_users) FROM events_monthlyusage GROUP BY 1 ORDER BY 1")
+    assert months == [("2026-10-01", 1), ("2026-11-01", 1)]
+
+
+def post(server: Server, api: Api, events: list[Any]) -> Any:
+    headers = {"Authorization": f"Bearer {api.key}"}
+    response = httpx.post(f"{server.url}{TRACK}", json={"events": events}, headers=headers, timeout=60)
+    assert response.status_code == 200, response.text
+    return response.json()
+
+
+def test_limit__forty_batches_of_new_users_in_parallel__is_exact(merchant: Api, server: Server) -> None:
+    change_tenant(merchant, tracked_user_limit=100)
+
+    with ThreadPoolExecutor(40) as threads:
+        batches = [[event(f"u{(7 * batch + n) % 250}") for n in range(20)] for batch in range(40)]
+        answers = list(threads.map(lambda batch: post(server, merchant, batch), batches))
+
+    accepted = sum(answer["accepted"] for answer in answers)
+    assert usage(merchant) == (accepted, 100)
+    assert count(merchant, "events_monthlyactivity") == count(merchant, "events_trackeduser") == 100
+    assert count(merchant, "events_event") == accepted
+
+
+def test_keys__forty_overlapping_batches_in_parallel__store_each_once(merchant: Api, server: Server) -> None:
+    batches = [
+        [event(f"u{n % 9}", idempotency_key=f"k{(5 * batch + n) % 300}") for n in range(100)] for batch in range(40)
+    ]
+
+    with ThreadPoolExecutor(20) as threads:
+        answers = list(threads.map(lambda batch: post(server, merchant, batch), batches))
+
+    distinct = {item["idempotency_key"] for batch in batches for item in batch}
+    assert sum(answer["accepted"] for answer in answers) == len(distinct)
+    assert sum(answer["accepted"] + answer["duplicates"] for answer in answers) == 4000
+    assert count(merchant, "events_event") == len(distinct)
+    assert usage(merchant) == (len(distinct), 9)
+
+
+def test_limit__duplicate_of_a_user_not_yet_counted__counts_nobody(merchant: Api) -> None:
+    november = datetime(2026, 11, 30, 23, 59, tzinfo=UTC)
+    take(merchant, november, "k")
+
+    outcome = take(merchant, november + timedelta(minutes=2), "k")
+
+    assert (outcome["accepted"], outcome["duplicates"]) == (0, 1)
+    months = rows(merchant, "SELECT month::text FROM events_monthlyusage WHERE active_users > 0")
+    assert months == [("2026-11-01",)]
+
+
+def test_identify__sent_again_under_its_key__changes_nothing(merchant: Api) -> None:
+    old = event("u1", "$identify", properties={"plan": "free"}, idempotency_key="k")
+    track(merchant, old, event("u1", "$identify", properties={"plan": "pro"}))
+
+    assert track(merchant, old)["duplicates"] == 1
+    assert rows(merchant, "SELECT traits ->> 'plan' FROM events_trackeduser") == [("pro",)]
+
+
+def test_identify__is_no_activity_but_meters_the_user(merchant: Api) -> None:
+    last_activity = "SELECT last_activity_at IS NOT NULL FROM events_trackeduser"
+
+    track(merchant, event("u1", "$identify"))
+    assert (rows(merchant, last_activity), usage(merchant)) == ([(False,)], (1, 1))
+
+    track(merchant, event("u1", "clicked"))
+    assert (rows(merchant, last_activity), usage(merchant)) == ([(True,)], (2, 1))
+
+
+def test_identify__of_a_user_just_scored__is_scored_by_the_next_job(merchant: Api) -> None:
+    later = datetime.now(UTC) + timedelta(minutes=10)
+    track(merchant, event("u1"))
+    score_tenant(merchant.tenant_id, now=later)
+
+    track(merchant, event("u1", "$identify", properties={"plan_usage": 100, "plan_limit": 100}))
+    score_tenant(merchant.tenant_id, now=later + timedelta(minutes=1))
+
+    assert rows(merchant, "SELECT expansion_score > 0 FROM events_trackeduser") == [(True,)]
+
+
+def test_identify__batches_that_touch_each_others_users__never_deadlock(merchant: Api, server: Server) -> None:
+    users = [f"u{n}" for n in range(10)]
+    track(merchant, *map(event, users))
+    rows(merchant, "UPDATE events_trackeduser SET last_activity_at = '2026-01-01' RETURNING 1")  # so they are touched
+    batches = [
+        [event(user, name) for user, name in zip(users[::step], ["clicked", "$identify"] * 5, strict=False)]
+        for step in (1, -1) * 20
+    ]
+
+    with ThreadPoolExecutor(20) as threads:
+        answers = list(threads.map(lambda batch: post(server, merchant, batch), batches))
+
+    assert {answer["accepted"] for answer in answers} == {10}
