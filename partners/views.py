@@ -8,11 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from integrations import services as integrations
-from integrations.serializers import (
-    IntegrationRequestSerializer,
-    IntegrationSerializer,
-    RotateSecretRequestSerializer,
-)
+from integrations.serializers import IntegrationRequestSerializer, IntegrationSerializer, RotateSecretRequestSerializer
 from partners import schema, services
 from partners.permissions import IsPartner
 from partners.serializers import (

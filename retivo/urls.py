@@ -16,7 +16,7 @@ urlpatterns = [
     path("api/openapi.json", SchemaView.as_view(), name="schema"),
     path("api/docs", DocsView.as_view(), name="docs"),
     path("api/partners/", include("partners.urls")),
-    path("api/external/", include("integrations.urls")),
+    path("api/external/", include("integrations.action_types.urls")),
     path("api/external/", include("delivery.urls")),
     path("api/", include("events.urls")),
     path("api/", include("decisions.urls")),

@@ -7,12 +7,7 @@ from events import metering
 from events.settings import schema as settings_schema
 from tenants import services
 from tenants.api import TenantView
-from tenants.serializers import (
-    ApiKeySerializer,
-    SettingsRequestSerializer,
-    SwitchRequestSerializer,
-    TenantSerializer,
-)
+from tenants.serializers import ApiKeySerializer, SettingsRequestSerializer, SwitchRequestSerializer, TenantSerializer
 
 
 class SettingsView(TenantView):

@@ -4,14 +4,7 @@ import pytest
 
 from decisions.lift import Share, difference
 from tests.conftest import Api
-from tests.decisions.deciding import (
-    LIFT,
-    bought,
-    configure,
-    later,
-    recommend,
-    settle,
-)
+from tests.decisions.deciding import LIFT, bought, configure, later, recommend, settle
 
 
 def test_lift__treated_and_held_out__each_user_once(shop: Api) -> None:

@@ -10,14 +10,7 @@ from django.db import connection, connections
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from decisions.playbooks.conditions import (
-    EVENT,
-    FIELDS,
-    OPERATORS,
-    TRAIT,
-    InvalidConditionsError,
-    compile_conditions,
-)
+from decisions.playbooks.conditions import EVENT, FIELDS, OPERATORS, TRAIT, InvalidConditionsError, compile_conditions
 from events.models import LifecycleStage, RiskLevel
 from tenants.context import tenant_context
 from tests.conftest import Api

@@ -11,18 +11,7 @@ from decisions.playbooks.interventions import move_interventions
 from decisions.playbooks.runner import _begin_ready, local_times
 from tenants.context import tenant_context
 from tests.conftest import Api, Server
-from tests.decisions.cast import (
-    INTERVENTIONS,
-    NOON,
-    PLAYBOOKS,
-    ask,
-    change,
-    interventions,
-    person,
-    plan,
-    playbook,
-    run,
-)
+from tests.decisions.cast import INTERVENTIONS, NOON, PLAYBOOKS, ask, change, interventions, person, plan, playbook, run
 
 
 def move(api: Api, intervention_id: str, verb: str) -> Any:

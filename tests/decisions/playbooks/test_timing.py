@@ -6,17 +6,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Api
-from tests.decisions.cast import (
-    DAY,
-    NOON,
-    ask,
-    change,
-    interventions,
-    is_in,
-    person,
-    playbook,
-    run,
-)
+from tests.decisions.cast import DAY, NOON, ask, change, interventions, is_in, person, playbook, run
 
 
 def leave_and_return(api: Api, user_id: str, now: Any) -> dict[str, int]:

@@ -1,6 +1,6 @@
 from django.urls import path, register_converter
 
-from integrations import views
+from integrations.action_types import views
 
 
 class ActionTypeIdConverter:

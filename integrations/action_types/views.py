@@ -6,31 +6,31 @@ from typing import Any
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from integrations import action_types, action_types_schema
-from integrations.serializers import (
+from integrations.action_types import schema, services
+from integrations.action_types.serializers import (
     ActionTypeChangeSerializer,
     ActionTypeListQuerySerializer,
     ActionTypeRequestSerializer,
     ActionTypeSerializer,
-    RotateSecretRequestSerializer,
 )
+from integrations.serializers import RotateSecretRequestSerializer
 from tenants.api import TenantView
 
 
 class ActionTypesView(TenantView):
-    @action_types_schema.list_action_types
+    @schema.list_action_types
     def get(self, request: Request) -> Response:
         query = ActionTypeListQuerySerializer(data=request.query_params.dict())
         query.is_valid(raise_exception=True)
-        page = action_types.list_action_types(tenant_id=self.caller.tenant_id, **query.asked)
+        page = services.list_action_types(tenant_id=self.caller.tenant_id, **query.asked)
         return Response({**page, "action_types": ActionTypeSerializer(page["action_types"], many=True).data})
 
-    @action_types_schema.register_action_type
+    @schema.register_action_type
     def post(self, request: Request) -> Response:
         def register() -> tuple[int, Any]:
             body = ActionTypeRequestSerializer(data=request.data)
             body.is_valid(raise_exception=True)
-            action_type, webhook_secret = action_types.register(
+            action_type, webhook_secret = services.register(
                 actor=self.caller.actor, tenant_id=self.caller.tenant_id, **body.validated_data
             )
             shown = {**ActionTypeSerializer(action_type).data, "webhook_secret": webhook_secret}
@@ -40,35 +40,35 @@ class ActionTypesView(TenantView):
 
 
 class ActionTypeView(TenantView):
-    @action_types_schema.get_action_type
+    @schema.get_action_type
     def get(self, request: Request, action_type_id: str) -> Response:
-        found = action_types.get_action_type(tenant_id=self.caller.tenant_id, action_type_id=action_type_id)
+        found = services.get_action_type(tenant_id=self.caller.tenant_id, action_type_id=action_type_id)
         return Response({"action_type": ActionTypeSerializer(found).data})
 
-    @action_types_schema.change_action_type
+    @schema.change_action_type
     def put(self, request: Request, action_type_id: str) -> Response:
         body = ActionTypeChangeSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         return self._change(action_type_id, body.validated_data)
 
-    @action_types_schema.switch_action_type_off
+    @schema.switch_action_type_off
     def delete(self, request: Request, action_type_id: str) -> Response:
         return self._change(action_type_id, {"active": False})
 
     def _change(self, action_type_id: str, fields: dict[str, Any]) -> Response:
-        changed = action_types.change(
+        changed = services.change(
             actor=self.caller.actor, tenant_id=self.caller.tenant_id, action_type_id=action_type_id, **fields
         )
         return Response({"action_type": ActionTypeSerializer(changed).data})
 
 
 class RotateActionTypeSecretView(TenantView):
-    @action_types_schema.rotate_secret
+    @schema.rotate_secret
     def post(self, request: Request, action_type_id: str) -> Response:
         def rotate() -> tuple[int, Any]:
             body = RotateSecretRequestSerializer(data=request.data)
             body.is_valid(raise_exception=True)
-            webhook_secret, until = action_types.rotate_secret(
+            webhook_secret, until = services.rotate_secret(
                 actor=self.caller.actor,
                 tenant_id=self.caller.tenant_id,
                 action_type_id=action_type_id,

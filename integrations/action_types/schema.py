@@ -1,12 +1,13 @@
-"""What OpenAPI says of a tenant's action types: a decorator for each operation of `integrations.views`."""
+"""What OpenAPI says of a tenant's action types: a decorator for each operation of `integrations.action_types.views`."""
 
 from functools import partial
 from typing import Any
 
 from drf_spectacular.utils import OpenApiParameter
 
-from integrations import serializers
+from integrations.action_types import serializers
 from integrations.parameters_schema import DIALECT
+from integrations.serializers import RotatedSecretSerializer, RotateSecretRequestSerializer
 from retivo.api.errors import FieldError
 from retivo.api.operation import operation
 from retivo.api.schema import INVALID_QUERY, KEY_IN_USE, NO_FULL_ACCESS, NOT_FOUND, Link, Problems, conflict
@@ -160,9 +161,9 @@ rotate_secret = _operation(
     "Rotate an action type's webhook secret",
     "Makes a new webhook secret, which is in this answer and nowhere else. For 24 hours, or as many as you say, "
     "requests are signed with the one before it as well.",
-    takes=serializers.RotateSecretRequestSerializer,
+    takes=RotateSecretRequestSerializer,
     requests={"With the usual overlap": {}, "At once": {"overlap_hours": 0}},
-    answers=serializers.RotatedSecretSerializer,
+    answers=RotatedSecretSerializer,
     example={"webhook_secret": "0123456789abcdef" * 4, "previous_secret_until": "2026-04-27T10:00:00Z"},
     problems=[NOT_FOUND, _OF_PARTNER, KEY_IN_USE],
 )
