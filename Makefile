@@ -29,7 +29,7 @@ check: .venv/installed-dev ## lint, format, types, imports, migrations, openapi.
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy .
-	@echo lint-imports; $(PY) -c 'from importlinter.cli import lint_imports_command; lint_imports_command()'
+	@echo lint-imports; $(PY) -c 'from importlinter.cli import lint_imports_command; lint_imports_command()' --no-cache
 	$(PY) manage.py makemigrations --check --dry-run
 	@$(PY) manage.py spectacular --validate --fail-on-warn --file .venv/openapi.yaml
 	diff openapi.yaml .venv/openapi.yaml || { echo 'openapi.yaml is out of date: make openapi'; exit 1; }

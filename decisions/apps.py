@@ -5,7 +5,7 @@ class DecisionsConfig(AppConfig):
     name = "decisions"
 
     def ready(self) -> None:
-        from decisions import rules  # late: they import models
+        from decisions.recommending import rules  # late: they import models
         from tenants import config
 
         config.register("guardrails", rules.guardrails_faults)

@@ -3,8 +3,9 @@
 from datetime import UTC, datetime
 from uuid import UUID
 
-from decisions import aftermath, forgetting, lift
+from decisions.lift import services as lift
 from decisions.playbooks import runner
+from decisions.upkeep import aftermath, forgetting
 from tenants import rounds
 from tenants.context import tenant_context
 

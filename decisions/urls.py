@@ -1,15 +1,17 @@
 from django.urls import path
 
-from decisions import views
+from decisions.ledger import views as ledger
+from decisions.lift import views as lift
 from decisions.playbooks import views as playbooks
+from decisions.recommending import views as recommending
 from retivo.api import paths  # noqa: F401 - `any_uuid`
 
 urlpatterns = [
-    path("decisions/recommend", views.RecommendView.as_view(), name="recommend"),
-    path("decisions/export", views.ExportView.as_view(), name="export-decisions"),
-    path("decisions", views.DecisionsView.as_view(), name="decisions"),
-    path("decisions/<slug:decision_id>", views.DecisionView.as_view(), name="decision"),
-    path("analytics/lift", views.LiftView.as_view(), name="lift"),
+    path("decisions/recommend", recommending.RecommendView.as_view(), name="recommend"),
+    path("decisions/export", ledger.ExportView.as_view(), name="export-decisions"),
+    path("decisions", ledger.DecisionsView.as_view(), name="decisions"),
+    path("decisions/<slug:decision_id>", ledger.DecisionView.as_view(), name="decision"),
+    path("analytics/lift", lift.LiftView.as_view(), name="lift"),
     path("playbooks", playbooks.PlaybooksView.as_view(), name="playbooks"),
     path("playbooks/<any_uuid:playbook_id>", playbooks.PlaybookView.as_view(), name="playbook"),
     path("playbooks/<any_uuid:playbook_id>/status", playbooks.PlaybookStatusView.as_view(), name="playbook-status"),

@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from decisions.serializers import DifferenceSerializer, ShareSerializer
+from decisions.lift.serializers import DifferenceSerializer, ShareSerializer
 from events.ingestion.serializers import UsageSerializer
 from events.models import LifecycleStage
 from integrations.serializers import IntegrationSerializer, RegisteredIntegrationSerializer

@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 import msgspec
 from django.db import connection
 
-from decisions import lift
+from decisions.lift import services as lift
 from events import metering
 from integrations import services as integrations
 from learning.patterns import library

@@ -15,9 +15,9 @@ from procrastinate.contrib.django import admin as _  # noqa: F401  # registers w
 from procrastinate.contrib.django.models import ProcrastinateJob
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from decisions.admin import interventions_table, playbooks_table
-from decisions.admin_funnel import funnel_figure
+from decisions.lift.admin import funnel_figure
 from decisions.models import DecisionRow
+from decisions.playbooks.admin import interventions_table, playbooks_table
 from delivery.admin import unwell
 from delivery.models import ActionRow, EndpointRow
 from events import metering

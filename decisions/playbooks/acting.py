@@ -8,10 +8,11 @@ from uuid import UUID
 import msgspec
 from django.db import connection
 
-from decisions import guardrails, recommending
 from decisions.models import InterventionStatus
 from decisions.playbooks import interventions
-from decisions.situation import Request
+from decisions.recommending import guardrails
+from decisions.recommending import services as recommending
+from decisions.recommending.situation import Request
 from retivo.api.errors import Problem
 from retivo.api.json import encode
 

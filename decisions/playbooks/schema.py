@@ -1,4 +1,4 @@
-"""What OpenAPI says of playbooks and interventions: a decorator for each operation of `decisions.views`."""
+"""What OpenAPI says of playbooks and interventions: a decorator for each operation of `decisions.ledger.views`."""
 
 # drf-spectacular says that it is typed, and is in part.
 # mypy: disable-error-code="no-untyped-call"

@@ -22,7 +22,7 @@ TIME_OF_DAY = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
 
 
 class ConditionsField(ObjectField):
-    """Conditions on a user; each fault is named by its pointer. `decisions.schema` describes them."""
+    """Conditions on a user; each fault is named by its pointer. `decisions.ledger.schema` describes them."""
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         value = super().to_internal_value(data)

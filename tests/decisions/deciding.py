@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db import connections
 
-from decisions.aftermath import settle_tenant
+from decisions.upkeep.aftermath import settle_tenant
 from learning.tasks import fold_tenant
 from tests.conftest import Api
 from tests.decisions.cast import ask, happened

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from django.db import connection, connections
 
-from decisions import lift, tasks
-from decisions.guardrails import is_held_out
-from decisions.lift import Sums, pooled
+from decisions import tasks
+from decisions.lift import services as lift
+from decisions.lift.services import Sums, pooled
+from decisions.recommending.guardrails import is_held_out
 from tenants.context import tenant_context
 from tests.conftest import Api
 from tests.decisions.deciding import LIFT, as_owner, configure, recommend, settle, shop_of

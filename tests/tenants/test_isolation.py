@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from django.db import ProgrammingError, connection, connections, transaction
 
-from decisions import budget
 from decisions.playbooks.runner import run_tenant
+from decisions.recommending import budget
 from events.scoring.services import score_tenant
 from learning import services as learning
 from retivo import checks

@@ -8,7 +8,7 @@ import msgspec
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from decisions import ledger
+from decisions.ledger import services as ledger
 from learning import services as learning
 from learning.evaluation.services import Logged, Policy, evaluate, of_state, uniform
 from learning.model.state import NOTHING

@@ -15,8 +15,8 @@ import msgspec
 from django.db import IntegrityError, connection
 from psycopg.errors import ForeignKeyViolation
 
-from decisions import budget, guardrails, situation
-from decisions.situation import ActionType, Request, Row, Situation
+from decisions.recommending import budget, guardrails, situation
+from decisions.recommending.situation import ActionType, Request, Row, Situation
 from delivery import services as delivery
 from learning import services as learning
 from learning.model import features, policy

@@ -25,7 +25,7 @@ def lines(api: Api, **query: str) -> list[dict[str, Any]]:
 def test_export__then_evaluation__of_the_policy_that_decided_is_what_it_earned(
     shop: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("decisions.ledger.EXPORT_BATCH", 7)
+    monkeypatch.setattr("decisions.ledger.services.EXPORT_BATCH", 7)
     configure(shop, conversion={"event": "bought"})
     for n in range(30):
         recommend(shop, f"u{n % 3}")

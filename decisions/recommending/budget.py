@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from decisions.situation import month
+from decisions.recommending.situation import month
 
 
 def reserve(*, tenant_id: UUID, cost_usd: Decimal, budget_usd: Decimal | None, now: datetime) -> bool:

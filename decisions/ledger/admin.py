@@ -8,8 +8,8 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, DropdownFilter
 
-from decisions.guardrails import DETAILS, STOPS
 from decisions.models import DecisionRow, Intervention, Playbook
+from decisions.recommending.guardrails import DETAILS, STOPS
 from delivery.admin import ACTION_BADGES
 from delivery.models import Action, ActionRow, ActionStatus, OutcomeStatus
 from tenants.admin_base import Table, badge, code, column, link, url_of

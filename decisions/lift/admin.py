@@ -5,7 +5,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from decisions.funnel import DAYS, MOST, Funnel, funnel
+from decisions.lift.funnel import DAYS, MOST, Funnel, funnel
 from tenants.admin_base import Figure, changelist_url
 from tenants.models import Tenant
 

@@ -10,8 +10,8 @@ from uuid import UUID
 import msgspec
 from django.db import connection
 
-from decisions import rules
-from decisions.rules import Rules
+from decisions.recommending import rules
+from decisions.recommending.rules import Rules
 from learning import services as learning
 from tenants.authentication import Query
 

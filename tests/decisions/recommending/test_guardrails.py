@@ -9,9 +9,9 @@ import httpx
 import pytest
 from django.db import connection
 
-from decisions.guardrails import is_held_out
-from decisions.recommending import carry_out, decide
-from decisions.situation import Request
+from decisions.recommending.guardrails import is_held_out
+from decisions.recommending.services import carry_out, decide
+from decisions.recommending.situation import Request
 from events.users.services import erase_user
 from tenants.context import tenant_context
 from tests.conftest import Api, Server

@@ -2,7 +2,7 @@
 
 import pytest
 
-from decisions.lift import Share, difference
+from decisions.lift.services import Share, difference
 from tests.conftest import Api
 from tests.decisions.deciding import LIFT, bought, configure, later, recommend, settle
 

@@ -11,8 +11,8 @@ from django.contrib.admin.utils import quote
 from django.db import connections
 from django.test import Client
 
-from decisions.funnel import MOST, funnel
-from decisions.guardrails import is_held_out
+from decisions.lift.funnel import MOST, funnel
+from decisions.recommending.guardrails import is_held_out
 from tenants import admin_newest
 from tenants.context import staff_context
 from tests.conftest import Api

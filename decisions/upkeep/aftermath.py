@@ -13,9 +13,9 @@ from uuid import UUID
 
 from django.db import connection
 
-from decisions import budget, rules
 from decisions.playbooks import interventions
-from decisions.rules import Rules
+from decisions.recommending import budget, rules
+from decisions.recommending.rules import Rules
 from events import next_actions
 from learning import services as learning
 from tenants.context import tenant_context

@@ -13,9 +13,9 @@ from django.db import connection
 
 import delivery.forgetting
 import learning.forgetting
-from decisions import aftermath
 from decisions.models import NEVER_HAPPENED, PENDING, InterventionStatus
 from decisions.playbooks import interventions
+from decisions.upkeep import aftermath
 from events import next_actions
 from tenants import forgetting
 

@@ -15,8 +15,8 @@ from uuid import UUID
 
 import msgspec
 
-from decisions.rules import Limits
-from decisions.situation import ActionType, Situation
+from decisions.recommending.rules import Limits
+from decisions.recommending.situation import ActionType, Situation
 from integrations import parameters_schema
 from retivo.api.json import encode
 
@@ -97,7 +97,7 @@ STOPS = (
         lambda _, s: _capped(s, s.rules.limits),
         for_now=True,
     ),
-    # Behind all exclusions; see `decisions.recommending`.
+    # Behind all exclusions; see `decisions.recommending.services`.
     Stop(NO_CANDIDATES, "No action type is left to choose from.", lambda *_: False, for_now=True),
 )
 

@@ -24,7 +24,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from decisions import rules
+from decisions.recommending import rules
 
 Z = 1.959963984540054
 KEPT_DAYS = 30  # what is counted for partners

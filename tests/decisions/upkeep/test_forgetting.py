@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from django.db import Error, connection, transaction
 
-from decisions import forgetting, tasks
+from decisions import tasks
 from decisions.playbooks.interventions import move_interventions
+from decisions.upkeep import forgetting
 from tenants.context import tenant_context
 from tests.conftest import Api
 from tests.decisions.cast import INTERVENTIONS, ask, interventions, person, plan, playbook, run

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from decisions.recommending import draw
+from decisions.recommending.services import draw
 from learning import services as learning
 from learning.tasks import fold_tenant
 from tenants.context import tenant_context

@@ -1,22 +1,16 @@
-"""Recommendations and the ledger: each method one call into a service."""
+"""Recommendations over HTTP."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Any, NamedTuple, cast
 
 import msgspec
-from django.http import StreamingHttpResponse
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from decisions import ledger, lift, recommending, schema, situation
-from decisions.serializers import (
-    DecisionListQuerySerializer,
-    ExportQuerySerializer,
-    LiftQuerySerializer,
-    RecommendRequestSerializer,
-)
+from decisions.recommending import schema, services, situation
+from decisions.recommending.serializers import RecommendRequestSerializer
 from retivo.api.errors import Problem
 from retivo.api.json import decode
 from tenants.api import TenantView
@@ -57,7 +51,7 @@ class RecommendView(TenantView):
 
         def recommend() -> tuple[int, Any]:
             wanted, dispatch, dry_run = self.wanted or _wanted(data)
-            return 200, recommending.recommend(
+            return 200, services.recommend(
                 tenant_id=self.caller.tenant_id,
                 request=wanted,
                 dispatch=dispatch,
@@ -78,40 +72,3 @@ def _wanted(data: Any) -> _Wanted:
         full = RecommendRequestSerializer(data=data)
         full.is_valid(raise_exception=True)
         return _Wanted(full.wanted, full.validated_data["dispatch"], full.validated_data["dry_run"])
-
-
-class DecisionsView(TenantView):
-    @schema.list_decisions
-    def get(self, request: Request) -> Response:
-        query = DecisionListQuerySerializer(data=request.query_params.dict())
-        query.is_valid(raise_exception=True)
-        return Response(ledger.list_decisions(tenant_id=self.caller.tenant_id, **query.asked))
-
-
-class DecisionView(TenantView):
-    @schema.get_decision
-    def get(self, request: Request, decision_id: str) -> Response:
-        return Response({"decision": ledger.get_decision(tenant_id=self.caller.tenant_id, decision_id=decision_id)})
-
-
-class ExportView(TenantView):
-    @schema.export_decisions
-    def get(self, request: Request) -> StreamingHttpResponse:
-        query = ExportQuerySerializer(data=request.query_params.dict())
-        query.is_valid(raise_exception=True)
-        lines = ledger.export(tenant_id=self.caller.tenant_id, **query.validated_data)
-        return StreamingHttpResponse(lines, content_type="application/x-ndjson")
-
-
-class LiftView(TenantView):
-    @schema.get_lift
-    def get(self, request: Request) -> Response:
-        query = LiftQuerySerializer(data=request.query_params.dict())
-        query.is_valid(raise_exception=True)
-        return Response(
-            {
-                "lift": lift.lift(
-                    tenant_id=self.caller.tenant_id, days=query.validated_data["days"], now=datetime.now(UTC)
-                )
-            }
-        )

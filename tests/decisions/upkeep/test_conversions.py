@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from decisions.aftermath import due
-from decisions.guardrails import is_held_out
+from decisions.recommending.guardrails import is_held_out
+from decisions.upkeep.aftermath import due
 from tests.conftest import Api
 from tests.decisions.cast import happened
 from tests.decisions.deciding import (

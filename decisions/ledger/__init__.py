@@ -1,0 +1,1 @@
+"""The ledger of decisions: listed, looked up, exported, shown to staff."""

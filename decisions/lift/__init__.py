@@ -1,0 +1,1 @@
+"""Lift: how many more users convert that may be given something."""

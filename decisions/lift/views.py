@@ -1,0 +1,24 @@
+"""Lift over HTTP."""
+
+from datetime import UTC, datetime
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from decisions.lift import schema, services
+from decisions.lift.serializers import LiftQuerySerializer
+from tenants.api import TenantView
+
+
+class LiftView(TenantView):
+    @schema.get_lift
+    def get(self, request: Request) -> Response:
+        query = LiftQuerySerializer(data=request.query_params.dict())
+        query.is_valid(raise_exception=True)
+        return Response(
+            {
+                "lift": services.lift(
+                    tenant_id=self.caller.tenant_id, days=query.validated_data["days"], now=datetime.now(UTC)
+                )
+            }
+        )

@@ -1,0 +1,1 @@
+"""Recommendations: which action a user should get, or none."""
