@@ -6,8 +6,8 @@ from uuid import UUID
 from decisions.lift import services as lift
 from decisions.playbooks import runner
 from decisions.upkeep import aftermath, forgetting
-from tenants import rounds
 from tenants.context import tenant_context
+from tenants.upkeep import rounds
 
 _WITH_PLAYBOOKS = """
     SELECT t.id FROM tenants_tenant t

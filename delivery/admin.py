@@ -17,8 +17,8 @@ from delivery import services
 from delivery.models import ActionRow, ActionStatus, Attempt, EndpointRow
 from integrations.models import ActionType, ActionTypeTemplate
 from retivo.api.errors import Problem
-from tenants.admin_base import ROWS_SHOWN, StaffAdmin, Table, actor, code, column, link, page_action, url_of
-from tenants.admin_newest import ExactFilter, NewestAdmin
+from retivo.staff.pages import ROWS_SHOWN, StaffAdmin, Table, actor, code, column, link, page_action, url_of
+from tenants.staff.newest import ExactFilter, NewestAdmin
 
 ACTION_BADGES = {
     "Pending": "default",

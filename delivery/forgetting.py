@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
 
-from tenants import forgetting
+from tenants.upkeep import forgetting
 
 KEPT_FOR = timedelta(days=400)  # actions that ended, with their attempts
 ANSWERS_KEPT_FOR = timedelta(days=30)  # what an attempt's receiver said; that it was made stays

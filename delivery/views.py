@@ -14,7 +14,7 @@ from delivery.serializers import (
     NothingSerializer,
     OutcomeRequestSerializer,
 )
-from tenants.api import TenantView
+from tenants.access.view import TenantView
 
 
 class ActionsView(TenantView):

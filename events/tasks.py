@@ -6,7 +6,7 @@ from django.core.management import call_command
 from procrastinate.contrib.django import app
 
 from events.scoring import services as scoring
-from tenants import rounds
+from tenants.upkeep import rounds
 
 _WITH_USERS = """
     SELECT t.id FROM tenants_tenant t

@@ -9,7 +9,7 @@ from django.utils.safestring import SafeString
 
 from integrations import services
 from integrations.models import ActionType, ActionTypeTemplate, IntegrationShare, PartnerIntegration
-from tenants.admin_base import (
+from retivo.staff.pages import (
     ROWS_SHOWN,
     StaffAdmin,
     Table,

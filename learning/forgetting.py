@@ -5,7 +5,7 @@ from functools import partial
 from uuid import UUID
 
 from learning.services import KEPT_DAYS
-from tenants import forgetting
+from tenants.upkeep import forgetting
 
 
 def forget(*, tenant_id: UUID, now: datetime, batch: int = forgetting.BATCH) -> dict[str, int]:

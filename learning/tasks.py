@@ -7,8 +7,8 @@ from procrastinate.contrib.django import app
 
 from learning import services
 from learning.patterns import releases
-from tenants import rounds
 from tenants.context import tenant_context
+from tenants.upkeep import rounds
 
 
 def fold_tenant(tenant_id: UUID) -> int:

@@ -4,8 +4,8 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from retivo.api.errors import Problem
-from tenants.api import HasScope
-from tenants.authentication import caller_of
+from tenants.access.authentication import caller_of
+from tenants.access.view import HasScope
 from tenants.models import TenantRole
 
 

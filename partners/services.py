@@ -21,7 +21,7 @@ from retivo.api.json import encode
 from retivo.api.pagination import Cursor
 from tenants import audit
 from tenants import services as tenants
-from tenants.authentication import Query
+from tenants.access.authentication import Query
 from tenants.config import inherited, patched
 from tenants.models import PlanStatus, PlanTier, Tenant
 

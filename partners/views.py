@@ -18,8 +18,8 @@ from partners.serializers import (
     ShareRequestSerializer,
     WholeListQuerySerializer,
 )
-from tenants.api import OneStatementView, TenantView
-from tenants.authentication import Query
+from tenants.access.authentication import Query
+from tenants.access.view import OneStatementView, TenantView
 from tenants.models import Scope
 
 

@@ -23,10 +23,10 @@ from delivery.models import ActionRow, EndpointRow
 from events import metering
 from integrations.admin import action_types_table, integrations_table, shares_table
 from integrations.models import ActionType, IntegrationShare, PartnerIntegration
-from learning.admin_weights import PatternsFilter, misled, shown_weight
 from learning.models import Release
+from learning.staff.weights import PatternsFilter, misled, shown_weight
+from retivo.staff.pages import Figure, StorableQuery, Table, changelist_url, column, count, may
 from tenants.admin import TenantAdmin
-from tenants.admin_base import Figure, StorableQuery, Table, changelist_url, column, count, may
 from tenants.models import ApiKey, AuditEntry, Tenant, TenantRole
 
 

@@ -104,7 +104,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "retivo.api.middleware.BodyMiddleware",
-    "tenants.staff.StaffPagesMiddleware",
+    "tenants.staff.middleware.StaffPagesMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -201,7 +201,7 @@ PATTERNS_EPSILON = env.float("PATTERNS_EPSILON", default=1.0)
 PATTERNS_MECHANISM = "learning.patterns.privacy.Gaussian"
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["tenants.authentication.ApiKeyAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["tenants.access.authentication.ApiKeyAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_PARSER_CLASSES": ["retivo.api.json.JSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["retivo.api.json.JSONRenderer"],

@@ -14,9 +14,7 @@ from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
 
-from tenants import services
-from tenants.admin_audit import AuditEntryAdmin
-from tenants.admin_base import (
+from retivo.staff.pages import (
     ROWS_SHOWN,
     Figure,
     StaffAdmin,
@@ -32,9 +30,11 @@ from tenants.admin_base import (
     page_action,
     url_of,
 )
-from tenants.admin_forms import CreatePartnerForm, IssueKeyForm, TenantForm
-from tenants.admin_keys import ApiKeyAdmin, is_active, keys_table
+from tenants import services
 from tenants.models import ApiKey, AuditEntry, PlanStatus, PlanTier, Scope, Tenant, TenantRole
+from tenants.staff.audit import AuditEntryAdmin
+from tenants.staff.forms import CreatePartnerForm, IssueKeyForm, TenantForm
+from tenants.staff.keys import ApiKeyAdmin, is_active, keys_table
 
 ROLE_BADGES = {"Partner": "primary", "Customer": "info", "Standalone": "default"}
 _ROLE_ICONS = {"partner": "hub", "customer": "subdirectory_arrow_right", "standalone": "apartment"}

@@ -12,7 +12,8 @@ from django.utils import timezone
 
 from retivo.api.errors import FieldError, Problem
 from retivo.api.json import encode
-from tenants import audit, config, keys
+from tenants import audit, config
+from tenants.access import keys
 from tenants.models import ApiKey, PlanStatus, PlanTier, Scope, Tenant, TenantRole
 
 FULL_ACCESS = (Scope.FULL,)

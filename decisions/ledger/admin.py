@@ -12,8 +12,8 @@ from decisions.models import DecisionRow, Intervention, Playbook
 from decisions.recommending.guardrails import DETAILS, STOPS
 from delivery.admin import ACTION_BADGES
 from delivery.models import Action, ActionRow, ActionStatus, OutcomeStatus
-from tenants.admin_base import Table, badge, code, column, link, url_of
-from tenants.admin_newest import ExactFilter, NewestAdmin
+from retivo.staff.pages import Table, badge, code, column, link, url_of
+from tenants.staff.newest import ExactFilter, NewestAdmin
 
 CHOICE_BADGES = {"Nothing": "default", "Stopped": "warning", "Held out": "info"}
 INTERVENTION_BADGES = {"Completed": "success", "Failed": "danger", "Awaiting Approval": "warning"}

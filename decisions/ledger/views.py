@@ -6,7 +6,7 @@ from rest_framework.response import Response
 
 from decisions.ledger import schema, services
 from decisions.ledger.serializers import DecisionListQuerySerializer, ExportQuerySerializer
-from tenants.api import TenantView
+from tenants.access.view import TenantView
 
 
 class DecisionsView(TenantView):

@@ -6,7 +6,7 @@ from typing import Any
 from django.utils import timezone
 
 from decisions.lift.funnel import DAYS, MOST, Funnel, funnel
-from tenants.admin_base import Figure, changelist_url
+from retivo.staff.pages import Figure, changelist_url
 from tenants.models import Tenant
 
 _WIDTH, _HEIGHT = 100.0, 100.0  # of a step, in the drawing's own units

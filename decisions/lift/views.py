@@ -7,7 +7,7 @@ from rest_framework.response import Response
 
 from decisions.lift import schema, services
 from decisions.lift.serializers import LiftQuerySerializer
-from tenants.api import TenantView
+from tenants.access.view import TenantView
 
 
 class LiftView(TenantView):

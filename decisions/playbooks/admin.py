@@ -6,7 +6,7 @@ from django.db.models import Count, Q
 
 from decisions.ledger.admin import INTERVENTION_BADGES
 from decisions.models import WITH_OUTCOME, Intervention, InterventionStatus, Playbook, PlaybookEntry
-from tenants.admin_base import ROWS_SHOWN, Table, badge, code, day
+from retivo.staff.pages import ROWS_SHOWN, Table, badge, code, day
 from tenants.models import Tenant
 
 PLAYBOOK_BADGES = {"Active": "success", "Paused": "warning", "Draft": "info", "Archived": "default"}

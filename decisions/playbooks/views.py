@@ -16,7 +16,7 @@ from decisions.playbooks.serializers import (
     PlaybookRequestSerializer,
     PlaybookStatusRequestSerializer,
 )
-from tenants.api import TenantView
+from tenants.access.view import TenantView
 
 
 class PlaybooksView(TenantView):

@@ -13,7 +13,7 @@ from django.db import connection
 from decisions.recommending import rules
 from decisions.recommending.rules import Rules
 from learning import services as learning
-from tenants.authentication import Query
+from tenants.access.authentication import Query
 
 Row = tuple[Any, ...]
 

@@ -13,8 +13,8 @@ from decisions.recommending import schema, services, situation
 from decisions.recommending.serializers import RecommendRequestSerializer
 from retivo.api.errors import Problem
 from retivo.api.json import decode
-from tenants.api import TenantView
-from tenants.authentication import ApiKeyAuthentication
+from tenants.access.authentication import ApiKeyAuthentication
+from tenants.access.view import TenantView
 
 
 class _Plain(msgspec.Struct, forbid_unknown_fields=True):

@@ -17,7 +17,7 @@ from decisions.models import NEVER_HAPPENED, PENDING, InterventionStatus
 from decisions.playbooks import interventions
 from decisions.upkeep import aftermath
 from events import next_actions
-from tenants import forgetting
+from tenants.upkeep import forgetting
 
 KEPT_DAYS = 400  # the lift looks back 365, guardrails 90
 KEPT_FOR = timedelta(days=KEPT_DAYS)

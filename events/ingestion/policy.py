@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from tenants.authentication import Query
+from tenants.access.authentication import Query
 from tenants.config import RETENTION_DAYS
 from tenants.models import PlanTier
 

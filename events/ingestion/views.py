@@ -15,8 +15,8 @@ from rest_framework.response import Response
 from events.ingestion import batch, policy, schema, services
 from events.ingestion.batch import Batch
 from retivo.api.errors import Problem
-from tenants.api import TenantView
-from tenants.authentication import ApiKeyAuthentication, bearer_text
+from tenants.access.authentication import ApiKeyAuthentication, bearer_text
+from tenants.access.view import TenantView
 
 _RACES = 20
 

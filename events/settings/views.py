@@ -6,7 +6,7 @@ from rest_framework.response import Response
 from events import metering
 from events.settings import schema as settings_schema
 from tenants import services
-from tenants.api import TenantView
+from tenants.access.view import TenantView
 from tenants.serializers import ApiKeySerializer, SettingsRequestSerializer, SwitchRequestSerializer, TenantSerializer
 
 

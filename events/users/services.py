@@ -18,8 +18,9 @@ from retivo.api.errors import Problem, not_found
 from retivo.api.json import encode
 from retivo.api.merge_patch import merge_patch
 from retivo.api.pagination import Cursor, NameCursor
-from tenants import audit, idempotency
-from tenants.authentication import Query
+from tenants import audit
+from tenants.access import idempotency
+from tenants.access.authentication import Query
 
 # The named traits, and what stands in the column of one that is not known.
 NAMED_TRAITS: dict[str, str | None] = {

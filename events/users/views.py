@@ -7,8 +7,8 @@ from rest_framework.response import Response
 
 from events.users import schema, services
 from events.users.serializers import UserListQuerySerializer, UserPatchSerializer, UserRequestSerializer
-from tenants.api import OneStatementView, TenantView
-from tenants.authentication import Query
+from tenants.access.authentication import Query
+from tenants.access.view import OneStatementView, TenantView
 
 
 class UsersView(TenantView):

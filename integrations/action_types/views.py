@@ -14,7 +14,7 @@ from integrations.action_types.serializers import (
     ActionTypeSerializer,
 )
 from integrations.serializers import RotateSecretRequestSerializer
-from tenants.api import TenantView
+from tenants.access.view import TenantView
 
 
 class ActionTypesView(TenantView):

@@ -6,7 +6,7 @@ from rest_framework.response import Response
 from learning.receipts import schema
 from learning.receipts import services as own_part
 from learning.receipts.serializers import ReceiptListQuerySerializer
-from tenants.api import TenantView
+from tenants.access.view import TenantView
 
 
 class LearningView(TenantView):

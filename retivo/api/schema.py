@@ -28,7 +28,7 @@ REQUEST_ID = "6f1e4d1c0b7a4c0e9d0f4f6f0a1b2c3d"
 
 
 class BearerAuth(OpenApiAuthenticationExtension):
-    target_class = "tenants.authentication.ApiKeyAuthentication"
+    target_class = "tenants.access.authentication.ApiKeyAuthentication"
     name = "bearerAuth"
 
     def get_security_definition(self, auto_schema: SpectacularAutoSchema) -> Schema:

@@ -10,7 +10,7 @@ from django.test import Client
 from tests.conftest import Api
 from tests.delivery.cast import Merchant, work
 from tests.delivery.receiver import Answer, Receiver
-from tests.tenants.admin.staff import audited, log_in
+from tests.tenants.staff.people import audited, log_in
 
 ACTIONS = "/admin/delivery/actionrow/"
 ENDPOINTS = "/admin/delivery/endpointrow/"

@@ -7,7 +7,7 @@ from django.test import Client
 
 from retivo import error_pages
 from tests.conftest import Api
-from tests.tenants.admin.staff import TENANTS, log_in, page_of
+from tests.tenants.staff.people import TENANTS, log_in, page_of
 
 
 @pytest.fixture

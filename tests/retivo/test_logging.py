@@ -15,7 +15,7 @@ from django.urls import resolve
 from django.utils.log import log_response
 
 from retivo.api.errors import handler500
-from tenants import keys
+from tenants.access import keys
 from tests.conftest import REPOSITORY, Api, Server
 
 LOG = """

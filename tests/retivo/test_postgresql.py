@@ -3,7 +3,7 @@
 from django.db import connections
 
 from tests.conftest import Api, Server
-from tests.tenants.test_idempotency import post
+from tests.tenants.access.test_idempotency import post
 
 
 def test_connection__ended_by_the_server__is_replaced_before_the_next_request(acme: Api, server: Server) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from tenants import keys
+from tenants.access import keys
 
 # In seconds this is the year 5138, in milliseconds March 1973.
 _MILLISECONDS_FROM = 10**11

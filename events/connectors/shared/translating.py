@@ -9,7 +9,7 @@ from events.connectors.shared.reading import Sent, key_in
 from events.connectors.shared.vendor import Vendor
 from events.ingestion import batch
 from events.ingestion.batch import Batch
-from tenants import keys
+from tenants.access import keys
 
 
 def translate(vendor: Vendor, sent: Sent, *, kind: str, key: str, now: datetime) -> tuple[Batch, int]:

@@ -15,8 +15,8 @@ from events.connectors.shared.translating import translate
 from events.connectors.shared.vendor import Outcome, Vendor
 from events.ingestion.views import EventsView
 from retivo.api.errors import Problem, not_found
-from tenants import keys
-from tenants.authentication import bearer_text
+from tenants.access import keys
+from tenants.access.authentication import bearer_text
 
 
 class ConnectorView(EventsView):

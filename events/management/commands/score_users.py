@@ -9,9 +9,10 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from events.scoring.services import score_tenant
-from tenants import rounds, services
+from tenants import services
 from tenants.context import staff_context
 from tenants.models import Tenant
+from tenants.upkeep import rounds
 
 
 class Command(BaseCommand):

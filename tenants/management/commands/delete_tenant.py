@@ -5,8 +5,9 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from tenants import deletion, services
+from tenants import services
 from tenants.context import staff_context
+from tenants.upkeep import deletion
 
 
 class Command(BaseCommand):

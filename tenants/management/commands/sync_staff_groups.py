@@ -4,8 +4,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from tenants import staff_groups
 from tenants.context import staff_context
+from tenants.staff import groups as staff_groups
 
 
 class Command(BaseCommand):

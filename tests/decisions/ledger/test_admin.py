@@ -13,12 +13,12 @@ from django.test import Client
 
 from decisions.lift.funnel import MOST, funnel
 from decisions.recommending.guardrails import is_held_out
-from tenants import admin_newest
 from tenants.context import staff_context
+from tenants.staff import newest as admin_newest
 from tests.conftest import Api
 from tests.decisions.cast import playbook
 from tests.decisions.deciding import acted, as_owner, configure, must_act, recommend, settle, shop_of
-from tests.tenants.admin.staff import log_in, page_of
+from tests.tenants.staff.people import log_in, page_of
 
 DECISIONS = "/admin/decisions/decisionrow/"
 ACTIONS = "/admin/delivery/actionrow/"

@@ -5,7 +5,7 @@ from django.test import Client
 
 from tests.conftest import Api
 from tests.decisions.cast import ask, person, playbook, run
-from tests.tenants.admin.staff import TENANTS, log_in
+from tests.tenants.staff.people import TENANTS, log_in
 
 
 @pytest.fixture

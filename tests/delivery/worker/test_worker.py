@@ -8,7 +8,7 @@ import pytest
 from django.db import connection, connections
 from procrastinate.contrib.django import app
 
-from tenants import rounds
+from tenants.upkeep import rounds
 from tests.delivery.cast import Merchant, make_due
 from tests.delivery.receiver import Answer, Received, Receiver
 from tests.delivery.worker.processes import PATIENCE, wait_for, worker

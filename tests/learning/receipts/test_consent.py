@@ -5,8 +5,8 @@ from django.db import ProgrammingError, connection
 
 from learning.patterns import statistic as patterns
 from learning.patterns.releases import release_patterns
-from tenants import deletion
 from tenants.context import tenant_context
+from tenants.upkeep import deletion
 from tests.conftest import Api
 from tests.learning.cast import CUSTOMERS, blocks_of, receipts, statistic_of, sums
 

@@ -11,7 +11,7 @@ from learning.patterns.releases import release_patterns
 from tenants.context import tenant_context
 from tests.conftest import Api
 from tests.learning.cast import CUSTOMERS, learn
-from tests.tenants.admin.staff import TENANTS, log_in, page_of
+from tests.tenants.staff.people import TENANTS, log_in, page_of
 
 RELEASES = "/admin/learning/release/"
 

@@ -13,7 +13,7 @@ from unfold.contrib.filters.admin import DropdownFilter
 
 from learning.models import ModelState
 from learning.services import MISLEADING
-from tenants.admin_base import badge, changelist_url
+from retivo.staff.pages import badge, changelist_url
 from tenants.models import Tenant
 
 _BADGES = {"Mislead": "danger"}

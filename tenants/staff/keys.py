@@ -12,8 +12,7 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import DropdownFilter
 
-from tenants import services
-from tenants.admin_base import (
+from retivo.staff.pages import (
     ROWS_SHOWN,
     StaffAdmin,
     Table,
@@ -28,6 +27,7 @@ from tenants.admin_base import (
     page_action,
     url_of,
 )
+from tenants import services
 from tenants.models import ApiKey, Tenant
 
 STATUS_BADGES = {"Active": "success", "Expired": "warning", "Revoked": "default"}

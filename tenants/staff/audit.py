@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import DropdownFilter
 
-from tenants.admin_base import StaffAdmin, column, link, url_of
+from retivo.staff.pages import StaffAdmin, column, link, url_of
 from tenants.models import AuditEntry, Tenant
 
 

@@ -10,11 +10,11 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from integrations.models import ActionType, PartnerIntegration
-from tenants.admin_base import ROWS_SHOWN
+from retivo.staff.pages import ROWS_SHOWN
 from tenants.context import staff_context
 from tenants.models import ApiKey, Tenant, TenantRole
 from tests.conftest import Api
-from tests.tenants.admin.staff import (
+from tests.tenants.staff.people import (
     ACTION_TYPES,
     AUDIT,
     INTEGRATIONS,

@@ -15,7 +15,7 @@ from django.utils import timezone
 from tenants.context import staff_context
 from tenants.models import AuditEntry
 from tests.conftest import Api
-from tests.tenants.admin.staff import (
+from tests.tenants.staff.people import (
     ACTION_TYPES,
     AUDIT,
     INTEGRATIONS,

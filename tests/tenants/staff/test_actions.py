@@ -13,7 +13,7 @@ from integrations.models import PartnerIntegration
 from tenants.context import staff_context
 from tenants.models import ApiKey, PlanStatus, PlanTier, Tenant, TenantRole
 from tests.conftest import Api
-from tests.tenants.admin.staff import (
+from tests.tenants.staff.people import (
     AUDIT,
     INTEGRATIONS,
     KEYS,

@@ -7,9 +7,9 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connections
 
-from tenants import deletion
 from tenants.context import staff_context
 from tenants.models import AuditEntry, Tenant
+from tenants.upkeep import deletion
 from tests.conftest import Api
 from tests.tenants.test_isolation import TENANT_COLUMNS, two_partners
 

@@ -14,8 +14,8 @@ from rest_framework.views import APIView
 
 from retivo.api.errors import Problem
 from retivo.api.json import JSONOnly, encode
-from tenants import idempotency, rate_limit
-from tenants.authentication import ApiKeyAuthentication, Caller, Query, caller_of
+from tenants.access import idempotency, rate_limit
+from tenants.access.authentication import ApiKeyAuthentication, Caller, Query, caller_of
 from tenants.models import Scope
 
 

@@ -19,7 +19,7 @@ from unfold.contrib.filters.admin import TextFilter
 
 from retivo.api.errors import Problem
 from retivo.api.pagination import NameCursor
-from tenants.admin_base import StaffAdmin, StaffList, code, column, link, url_of
+from retivo.staff.pages import StaffAdmin, StaffList, code, column, link, url_of
 from tenants.models import Tenant
 
 BEFORE = "before"

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from tests.tenants.admin.staff import log_in
+from tests.tenants.staff.people import log_in
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from decisions import tasks
-from tenants import rounds
+from tenants.upkeep import rounds
 from tests.conftest import Api
 from tests.decisions.cast import interventions, person, playbook
 from tests.decisions.deciding import as_owner

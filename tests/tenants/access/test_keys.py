@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenants import keys
+from tenants.access import keys
 
 pytestmark = pytest.mark.no_database
 

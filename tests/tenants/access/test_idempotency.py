@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from tenants import idempotency
+from tenants.access import idempotency
 from tenants.context import staff_context, tenant_context
 from tenants.models import IdempotentAnswer, Scope
 from tenants.services import issue_key

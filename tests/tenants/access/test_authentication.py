@@ -5,7 +5,8 @@ import pytest
 from django.db import connections
 from django.utils import timezone
 
-from tenants import keys, services
+from tenants import services
+from tenants.access import keys
 from tenants.context import staff_context
 from tenants.models import ApiKey, PlanStatus, Scope
 from tests.conftest import Api

@@ -11,7 +11,7 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
 from retivo.api.errors import Problem
-from tenants import keys
+from tenants.access import keys
 from tenants.models import Scope, TenantRole
 
 

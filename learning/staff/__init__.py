@@ -1,0 +1,1 @@
+"""Staff pages of releases, and of how far tenants trust the patterns."""

@@ -1,0 +1,1 @@
+"""What all staff pages share; knows no room."""
