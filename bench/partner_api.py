@@ -11,7 +11,8 @@ from django.db import connection, connections
 from bench import load, report
 from bench.server import database, gunicorn
 from integrations import services as integrations
-from partners import services
+from partners.customers import queries
+from partners.customers import services as customers
 from tenants import services as tenants
 from tenants.context import staff_context, tenant_context
 from tenants.models import Tenant, TenantRole
@@ -77,7 +78,7 @@ def _get(port: int, key: str, seconds: float) -> list[report.Figure]:
 
 def _list(port: int, key: str, seconds: float) -> list[report.Figure]:
     message = load.request("/api/partners/customers", key=key)
-    query = services._LIST.replace("%(partner_id)s", "(SELECT id FROM tenants_tenant WHERE slug = 'bench')")
+    query = queries.LIST.replace("%(partner_id)s", "(SELECT id FROM tenants_tenant WHERE slug = 'bench')")
     query = query.replace("%(limit)s", "NULL")
     for name in ("plan_tier", "plan_status", "slug", "q", "after_created_at", "after_id"):
         query = query.replace(f"%({name})s", "NULL")
@@ -122,7 +123,7 @@ def _provision(port: int, key: str, partner: Tenant, seconds: float) -> list[rep
         while time.perf_counter() - started < seconds:
             begun = time.perf_counter()
             with tenant_context(partner.id):
-                services.provision_customer(
+                customers.provision_customer(
                     actor="bench", partner_id=partner.id, name="M", slug=f"b-{time.monotonic_ns()}"
                 )
             latencies.append(time.perf_counter() - begun)
@@ -145,7 +146,7 @@ def _statements(partner: Tenant) -> float:
         return execute(sql, *args)
 
     with tenant_context(partner.id), connection.execute_wrapper(count):
-        services.provision_customer(actor="bench", partner_id=partner.id, name="M", slug=f"c-{time.monotonic_ns()}")
+        customers.provision_customer(actor="bench", partner_id=partner.id, name="M", slug=f"c-{time.monotonic_ns()}")
     return len(sent) + 6
 
 

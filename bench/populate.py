@@ -25,7 +25,7 @@ def populate(url: str, count: int) -> None:
     from events.users import services as users
     from integrations import services as integrations
     from integrations.models import ActionType
-    from partners import services as partners
+    from partners.customers import services as partners
     from tenants import services as tenants
     from tenants.context import staff_context, tenant_context
     from tenants.models import Tenant

@@ -8,7 +8,7 @@ from django.db import connections
 from bench import load, report
 from bench.server import database, gunicorn
 from integrations import services as integrations
-from partners import services as partners
+from partners.customers import services as partners
 from tenants import services as tenants
 from tenants.context import staff_context, tenant_context
 

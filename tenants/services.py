@@ -4,11 +4,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
+from msgspec.json import decode
 
 from retivo.api.errors import FieldError, Problem
 from retivo.api.json import encode
@@ -46,6 +47,48 @@ def create_partner(
         raise ValidationError({"slug": "This slug is taken."}) from error
     audit.record(actor=actor, action="partner.created", tenant_id=partner.id, slug=slug)
     return partner, issue_key(actor=actor, tenant_id=partner.id, scopes=PARTNER_ACCESS, label="First key")
+
+
+def create_customer(
+    *,
+    partner_id: UUID,
+    name: str,
+    slug: str,
+    plan_tier: str | None,
+    tracked_user_limit: int,
+    config_patch: Mapping[str, Any],
+) -> tuple[UUID, str]:
+    """A customer tenant of the partner: its id and its plan tier.
+
+    The audit entry is the caller's, who knows what else the customer is given.
+
+    Args:
+        plan_tier: the partner's own where None.
+        config_patch: merged over the partner's config by JSON Merge Patch (RFC 7396), as it stands now.
+
+    Raises:
+        Problem: 400 for a config that Retivo cannot act on; 409 `slug_taken` if the partner has a customer with this
+            slug.
+    """
+    customer_id = uuid4()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT plan_tier, config::text FROM tenants_tenant WHERE id = %s", [partner_id])
+        partner_tier, partner_config = cursor.fetchone()
+        plan_tier = plan_tier or partner_tier
+        inherited = config.inherited(decode(partner_config))
+        values = {
+            "id": customer_id,
+            "partner_id": partner_id,
+            "name": name,
+            "slug": slug,
+            "plan_tier": plan_tier,
+            "tracked_user_limit": tracked_user_limit,
+            "config": encode(config.patched(inherited, config_patch, by_partner=True)).decode(),
+        }
+        cursor.execute(_CREATE_CUSTOMER, values)
+        if cursor.rowcount == 0:
+            raise Problem(409, "slug_taken", f"You have a customer with the slug `{slug}` already.")
+    return customer_id, plan_tier
 
 
 def issue_key(
@@ -192,6 +235,14 @@ def find_tenant(reference: str) -> Tenant:
         raise ValidationError(f"There is {found} with slug or uuid {reference!r}.")
     return matches[0]
 
+
+_CREATE_CUSTOMER = """
+    INSERT INTO tenants_tenant
+        (id, name, slug, tenant_role, parent_id, plan_tier, plan_status, tracked_user_limit, config)
+    VALUES (%(id)s, %(name)s, %(slug)s, 'customer', %(partner_id)s, %(plan_tier)s, 'active', %(tracked_user_limit)s,
+            %(config)s::jsonb)
+    ON CONFLICT (parent_id, slug) DO NOTHING
+"""
 
 # One statement, for it is on provisioning's path.
 _ISSUE = f"""

@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand
 
 from integrations import services as integrations
 from integrations.parameters_schema import normalize
-from partners import services
+from partners.customers import services
 from tenants import services as tenants
 from tenants.context import staff_context
 from tenants.models import PlanTier, Tenant, TenantRole

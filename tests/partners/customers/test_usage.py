@@ -8,7 +8,8 @@ import pytest
 from django.db import connection, connections
 
 from events import metering
-from partners import services
+from partners.customers import queries
+from partners.overview import services
 from tenants.context import tenant_context
 from tests.conftest import Api
 
@@ -174,7 +175,7 @@ def test_stats__ten_thousand_customers__call_the_function_once(crowd: Api, limit
             cursor.execute("ANALYZE tenants_tenant, events_monthlyusage")
     asked = {
         "partner_id": crowd.tenant_id,
-        **services.CustomerFilter().parameters,
+        **queries.CustomerFilter().parameters,
         "month": MONTH,
         "after_created_at": None,
         "after_id": None,

@@ -1,0 +1,1 @@
+"""A partner's customers: listed, provisioned, looked up, changed."""

@@ -1,0 +1,57 @@
+"""The Partner API: each endpoint is one call into a service."""
+
+from typing import Any
+from uuid import UUID
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from partners.customers import queries, schema, services
+from partners.customers.serializers import (
+    CustomerChangeSerializer,
+    CustomerListQuerySerializer,
+    ProvisionRequestSerializer,
+)
+from partners.view import PartnerView
+from tenants.access.authentication import Query
+from tenants.access.view import OneStatementView
+
+
+class CustomersView(PartnerView):
+    @schema.list_customers
+    def get(self, request: Request) -> Response:
+        query = CustomerListQuerySerializer(data=request.query_params.dict())
+        query.is_valid(raise_exception=True)
+        return Response(queries.list_customers(partner_id=self.caller.tenant_id, where=query.where, page=query.page))
+
+    @schema.provision_customer
+    def post(self, request: Request) -> Response:
+        def provision() -> tuple[int, Any]:
+            body = ProvisionRequestSerializer(data=request.data)
+            body.is_valid(raise_exception=True)
+            return 201, services.provision_customer(
+                actor=self.caller.actor, partner_id=self.caller.tenant_id, **body.validated_data
+            )
+
+        return self.once(request, provision)
+
+
+class CustomerView(PartnerView, OneStatementView):
+    def query(self, *, customer_id: UUID) -> Query:  # type: ignore[override]  # the path's own parameters
+        return queries.customer_query(customer_id)
+
+    @schema.get_customer
+    def get(self, request: Request, customer_id: UUID) -> Response:
+        return Response({"customer": queries.customer_detail(self.answer)})
+
+    @schema.change_customer
+    def patch(self, request: Request, customer_id: UUID) -> Response:
+        body = CustomerChangeSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        changed = services.change_customer(
+            actor=self.caller.actor,
+            partner_id=self.caller.tenant_id,
+            customer_id=customer_id,
+            changes=body.validated_data,
+        )
+        return Response({"customer": changed})

@@ -1,0 +1,1 @@
+"""A partner's integrations: registered, listed, shared, their secrets rotated."""

@@ -1,0 +1,61 @@
+"""What OpenAPI says of every operation of the Partner API, and the rows its examples share."""
+
+from functools import partial
+
+from retivo.api.operation import operation
+from retivo.api.schema import Problems
+
+CUSTOMERS, INTEGRATIONS, STATS = "Customers", "Integrations", "Stats"
+
+FORBIDDEN = Problems(
+    "NotAPartner",
+    403,
+    {
+        "partner_scope_required": "This API key does not hold the `partner` permission.",
+        "tenant_not_partner": "Only a tenant with the role `partner` may use the Partner API.",
+        "tenant_suspended": "This tenant is suspended; nothing was read or changed.",
+    },
+)
+
+
+partner_operation = partial(operation, forbidden=FORBIDDEN)
+
+CUSTOMER = {
+    "tenant_id": "0b9f6d7e-5a3c-4c57-9d0e-3f5d1f6a7b21",
+    "name": "Merchant ABC",
+    "slug": "merchant-abc",
+    "plan_tier": "growth",
+    "plan_status": "active",
+    "tracked_user_limit": 5000,
+    "created_at": "2026-04-26T10:00:00Z",
+}
+
+USAGE = {"month": "2026-11", "active_users": 1840, "limit": 5000, "events": 52718}
+
+TEMPLATE = {
+    "name": "grant_points",
+    "description": "Grants loyalty points to a member.",
+    "parameters_schema": {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "type": "object",
+        "properties": {"amount": {"type": "integer", "minimum": 1}, "reason": {"type": "string"}},
+        "required": ["amount"],
+        "additionalProperties": False,
+    },
+    "delivery_webhook": "https://hooks.acme.example/points",
+    "estimated_cost_usd": "0.50",
+}
+
+INTEGRATION = {
+    "id": "5d2c8a1e-1f0b-4a8e-8d43-9a0f7c6b5e12",
+    "provider": "acme-loyalty",
+    "display_name": "Acme Loyalty",
+    "domain": "loyalty",
+    "active": True,
+    "action_type_templates": [TEMPLATE],
+    "event_mappings": [
+        {"from": "order.completed", "to": "purchase_completed", "properties": {"amount": "value"}},
+    ],
+    "customers_shared": 0,
+    "created_at": "2026-04-26T09:30:00Z",
+}

@@ -1,0 +1,1 @@
+"""A partner's customers in numbers, and the patterns of its action types."""

@@ -1,0 +1,22 @@
+"""The Partner API's stats and patterns over HTTP."""
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from partners.customers.serializers import CustomerListQuerySerializer
+from partners.overview import schema, services
+from partners.view import PartnerView
+
+
+class PatternsView(PartnerView):
+    @schema.list_patterns
+    def get(self, request: Request) -> Response:
+        return Response(services.list_patterns(partner_id=self.caller.tenant_id))
+
+
+class StatsView(PartnerView):
+    @schema.get_partner_stats
+    def get(self, request: Request) -> Response:
+        query = CustomerListQuerySerializer(data=request.query_params.dict())
+        query.is_valid(raise_exception=True)
+        return Response(services.partner_stats(partner_id=self.caller.tenant_id, where=query.where, page=query.page))
