@@ -10,7 +10,7 @@ def main() -> None:
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 
-    from retivo import embedded_postgres
+    from retivo.database import embedded_postgres
 
     try:
         embedded_postgres.start_if_configured()

@@ -4,7 +4,7 @@ import os
 
 import django
 
-from retivo import embedded_postgres
+from retivo.database import embedded_postgres
 
 
 def main() -> None:

@@ -25,7 +25,7 @@ import httpx
 import msgspec
 from standardwebhooks import Webhook
 
-from retivo import embedded_postgres
+from retivo.database import embedded_postgres
 
 DAYS = max(10, int(float(os.environ.get("BENCH_SECONDS", "30"))) // 5 * 5)
 DECISIONS, BLOCK = 25, 5  # a merchant's decisions a day; days of a line of the report

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import django
 
-from retivo import embedded_postgres
+from retivo.database import embedded_postgres
 
 
 def main(url: str, count: int) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import django
 
-from retivo import embedded_postgres
+from retivo.database import embedded_postgres
 
 if TYPE_CHECKING:
     from bench import report

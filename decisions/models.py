@@ -10,7 +10,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from retivo.prefixed_id import PrefixedId
+from retivo.database.prefixed_id import PrefixedId
 from tenants.models import Tenant
 
 

@@ -7,7 +7,7 @@ in the future, so an action whose worker died comes due again by itself.
 from django.db import models
 from django.db.models.functions import Now
 
-from retivo.prefixed_id import PrefixedId
+from retivo.database.prefixed_id import PrefixedId
 from tenants.models import Tenant
 
 

@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from retivo.prefixed_id import PrefixedId
+from retivo.database.prefixed_id import PrefixedId
 from tenants.models import Tenant
 
 SNAKE_CASE = r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$"

@@ -5,4 +5,4 @@ class RetivoConfig(AppConfig):
     name = "retivo"
 
     def ready(self) -> None:
-        from retivo import checks  # noqa: F401 - registers the check
+        from retivo.database import checks  # noqa: F401 - registers the check

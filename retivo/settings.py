@@ -12,7 +12,7 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse_lazy
 
-from retivo import embedded_postgres
+from retivo.database import embedded_postgres
 from retivo.development_secrets import development_secret
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -48,7 +48,7 @@ def _database(url: str) -> dict[str, Any]:
     config: dict[str, Any] = environ.Env.db_url_config(url)
     # Server-side parameters and prepared statements: the planner's work is done once a connection, not once a request.
     config["OPTIONS"] = {"server_side_binding": True, "prepare_threshold": 3, **config.get("OPTIONS", {})}
-    config["ENGINE"] = "retivo.postgresql"
+    config["ENGINE"] = "retivo.database.backend"
     return config
 
 
@@ -180,7 +180,7 @@ SECURE_HSTS_PRELOAD = True
 SESSION_COOKIE_SECURE = not DEVELOPMENT
 CSRF_COOKIE_SECURE = not DEVELOPMENT
 X_FRAME_OPTIONS = "DENY"
-CSRF_FAILURE_VIEW = "retivo.error_pages.csrf_failure"
+CSRF_FAILURE_VIEW = "retivo.staff.error_pages.csrf_failure"
 if env.bool("TRUST_X_FORWARDED_PROTO", default=False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 

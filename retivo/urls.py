@@ -4,10 +4,10 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from retivo import error_pages
 from retivo.admin import search
 from retivo.api.docs import DocsView, SchemaView
 from retivo.api.health import HealthView
+from retivo.staff import error_pages
 
 # A path is tried against what stands before it, at a microsecond each: what is told apart by its prefix comes first.
 urlpatterns = [

@@ -8,7 +8,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.handlers.wsgi import WSGIHandler
 from django.core.wsgi import get_wsgi_application
 
-from retivo import embedded_postgres
+from retivo.database import embedded_postgres
 
 
 def _application() -> WSGIHandler:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
-from retivo.roles import STAFF
+from retivo.database.roles import STAFF
 
 
 @contextmanager

@@ -25,7 +25,7 @@ from django.core.management import call_command
 from django.db import connections
 from django.test import Client
 
-from retivo import embedded_postgres
+from retivo.database import embedded_postgres
 from tenants import services
 from tenants.context import staff_context
 

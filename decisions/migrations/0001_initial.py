@@ -6,7 +6,7 @@ import django.db.models.deletion
 import django.db.models.functions.datetime
 from django.db import migrations, models
 
-import retivo.prefixed_id
+import retivo.database.prefixed_id
 
 
 class Migration(migrations.Migration):
@@ -68,7 +68,10 @@ class Migration(migrations.Migration):
                         "tenant", "id", blank=True, editable=False, primary_key=True, serialize=False
                     ),
                 ),
-                ("id", models.CharField(db_default=retivo.prefixed_id.PrefixedId(prefix="int"), max_length=40)),
+                (
+                    "id",
+                    models.CharField(db_default=retivo.database.prefixed_id.PrefixedId(prefix="int"), max_length=40),
+                ),
                 ("user_id", models.CharField(max_length=255)),
                 ("playbook_id", models.UUIDField(null=True)),
                 (

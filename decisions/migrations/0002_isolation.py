@@ -4,7 +4,7 @@ from typing import Any
 
 from django.db import migrations
 
-from retivo.rls import isolate
+from retivo.database.rls import isolate
 
 _OWN = "tenant_id = {tenant}"
 

@@ -2,7 +2,7 @@
 
 from django.db import migrations
 
-from retivo.rls import isolate
+from retivo.database.rls import isolate
 
 # The weights are those of decisions.lift. A count that nobody renewed for a day is of a tenant that is suspended, and
 # a tenant without both kinds of users compares nothing. Fewer than 20 of a kind would tell of persons, not of shares.

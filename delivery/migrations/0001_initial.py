@@ -4,7 +4,7 @@ import django.db.models.deletion
 import django.db.models.functions.datetime
 from django.db import migrations, models
 
-import retivo.prefixed_id
+import retivo.database.prefixed_id
 
 
 class Migration(migrations.Migration):
@@ -81,7 +81,7 @@ class Migration(migrations.Migration):
                         "tenant", "id", blank=True, editable=False, primary_key=True, serialize=False
                     ),
                 ),
-                ("id", models.CharField(db_default=retivo.prefixed_id.PrefixedId(prefix="ea"), max_length=40)),
+                ("id", models.CharField(db_default=retivo.database.prefixed_id.PrefixedId(prefix="ea"), max_length=40)),
                 ("action_type_id", models.CharField(max_length=40)),
                 ("action_type", models.CharField(max_length=100)),
                 ("provider", models.CharField(max_length=63)),

@@ -5,7 +5,7 @@ An action goes with its user, and attempts with their action: erasing a user lea
 
 from django.db import migrations
 
-from retivo.rls import isolate
+from retivo.database.rls import isolate
 
 _OWN = "tenant_id = {tenant}"
 

@@ -2,7 +2,7 @@
 
 from django.db import migrations
 
-from retivo.rls import isolate
+from retivo.database.rls import isolate
 
 _OWN = "tenant_id = {tenant}"
 

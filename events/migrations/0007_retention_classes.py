@@ -10,7 +10,7 @@ from typing import Any
 
 from django.db import migrations
 
-from retivo.rls import isolate
+from retivo.database.rls import isolate
 
 _OLD_FUNCTION = import_module("events.migrations.0004_maintain_events")._FUNCTION
 

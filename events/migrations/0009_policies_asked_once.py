@@ -4,7 +4,7 @@ from typing import Any
 
 from django.db import migrations
 
-from retivo.rls import CURRENT_TENANT
+from retivo.database.rls import CURRENT_TENANT
 
 _FOR_EACH_ROW = "NULLIF(current_setting('retivo.tenant_id', true), '')::uuid"
 

@@ -3,7 +3,7 @@
 import django.db.models.deletion
 from django.db import migrations, models
 
-from retivo.rls import isolate
+from retivo.database.rls import isolate
 
 # Erasing a user takes the history along, whoever erases.
 _GOES_WITH_THE_USER = """

@@ -6,7 +6,7 @@ import django.db.models.deletion
 import django.db.models.functions.datetime
 from django.db import migrations, models
 
-import retivo.prefixed_id
+import retivo.database.prefixed_id
 
 
 class Migration(migrations.Migration):
@@ -117,7 +117,7 @@ class Migration(migrations.Migration):
                 (
                     "id",
                     models.CharField(
-                        db_default=retivo.prefixed_id.PrefixedId(prefix="at"),
+                        db_default=retivo.database.prefixed_id.PrefixedId(prefix="at"),
                         editable=False,
                         max_length=40,
                         primary_key=True,

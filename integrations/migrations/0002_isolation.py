@@ -2,7 +2,7 @@
 
 from django.db import migrations
 
-from retivo.rls import CURRENT_TENANT, isolate
+from retivo.database.rls import CURRENT_TENANT, isolate
 
 
 class Migration(migrations.Migration):

@@ -6,7 +6,7 @@ by column and knows no rows, so a trigger holds the rest.
 
 from django.db import migrations
 
-from retivo.rls import CURRENT_TENANT
+from retivo.database.rls import CURRENT_TENANT
 
 _VISIBLE = f"tenant_id = {CURRENT_TENANT} OR partner_id = {CURRENT_TENANT}"
 _REGISTERED = f"partner_id = {CURRENT_TENANT} OR partner_id IS NULL AND tenant_id = {CURRENT_TENANT}"

@@ -2,7 +2,7 @@
 
 from django.db import migrations
 
-from retivo.rls import isolate
+from retivo.database.rls import isolate
 
 _USER = """
     ALTER TABLE learning_remembereddecision ADD CONSTRAINT remembered_user FOREIGN KEY (tenant_id, user_id)

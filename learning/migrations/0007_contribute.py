@@ -5,7 +5,7 @@ Staff see of a tenant's state that there is one, and nothing of what it learned.
 
 from django.db import migrations
 
-from retivo.rls import CURRENT_TENANT, isolate
+from retivo.database.rls import CURRENT_TENANT, isolate
 
 # What the context's tenant and its partner agree to; the stricter one wins. A customer does not see its partner's row.
 _CONSENT = """

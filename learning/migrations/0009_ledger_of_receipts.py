@@ -8,7 +8,7 @@ from importlib import import_module
 
 from django.db import migrations
 
-from retivo.rls import CURRENT_TENANT, isolate
+from retivo.database.rls import CURRENT_TENANT, isolate
 
 _before = import_module("learning.migrations.0007_contribute")
 

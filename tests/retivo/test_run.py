@@ -17,7 +17,7 @@ import httpx
 import psutil  # type: ignore[import-untyped]
 import pytest
 
-from tests.retivo.test_embedded_postgres import CHECKOUT, new_folder, query, server_of, socket_dir_of
+from tests.retivo.database.test_embedded_postgres import CHECKOUT, new_folder, query, server_of, socket_dir_of
 
 pytestmark = pytest.mark.no_database  # but for the one that `make run` starts
 

@@ -13,7 +13,7 @@ from decisions.playbooks.runner import run_tenant
 from decisions.recommending import budget
 from events.scoring.services import score_tenant
 from learning import services as learning
-from retivo import checks
+from retivo.database import checks
 from tenants.context import tenant_context
 from tests.conftest import Api
 

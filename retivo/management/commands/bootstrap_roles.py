@@ -6,7 +6,7 @@ import psycopg
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from retivo import roles
+from retivo.database import roles
 
 
 class Command(BaseCommand):

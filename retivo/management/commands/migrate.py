@@ -9,7 +9,7 @@ from django.core.management.base import CommandError, CommandParser
 from django.core.management.commands import migrate
 from django.db import connections
 
-from retivo import roles
+from retivo.database import roles
 from retivo.management.commands.bootstrap_roles import login
 
 

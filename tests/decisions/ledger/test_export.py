@@ -9,7 +9,7 @@ from django.core.management import CommandError, call_command
 from learning.evaluation.services import Logged, evaluate, uniform
 from tests.conftest import Api
 from tests.decisions.deciding import DECISIONS, bought, configure, later, recommend, settle
-from tests.retivo.test_openapi import OPERATIONS, assert_conforms
+from tests.retivo.api.test_openapi import OPERATIONS, assert_conforms
 
 
 def lines(api: Api, **query: str) -> list[dict[str, Any]]:

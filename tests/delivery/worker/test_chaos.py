@@ -14,7 +14,7 @@ import pytest
 from tests.conftest import REPOSITORY
 from tests.delivery.receiver import Answer, Received, receiver
 from tests.delivery.worker.processes import wait_for
-from tests.retivo.test_embedded_postgres import new_folder, query, server_of
+from tests.retivo.database.test_embedded_postgres import new_folder, query, server_of
 
 pytestmark = pytest.mark.no_database  # but for the one that is killed
 

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.retivo.test_embedded_postgres import kill_server, new_folder, query
+from tests.retivo.database.test_embedded_postgres import kill_server, new_folder, query
 from tests.retivo.test_run import PATIENCE, make_run, manage, port, wait_for
 
 pytestmark = pytest.mark.no_database  # but for the one that `make run` starts

@@ -23,7 +23,7 @@ MAX_EXAMPLES = 20
 
 CONFIG = """
 seed = {seed}
-hooks = "tests.retivo.schemathesis_hooks"
+hooks = "tests.retivo.api.schemathesis_hooks"
 warnings = {{ fail-on = true }}
 
 [generation]

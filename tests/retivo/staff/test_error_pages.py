@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from retivo import error_pages
+from retivo.staff import error_pages
 from tests.conftest import Api
 from tests.tenants.staff.people import TENANTS, log_in, page_of
 

@@ -30,7 +30,7 @@ import psycopg
 from psycopg import pq, sql
 from psycopg.conninfo import make_conninfo
 
-from retivo import roles
+from retivo.database import roles
 
 if sys.platform != "win32":  # where settings must still be importable, to say what is missing
     import fcntl
@@ -39,7 +39,7 @@ if sys.platform != "win32":  # where settings must still be importable, to say w
 OWNER = "app_owner"
 DATABASE = "retivo"
 
-_CHECKOUT = Path(__file__).resolve().parent.parent
+_CHECKOUT = Path(__file__).resolve().parents[2]
 _VERSION = 18
 _SUPERUSER = "postgres"
 _PORT = 5432  # always named: PGPORT in the environment would change the default

@@ -19,9 +19,9 @@ import psutil  # type: ignore[import-untyped]
 import psycopg
 import pytest
 
-from retivo import embedded_postgres
+from retivo.database import embedded_postgres
 
-CHECKOUT = Path(__file__).resolve().parent.parent.parent
+CHECKOUT = Path(__file__).resolve().parents[3]
 
 pytestmark = pytest.mark.no_database  # but for those that it starts
 

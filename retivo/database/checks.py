@@ -6,7 +6,7 @@ from typing import Any
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.db import DatabaseError, connections
 
-from retivo.roles import MINIMUM_SERVER_VERSION, STAFF
+from retivo.database.roles import MINIMUM_SERVER_VERSION, STAFF
 
 
 @register(Tags.database)

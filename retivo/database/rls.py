@@ -5,7 +5,7 @@ The tenant context is the setting `retivo.tenant_id`, set for one transaction al
 
 from django.db.migrations.operations import RunSQL
 
-from retivo.roles import RUNTIME, STAFF
+from retivo.database.roles import RUNTIME, STAFF
 
 # NULLIF: once set, a transaction-local setting reads as '' afterwards, not as NULL. A subquery: it is asked once a
 # statement, and not for every row that is written.

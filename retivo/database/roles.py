@@ -46,7 +46,7 @@ def bootstrap(connection: psycopg.Connection[tuple[object, ...]], *, owner: Logi
     try:
         with connection.transaction():
             # Two first starts may race: roles have no IF NOT EXISTS.
-            connection.execute("SELECT pg_advisory_xact_lock(hashtext('retivo.roles'))")
+            connection.execute("SELECT pg_advisory_xact_lock(hashtext('retivo.database.roles'))")
             for login in (owner, runtime):
                 _create_role(connection, login.name, login=login)
             for name in (RUNTIME, AUTH, STAFF):
@@ -71,7 +71,7 @@ def prepare_database(connection: psycopg.Connection[tuple[object, ...]]) -> None
     reach all tables, Django's own (users, sessions) included, which the API therefore cannot read.
     """
     with connection.transaction():
-        connection.execute("SELECT pg_advisory_xact_lock(hashtext('retivo.roles'))")
+        connection.execute("SELECT pg_advisory_xact_lock(hashtext('retivo.database.roles'))")
         for statement in (
             "GRANT USAGE ON SCHEMA public TO {rt}, {auth}, {staff}",
             "ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {staff}",

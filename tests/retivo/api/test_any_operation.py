@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 
 from tests.conftest import Api
-from tests.retivo.test_openapi import SCHEMA
+from tests.retivo.api.test_openapi import SCHEMA
 
 PATH_VALUES = {
     **dict.fromkeys(["customerId", "integrationId", "playbookId"], "00000000-0000-0000-0000-000000000000"),
