@@ -1,0 +1,85 @@
+"""The import contracts have no gap: an import that is reversed, and a module without a layer, break one of them."""
+
+from copy import deepcopy
+from pathlib import Path
+
+import grimp
+import pytest
+from importlinter.application.use_cases import read_user_options
+from importlinter.configuration import configure
+from importlinter.contracts.forbidden import ForbiddenContract
+from importlinter.contracts.layers import LayersContract
+from importlinter.domain.contract import Contract
+
+from tests.conftest import REPOSITORY
+
+pytestmark = pytest.mark.no_database
+
+TYPES: dict[str, type[Contract]] = {"layers": LayersContract, "forbidden": ForbiddenContract}
+
+
+@pytest.fixture(scope="module")
+def contracts() -> list[Contract]:
+    configure()
+    options = read_user_options(str(REPOSITORY / "pyproject.toml"))
+    return [
+        TYPES[found["type"]](name=found["name"], session_options=options.session_options, contract_options=found)
+        for found in options.contracts_options
+    ]
+
+
+@pytest.fixture(scope="module")
+def graph() -> grimp.ImportGraph:
+    rooms = sorted(path.parent.name for path in REPOSITORY.glob("*/apps.py"))
+    return grimp.build_graph(*rooms, cache_dir=None)
+
+
+def test_contracts__of_the_code_as_it_is__are_kept(contracts: list[Contract], graph: grimp.ImportGraph) -> None:
+    assert not _is_broken(contracts, graph)
+
+
+def test_contracts__any_import_within_a_room_reversed__are_broken(
+    contracts: list[Contract], graph: grimp.ImportGraph
+) -> None:
+    imports = [
+        (importer, imported)
+        for importer in sorted(graph.modules)
+        for imported in sorted(graph.find_modules_directly_imported_by(importer))
+        if _room(importer) == _room(imported) and ".migrations" not in importer
+    ]
+    assert len(imports) > 300
+    unseen = [pair for pair in imports if not _is_broken(contracts, _reversed(graph, *pair))]
+    assert unseen == []
+
+
+def test_contracts__a_module_without_a_layer__are_broken(contracts: list[Contract], graph: grimp.ImportGraph) -> None:
+    folders = [path.parent for path in REPOSITORY.glob("*/**/__init__.py") if _room(_name(path)) in graph.modules]
+    named_by_django = {"migrations", "management", "formats", "backend"}
+    names = [_name(folder) for folder in folders if not named_by_django & set(folder.parts)]
+    assert len(names) > 30
+    unseen = []
+    for name in names:
+        grown = deepcopy(graph)
+        grown.add_module(f"{name}.newcomer")
+        if not _is_broken(contracts, grown):
+            unseen.append(name)
+    assert unseen == []
+
+
+def _is_broken(contracts: list[Contract], graph: grimp.ImportGraph) -> bool:
+    return not all(contract.check(deepcopy(graph), verbose=False).kept for contract in contracts)
+
+
+def _reversed(graph: grimp.ImportGraph, importer: str, imported: str) -> grimp.ImportGraph:
+    turned = deepcopy(graph)
+    turned.remove_import(importer=importer, imported=imported)
+    turned.add_import(importer=imported, imported=importer, line_number=1, line_contents="")
+    return turned
+
+
+def _room(module: str) -> str:
+    return module.partition(".")[0]
+
+
+def _name(path: Path) -> str:
+    return ".".join(path.relative_to(REPOSITORY).parts)
