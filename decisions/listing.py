@@ -1,12 +1,15 @@
 """Pages of a tenant's rows."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, TypeVar
 from uuid import UUID
 
 from django.db import connection
 
-from retivo.api.pagination import Cursor
+from retivo.api.pagination import Cursor, cut
+
+Row = TypeVar("Row")
 
 
 def page(
@@ -18,10 +21,18 @@ def page(
     where: Mapping[str, Any],
     limit: int,
     after: Cursor | None,
-) -> tuple[list[Any], int]:
-    """At most one row more than `limit`, which tells whether there is a next page, and how many match in all.
+    read: Callable[[Any], Row],
+    place: Callable[[Row], tuple[datetime, UUID | str]],
+) -> tuple[list[Row], int, str | None]:
+    """The rows of a page, how many match on all pages, and the cursor of the next one.
 
     A filter stands in the statement only if it was sent, so that each plan fits.
+
+    Args:
+        listing: the statement, in which `{matching}` is the condition.
+        beyond: the condition of what stands after `%(after_time)s` and `%(after_id)s`.
+        read: makes a row of what the statement selects.
+        place: where a row stands in the list, as `cut` takes it.
     """
     matching = " AND ".join(["t.tenant_id = %(tenant_id)s", *(f"t.{name} = %({name})s" for name in where)])
     parameters: dict[str, Any] = {"tenant_id": tenant_id, **where, "limit": limit + 1}
@@ -31,9 +42,9 @@ def page(
         parameters |= {"after_time": after.created_at, "after_id": after.id}
     with connection.cursor() as cursor:
         cursor.execute(listing.format(matching=on_page), parameters)
-        rows = cursor.fetchall()
-        if after is None and len(rows) <= limit:
-            return rows, len(rows)
+        rows, next_cursor = cut([read(row) for row in cursor.fetchall()], limit, place)
+        if after is None and next_cursor is None:
+            return rows, len(rows), None
         cursor.execute(f"SELECT count(*) FROM {table} t WHERE {matching}", parameters)
         (total,) = cursor.fetchone()
-    return rows, total
+    return rows, total, next_cursor

@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from delivery.models import ActionStatus, FailureReason, OutcomeStatus
 from delivery.services import ActionFilter
-from retivo.api.pagination import CursorField, NameCursor
+from retivo.api.pagination import CursorField, NameCursor, PageSerializer
 from retivo.api.serializers import (
     ChoiceField,
     ObjectField,
@@ -96,10 +96,8 @@ class AttemptSerializer(serializers.Serializer[Any]):
         return attempt.error or None
 
 
-class ActionListSerializer(serializers.Serializer[Any]):
+class ActionListSerializer(PageSerializer):
     actions = ActionSerializer(many=True)
-    total = serializers.IntegerField(help_text="How many the filter matches, on all pages.")
-    next_cursor = serializers.CharField(allow_null=True)
 
 
 class ActionDetailSerializer(ActionSerializer):

@@ -12,7 +12,7 @@ from integrations import parameters_schema
 from learning import services as learning
 from retivo.api.errors import FieldError, Problem, escape_pointer, not_found, validation_failed
 from retivo.api.json import encode
-from retivo.api.pagination import Cursor, NameCursor
+from retivo.api.pagination import Cursor, cut
 from tenants import audit
 
 # What a committed dispatch wakes workers on.
@@ -109,9 +109,7 @@ def list_actions(*, tenant_id: UUID, where: ActionFilter, limit: int, after: Cur
             where=["(delivery_action.created_at, delivery_action.id) < (%s, %s)"],
             params=[after.created_at, after.id],
         )
-    found = list(page[: limit + 1])
-    more, found = len(found) > limit, found[:limit]
-    next_cursor = str(NameCursor(found[-1].created_at, found[-1].id)) if more else None
+    found, next_cursor = cut(page[: limit + 1], limit, lambda action: (action.created_at, action.id))
     return {"actions": found, "total": total, "next_cursor": next_cursor}
 
 

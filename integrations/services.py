@@ -13,7 +13,7 @@ from integrations.models import ActionTypeTemplate, PartnerIntegration
 from retivo import encryption
 from retivo.api.errors import Problem, not_found
 from retivo.api.json import encode
-from retivo.api.pagination import Cursor
+from retivo.api.pagination import Cursor, cut
 from tenants import audit
 
 
@@ -71,12 +71,12 @@ def list_integrations(*, partner_id: UUID, limit: int | None = None, after: Curs
     page = _with_templates(partner_id)
     if after is not None:
         page = page.filter(Q(created_at__gt=after.created_at) | Q(created_at=after.created_at, id__gt=after.id))
-    found = list(page if limit is None else page[: limit + 1])
-    more, found = limit is not None and len(found) > limit, found[:limit]
+    rows = page if limit is None else page[: limit + 1]
+    found, next_cursor = cut(rows, limit, lambda integration: (integration.created_at, integration.id))
     return {
         "integrations": found,
         "total": PartnerIntegration.objects.filter(tenant_id=partner_id).count(),
-        "next_cursor": str(Cursor(found[-1].created_at, found[-1].id)) if more else None,
+        "next_cursor": next_cursor,
     }
 
 

@@ -28,6 +28,9 @@ log = structlog.get_logger("retivo.learning")
 # What an outcome is worth, by the status that an action's receiver reports.
 REWARDS: Mapping[str, float] = {"completed": 1.0, "partial": 0.5, "ignored": 0.0, "rejected": 0.0}
 
+# The reward in SQL, of what the outcome is worth (NULL without one) and of the conversion.
+REWARD = "least(coalesce({worth}, 0) + {conversion}, 1)"
+
 MISLEADING = 0.1  # patterns of a lower probability are reported, once
 
 KEPT_DAYS = 90  # how long a decision's outcome is remembered, and so the longest window for a conversion
@@ -236,17 +239,19 @@ _REPORT = f"""
     {_MERGED}
 """
 
+_REWARD = REWARD.format(worth="outcome", conversion="conversion")
+
 # What was folded before is not a trial again. A row that is being written waits for the next fold: we wait for none.
-_WAITING = """
+_WAITING = f"""
     SELECT decision_id, features, action,
-        least(coalesce(outcome, 0) + conversion, 1) - coalesce(folded, 0), CASE WHEN folded IS NULL THEN 1 ELSE 0 END
+        {_REWARD} - coalesce(folded, 0), CASE WHEN folded IS NULL THEN 1 ELSE 0 END
     FROM learning_example WHERE tenant_id = %(tenant_id)s AND features IS NOT NULL
     ORDER BY recorded_at, decision_id LIMIT %(limit)s
     FOR UPDATE SKIP LOCKED
 """
 
 # Both or neither: an example is folded at most once, and never lost.
-_STORE = """
+_STORE = f"""
     WITH state AS (
         UPDATE learning_modelstate SET
             version = %(version)s, features = %(features)s, actions = %(actions)s, mean = %(mean)s,
@@ -255,7 +260,7 @@ _STORE = """
             statistic = %(statistic)s::float8[], pattern_weight = %(pattern_weight)s::float8, updated_at = now()
         WHERE tenant_id = %(tenant_id)s
     )
-    UPDATE learning_example SET folded = least(coalesce(outcome, 0) + conversion, 1), features = NULL
+    UPDATE learning_example SET folded = {_REWARD}, features = NULL
     WHERE tenant_id = %(tenant_id)s AND decision_id = ANY(%(decisions)s)
 """
 

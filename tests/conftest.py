@@ -238,3 +238,28 @@ def rival() -> Api:
 def merchant(acme: Api) -> Api:
     """A customer of acme."""
     return acme.provision("merchant")
+
+
+# --- Staff ----------------------------------------------------------------------------------------------------------
+
+
+def _log_in(name: str, *, group: str) -> Client:
+    from tests.tenants.staff.people import log_in  # late: it imports the cast above
+
+    return log_in(name, group=group)
+
+
+@pytest.fixture
+def viewer() -> Client:
+    return _log_in("vera", group="viewer")
+
+
+@pytest.fixture
+def operator() -> Client:
+    return _log_in("oscar", group="operator")
+
+
+@pytest.fixture
+def superuser() -> Client:
+    """By group, not by flag: the group has to hold everything."""
+    return _log_in("susan", group="superuser")

@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from delivery.models import OutcomeStatus
-from retivo.api.pagination import PageQuerySerializer
+from retivo.api.pagination import PageQuerySerializer, PageSerializer
 from retivo.api.serializers import ObjectField, StrictSerializer, StringField, TimestampField
 
 
@@ -68,10 +68,8 @@ class DecisionDetailSerializer(DecisionSerializer):
     features = serializers.DictField(child=serializers.FloatField(allow_null=True))
 
 
-class DecisionListSerializer(serializers.Serializer[Any]):
+class DecisionListSerializer(PageSerializer):
     decisions = DecisionSerializer(many=True)
-    total = serializers.IntegerField(help_text="How many the filter matches, on all pages.")
-    next_cursor = serializers.CharField(allow_null=True)
 
 
 class DecisionResponseSerializer(serializers.Serializer[Any]):

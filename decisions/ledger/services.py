@@ -10,10 +10,10 @@ from django.db import connection
 
 from decisions import listing
 from learning.model.state import NOTHING
-from learning.services import REWARDS
+from learning.services import REWARD, REWARDS
 from retivo.api.errors import not_found
 from retivo.api.json import encode
-from retivo.api.pagination import Cursor, NameCursor
+from retivo.api.pagination import Cursor
 from tenants.context import tenant_context
 
 EXPORT_BATCH = 1000
@@ -84,7 +84,7 @@ def list_decisions(
     *, tenant_id: UUID, where: Mapping[str, Any], limit: int, after: Cursor | None = None
 ) -> dict[str, Any]:
     """A page of the decisions, newest first, and how many match on all pages."""
-    rows, total = listing.page(
+    found, total, next_cursor = listing.page(
         _LIST,
         table="decisions_decision",
         beyond="(t.created_at, t.id) < (%(after_time)s, %(after_id)s)",
@@ -92,11 +92,10 @@ def list_decisions(
         where=where,
         limit=limit,
         after=after,
+        read=lambda row: Decision(**_members(row)),
+        place=lambda decision: (decision.created_at, decision.id),
     )
-    found = [Decision(**_members(row)) for row in rows]
-    last = found[:limit][-1] if len(found) > limit else None
-    next_cursor = last and str(NameCursor(created_at=last.created_at, id=last.id))
-    return {"decisions": found[:limit], "total": total, "next_cursor": next_cursor}
+    return {"decisions": found, "total": total, "next_cursor": next_cursor}
 
 
 def get_decision(*, tenant_id: UUID, decision_id: str) -> DecisionDetail:
@@ -203,7 +202,7 @@ _WORTH = " ".join(f"WHEN '{status}' THEN {worth}" for status, worth in REWARDS.i
 _REWARD = f"""
     CASE WHEN t.shadow OR t.stopped_by IS NOT NULL AND NOT t.holdout THEN NULL
          WHEN a.outcome_status IS NOT NULL OR t.converted_at IS NOT NULL
-             THEN least(coalesce(CASE a.outcome_status {_WORTH} END, 0) + t.conversion, 1)
+             THEN {REWARD.format(worth=f"CASE a.outcome_status {_WORTH} END", conversion="t.conversion")}
          WHEN a.status IN ('failed', 'expired') THEN NULL
          WHEN t.closed_at IS NOT NULL THEN 0
     END::float8

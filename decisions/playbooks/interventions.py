@@ -13,7 +13,7 @@ from decisions.models import INTERVENTION_TRANSITIONS, PENDING, Channel, Interve
 from events import next_actions
 from retivo.api.errors import FieldError, Problem, not_found
 from retivo.api.json import encode
-from retivo.api.pagination import Cursor, NameCursor
+from retivo.api.pagination import Cursor
 
 
 class Intervention(msgspec.Struct):
@@ -40,7 +40,7 @@ def list_interventions(
     *, tenant_id: UUID, where: Mapping[str, Any], limit: int, after: Cursor | None = None
 ) -> dict[str, Any]:
     """A page of the interventions, newest first, and how many match on all pages."""
-    rows, total = listing.page(
+    interventions, total, next_cursor = listing.page(
         _LIST_INTERVENTIONS,
         table="decisions_intervention",
         beyond=_BEFORE_INTERVENTION,
@@ -48,11 +48,10 @@ def list_interventions(
         where=where,
         limit=limit,
         after=after,
+        read=_shown,
+        place=lambda intervention: (intervention.planned_at, intervention.id),
     )
-    interventions = [_shown(row) for row in rows]
-    last = interventions[:limit][-1] if len(interventions) > limit else None
-    next_cursor = last and str(NameCursor(created_at=last.planned_at, id=last.id))
-    return {"interventions": interventions[:limit], "total": total, "next_cursor": next_cursor}
+    return {"interventions": interventions, "total": total, "next_cursor": next_cursor}
 
 
 def get_intervention(*, tenant_id: UUID, intervention_id: str) -> Intervention:

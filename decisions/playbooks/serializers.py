@@ -6,7 +6,7 @@ from rest_framework import serializers
 
 from decisions.models import Channel, InterventionStatus, LifecycleArea, PlaybookStatus
 from decisions.playbooks import conditions
-from retivo.api.pagination import CursorField, PageQuerySerializer
+from retivo.api.pagination import CursorField, PageQuerySerializer, PageSerializer
 from retivo.api.serializers import (
     BooleanField,
     ChoiceField,
@@ -145,10 +145,8 @@ class PlaybookSerializer(serializers.Serializer[Any]):
     )
 
 
-class PlaybookListSerializer(serializers.Serializer[Any]):
+class PlaybookListSerializer(PageSerializer):
     playbooks = PlaybookSerializer(many=True)
-    total = serializers.IntegerField(help_text="How many the filter matches, on all pages.")
-    next_cursor = serializers.CharField(allow_null=True)
 
 
 class PlaybookResponseSerializer(serializers.Serializer[Any]):
@@ -190,10 +188,8 @@ class InterventionSerializer(serializers.Serializer[Any]):
     quality_checks = ObjectField(allow_null=True)
 
 
-class InterventionListSerializer(serializers.Serializer[Any]):
+class InterventionListSerializer(PageSerializer):
     interventions = InterventionSerializer(many=True)
-    total = serializers.IntegerField(help_text="How many the filter matches, on all pages.")
-    next_cursor = serializers.CharField(allow_null=True)
 
 
 class InterventionResponseSerializer(serializers.Serializer[Any]):

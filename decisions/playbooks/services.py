@@ -41,7 +41,7 @@ def list_playbooks(
     *, tenant_id: UUID, where: Mapping[str, Any], limit: int, after: Cursor | None = None
 ) -> dict[str, Any]:
     """A page of the playbooks, oldest first, and how many match on all pages."""
-    rows, total = listing.page(
+    playbooks, total, next_cursor = listing.page(
         _LIST_PLAYBOOKS,
         table="decisions_playbook",
         beyond=_AFTER_PLAYBOOK,
@@ -49,11 +49,10 @@ def list_playbooks(
         where=where,
         limit=limit,
         after=after,
+        read=lambda row: Playbook(*row[:4], *map(msgspec.Raw, row[4:8]), *row[8:]),
+        place=lambda playbook: (playbook.created_at, playbook.id),
     )
-    playbooks = [Playbook(*row[:4], *map(msgspec.Raw, row[4:8]), *row[8:]) for row in rows]
-    last = playbooks[:limit][-1] if len(playbooks) > limit else None
-    next_cursor = last and str(Cursor(created_at=last.created_at, id=last.id))
-    return {"playbooks": playbooks[:limit], "total": total, "next_cursor": next_cursor}
+    return {"playbooks": playbooks, "total": total, "next_cursor": next_cursor}
 
 
 def get_playbook(*, tenant_id: UUID, playbook_id: UUID) -> Playbook:

@@ -9,7 +9,7 @@ from rest_framework import serializers
 from events.ingestion.batch import UNREACHABLE
 from events.models import LifecycleStage, RiskLevel
 from events.users.services import NAMED_TRAITS
-from retivo.api.pagination import PageQuerySerializer
+from retivo.api.pagination import PageQuerySerializer, PageSerializer
 from retivo.api.schema import TEXT
 from retivo.api.serializers import (
     BooleanField,
@@ -170,10 +170,9 @@ class TrackedUserDetailSerializer(TrackedUserSerializer):
     milestones = MilestoneSerializer(many=True)
 
 
-class UserListSerializer(serializers.Serializer[Any]):
+class UserListSerializer(PageSerializer):
     customers = TrackedUserSerializer(many=True)
     total = serializers.IntegerField(help_text="How many match, on all pages.")
-    next_cursor = serializers.CharField(allow_null=True)
 
 
 class UserResponseSerializer(serializers.Serializer[Any]):

@@ -17,7 +17,7 @@ from events.scoring import formulas as scores
 from retivo.api.errors import Problem, not_found
 from retivo.api.json import encode
 from retivo.api.merge_patch import merge_patch
-from retivo.api.pagination import Cursor, NameCursor
+from retivo.api.pagination import Cursor, cut
 from tenants import audit
 from tenants.access import idempotency
 from tenants.access.authentication import Query
@@ -82,16 +82,13 @@ def list_users(*, tenant_id: UUID, where: Mapping[str, Any], limit: int, after: 
         parameters |= {"after_created_at": after.created_at, "after_user_id": after.id}
     with connection.cursor() as cursor:
         cursor.execute(_LIST.format(source=source, matching=on_page), parameters)
-        # One more than asked for tells whether there is a next page.
-        users = [_user(row) for row in cursor.fetchall()]
-        has_more = len(users) > limit
-        del users[limit:]
-        if after is None and not has_more:
+        found = [_user(row) for row in cursor.fetchall()]
+        users, next_cursor = cut(found, limit, lambda user: (user.created_at, user.id))
+        if after is None and next_cursor is None:
             total = len(users)
         else:
             cursor.execute(_COUNT.format(source=source, matching=matching), parameters)
             (total,) = cursor.fetchone()
-    next_cursor = str(NameCursor(created_at=users[-1].created_at, id=users[-1].id)) if has_more else None
     return {"customers": users, "total": total, "next_cursor": next_cursor}
 
 

@@ -19,7 +19,7 @@ from integrations.fields import (
     name_field,
     provider_field,
 )
-from retivo.api.pagination import PageQuerySerializer
+from retivo.api.pagination import PageQuerySerializer, PageSerializer
 from retivo.api.serializers import BooleanField, QueryBooleanField, StrictSerializer, StringField
 
 # --- A tenant's action types ----------------------------------------------------------------------------------------
@@ -75,10 +75,8 @@ class ActionTypeSerializer(serializers.Serializer[Any]):
         return None if action_type.is_shared else action_type.delivery_webhook
 
 
-class ActionTypeListSerializer(serializers.Serializer[Any]):
+class ActionTypeListSerializer(PageSerializer):
     action_types = ActionTypeSerializer(many=True)
-    total = serializers.IntegerField(help_text="How many the filter matches, on all pages.")
-    next_cursor = serializers.CharField(allow_null=True)
 
 
 class ActionTypeResponseSerializer(serializers.Serializer[Any]):

@@ -13,7 +13,7 @@ from integrations.models import ActionType
 from retivo import encryption
 from retivo.api.errors import FieldError, Problem, not_found
 from retivo.api.json import encode
-from retivo.api.pagination import Cursor, NameCursor
+from retivo.api.pagination import Cursor, cut
 from tenants import audit
 from tenants.models import UPGRADE_TO, PlanTier, Tenant
 
@@ -34,9 +34,8 @@ def list_action_types(
         matching = matching.filter(
             Q(created_at__gt=after.created_at) | Q(created_at=after.created_at, id__gt=str(after.id))
         )
-    found = list(matching.order_by("created_at", "id")[: limit + 1])
-    more, found = len(found) > limit, found[:limit]
-    next_cursor = str(NameCursor(found[-1].created_at, found[-1].id)) if more else None
+    ordered = matching.order_by("created_at", "id")
+    found, next_cursor = cut(ordered[: limit + 1], limit, lambda found: (found.created_at, found.id))
     return {"action_types": found, "total": total, "next_cursor": next_cursor}
 
 

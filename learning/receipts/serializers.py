@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from retivo.api.pagination import CursorField, NameCursor
+from retivo.api.pagination import CursorField, NameCursor, PageSerializer
 from retivo.api.serializers import QueryIntegerField, StrictSerializer
 
 CHOICES = ("contribute", "use_only", "off")
@@ -21,10 +21,9 @@ class ReceiptSerializer(serializers.Serializer[Any]):
     epsilon = serializers.FloatField(help_text="What it cost.")
 
 
-class ReceiptListSerializer(serializers.Serializer[Any]):
+class ReceiptListSerializer(PageSerializer):
     receipts = ReceiptSerializer(many=True)
     total = serializers.IntegerField()
-    next_cursor = serializers.CharField(allow_null=True)
 
 
 class ConsentSerializer(serializers.Serializer[Any]):

@@ -8,7 +8,7 @@ from django.db import connection
 
 from learning.patterns import privacy
 from learning.services import MISLEADING
-from retivo.api.pagination import Cursor, NameCursor
+from retivo.api.pagination import Cursor, cut
 
 _DIGITS = 6  # beyond them is the rounding of a sum
 
@@ -44,13 +44,9 @@ def receipts(*, tenant_id: UUID, limit: int, after: Cursor | None) -> dict[str, 
         rows = cursor.fetchall()
         cursor.execute("SELECT count(*) FROM learning_receipt WHERE tenant_id = %(id)s", {"id": tenant_id})
         (total,) = cursor.fetchone()
-    next_cursor = None
-    if len(rows) > limit:
-        rows.pop()
-        *_, at, name = rows[-1]
-        next_cursor = str(NameCursor(created_at=at, id=name))
+    page, next_cursor = cut(rows, limit, lambda row: (row[3], row[4]))
     return {
-        "receipts": [{"release": release, "date": day, "epsilon": epsilon} for release, day, epsilon, *_ in rows],
+        "receipts": [{"release": release, "date": day, "epsilon": epsilon} for release, day, epsilon, *_ in page],
         "total": total,
         "next_cursor": next_cursor,
     }

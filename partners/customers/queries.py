@@ -14,7 +14,7 @@ from django.db import connection
 
 from events import metering
 from retivo.api.errors import not_found
-from retivo.api.pagination import Cursor
+from retivo.api.pagination import Cursor, cut
 from tenants.access.authentication import Query
 
 
@@ -53,6 +53,7 @@ class Customer(msgspec.Struct):
 
 
 _OWN = len(Customer.__struct_fields__)
+_CREATED_AT = Customer.__struct_fields__.index("created_at")
 
 
 def list_customers(*, partner_id: UUID, where: CustomerFilter, page: Page) -> dict[str, Any]:
@@ -99,15 +100,10 @@ def page_of(sql: str, asked: Mapping[str, Any], page: Page) -> tuple[list[tuple[
             **asked,
             "after_created_at": page.after and page.after.created_at,
             "after_id": page.after and page.after.id,
-            # One more than asked for tells whether there is a next page.
             "limit": page.limit and page.limit + 1,
         },
     )
-    if page.limit is None or len(rows) <= page.limit:
-        return rows, None
-    rows.pop()
-    last = Customer(*rows[-1][:_OWN])
-    return rows, str(Cursor(created_at=last.created_at, id=last.tenant_id))
+    return cut(rows, page.limit, lambda row: (row[_CREATED_AT], row[0]))
 
 
 def is_whole(page: Page, next_cursor: str | None) -> bool:

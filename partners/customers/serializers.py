@@ -8,6 +8,7 @@ from events.ingestion.serializers import UsageSerializer
 from partners.customers.queries import CustomerFilter, Page
 from partners.customers.services import DEFAULT_TRACKED_USER_LIMIT
 from partners.fields import MAX_INTEGER, SLUG, WarmStartSerializer, WholeListQuerySerializer
+from retivo.api.pagination import PageSerializer
 from retivo.api.serializers import (
     BooleanField,
     ChoiceField,
@@ -88,10 +89,8 @@ class CustomerSerializer(serializers.Serializer[Any]):
     created_at = serializers.DateTimeField()
 
 
-class CustomerListSerializer(serializers.Serializer[Any]):
+class CustomerListSerializer(PageSerializer):
     customers = CustomerSerializer(many=True)
-    total = serializers.IntegerField(help_text="How many the filter matches, on all pages.")
-    next_cursor = serializers.CharField(allow_null=True)
 
 
 class SharedIntegrationSerializer(serializers.Serializer[Any]):

@@ -6,6 +6,7 @@ from rest_framework import serializers
 
 from integrations.serializers import IntegrationSerializer, RegisteredIntegrationSerializer
 from partners.fields import WarmStartSerializer
+from retivo.api.pagination import PageSerializer
 from retivo.api.serializers import StrictSerializer, UUIDField
 
 
@@ -13,10 +14,9 @@ class ShareRequestSerializer(StrictSerializer):
     customer_tenant_id = UUIDField()
 
 
-class IntegrationListSerializer(serializers.Serializer[Any]):
+class IntegrationListSerializer(PageSerializer):
     integrations = IntegrationSerializer(many=True)
     total = serializers.IntegerField(help_text="How many there are, on all pages.")
-    next_cursor = serializers.CharField(allow_null=True)
 
 
 class RegisterResponseSerializer(serializers.Serializer[Any]):

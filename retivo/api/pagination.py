@@ -3,14 +3,18 @@
 import base64
 import binascii
 import uuid
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
 
 from retivo.api.errors import FieldError, validation_failed
 from retivo.api.serializers import QueryIntegerField, StrictSerializer, StringField
+
+Row = TypeVar("Row")
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,23 @@ class NameCursor(Cursor):
         return text
 
 
+def cut(
+    rows: Iterable[Row], limit: int | None, place: Callable[[Row], tuple[datetime, uuid.UUID | str]]
+) -> tuple[list[Row], str | None]:
+    """A page of `rows`, and the cursor of the next page; None where this is the last one.
+
+    Args:
+        rows: one more than `limit` were asked for, which tells whether there is a next page.
+        limit: None for all of them.
+        place: where a row stands in the list: `(created_at, id)`, or what the list is ordered by instead.
+    """
+    found = list(rows)
+    if limit is None or len(found) <= limit:
+        return found, None
+    page = found[:limit]
+    return page, str(Cursor(*place(page[-1])))
+
+
 @extend_schema_field({"type": "string", "format": "cursor"})
 class CursorField(StringField):
     """A cursor in a query."""
@@ -82,3 +103,15 @@ class PageQuerySerializer(StrictSerializer):
         """What a service that lists is asked: `limit`, `after` and `where`."""
         where = dict(self.validated_data)
         return {"limit": where.pop("limit"), "after": where.pop("cursor", None), "where": where}
+
+
+class PageSerializer(serializers.Serializer[Any]):
+    """An answer with a page of rows; the list's own serializer adds the rows."""
+
+    total = serializers.IntegerField(help_text="How many the filter matches, on all pages.")
+    next_cursor = serializers.CharField(allow_null=True)
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        """The rows first."""
+        fields: dict[str, serializers.Field[Any, Any, Any, Any]] = super().get_fields()
+        return dict(sorted(fields.items(), key=lambda field: field[0] in PageSerializer._declared_fields))

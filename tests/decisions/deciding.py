@@ -4,12 +4,11 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from django.db import connections
-
 from decisions.upkeep.aftermath import settle_tenant
 from learning.tasks import fold_tenant
 from tests.conftest import Api
 from tests.decisions.cast import ask, happened
+from tests.owner import as_owner
 
 RECOMMEND, DECISIONS, LIFT = "/api/decisions/recommend", "/api/decisions", "/api/analytics/lift"
 
@@ -71,11 +70,6 @@ def acted(api: Api, user_id: str = "u0", **fields: Any) -> dict[str, Any]:
 def types(api: Api) -> dict[str, str]:
     """Names by ids."""
     return dict(ask(api, "SELECT id, name FROM integrations_actiontype WHERE tenant_id = %(t)s", t=api.tenant_id))
-
-
-def as_owner(sql: str, **parameters: Any) -> None:
-    with connections["owner"].cursor() as cursor:
-        cursor.execute(sql, parameters or None)
 
 
 def settle(api: Api, **options: Any) -> dict[str, int]:

@@ -5,7 +5,8 @@ from events.tasks import score_tenants
 from learning.tasks import fold_examples
 from tests.conftest import Api
 from tests.decisions.cast import ask, interventions, plan
-from tests.decisions.deciding import acted, as_owner, must_act, recommend, shop_of
+from tests.decisions.deciding import acted, must_act, recommend, shop_of
+from tests.owner import as_owner
 
 
 def test_periodic_work__from_a_plan_to_what_is_learned_of_it(acme: Api, rival: Api) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from django.db import connection, connections
+from django.db import connection
 
 from delivery import services
 from delivery.models import Action, Attempt
@@ -13,6 +13,7 @@ from delivery.worker.loop import Worker
 from integrations.models import ActionType
 from tenants.context import tenant_context
 from tests.conftest import Api
+from tests.owner import as_owner, owner_cursor
 
 
 @dataclass(frozen=True)
@@ -68,15 +69,12 @@ def work() -> None:
 
 def make_due() -> None:
     """Let the time pass until every open action's next attempt."""
-    with connections["owner"].cursor() as cursor:
-        cursor.execute(
-            "UPDATE delivery_action SET due_at = now(), leased_until = NULL WHERE status IN ('pending', 'dispatched')"
-        )
+    as_owner("UPDATE delivery_action SET due_at = now(), leased_until = NULL WHERE status IN ('pending', 'dispatched')")
 
 
 def let_time_pass(seconds: float) -> None:
     """For actions and endpoints, as if it were that much later."""
-    with connections["owner"].cursor() as cursor:
+    with owner_cursor() as cursor:
         passed = f"make_interval(secs => {seconds})"
         for table, columns in _TIMES.items():
             changes = ", ".join(f"{name} = {name} - {passed}" for name in columns)

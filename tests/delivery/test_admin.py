@@ -1,34 +1,17 @@
 """What staff see of delivery, and the two things they do there."""
 
-from typing import Any
-
 import pytest
 from django.contrib.admin.utils import quote
-from django.db import connections
 from django.test import Client
 
 from tests.conftest import Api
 from tests.delivery.cast import Merchant, work
 from tests.delivery.receiver import Answer, Receiver
-from tests.tenants.staff.people import audited, log_in
+from tests.owner import as_owner
+from tests.tenants.staff.people import audited
 
 ACTIONS = "/admin/delivery/actionrow/"
 ENDPOINTS = "/admin/delivery/endpointrow/"
-
-
-@pytest.fixture(autouse=True)
-def _quick_passwords(settings: Any) -> None:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-
-
-@pytest.fixture
-def operator() -> Client:
-    return log_in("oscar", group="operator")
-
-
-@pytest.fixture
-def viewer() -> Client:
-    return log_in("vera", group="viewer")
 
 
 @pytest.fixture
@@ -40,9 +23,7 @@ def failed(shop: Merchant, inbox: Receiver) -> str:
 
 
 def endpoint_id() -> str:
-    with connections["owner"].cursor() as cursor:
-        cursor.execute("SELECT id FROM delivery_endpoint")
-        return str(cursor.fetchone()[0])
+    return str(as_owner("SELECT id FROM delivery_endpoint")[0][0])
 
 
 def test_actions__in_the_list_and_by_themselves__show_their_attempts(viewer: Client, failed: str) -> None:
@@ -106,11 +87,10 @@ def test_endpoints__by_their_circuit__are_filtered_and_counted(viewer: Client, s
         "well": ("NULL", "NULL", 0),
     }
     for state, (disabled_at, open_until, failures) in states.items():
-        with connections["owner"].cursor() as cursor:
-            cursor.execute(
-                f"UPDATE delivery_endpoint SET disabled_at = {disabled_at}, open_until = {open_until},"
-                f" consecutive_failures = {failures}"
-            )
+        as_owner(
+            f"UPDATE delivery_endpoint SET disabled_at = {disabled_at}, open_until = {open_until},"
+            f" consecutive_failures = {failures}"
+        )
         assert {name for name in states if found(circuit=name)} == {state}
         assert badge() == (state in ("disabled", "open"))
 

@@ -12,13 +12,13 @@ from django.db import connections
 from tests.conftest import Api, Server
 from tests.delivery.cast import Merchant, merchant_of, work
 from tests.delivery.receiver import Answer, Receiver
+from tests.owner import as_owner
 
 ACTIONS = "/api/external/actions"
 
 
 def fail_all(reason: str = "attempts_exhausted") -> None:
-    with connections["owner"].cursor() as cursor:
-        cursor.execute("UPDATE delivery_action SET status = 'failed', failure_reason = %s, attempts = 8", [reason])
+    as_owner("UPDATE delivery_action SET status = 'failed', failure_reason = %s, attempts = 8", reason)
 
 
 def listed(api: Api, **query: Any) -> list[str]:

@@ -3,12 +3,13 @@
 from typing import Any
 
 import numpy as np
-from django.db import connection, connections
+from django.db import connection
 
 from learning.models import Receipt, Release
 from learning.patterns import statistic as patterns
 from tenants.context import staff_context, tenant_context
 from tests.conftest import Api
+from tests.owner import as_owner
 
 WIDTH = 2 + len(patterns.FEATURES)
 CUSTOMERS = 18
@@ -23,12 +24,14 @@ def learn(customer: Api, seed: int, trials: float = 300.0, scale: float = 0.1) -
     random = np.random.default_rng(seed)
     statistic = random.normal(0.05, scale, (1 + len(actions), WIDTH))
     statistic[:, 0], statistic[:, 1] = 0.7, 0.01
-    with connections["owner"].cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO learning_modelstate (tenant_id, version, features, actions, mean, prior_precision,"
-            " information, scales, trials, rewards, statistic) VALUES (%s, 1, '{}', %s, '', '', '', '', %s, %s, %s)",
-            [customer.tenant_id, actions, *[[trials / len(actions)] * len(actions)] * 2, statistic.ravel().tolist()],
-        )
+    as_owner(
+        "INSERT INTO learning_modelstate (tenant_id, version, features, actions, mean, prior_precision,"
+        " information, scales, trials, rewards, statistic) VALUES (%s, 1, '{}', %s, '', '', '', '', %s, %s, %s)",
+        customer.tenant_id,
+        actions,
+        *[[trials / len(actions)] * len(actions)] * 2,
+        statistic.ravel().tolist(),
+    )
     return statistic
 
 

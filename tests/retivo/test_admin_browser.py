@@ -17,7 +17,8 @@ from tenants import services
 from tenants.context import staff_context
 from tenants.models import PlanStatus, PlanTier, Tenant
 from tests.conftest import Api, Server, make_partner
-from tests.decisions.deciding import acted, as_owner, must_act, recommend, shop_of
+from tests.decisions.deciding import acted, must_act, recommend, shop_of
+from tests.owner import as_owner
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = [

@@ -1,7 +1,8 @@
 """The data plane can be distributed by `tenant_id` (Citus): every key and constraint of its tables contains it."""
 
 import pytest
-from django.db import connections
+
+from tests.owner import as_owner
 
 # Tables of the control plane: small, and everywhere the same. All others are the data plane. What is released of many
 # tenants is of none.
@@ -17,9 +18,7 @@ CONTROL_PLANE = (
 
 
 def _ask(sql: str) -> list[tuple[str, ...]]:
-    with connections["owner"].cursor() as cursor:
-        cursor.execute(sql, {"control_plane": list(CONTROL_PLANE)})
-        return list(cursor.fetchall())
+    return list(as_owner(sql, control_plane=list(CONTROL_PLANE)))
 
 
 _DATA_PLANE = """

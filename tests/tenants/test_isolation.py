@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.db import ProgrammingError, connection, connections, transaction
+from django.db import ProgrammingError, connection, transaction
 
 from decisions.playbooks.runner import run_tenant
 from decisions.recommending import budget
@@ -16,6 +16,7 @@ from learning import services as learning
 from retivo.database import checks
 from tenants.context import tenant_context
 from tests.conftest import Api
+from tests.owner import as_owner
 
 # Which column of a table names its tenant. A table that is neither here nor in UNSHARED fails the first test.
 TENANT_COLUMNS = {
@@ -80,12 +81,11 @@ def two_partners(acme: Api, rival: Api) -> tuple[Api, Api]:
             api.put(f"/api/playbooks/{playbook}/status", {"status": "active"})
             run_tenant(api.tenant_id)
             _decide(api)
-    with connections["owner"].cursor() as cursor:
-        cursor.execute(ACTIONS)
-        cursor.execute(ATTEMPTS)
-        cursor.execute(ENDPOINTS)
-        cursor.execute(RELEASE)
-        cursor.execute("INSERT INTO decisions_liftcount SELECT id, now(), 9, 1, 1, 0 FROM tenants_tenant")
+    as_owner(ACTIONS)
+    as_owner(ATTEMPTS)
+    as_owner(ENDPOINTS)
+    as_owner(RELEASE)
+    as_owner("INSERT INTO decisions_liftcount SELECT id, now(), 9, 1, 1, 0 FROM tenants_tenant")
     return acme, rival
 
 
@@ -137,13 +137,11 @@ RELEASE = """
 
 
 def tables() -> Iterator[tuple[str, bool, bool]]:
-    with connections["owner"].cursor() as cursor:
-        cursor.execute(
-            "SELECT c.relname, c.relrowsecurity, EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid)"
-            " FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')"
-            " AND NOT c.relispartition ORDER BY 1"
-        )
-        yield from cursor.fetchall()
+    yield from as_owner(
+        "SELECT c.relname, c.relrowsecurity, EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid)"
+        " FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')"
+        " AND NOT c.relispartition ORDER BY 1"
+    )
 
 
 def test_policies__every_table_of_ours__has_row_level_security_and_a_policy() -> None:
@@ -153,22 +151,21 @@ def test_policies__every_table_of_ours__has_row_level_security_and_a_policy() ->
 
 
 def test_partitions__addressed_directly__are_closed_to_the_runtime_role() -> None:
-    with connections["owner"].cursor() as cursor:
-        cursor.execute(
+    assert (
+        as_owner(
             "SELECT relname FROM pg_class WHERE relispartition AND relkind = 'r'"
             " AND has_table_privilege('app_rt', oid, 'SELECT, INSERT, UPDATE, DELETE')"
         )
-        assert cursor.fetchall() == []
+        == []
+    )
 
 
 def test_functions__with_their_owners_rights__are_closed_to_public_and_trust_no_search_path() -> None:
-    with connections["owner"].cursor() as cursor:
-        cursor.execute(
-            "SELECT proname, has_function_privilege('public', oid, 'EXECUTE'),"
-            " 'search_path=pg_catalog, pg_temp' = ANY(proconfig)"
-            " FROM pg_proc WHERE prosecdef AND pronamespace = 'public'::regnamespace"
-        )
-        found = cursor.fetchall()
+    found = as_owner(
+        "SELECT proname, has_function_privilege('public', oid, 'EXECUTE'),"
+        " 'search_path=pg_catalog, pg_temp' = ANY(proconfig)"
+        " FROM pg_proc WHERE prosecdef AND pronamespace = 'public'::regnamespace"
+    )
 
     assert len(found) >= 4
     assert [row for row in found if row[1:] != (False, True)] == []
@@ -192,12 +189,12 @@ ANSWERS = {
 
 
 def test_functions__with_their_owners_rights__answer_what_is_listed_here() -> None:
-    with connections["owner"].cursor() as cursor:
-        cursor.execute(
+    found = dict(
+        as_owner(
             "SELECT proname, pg_get_function_result(oid) FROM pg_proc"
             " WHERE prosecdef AND pronamespace = 'public'::regnamespace"
         )
-        found = dict(cursor.fetchall())
+    )
 
     assert found == ANSWERS
 

@@ -17,18 +17,13 @@ from tenants.context import staff_context
 from tenants.staff import newest as admin_newest
 from tests.conftest import Api
 from tests.decisions.cast import playbook
-from tests.decisions.deciding import acted, as_owner, configure, must_act, recommend, settle, shop_of
+from tests.decisions.deciding import acted, configure, must_act, recommend, settle, shop_of
+from tests.owner import as_owner, owner_cursor
 from tests.tenants.staff.people import log_in, page_of
 
 DECISIONS = "/admin/decisions/decisionrow/"
 ACTIONS = "/admin/delivery/actionrow/"
 NOW = datetime.now(UTC)
-
-
-@pytest.fixture
-def viewer(settings: Any) -> Client:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    return log_in("vera", group="viewer")
 
 
 @pytest.fixture
@@ -83,9 +78,7 @@ def test_list__of_several_tenants__is_merged_and_goes_on_page_by_page(
     other = shop_of(acme, "other")
     decide(shop, 5, prefix="dec_a")
     decide(other, 5, prefix="dec_b")
-    with connections["owner"].cursor() as cursor:
-        cursor.execute("SELECT id FROM decisions_decision ORDER BY created_at DESC, id DESC")
-        expected = [id for (id,) in cursor.fetchall()]
+    expected = [id for (id,) in as_owner("SELECT id FROM decisions_decision ORDER BY created_at DESC, id DESC")]
 
     found, address = [], DECISIONS
     while address:
@@ -138,8 +131,7 @@ def test_list__whatever_its_length__costs_the_same_statements_and_counts_nothing
 @pytest.mark.parametrize("path", [DECISIONS, ACTIONS])
 def test_list__each_tenants_newest__is_read_from_its_index(viewer: Client, shop: Api, path: str) -> None:
     decide(shop, 3000)
-    with connections["owner"].cursor() as cursor:
-        cursor.execute("ANALYZE decisions_decision")
+    as_owner("ANALYZE decisions_decision")
     seen: list[Any] = []
 
     def explain(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
@@ -161,7 +153,7 @@ def test_list__each_tenants_newest__is_read_from_its_index(viewer: Client, shop:
 
 def test_list__that_takes_too_long__says_so(viewer: Client, shop: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     decide(shop, 1)
-    with connections["owner"].cursor() as cursor, monkeypatch.context() as patched:
+    with owner_cursor() as cursor, monkeypatch.context() as patched:
         patched.setattr(admin_newest, "PATIENCE", "20ms")
         cursor.execute("BEGIN")
         cursor.execute("LOCK TABLE decisions_decision IN ACCESS EXCLUSIVE MODE")
@@ -257,7 +249,6 @@ def test_page__of_a_playbooks_decision__shows_its_intervention(viewer: Client, s
 
 
 def test_decisions__for_staff__are_read_only_and_not_for_everybody(shop: Api, settings: Any) -> None:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     decide(shop, 1)
     susan, nobody = log_in("susan", group="superuser"), log_in("nobody")
 

@@ -1,17 +1,8 @@
-from typing import Any
-
-import pytest
 from django.test import Client
 
 from tests.conftest import Api
 from tests.decisions.cast import ask, person, playbook, run
-from tests.tenants.staff.people import TENANTS, log_in
-
-
-@pytest.fixture
-def viewer(settings: Any) -> Client:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    return log_in("vera", group="viewer")
+from tests.tenants.staff.people import TENANTS
 
 
 def test_tenants_page__shows_playbooks_and_interventions__and_no_user(viewer: Client, merchant: Api) -> None:

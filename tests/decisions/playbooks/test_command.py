@@ -7,7 +7,7 @@ from tenants.context import staff_context
 from tenants.models import PlanStatus, Tenant
 from tests.conftest import Api
 from tests.decisions.cast import interventions, person, playbook
-from tests.decisions.deciding import as_owner
+from tests.owner import as_owner
 
 
 def command(**options: str) -> str:

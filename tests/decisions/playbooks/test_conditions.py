@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.db import connection, connections
+from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -15,6 +15,7 @@ from events.models import LifecycleStage, RiskLevel
 from tenants.context import tenant_context
 from tests.conftest import Api
 from tests.decisions.cast import DAY, NOON, PLAYBOOKS, happened, person
+from tests.owner import as_owner
 
 
 def matching(api: Api, conditions: Any) -> set[str]:
@@ -177,8 +178,7 @@ _conditions = st.recursive(
 def test_compiled__random_users_and_conditions__match_as_a_plain_reading_does(
     merchant: Api, users: list[dict[str, Any]], many: list[Any]
 ) -> None:
-    with connections["owner"].cursor() as cursor:
-        cursor.execute("TRUNCATE events_event, events_trackeduser CASCADE")
+    as_owner("TRUNCATE events_event, events_trackeduser CASCADE")
     named = {f"u{n}": user for n, user in enumerate(users)}
     for user_id, user in named.items():
         person(merchant, user_id, **{name: value for name, value in user.items() if name != "events"})

@@ -4,7 +4,7 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from django.db import IntegrityError, connections
+from django.db import IntegrityError
 
 from decisions.models import INTERVENTION_TRANSITIONS, InterventionStatus
 from decisions.playbooks.interventions import move_interventions
@@ -12,6 +12,7 @@ from decisions.playbooks.runner import _begin_ready, local_times
 from tenants.context import tenant_context
 from tests.conftest import Api, Server
 from tests.decisions.cast import INTERVENTIONS, NOON, PLAYBOOKS, ask, change, interventions, person, plan, playbook, run
+from tests.owner import owner_cursor
 
 
 def move(api: Api, intervention_id: str, verb: str) -> Any:
@@ -318,5 +319,5 @@ def test_database__what_must_not_be__is_refused(merchant: Api, changed: Any, con
     row |= {"status": "planned", "channel": "webhook", "confidence": 0.5, **changed}
     values = ", ".join(f"%({name})s" for name in row)
 
-    with pytest.raises(IntegrityError, match=constraint), connections["owner"].cursor() as cursor:
+    with pytest.raises(IntegrityError, match=constraint), owner_cursor() as cursor:
         cursor.execute(f"INSERT INTO decisions_intervention ({', '.join(row)}) VALUES ({values})", row)

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from django.db import connections
 
 from decisions.playbooks import runner
 from tests.conftest import REPOSITORY, Api, database_url
@@ -27,6 +26,7 @@ from tests.decisions.cast import (
     run,
     users_of,
 )
+from tests.owner import as_owner
 
 
 def people(api: Api, count: int) -> None:
@@ -256,6 +256,4 @@ def test_run__process_killed_in_the_midst__the_next_run_finishes(merchant: Api) 
 
 
 def _planned() -> int:
-    with connections["owner"].cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM decisions_intervention")
-        return int(cursor.fetchone()[0])
+    return int(as_owner("SELECT count(*) FROM decisions_intervention")[0][0])

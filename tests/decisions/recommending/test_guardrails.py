@@ -20,7 +20,6 @@ from tests.decisions.deciding import (
     DECISIONS,
     RECOMMEND,
     acted,
-    as_owner,
     configure,
     must_act,
     names,
@@ -30,6 +29,7 @@ from tests.decisions.deciding import (
     shop_of,
     types,
 )
+from tests.owner import as_owner
 
 
 @pytest.fixture

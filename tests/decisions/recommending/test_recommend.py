@@ -17,7 +17,6 @@ from tests.decisions.deciding import (
     RECOMMEND,
     VOUCHER,
     acted,
-    as_owner,
     configure,
     must_act,
     reasons,
@@ -26,6 +25,7 @@ from tests.decisions.deciding import (
     types,
 )
 from tests.events.cast import event, track
+from tests.owner import as_owner
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ from decisions.playbooks import runner
 from learning.tasks import fold_tenant
 from tests.conftest import Api
 from tests.decisions.cast import ask, interventions, plan
-from tests.decisions.deciding import DECISIONS, acted, as_owner, example, later, outcome, recommend, reported, settle
+from tests.decisions.deciding import DECISIONS, acted, example, later, outcome, recommend, reported, settle
+from tests.owner import as_owner
 
 
 @pytest.mark.parametrize(

@@ -11,18 +11,8 @@ from decisions.recommending.guardrails import is_held_out
 from decisions.upkeep.aftermath import due
 from tests.conftest import Api
 from tests.decisions.cast import happened
-from tests.decisions.deciding import (
-    acted,
-    as_owner,
-    bought,
-    configure,
-    example,
-    later,
-    outcome,
-    recommend,
-    reported,
-    settle,
-)
+from tests.decisions.deciding import acted, bought, configure, example, later, outcome, recommend, reported, settle
+from tests.owner import as_owner
 
 
 def test_conversion__within_its_window__adds_to_the_reward_up_to_1(shop: Api) -> None:

@@ -12,8 +12,9 @@ from decisions.upkeep import forgetting
 from tenants.context import tenant_context
 from tests.conftest import Api
 from tests.decisions.cast import INTERVENTIONS, ask, interventions, person, plan, playbook, run
-from tests.decisions.deciding import DECISIONS, acted, as_owner, must_act, settle, shop_of
+from tests.decisions.deciding import DECISIONS, acted, must_act, settle, shop_of
 from tests.events.users.people import get
+from tests.owner import as_owner
 
 TABLES = ("decisions_decision", "decisions_intervention", "delivery_action", "delivery_attempt")
 

@@ -3,7 +3,6 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.db import connections
 
 from delivery.models import ActionStatus
 from delivery.worker import leases
@@ -11,6 +10,7 @@ from retivo.api.errors import Problem
 from tests.conftest import Api
 from tests.delivery.cast import Merchant, merchant_of, work
 from tests.delivery.receiver import Answer, Receiver
+from tests.owner import as_owner
 
 
 def test_dispatch__once_committed__is_sent_as_the_contract_says(shop: Merchant, inbox: Receiver) -> None:
@@ -55,8 +55,7 @@ def test_dispatch__rolled_back__sends_nothing(shop: Merchant, inbox: Receiver) -
 
 def test_parameters__schema_changed_since__are_not_sent(shop: Merchant, inbox: Receiver) -> None:
     id = shop.dispatch()
-    with connections["owner"].cursor() as cursor:
-        cursor.execute("""UPDATE integrations_actiontype SET parameters_schema = '{"maxProperties": 0}'""")
+    as_owner("""UPDATE integrations_actiontype SET parameters_schema = '{"maxProperties": 0}'""")
 
     work()
 
@@ -78,10 +77,11 @@ def test_expired__before_it_was_sent__never_is(shop: Merchant, inbox: Receiver) 
 def test_user__erased__takes_actions_and_attempts_along(shop: Merchant, inbox: Receiver) -> None:
     shop.dispatch()
     work()
-    with connections["owner"].cursor() as cursor:
-        cursor.execute("DELETE FROM events_trackeduser WHERE user_id = 'u1'")
-        cursor.execute("SELECT (SELECT count(*) FROM delivery_action), (SELECT count(*) FROM delivery_attempt)")
-        assert cursor.fetchone() == (0, 0)
+    as_owner("DELETE FROM events_trackeduser WHERE user_id = 'u1'")
+    assert as_owner("SELECT (SELECT count(*) FROM delivery_action), (SELECT count(*) FROM delivery_attempt)")[0] == (
+        0,
+        0,
+    )
 
 
 def test_answer__long__its_first_kib_is_kept(shop: Merchant, inbox: Receiver) -> None:
@@ -98,10 +98,7 @@ def test_secret__that_cannot_be_decrypted__fails_its_action_and_stops_no_other(
     acme: Api, shop: Merchant, inbox: Receiver
 ) -> None:
     other = merchant_of(acme, inbox.url, slug="other", provider="other")
-    with connections["owner"].cursor() as cursor:
-        cursor.execute(
-            "UPDATE integrations_partnerintegration SET encrypted_webhook_secret = 'x' WHERE provider = 'loyalty'"
-        )
+    as_owner("UPDATE integrations_partnerintegration SET encrypted_webhook_secret = 'x' WHERE provider = 'loyalty'")
     id, fine = shop.dispatch(), other.dispatch()
 
     work()

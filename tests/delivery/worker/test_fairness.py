@@ -5,7 +5,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from django.db import connection, connections
+from django.db import connection
 
 from delivery.models import Endpoint
 from delivery.worker import leases
@@ -15,19 +15,22 @@ from tenants.models import PlanStatus
 from tests.conftest import Api
 from tests.delivery.cast import TEMPLATE, Merchant, customer_of, let_time_pass, make_due, merchant_of, work
 from tests.delivery.receiver import Answer, Received, Receiver, receiver
+from tests.owner import as_owner
 
 
 def pile_up(shop: Merchant, count: int) -> None:
     """A backlog, older than all that comes after."""
-    with connections["owner"].cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO delivery_action (tenant_id, id, action_type_id, action_type, provider, domain, user_id,"
-            " parameters, status, due_at, attempts, replayed_from, failure_reason, expires_at)"
-            " SELECT %s, 'ea_' || md5(n::text || %s), %s, 'grant_points', 'loyalty', '', 'u1', '{\"amount\": 1}',"
-            " 'pending', now() - interval '1 hour', 0, 0, '', now() + interval '1 day' FROM generate_series(1, %s) n",
-            [shop.api.tenant_id, str(shop.api.tenant_id), shop.action_type_id, count],
-        )
-        cursor.execute("ANALYZE delivery_action")
+    as_owner(
+        "INSERT INTO delivery_action (tenant_id, id, action_type_id, action_type, provider, domain, user_id,"
+        " parameters, status, due_at, attempts, replayed_from, failure_reason, expires_at)"
+        " SELECT %s, 'ea_' || md5(n::text || %s), %s, 'grant_points', 'loyalty', '', 'u1', '{\"amount\": 1}',"
+        " 'pending', now() - interval '1 hour', 0, 0, '', now() + interval '1 day' FROM generate_series(1, %s) n",
+        shop.api.tenant_id,
+        str(shop.api.tenant_id),
+        shop.action_type_id,
+        count,
+    )
+    as_owner("ANALYZE delivery_action")
 
 
 def claim(wanted: int = 100, per_endpoint: int = 32, slow_wanted: int = 100) -> list[leases.Lease]:
@@ -92,8 +95,7 @@ def test_claim__many_at_once__takes_each_action_once(shop: Merchant) -> None:
 
 def test_claim__of_a_suspended_tenant__takes_nothing(shop: Merchant) -> None:
     shop.dispatch()
-    with connections["owner"].cursor() as cursor:
-        cursor.execute("UPDATE tenants_tenant SET plan_status = %s WHERE slug = 'merchant'", [PlanStatus.SUSPENDED])
+    as_owner("UPDATE tenants_tenant SET plan_status = %s WHERE slug = 'merchant'", PlanStatus.SUSPENDED)
 
     assert claim() == []
 
@@ -180,14 +182,13 @@ def one_for_each_endpoint(partner: Api, urls: list[str]) -> Merchant:
 
 def call_slow(partner: Api) -> None:
     """Its endpoints, as if each had taken too long lately."""
-    with connections["owner"].cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO delivery_endpoint"
-            " (tenant_id, id, url, consecutive_failures, openings, last_failure, slow_since)"
-            " SELECT partner_id, md5(partner_id::text || delivery_webhook)::uuid, delivery_webhook, 0, 0, '', now()"
-            " FROM integrations_actiontype WHERE partner_id = %s",
-            [partner.tenant_id],
-        )
+    as_owner(
+        "INSERT INTO delivery_endpoint"
+        " (tenant_id, id, url, consecutive_failures, openings, last_failure, slow_since)"
+        " SELECT partner_id, md5(partner_id::text || delivery_webhook)::uuid, delivery_webhook, 0, 0, '', now()"
+        " FROM integrations_actiontype WHERE partner_id = %s",
+        partner.tenant_id,
+    )
 
 
 # --- The circuit ----------------------------------------------------------------------------------------------------
@@ -235,9 +236,7 @@ def test_circuit__of_an_endpoint_that_refuses_actions__stays_closed(shop: Mercha
     work()
 
     assert len(inbox.received) == 12
-    with connections["owner"].cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM delivery_endpoint")
-        assert cursor.fetchone() == (0,)
+    assert as_owner("SELECT count(*) FROM delivery_endpoint")[0] == (0,)
 
 
 def test_circuit__of_a_partners_endpoint__its_customers_see_nothing_of_it(

@@ -9,6 +9,7 @@ from delivery.worker import leases
 from tests.conftest import Api
 from tests.delivery.cast import Merchant, let_time_pass, make_due, merchant_of, work
 from tests.delivery.receiver import Answer, Receiver
+from tests.owner import as_owner, owner_cursor
 
 ACTIONS = "/api/external/actions"
 
@@ -24,7 +25,7 @@ HOLDS = {
 def switch(name: str, *, on: bool) -> None:
     table, column, rows, *values = HOLDS[name]
     value = (values or [True, False])[0 if on else 1]
-    with connections["owner"].cursor() as cursor:
+    with owner_cursor() as cursor:
         cursor.execute(f"UPDATE {table} SET {column} = %s WHERE {rows}", [value])
         assert cursor.rowcount == 1
 
@@ -113,21 +114,21 @@ def test_expired_actions__many_of_them__take_no_place_from_the_one_that_is_due(a
 
 def pile_up_lanes(shop: Merchant, count: int) -> None:
     """So many action types with an action each, all of one webhook, all older than what comes after."""
-    with connections["owner"].cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO integrations_actiontype (id, tenant_id, provider, domain, name, description,"
-            " parameters_schema, delivery_webhook, encrypted_webhook_secret, active)"
-            " SELECT 'at_' || n, %(tenant)s, 'own', '', 'a' || n, '', '{}', 'https://hooks.own.example/', 'x', true"
-            " FROM generate_series(1, %(count)s) n",
-            {"tenant": shop.api.tenant_id, "count": count},
-        )
-        cursor.execute(
-            "INSERT INTO delivery_action (tenant_id, id, action_type_id, action_type, provider, domain, user_id,"
-            " parameters, status, due_at, attempts, replayed_from, failure_reason, expires_at)"
-            " SELECT tenant_id, 'ea_' || md5(id), id, name, provider, '', 'u1', '{}', 'pending',"
-            " now() - interval '1 hour', 0, 0, '', now() + interval '1 day'"
-            " FROM integrations_actiontype WHERE provider = 'own'"
-        )
+    as_owner(
+        "INSERT INTO integrations_actiontype (id, tenant_id, provider, domain, name, description,"
+        " parameters_schema, delivery_webhook, encrypted_webhook_secret, active)"
+        " SELECT 'at_' || n, %(tenant)s, 'own', '', 'a' || n, '', '{}', 'https://hooks.own.example/', 'x', true"
+        " FROM generate_series(1, %(count)s) n",
+        tenant=shop.api.tenant_id,
+        count=count,
+    )
+    as_owner(
+        "INSERT INTO delivery_action (tenant_id, id, action_type_id, action_type, provider, domain, user_id,"
+        " parameters, status, due_at, attempts, replayed_from, failure_reason, expires_at)"
+        " SELECT tenant_id, 'ea_' || md5(id), id, name, provider, '', 'u1', '{}', 'pending',"
+        " now() - interval '1 hour', 0, 0, '', now() + interval '1 day'"
+        " FROM integrations_actiontype WHERE provider = 'own'"
+    )
 
 
 def claim_one() -> str:
@@ -194,6 +195,4 @@ def test_user__erased_while_it_is_sent__leaves_nothing_behind(shop: Merchant, in
 
     assert len(inbox.received) == 1
     assert shop.statuses() == {}
-    with connections["owner"].cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM delivery_attempt")
-        assert cursor.fetchone() == (0,)
+    assert as_owner("SELECT count(*) FROM delivery_attempt")[0] == (0,)

@@ -8,7 +8,6 @@ from email.utils import format_datetime
 from typing import Any
 
 import pytest
-from django.db import connections
 
 from delivery.models import FailureReason
 from delivery.transport.sending import Answer as Sent
@@ -16,6 +15,7 @@ from delivery.worker import leases
 from delivery.worker import verdicts as schedule
 from tests.delivery.cast import Merchant, let_time_pass, make_due, work
 from tests.delivery.receiver import Answer, Received, Receiver, receiver
+from tests.owner import as_owner
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 SCHEDULE = [5, 300, 1800, 7200, 18000, 36000, 36000]
@@ -227,8 +227,7 @@ def test_receiver__that_is_not_there__is_tried_again(shop: Merchant) -> None:
 
 
 def let_point_to(shop: Merchant, url: str) -> None:
-    with connections["owner"].cursor() as cursor:
-        cursor.execute("UPDATE integrations_actiontype SET delivery_webhook = %s", [url])
+    as_owner("UPDATE integrations_actiontype SET delivery_webhook = %s", url)
 
 
 class Dribbler:

@@ -5,13 +5,14 @@ import threading
 from pathlib import Path
 
 import pytest
-from django.db import connection, connections
+from django.db import connection
 from procrastinate.contrib.django import app
 
 from tenants.upkeep import rounds
 from tests.delivery.cast import Merchant, make_due
 from tests.delivery.receiver import Answer, Received, Receiver
 from tests.delivery.worker.processes import PATIENCE, wait_for, worker
+from tests.owner import as_owner
 
 
 @pytest.fixture
@@ -137,19 +138,18 @@ def test_periodic_work__deferred__is_done_by_the_runtime_role(log: Path) -> None
 
 
 def test_periodic_work__for_more_tenants_than_a_chunk__is_shared_as_jobs_and_all_of_it_done(log: Path) -> None:
-    with connections["owner"].cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO tenants_tenant"
-            " (id, name, slug, tenant_role, plan_tier, plan_status, tracked_user_limit, config)"
-            " SELECT gen_random_uuid(), n, 'shop-' || n, 'standalone', 'starter', 'active', 1000, '{}'"
-            " FROM generate_series(1, %s) n",
-            [rounds.CHUNK + 1],
-        )
-        cursor.execute(
-            "INSERT INTO events_trackeduser"
-            " (tenant_id, user_id, name, email, company, role, locale, traits, lifecycle_stage, opted_out)"
-            " SELECT id, 'u', '', '', '', '', '', '{}', 'new', false FROM tenants_tenant"
-        )
+    as_owner(
+        "INSERT INTO tenants_tenant"
+        " (id, name, slug, tenant_role, plan_tier, plan_status, tracked_user_limit, config)"
+        " SELECT gen_random_uuid(), n, 'shop-' || n, 'standalone', 'starter', 'active', 1000, '{}'"
+        " FROM generate_series(1, %s) n",
+        rounds.CHUNK + 1,
+    )
+    as_owner(
+        "INSERT INTO events_trackeduser"
+        " (tenant_id, user_id, name, email, company, role, locale, traits, lifecycle_stage, opted_out)"
+        " SELECT id, 'u', '', '', '', '', '', '{}', 'new', false FROM tenants_tenant"
+    )
     app.configure_task("events.tasks.score_tenants").defer(timestamp=0)
 
     with worker(log):
@@ -162,12 +162,11 @@ def test_periodic_work__for_more_tenants_than_a_chunk__is_shared_as_jobs_and_all
 def test_stalled_job__its_worker_died__is_done_again(log: Path) -> None:
     app.configure_task("events.tasks.maintain_events").defer(timestamp=0)
     app.configure_task("retivo.tasks.retry_stalled_jobs").defer(timestamp=0)
-    with connections["owner"].cursor() as cursor:
-        cursor.execute("INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now() - interval '1 hour')")
-        cursor.execute(
-            "UPDATE procrastinate_jobs SET status = 'doing', worker_id = (SELECT max(id) FROM procrastinate_workers)"
-            " WHERE task_name = 'events.tasks.maintain_events'"
-        )
+    as_owner("INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now() - interval '1 hour')")
+    as_owner(
+        "UPDATE procrastinate_jobs SET status = 'doing', worker_id = (SELECT max(id) FROM procrastinate_workers)"
+        " WHERE task_name = 'events.tasks.maintain_events'"
+    )
 
     with worker(log):
         wait_for(lambda: job_status("events.tasks.maintain_events") == "succeeded")
@@ -186,6 +185,4 @@ def jobs_of(name: str) -> list[str]:
 
 
 def unscored() -> int:
-    with connections["owner"].cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM events_trackeduser WHERE scored_at IS NULL")
-        return int(cursor.fetchone()[0])
+    return int(as_owner("SELECT count(*) FROM events_trackeduser WHERE scored_at IS NULL")[0][0])

@@ -3,27 +3,20 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
 
 import pytest
 from django.core.management import call_command
-from django.db import connections
 
 from events.ingestion import policy
 from tenants.config import RETENTION_DAYS
 from tests.conftest import Api
+from tests.owner import as_owner
 
 
 def maintain() -> str:
     output = io.StringIO()
     call_command("maintain_events", stdout=output)
     return output.getvalue().strip()
-
-
-def owner(sql: str, *parameters: Any) -> list[Any]:
-    with connections["owner"].cursor() as cursor:
-        cursor.execute(sql, parameters or None)
-        return list(cursor.fetchall()) if cursor.description else []
 
 
 def month(ahead: int) -> date:
@@ -42,7 +35,7 @@ def old_partition(kept_days: int, first_day: date) -> Iterator[str]:
     longer = next((days for days in RETENTION_DAYS if days > kept_days), "MAXVALUE")
     made = not exists(name)  # on a 31st, 30 days ago was this month
     if made:
-        owner(
+        as_owner(
             f"CREATE TABLE {name} PARTITION OF events_event"
             f" FOR VALUES FROM ('{first_day}', {kept_days}) TO ('{first_day}', {longer})"
         )
@@ -50,11 +43,11 @@ def old_partition(kept_days: int, first_day: date) -> Iterator[str]:
         yield name
     finally:
         if made:
-            owner(f"DROP TABLE IF EXISTS {name}")
+            as_owner(f"DROP TABLE IF EXISTS {name}")
 
 
 def exists(name: str) -> bool:
-    return bool(owner("SELECT to_regclass(%s) IS NOT NULL", name)[0][0])
+    return bool(as_owner("SELECT to_regclass(%s) IS NOT NULL", name)[0][0])
 
 
 @pytest.mark.parametrize("kept_days", RETENTION_DAYS)
@@ -65,8 +58,8 @@ def test_maintain__after_migrating__has_this_month_and_three_more(acme: Api, kep
 
 def test_maintain__late__moves_what_the_default_partition_caught(acme: Api) -> None:
     late = month(2)
-    owner(f"DROP TABLE {partition(90, late)}")
-    owner(
+    as_owner(f"DROP TABLE {partition(90, late)}")
+    as_owner(
         "INSERT INTO events_event"
         " (month, retention_days, tenant_id, received_at, timestamp, user_id, name, source, properties)"
         " VALUES (%s, 90, %s, %s, now(), 'u', 'e', 'test', '{}')",
@@ -74,12 +67,12 @@ def test_maintain__late__moves_what_the_default_partition_caught(acme: Api) -> N
         acme.tenant_id,
         late,
     )
-    assert owner("SELECT count(*) FROM events_event_default") == [(1,)]
+    assert as_owner("SELECT count(*) FROM events_event_default") == [(1,)]
 
     assert maintain() == "partitions made: 1, dropped: 0"
 
-    assert owner("SELECT count(*) FROM events_event_default") == [(0,)]
-    assert owner(f"SELECT count(*) FROM {partition(90, late)}") == [(1,)]
+    assert as_owner("SELECT count(*) FROM events_event_default") == [(0,)]
+    assert as_owner(f"SELECT count(*) FROM {partition(90, late)}") == [(1,)]
 
 
 @pytest.mark.parametrize("kept_days", RETENTION_DAYS)
@@ -95,7 +88,7 @@ def test_maintain__month_past_its_retention__is_dropped_and_the_others_stay(acme
 def test_maintain__rings__forgets_the_one_that_is_next_and_keeps_the_others(acme: Api) -> None:
     ring = policy.ring(datetime.now(UTC))
     for number in range(3):
-        owner(
+        as_owner(
             "INSERT INTO events_eventkey (tenant_id, key, ring) VALUES (%s, 'k', %s)",
             acme.tenant_id,
             number,
@@ -106,4 +99,4 @@ def test_maintain__rings__forgets_the_one_that_is_next_and_keeps_the_others(acme
     # In a ring's last hour the next one may be written to already.
     last_hour = time.time() % policy.RING_SECONDS > policy.RING_SECONDS - 3600
     kept = {0, 1, 2} if last_hour else {ring, (ring - 1) % 3}
-    assert {row[0] for row in owner("SELECT ring FROM events_eventkey")} == kept
+    assert {row[0] for row in as_owner("SELECT ring FROM events_eventkey")} == kept

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection, connections
+from django.db import connection
 
 from events.scoring import services as scoring
 from events.scoring.services import score_tenant, score_users
@@ -20,6 +20,7 @@ from tests.conftest import Api
 from tests.decisions.cast import happened
 from tests.events.cast import event, track
 from tests.events.scoring.reference import NOW, History, configure, query, rescore, user, write
+from tests.owner import owner_cursor
 
 HISTORY = History([(1, "a"), (2, "b"), (3, "c")])
 HOUR = timedelta(hours=1)
@@ -294,7 +295,7 @@ def test_command__a_tenant_fails__scores_the_others_and_ends_with_an_error(
 
 @contextmanager
 def refusing_scores_of(api: Api) -> Iterator[None]:
-    with connections["owner"].cursor() as cursor:
+    with owner_cursor() as cursor:
         cursor.execute(
             "ALTER TABLE events_trackeduser ADD CONSTRAINT refused"
             f" CHECK (scored_at IS NULL OR tenant_id <> '{api.tenant_id}') NOT VALID"

@@ -3,9 +3,8 @@
 from typing import Any
 from urllib.parse import quote
 
-from django.db import connections
-
 from tests.conftest import Api
+from tests.owner import owner_cursor
 
 USERS = "/api/customers"
 
@@ -35,7 +34,7 @@ def track(api: Api, *events: dict[str, Any], **headers: str) -> None:
 
 def score(api: Api, user_id: str, **columns: Any) -> None:
     """As the scoring will."""
-    with connections["owner"].cursor() as cursor:
+    with owner_cursor() as cursor:
         cursor.execute(
             f"UPDATE events_trackeduser SET {', '.join(f'{name} = %({name})s' for name in columns)}"
             " WHERE tenant_id = %(tenant_id)s AND user_id = %(user_id)s",

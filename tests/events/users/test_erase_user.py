@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from django.db import connection, connections
+from django.db import connection
 
 from delivery import services as delivery
 from delivery.transport.sending import Answer
@@ -20,6 +20,7 @@ from tenants.context import staff_context, tenant_context
 from tenants.models import AuditEntry
 from tests.conftest import Api, Server
 from tests.events.users.people import USERS, get, path, save, track
+from tests.owner import as_owner, owner_cursor
 
 ID, EMAIL, NAME = "user-ada-4711", "ada-lovelace@x.example", "Ada-Lovelace-Byron"
 
@@ -69,7 +70,7 @@ def receive(api: Api) -> None:
 
 def texts() -> Iterator[tuple[str, str]]:
     """Each row of each table as text, bytes as hex; and what is encrypted, decrypted."""
-    with connections["owner"].cursor() as cursor:
+    with owner_cursor() as cursor:
         cursor.execute(
             "SELECT c.oid::regclass::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
             " WHERE c.relkind IN ('r', 'm') AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')"
@@ -125,21 +126,22 @@ def test_erase__after_a_whole_life__leaves_no_trace_in_any_table(shop: Api) -> N
 def test_tables__with_a_user__are_erased_or_hang_on_the_user() -> None:
     """So that a new table cannot be forgotten, whether or not `live` fills it."""
     erased = {"events_event", "events_monthlyactivity", "events_trackeduser"}
-    with connections["owner"].cursor() as cursor:
-        cursor.execute(
+    assert {
+        row[0]
+        for row in as_owner(
             "SELECT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'user_id'"
             " WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relname !~ '^(auth|django)_'"
             " AND NOT EXISTS (SELECT FROM pg_constraint f WHERE f.conrelid = c.oid AND f.contype = 'f'"
             "                 AND f.confrelid = 'events_trackeduser'::regclass AND f.confdeltype = 'c')"
         )
-        assert {row[0] for row in cursor.fetchall()} == erased
+    } == erased
 
 
 def test_erase__a_table_that_hangs_on_the_user__is_erased_with_it(shop: Api) -> None:
     """As those of later apps will, without a right of ours to delete from them."""
     save(shop, ID)
     save(shop, "other")
-    with connections["owner"].cursor() as cursor:
+    with owner_cursor() as cursor:
         cursor.execute(
             "CREATE TABLE later (tenant_id uuid, user_id text, said text,"
             " FOREIGN KEY (tenant_id, user_id) REFERENCES events_trackeduser (tenant_id, user_id) ON DELETE CASCADE)"
@@ -197,7 +199,7 @@ def test_erase__usage__stays_as_it_was_metered(shop: Api) -> None:
 
 
 def test_erase__months_long_ago__are_found(shop: Api) -> None:
-    with connections["owner"].cursor() as cursor:
+    with owner_cursor() as cursor:
         for month in ("1999-01-01", "2025-06-01", "2025-07-01"):
             for user_id in (ID, "other"):
                 cursor.execute(

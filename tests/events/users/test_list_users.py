@@ -3,12 +3,13 @@ import re
 from typing import Any
 
 import pytest
-from django.db import connection, connections
+from django.db import connection
 
 from events.users import services
 from tenants.context import tenant_context
 from tests.conftest import Api
 from tests.events.users.people import USERS, get, save, score
+from tests.owner import as_owner
 
 
 def ids(api: Api, **query: Any) -> list[str]:
@@ -19,17 +20,17 @@ def ids(api: Api, **query: Any) -> list[str]:
 
 def fill(api: Api, count: int) -> None:
     """Users `user-1` to `user-COUNT` of three companies, a second apart."""
-    with connections["owner"].cursor() as cursor:
-        cursor.execute(
-            """
+    as_owner(
+        """
             INSERT INTO events_trackeduser (tenant_id, user_id, name, email, company, role, locale, traits,
                                             lifecycle_stage, opted_out, created_at)
             SELECT %s, 'user-' || n, 'Name ' || n, n || '@x.example', 'Company ' || n %% 3, '', '', '{}', 'new', false,
                    timestamptz '2026-01-01' + n * interval '1 second'
             FROM generate_series(1, %s) n
             """,
-            [api.tenant_id, count],
-        )
+        api.tenant_id,
+        count,
+    )
 
 
 def test_list__no_users__is_empty(merchant: Api) -> None:
@@ -181,8 +182,7 @@ def crowd(acme: Api) -> Api:
     merchant, other = acme.provision("merchant"), acme.provision("other")
     for api in (merchant, other):
         fill(api, 20_000)
-    with connections["owner"].cursor() as cursor:
-        cursor.execute("VACUUM ANALYZE events_trackeduser")
+    as_owner("VACUUM ANALYZE events_trackeduser")
     return merchant
 
 
@@ -211,12 +211,13 @@ def test_plans__as_the_runtime_role__are_backed_by_the_indexes_that_are_theirs(
 
 def test_indexes__hold_nothing_that_each_event_or_scoring_changes(merchant: Api) -> None:
     """Or their updates would not be heap-only, and would write every index."""
-    with connections["owner"].cursor() as cursor:
-        cursor.execute(
+    indexed = {
+        row[0]
+        for row in as_owner(
             "SELECT DISTINCT a.attname FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid"
             " AND a.attnum = ANY(i.indkey) WHERE i.indrelid = 'events_trackeduser'::regclass"
         )
-        indexed = {row[0] for row in cursor.fetchall()}
+    }
 
     searched = {f"search_{column}" for column in ("user_id", "name", "email", "company")}
     assert indexed == {"tenant_id", "user_id", "created_at", "lifecycle_stage", "risk_level"} | searched

@@ -3,12 +3,13 @@
 from typing import Any
 
 import pytest
-from django.db import IntegrityError, ProgrammingError, connection, connections
+from django.db import IntegrityError, ProgrammingError, connection
 
 from integrations.models import ActionType
 from tenants.context import tenant_context
 from tests.conftest import Api
 from tests.integrations.cast import GIFT, PATH, audited, listed, names, register, shared
+from tests.owner import owner_cursor
 
 # --- Listing --------------------------------------------------------------------------------------------------------
 
@@ -252,7 +253,7 @@ def test_rows__what_they_are__is_no_runtime_roles_to_change(merchant: Api, colum
 def test_rows__neither_own_nor_shared__cannot_be(merchant: Api, change: str) -> None:
     register(merchant)
 
-    with pytest.raises(IntegrityError, match="action_type_own_or_shared"), connections["owner"].cursor() as cursor:
+    with pytest.raises(IntegrityError, match="action_type_own_or_shared"), owner_cursor() as cursor:
         cursor.execute(f"UPDATE integrations_actiontype SET {change}")
 
 

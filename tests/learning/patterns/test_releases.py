@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import IntegrityError, ProgrammingError, connection, connections
+from django.db import IntegrityError, ProgrammingError, connection
 from procrastinate.contrib.django import app
 
 from learning import tasks
@@ -26,6 +26,7 @@ from learning.patterns.releases import (
 from tenants.context import staff_context, tenant_context
 from tests.conftest import Api
 from tests.learning.cast import BUDGET, CUSTOMERS, WIDTH, blocks_of, learn, receipts, statistic_of, sums
+from tests.owner import as_owner, owner_cursor
 
 pytestmark = pytest.mark.usefixtures("seeded")
 
@@ -232,8 +233,7 @@ def test_release__with_the_same_seed__is_the_same(acme: Api, customers: list[Api
         release_patterns()
         with staff_context():
             found = list(Pattern.objects.order_by("id").values_list("block", "mean", "count"))
-        with connections["owner"].cursor() as cursor:
-            cursor.execute("TRUNCATE learning_release, learning_pattern, learning_receipt")
+        as_owner("TRUNCATE learning_release, learning_pattern, learning_receipt")
         return found
 
     assert means() == means()
@@ -270,8 +270,7 @@ def test_releases__of_the_whole_budget__leave_nothing(customers: list[Api]) -> N
 @pytest.mark.parametrize(("days", "again"), [(364, False), (365, True)])
 def test_budget__of_any_365_days__not_of_a_calendar_year(customers: list[Api], days: int, again: bool) -> None:
     release_patterns(epsilon=BUDGET)
-    with connections["owner"].cursor() as cursor:
-        cursor.execute("UPDATE learning_receipt SET released_on = released_on - %s", [days])
+    as_owner("UPDATE learning_receipt SET released_on = released_on - %s", days)
 
     release_patterns(epsilon=BUDGET)
 
@@ -286,7 +285,7 @@ def test_receipt__above_the_budget__is_refused_by_the_database(customers: list[A
         "INSERT INTO learning_receipt (tenant_id, release_id, released_on, epsilon, rho)"
         " SELECT tenant_id, release_id + 1, released_on, epsilon, rho FROM learning_receipt",
     ):
-        with pytest.raises(IntegrityError, match="spend_within_budget"), connections["owner"].cursor() as cursor:
+        with pytest.raises(IntegrityError, match="spend_within_budget"), owner_cursor() as cursor:
             cursor.execute(statement)
 
 
@@ -321,10 +320,7 @@ def test_task__of_the_night__releases_every_92_days(customers: list[Api]) -> Non
         tasks.release_patterns(timestamp=0)
     assert len(receipts(customers[0])) == 1
 
-    with connections["owner"].cursor() as cursor:
-        cursor.execute(
-            "UPDATE learning_release SET released_at = released_at - make_interval(days => %s)", [EVERY_DAYS]
-        )
+    as_owner("UPDATE learning_release SET released_at = released_at - make_interval(days => %s)", EVERY_DAYS)
     tasks.release_patterns(timestamp=0)
     assert len(receipts(customers[0])) == 2
 

@@ -3,12 +3,12 @@
 from typing import Any
 
 import pytest
-from django.db import connections
 
 from learning.patterns import privacy
 from learning.patterns.releases import PARTS, release_patterns
 from tests.conftest import Api
 from tests.learning.cast import learn
+from tests.owner import as_owner
 
 PATH = "/api/learning"
 
@@ -50,15 +50,13 @@ def test_learning__what_was_spent__is_that_of_365_days(contributor: Api) -> None
     spent = part(contributor)["privacy"]["epsilon"]
     assert spent == pytest.approx(privacy.epsilon_of(3 / PARTS * privacy.rho_of(1.0)), abs=1e-5)
 
-    with connections["owner"].cursor() as cursor:
-        cursor.execute("UPDATE learning_receipt SET released_on = released_on - 365 WHERE release_id = 1")
+    as_owner("UPDATE learning_receipt SET released_on = released_on - 365 WHERE release_id = 1")
     assert part(contributor)["privacy"]["epsilon"] < spent
 
 
 @pytest.mark.parametrize(("weight", "misleading"), [(0.09, True), (0.5, False)])
 def test_learning__patterns_that_mislead__are_called_so(contributor: Api, weight: float, misleading: bool) -> None:
-    with connections["owner"].cursor() as cursor:
-        cursor.execute("UPDATE learning_modelstate SET pattern_weight = %s", [weight])
+    as_owner("UPDATE learning_modelstate SET pattern_weight = %s", weight)
 
     assert part(contributor)["patterns"] == {"weight": weight, "misleading": misleading}
 

@@ -18,18 +18,12 @@ RELEASES = "/admin/learning/release/"
 
 @pytest.fixture
 def release_id(acme: Api, settings: Any) -> int:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.PATTERNS_EPSILON = 10.0
     settings.PATTERNS_MECHANISM = "learning.patterns.privacy.SeededGaussian"
     acme.register(domain="loyalty")
     for n in range(CUSTOMERS):
         learn(acme.provision(f"merchant-{n}"), n)
     return release_patterns(epsilon=4.0).release_id
-
-
-@pytest.fixture
-def viewer() -> Client:
-    return log_in("vera", group="viewer")
 
 
 def told(partner: Api) -> list[dict[str, Any]]:
@@ -78,7 +72,6 @@ def test_release__by_an_operator__is_not_changed(release_id: int) -> None:
 @pytest.fixture
 def weighted(acme: Api, settings: Any) -> dict[str, Api]:
     """Customers whose outcomes speak for the patterns, against them, and one that uses none."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     found = {slug: acme.provision(slug) for slug in ("fits", "misled", "cold", "new")}
     for slug, weight in (("fits", 0.83), ("misled", 0.04), ("cold", None)):
         with tenant_context(found[slug].tenant_id):

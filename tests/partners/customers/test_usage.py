@@ -5,13 +5,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from django.db import connection, connections
+from django.db import connection
 
 from events import metering
 from partners.customers import queries
 from partners.overview import services
 from tenants.context import tenant_context
 from tests.conftest import Api
+from tests.owner import as_owner
 
 STATS = "/api/partners/stats"
 MONTH = metering.this_month()
@@ -78,12 +79,11 @@ def test_list__customers_in_use__stays_lean(acme: Api, merchant: Api) -> None:
 
 
 def test_usage__of_another_month__is_not_counted(acme: Api, merchant: Api) -> None:
-    with connections["owner"].cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO events_monthlyusage (tenant_id, month, shard, events, active_users)"
-            " VALUES (%s, '2026-01-01', 0, 5, 5)",
-            [merchant.tenant_id],
-        )
+    as_owner(
+        "INSERT INTO events_monthlyusage (tenant_id, month, shard, events, active_users)"
+        " VALUES (%s, '2026-01-01', 0, 5, 5)",
+        merchant.tenant_id,
+    )
 
     assert merchant.get("/api/settings").json()["usage"]["events"] == 0
     assert by_name(acme.get(STATS).json()) == {"Merchant": (0, 0)}
@@ -126,9 +126,7 @@ def test_raw_sql__a_partner__reads_no_row_behind_the_numbers(acme: Api, merchant
 @pytest.mark.parametrize("role", ["app_staff", "app_auth"])
 @pytest.mark.parametrize("function", ["usage_of_customers(date, uuid[])", "usage_of_customer(date, uuid)"])
 def test_function__other_roles__may_not_call_it(role: str, function: str) -> None:
-    with connections["owner"].cursor() as cursor:
-        cursor.execute("SELECT has_function_privilege(%s, %s, 'EXECUTE')", [role, function])
-        assert cursor.fetchone() == (False,)
+    assert as_owner("SELECT has_function_privilege(%s, %s, 'EXECUTE')", role, function)[0] == (False,)
 
 
 # --- Ten thousand ---------------------------------------------------------------------------------------------------
@@ -137,19 +135,18 @@ def test_function__other_roles__may_not_call_it(role: str, function: str) -> Non
 @pytest.fixture
 def crowd(acme: Api) -> Api:
     """acme with ten thousand customers, each with use."""
-    with connections["owner"].cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO tenants_tenant (id, name, slug, tenant_role, parent_id, plan_tier, plan_status,"
-            " tracked_user_limit, config) SELECT gen_random_uuid(), 'M ' || n, 'm-' || n, 'customer', %s, 'starter',"
-            " 'active', 1000, '{}' FROM generate_series(1, 10000) n",
-            [acme.tenant_id],
-        )
-        cursor.execute(
-            "INSERT INTO events_monthlyusage (tenant_id, month, shard, events, active_users)"
-            " SELECT id, %s, shard, 10 * shard, CASE shard WHEN 0 THEN 5 ELSE 0 END"
-            " FROM tenants_tenant, generate_series(0, 3) shard WHERE parent_id IS NOT NULL",
-            [MONTH],
-        )
+    as_owner(
+        "INSERT INTO tenants_tenant (id, name, slug, tenant_role, parent_id, plan_tier, plan_status,"
+        " tracked_user_limit, config) SELECT gen_random_uuid(), 'M ' || n, 'm-' || n, 'customer', %s, 'starter',"
+        " 'active', 1000, '{}' FROM generate_series(1, 10000) n",
+        acme.tenant_id,
+    )
+    as_owner(
+        "INSERT INTO events_monthlyusage (tenant_id, month, shard, events, active_users)"
+        " SELECT id, %s, shard, 10 * shard, CASE shard WHEN 0 THEN 5 ELSE 0 END"
+        " FROM tenants_tenant, generate_series(0, 3) shard WHERE parent_id IS NOT NULL",
+        MONTH,
+    )
     return acme
 
 
@@ -171,8 +168,7 @@ def test_stats__ten_thousand_customers__cost_as_many_statements_as_one(crowd: Ap
 @pytest.mark.parametrize("limit", [None, 50])
 def test_stats__ten_thousand_customers__call_the_function_once(crowd: Api, limit: int | None, analyzed: bool) -> None:
     if analyzed:
-        with connections["owner"].cursor() as cursor:
-            cursor.execute("ANALYZE tenants_tenant, events_monthlyusage")
+        as_owner("ANALYZE tenants_tenant, events_monthlyusage")
     asked = {
         "partner_id": crowd.tenant_id,
         **queries.CustomerFilter().parameters,

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from django.db import connection, connections
+from django.db import connection
 
 from decisions import tasks
 from decisions.lift import services as lift
@@ -14,7 +14,8 @@ from decisions.lift.services import Sums, pooled
 from decisions.recommending.guardrails import is_held_out
 from tenants.context import tenant_context
 from tests.conftest import Api
-from tests.decisions.deciding import LIFT, as_owner, configure, recommend, settle, shop_of
+from tests.decisions.deciding import LIFT, configure, recommend, settle, shop_of
+from tests.owner import as_owner
 
 STATS = "/api/partners/stats"
 
@@ -214,9 +215,7 @@ def test_raw_sql__a_partner__reads_no_count_behind_the_sums(acme: Api, merchant:
 
 @pytest.mark.parametrize("role", ["app_staff", "app_auth"])
 def test_function__other_roles__may_not_call_it(role: str) -> None:
-    with connections["owner"].cursor() as cursor:
-        cursor.execute("SELECT has_function_privilege(%s, 'lift_of_customers()', 'EXECUTE')", [role])
-        assert cursor.fetchone() == (False,)
+    assert as_owner("SELECT has_function_privilege(%s, 'lift_of_customers()', 'EXECUTE')", role)[0] == (False,)
 
 
 # --- Counting -------------------------------------------------------------------------------------------------------

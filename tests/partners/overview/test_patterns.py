@@ -3,11 +3,11 @@
 from typing import Any
 
 import pytest
-from django.db import connections
 
 from learning.patterns.releases import release_patterns
 from tests.conftest import Api
 from tests.learning.cast import learn
+from tests.owner import as_owner
 
 PATH = "/api/partners/patterns"
 STAGES = ["new", "onboarding", "active", "at_risk", "churned", "recovered"]
@@ -106,7 +106,6 @@ def test_provision__a_customer_that_only_uses__is_warm(acme: Api, released: dict
 
 
 def test_patterns__of_an_old_release__are_not_shown(acme: Api, released: dict[str, Any]) -> None:
-    with connections["owner"].cursor() as cursor:
-        cursor.execute("UPDATE learning_release SET released_at = released_at - interval '401 days'")
+    as_owner("UPDATE learning_release SET released_at = released_at - interval '401 days'")
 
     assert acme.get(PATH).json()["total"] == 0

@@ -12,11 +12,10 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from django.db import connections
-
 from delivery import services as delivery
 from tenants.context import tenant_context
 from tests.conftest import REPOSITORY, Api, Server
+from tests.owner import as_owner
 
 SEED = 1
 MAX_EXAMPLES = 20
@@ -136,12 +135,11 @@ def seed_actions(api: Api, action_type: str) -> list[str]:
             ).id
             for _ in range(20)
         ]
-    with connections["owner"].cursor() as cursor:
-        cursor.execute("UPDATE delivery_action SET status = 'delivered', attempts = 1 WHERE id = ANY(%s)", [ids[:10]])
-        cursor.execute(
-            "UPDATE delivery_action SET status = 'failed', failure_reason = 'attempts_exhausted' WHERE id = ANY(%s)",
-            [ids[10:]],
-        )
+    as_owner("UPDATE delivery_action SET status = 'delivered', attempts = 1 WHERE id = ANY(%s)", ids[:10])
+    as_owner(
+        "UPDATE delivery_action SET status = 'failed', failure_reason = 'attempts_exhausted' WHERE id = ANY(%s)",
+        ids[10:],
+    )
     return ids
 
 

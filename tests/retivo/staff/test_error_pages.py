@@ -7,13 +7,7 @@ from django.test import Client
 
 from retivo.staff import error_pages
 from tests.conftest import Api
-from tests.tenants.staff.people import TENANTS, log_in, page_of
-
-
-@pytest.fixture
-def viewer(settings: Any) -> Client:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    return log_in("vera", group="viewer")
+from tests.tenants.staff.people import TENANTS, page_of
 
 
 @pytest.mark.parametrize(("path", "status"), [("/admin/nonsense/", 404), ("/admin/auth/user/", 403)])

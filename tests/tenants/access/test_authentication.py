@@ -10,6 +10,7 @@ from tenants.access import keys
 from tenants.context import staff_context
 from tenants.models import ApiKey, PlanStatus, Scope
 from tests.conftest import Api
+from tests.owner import owner_cursor
 
 PATH = "/api/partners/stats"
 
@@ -126,7 +127,7 @@ def test_key_text__after_use_and_misuse__is_in_no_table_log_or_repr(
     assert issued.text not in repr(issued)
     assert text.encode() not in misplaced.content
     assert text not in caplog.text
-    with connections["owner"].cursor() as cursor:
+    with owner_cursor() as cursor:
         for table in connections["owner"].introspection.table_names():
             cursor.execute(f"SELECT count(*) FROM {table} t WHERE strpos(t::text, %s) > 0", [text[12:40]])
             assert cursor.fetchone()[0] == 0, table

@@ -7,11 +7,12 @@ from uuid import UUID
 from django.contrib.auth.models import Group, User
 from django.contrib.sessions.models import Session
 from django.db import connections
-from django.test import Client
+from django.test import Client, override_settings
 
 from tenants.context import staff_context
 from tenants.models import ApiKey, AuditEntry, Tenant
 from tests.conftest import Api
+from tests.owner import owner_cursor
 
 NOBODY = UUID(int=0)
 PASSWORD = "correct horse battery staple"
@@ -22,6 +23,11 @@ INTEGRATIONS = "/admin/integrations/partnerintegration/"
 ACTION_TYPES = "/admin/integrations/actiontype/"
 
 
+# The logins are real; only the third of a second that a hash costs is not.
+QUICK_PASSWORDS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@override_settings(PASSWORD_HASHERS=QUICK_PASSWORDS)
 def log_in(name: str, *, group: str = "", superuser: bool = False) -> Client:
     with staff_context():
         user = User.objects.create_user(name, password=PASSWORD, is_staff=True, is_superuser=superuser)
@@ -61,7 +67,7 @@ def shown_key(response: Any) -> str:
 
 
 def assert_is_stored_nowhere(text: str) -> None:
-    with connections["owner"].cursor() as cursor:
+    with owner_cursor() as cursor:
         for table in connections["owner"].introspection.table_names():
             cursor.execute(f'SELECT count(*) FROM "{table}" t WHERE strpos(t::text, %s) > 0', [text])
             assert cursor.fetchone() == (0,), table

@@ -5,12 +5,12 @@ from uuid import UUID
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connections
 
 from tenants.context import staff_context
 from tenants.models import AuditEntry, Tenant
 from tenants.upkeep import deletion
 from tests.conftest import Api
+from tests.owner import owner_cursor
 from tests.tenants.test_isolation import TENANT_COLUMNS, two_partners
 
 __all__ = ["two_partners"]  # the fixture
@@ -21,7 +21,7 @@ def rows_of(*tenants: UUID) -> dict[str, int]:
     with staff_context():
         named = [*deletion.tables(), ("tenants_tenant", "id")]
     found = {}
-    with connections["owner"].cursor() as cursor:
+    with owner_cursor() as cursor:
         for table, column in named:
             cursor.execute(f"SELECT count(*) FROM {table} WHERE {column} = ANY(%s)", [list(tenants)])
             found[f"{table}.{column}"] = cursor.fetchone()[0]

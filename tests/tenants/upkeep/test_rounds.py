@@ -13,8 +13,8 @@ from decisions import tasks
 from tenants.upkeep import rounds
 from tests.conftest import Api
 from tests.decisions.cast import interventions, person, playbook
-from tests.decisions.deciding import as_owner
 from tests.delivery.worker.processes import wait_for
+from tests.owner import as_owner, owner_cursor
 
 
 def shops_of(acme: Api, count: int) -> list[Api]:
@@ -78,8 +78,7 @@ def test_round__another_shares_them_out_at_the_same_time__leaves_them_to_it(
     shops_of(acme, 3)
     tasks.run_playbooks(timestamp=0)
     shares = jobs()
-    with connections["owner"].cursor() as cursor:
-        cursor.execute("UPDATE procrastinate_jobs SET status = 'doing'")
+    as_owner("UPDATE procrastinate_jobs SET status = 'doing'")
 
     def second() -> None:
         try:
@@ -88,7 +87,7 @@ def test_round__another_shares_them_out_at_the_same_time__leaves_them_to_it(
             connections.close_all()
 
     with ThreadPoolExecutor() as threads:
-        with transaction.atomic("owner"), connections["owner"].cursor() as cursor:
+        with transaction.atomic("owner"), owner_cursor() as cursor:
             cursor.execute("UPDATE procrastinate_jobs SET status = 'todo'")  # the second does not see it before the end
             beside = threads.submit(second)
             wait_for(lambda: is_waited_for(cursor))
