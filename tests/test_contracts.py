@@ -1,5 +1,9 @@
-"""The import contracts have no gap: an import that is reversed, and a module without a layer, break one of them."""
+"""The rooms' borders: import contracts without a gap, and no statement that writes another room's table.
 
+An import that is reversed, and a module without a layer, break a contract.
+"""
+
+import re
 from copy import deepcopy
 from pathlib import Path
 
@@ -64,6 +68,20 @@ def test_contracts__a_module_without_a_layer__are_broken(contracts: list[Contrac
         if not _is_broken(contracts, grown):
             unseen.append(name)
     assert unseen == []
+
+
+def test_sql__of_a_room__writes_no_other_rooms_tables() -> None:
+    rooms = {path.parent.name for path in REPOSITORY.glob("*/apps.py")}
+    writes = re.compile(rf"\b(?:INSERT INTO|UPDATE|DELETE FROM|MERGE INTO)\s+({'|'.join(sorted(rooms))})_\w+")
+    written = [
+        (path.relative_to(REPOSITORY), found[0])
+        for room in rooms
+        for path in (REPOSITORY / room).rglob("*.py")
+        if "migrations" not in path.parts
+        for found in writes.finditer(path.read_text())
+        if found[1] != room
+    ]
+    assert written == []
 
 
 def _is_broken(contracts: list[Contract], graph: grimp.ImportGraph) -> bool:
