@@ -101,7 +101,7 @@ class Attempt(models.Model):
     started_at = models.DateTimeField()
     latency_ms = models.IntegerField()
     status_code = models.SmallIntegerField(null=True)
-    error = models.CharField(max_length=32, blank=True, help_text="Why there is no status; see delivery.sending")
+    error = models.CharField(max_length=32, blank=True, help_text="Why there is no status; see delivery.transport")
     response = models.TextField(blank=True, help_text="The answer's first KiB; empty after 30 days")
 
     class Meta:

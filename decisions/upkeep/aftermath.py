@@ -177,7 +177,7 @@ _FOLLOW_ACTIONS = """
 """
 
 # When the decision `o` converted, or NULL. An event is received a day before it happens at the earliest
-# (events.batch.MAX_AHEAD), which tells the partitions.
+# (events.ingestion.batch.MAX_AHEAD), which tells the partitions.
 _CONVERTED_AT = """
     SELECT min(e.timestamp) FROM events_event e
     WHERE e.tenant_id = %(tenant_id)s AND e.user_id = o.user_id AND e.name = %(event)s::text

@@ -32,7 +32,7 @@ class Migration(migrations.Migration):
                 (
                     "error",
                     models.CharField(
-                        blank=True, help_text="Why there is no status; see delivery.sending", max_length=32
+                        blank=True, help_text="Why there is no status; see delivery.transport", max_length=32
                     ),
                 ),
                 ("response", models.TextField(blank=True, help_text="The answer's first KiB")),

@@ -21,7 +21,7 @@ from tenants.context import tenant_context
 BATCH = 2000
 SWEEP_EVERY = timedelta(hours=20)  # with a job that runs at all hours, once a day at least
 
-# An event is received at most this long before it happens (events.batch.MAX_AHEAD).
+# An event is received at most this long before it happens (events.ingestion.batch.MAX_AHEAD).
 _RECEIVED = timedelta(days=scores.WINDOW_DAYS + 1)
 
 

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.no_database  # but for those that it starts
 # Uses the database until its input ends, then ends normally.
 USER = """
 import sys
-from retivo import embedded_postgres
+from retivo.database import embedded_postgres
 try:
     embedded_postgres.start_if_configured()
 except embedded_postgres.EmbeddedPostgresError as error:
@@ -374,6 +374,7 @@ def test_stale_pid_file__half_written__is_cleared(cluster: Path, text: str) -> N
 def test_killed_set_up__next_start__begins_again(data_dir: Path) -> None:
     with User(data_dir) as user:
         while not (data_dir / "postgres.new/PG_VERSION").exists():
+            assert user.process.poll() is None
             time.sleep(0.001)
         user.kill()
     assert not (data_dir / "postgres").exists()
