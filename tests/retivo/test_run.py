@@ -204,7 +204,7 @@ def test_run__parent_that_has_ended__ends_too(data_dir: Path) -> None:
 
 
 def test_wsgi__runtime_role_is_superuser__refuses_to_start(data_dir: Path) -> None:
-    script = "from retivo import embedded_postgres as e; e.start_if_configured(); input()"
+    script = "from retivo.database import embedded_postgres as e; e.start_if_configured(); input()"
     with subprocess.Popen(
         [sys.executable, "-c", script],
         cwd=CHECKOUT,
