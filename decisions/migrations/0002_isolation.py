@@ -4,9 +4,8 @@ from typing import Any
 
 from django.db import migrations
 
-from retivo.database.rls import isolate
-
-_OWN = "tenant_id = {tenant}"
+from retivo.database.rls import isolate, undo_isolation
+from retivo.database.sql import InForce
 
 _USER = "FOREIGN KEY (tenant_id, user_id) REFERENCES events_trackeduser (tenant_id, user_id) ON DELETE CASCADE"
 _PLAYBOOK = "FOREIGN KEY (tenant_id, playbook_id) REFERENCES decisions_playbook (tenant_id, id) ON DELETE CASCADE"
@@ -30,7 +29,7 @@ class Migration(migrations.Migration):
             sql=[*_ADD, "CREATE INDEX entry_of_user ON decisions_playbookentry (tenant_id, user_id)"],
             reverse_sql=["DROP INDEX entry_of_user", *_DROP],
         ),
-        isolate("decisions_playbook", visible=_OWN, grants="SELECT, INSERT, UPDATE"),
-        isolate("decisions_playbookentry", visible=_OWN, grants="SELECT, INSERT, UPDATE"),
-        isolate("decisions_intervention", visible=_OWN, grants="SELECT, INSERT, UPDATE"),
+        InForce("decisions", "decisions_playbook", reverse_sql=undo_isolation("decisions_playbook")),
+        InForce("decisions", "decisions_playbookentry", reverse_sql=undo_isolation("decisions_playbookentry")),
+        isolate("decisions_intervention", visible="tenant_id = {tenant}", grants="SELECT, INSERT, UPDATE"),
     ]

@@ -2,55 +2,14 @@
 
 from django.db import migrations
 
-from retivo.database.rls import isolate
-
-# The weights are those of decisions.lift. A count that nobody renewed for a day is of a tenant that is suspended, and
-# a tenant without both kinds of users compares nothing. Fewer than 20 of a kind would tell of persons, not of shares.
-_FUNCTION = """
-    CREATE FUNCTION lift_of_customers(
-        OUT customers bigint, OUT counted_at timestamptz,
-        OUT treated bigint, OUT treated_converted bigint, OUT held_out bigint, OUT held_out_converted bigint,
-        OUT weight float8, OUT treated_rate float8, OUT held_out_rate float8,
-        OUT treated_spread float8, OUT held_out_spread float8
-    )
-    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-    AS $$
-        SELECT s.customers, t.*
-        FROM (
-            SELECT count(*) AS customers, min(c.counted_at) AS counted_at,
-                sum(c.treated) AS treated, sum(c.treated_converted) AS treated_converted,
-                sum(c.held_out) AS held_out, sum(c.held_out_converted) AS held_out_converted,
-                sum(c.w) AS weight,
-                sum(c.w * c.treated_converted / c.treated) AS treated_rate,
-                sum(c.w * c.held_out_converted / c.held_out) AS held_out_rate,
-                sum(c.w * c.w / c.treated) AS treated_spread,
-                sum(c.w * c.w / c.held_out) AS held_out_spread
-            FROM (
-                SELECT l.*, l.treated::float8 * l.held_out / (l.treated::float8 + l.held_out) AS w
-                FROM public.decisions_liftcount l JOIN public.tenants_tenant t ON t.id = l.tenant_id
-                WHERE t.parent_id = NULLIF(current_setting('retivo.tenant_id', true), '')::uuid
-                  AND l.treated > 0 AND l.held_out > 0 AND l.counted_at > now() - interval '1 day'
-            ) c
-        ) s
-        LEFT JOIN LATERAL (
-            SELECT s.counted_at, s.treated, s.treated_converted, s.held_out, s.held_out_converted,
-                s.weight, s.treated_rate, s.held_out_rate, s.treated_spread, s.held_out_spread
-        ) t ON s.treated >= 20 AND s.held_out >= 20
-    $$
-"""
+from retivo.database.rls import undo_isolation
+from retivo.database.sql import InForce
 
 
 class Migration(migrations.Migration):
     dependencies = [("decisions", "0006_liftcount"), ("tenants", "0004_switches")]
 
     operations = [
-        isolate("decisions_liftcount", visible="tenant_id = {tenant}", grants="SELECT, INSERT, UPDATE, DELETE"),
-        migrations.RunSQL(
-            sql=[
-                _FUNCTION,
-                "REVOKE ALL ON FUNCTION lift_of_customers FROM PUBLIC",
-                "GRANT EXECUTE ON FUNCTION lift_of_customers TO app_rt",
-            ],
-            reverse_sql="DROP FUNCTION lift_of_customers",
-        ),
+        InForce("decisions", "decisions_liftcount", reverse_sql=undo_isolation("decisions_liftcount")),
+        InForce("decisions", "lift_of_customers", reverse_sql="DROP FUNCTION lift_of_customers"),
     ]

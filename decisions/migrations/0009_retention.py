@@ -2,14 +2,13 @@
 
 from django.db import migrations
 
-_TABLES = "decisions_decision, decisions_intervention"
+from retivo.database.sql import InForce
 
 
 class Migration(migrations.Migration):
     dependencies = [("decisions", "0008_follow_actions")]
 
     operations = [
-        migrations.RunSQL(
-            sql=f"GRANT DELETE ON {_TABLES} TO app_rt", reverse_sql=f"REVOKE DELETE ON {_TABLES} FROM app_rt"
-        ),
+        InForce("decisions", table, reverse_sql=f"REVOKE DELETE ON {table} FROM app_rt")
+        for table in ("decisions_decision", "decisions_intervention")
     ]

@@ -5,7 +5,8 @@ An action goes with its user, and attempts with their action: erasing a user lea
 
 from django.db import migrations
 
-from retivo.database.rls import isolate
+from retivo.database.rls import isolate, undo_isolation
+from retivo.database.sql import InForce
 
 _OWN = "tenant_id = {tenant}"
 
@@ -41,13 +42,11 @@ class Migration(migrations.Migration):
         ),
         isolate("delivery_action", visible=_OWN, grants="SELECT, INSERT, UPDATE"),
         isolate("delivery_attempt", visible=_OWN, grants="SELECT, INSERT"),
-        isolate("delivery_endpoint", visible=_OWN, grants="SELECT, INSERT, UPDATE"),
+        InForce("delivery", "delivery_endpoint", reverse_sql=undo_isolation("delivery_endpoint")),
         # Of an integration a partner changes its secret, and nothing else.
-        migrations.RunSQL(
-            sql="""
-                GRANT UPDATE (encrypted_webhook_secret, encrypted_previous_secret, previous_secret_until)
-                ON integrations_partnerintegration TO app_rt
-            """,
+        InForce(
+            "integrations",
+            "integrations_partnerintegration",
             reverse_sql="""
                 REVOKE UPDATE (encrypted_webhook_secret, encrypted_previous_secret, previous_secret_until)
                 ON integrations_partnerintegration FROM app_rt

@@ -7,6 +7,8 @@ waits for those before it. Tenants take turns within a claim, whatever their bac
 
 from django.db import migrations
 
+from retivo.database.sql import InForce
+
 # A lane that has nothing due yet is one look at the index. So is a jump to the next one.
 _LANES = """
     (SELECT a.tenant_id, a.action_type_id FROM public.delivery_action a
@@ -93,25 +95,6 @@ _CLAIM = f"""
     $$
 """
 
-# What is being sent is left to its worker.
-_EXPIRE = """
-    CREATE FUNCTION expire_actions(OUT expired int) LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path = pg_catalog, pg_temp
-    AS $$
-    BEGIN
-        WITH late AS (
-            SELECT a.tenant_id, a.id FROM public.delivery_action a
-             WHERE a.status IN ('pending', 'dispatched') AND a.expires_at <= now()
-               AND (a.leased_until IS NULL OR a.leased_until <= now())
-             ORDER BY a.expires_at LIMIT 10000 FOR NO KEY UPDATE SKIP LOCKED
-        )
-        UPDATE public.delivery_action a SET status = 'expired', leased_until = NULL
-          FROM late l WHERE a.tenant_id = l.tenant_id AND a.id = l.id;
-        GET DIAGNOSTICS expired = ROW_COUNT;
-    END
-    $$
-"""
-
 
 class Migration(migrations.Migration):
     dependencies = [("delivery", "0002_isolation")]
@@ -120,10 +103,10 @@ class Migration(migrations.Migration):
         migrations.RunSQL(
             sql=[
                 _CLAIM,
-                _EXPIRE,
-                "REVOKE ALL ON FUNCTION claim_actions, expire_actions FROM PUBLIC",
-                "GRANT EXECUTE ON FUNCTION claim_actions, expire_actions TO app_rt",
+                "REVOKE ALL ON FUNCTION claim_actions FROM PUBLIC",
+                "GRANT EXECUTE ON FUNCTION claim_actions TO app_rt",
             ],
-            reverse_sql=["DROP FUNCTION claim_actions", "DROP FUNCTION expire_actions"],
+            reverse_sql="DROP FUNCTION claim_actions",
         ),
+        InForce("delivery", "expire_actions", reverse_sql="DROP FUNCTION expire_actions"),
     ]

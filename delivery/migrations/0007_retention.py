@@ -3,6 +3,8 @@
 from django.contrib.postgres.operations import AddIndexConcurrently
 from django.db import migrations, models
 
+from retivo.database.sql import InForce
+
 
 class Migration(migrations.Migration):
     atomic = False  # the index is made beside the writes of a table that may be large
@@ -24,11 +26,6 @@ class Migration(migrations.Migration):
                 name="attempt_with_answer",
             ),
         ),
-        migrations.RunSQL(
-            sql=["GRANT DELETE ON delivery_action TO app_rt", "GRANT UPDATE (response) ON delivery_attempt TO app_rt"],
-            reverse_sql=[
-                "REVOKE UPDATE (response) ON delivery_attempt FROM app_rt",
-                "REVOKE DELETE ON delivery_action FROM app_rt",
-            ],
-        ),
+        InForce("delivery", "delivery_action", reverse_sql="REVOKE DELETE ON delivery_action FROM app_rt"),
+        InForce("delivery", "delivery_attempt", reverse_sql="REVOKE UPDATE (response) ON delivery_attempt FROM app_rt"),
     ]

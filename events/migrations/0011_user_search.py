@@ -7,6 +7,8 @@ from django.db import migrations, models
 from django.db.models import F, Q, Value
 from django.db.models.functions import Lower, NullIf
 
+from retivo.database.sql import InForce
+
 _SEARCHED = ("user_id", "name", "email", "company")
 
 
@@ -53,8 +55,5 @@ class Migration(migrations.Migration):
             )
             for column in _SEARCHED
         ),
-        migrations.RunSQL(
-            sql="GRANT DELETE ON events_monthlyactivity TO app_rt",
-            reverse_sql="REVOKE DELETE ON events_monthlyactivity FROM app_rt",
-        ),
+        InForce("events", "events_monthlyactivity", reverse_sql="REVOKE DELETE ON events_monthlyactivity FROM app_rt"),
     ]

@@ -3,15 +3,14 @@
 import django.db.models.deletion
 from django.db import migrations, models
 
-from retivo.database.rls import isolate
+from retivo.database.rls import undo_isolation
+from retivo.database.sql import InForce
 
 # Erasing a user takes the history along, whoever erases.
 _GOES_WITH_THE_USER = """
     ALTER TABLE events_stagechange ADD CONSTRAINT stage_change_of_user
         FOREIGN KEY (tenant_id, user_id) REFERENCES events_trackeduser (tenant_id, user_id) ON DELETE CASCADE
 """
-
-_OWN = "tenant_id = {tenant}"
 
 
 class Migration(migrations.Migration):
@@ -105,6 +104,6 @@ class Migration(migrations.Migration):
             sql=_GOES_WITH_THE_USER,
             reverse_sql="ALTER TABLE events_stagechange DROP CONSTRAINT stage_change_of_user",
         ),
-        isolate("events_stagechange", visible=_OWN, grants="SELECT, INSERT, UPDATE"),
-        isolate("events_scoringsweep", visible=_OWN, grants="SELECT, INSERT, UPDATE"),
+        InForce("events", "events_stagechange", reverse_sql=undo_isolation("events_stagechange")),
+        InForce("events", "events_scoringsweep", reverse_sql=undo_isolation("events_scoringsweep")),
     ]

@@ -2,7 +2,8 @@
 
 from django.db import migrations
 
-from retivo.database.rls import CURRENT_TENANT, isolate
+from retivo.database.rls import CURRENT_TENANT, isolate, undo_isolation
+from retivo.database.sql import InForce
 
 
 class Migration(migrations.Migration):
@@ -54,12 +55,9 @@ class Migration(migrations.Migration):
             """,
             reverse_sql="DROP POLICY shared ON integrations_partnerintegration",
         ),
-        isolate("integrations_actiontypetemplate", visible="tenant_id = {tenant}", grants="SELECT, INSERT"),
-        isolate(
-            "integrations_integrationshare",
-            visible="tenant_id = {tenant} OR partner_id = {tenant}",
-            writable="partner_id = {tenant}",
-            grants="SELECT, INSERT",
+        *(
+            InForce("integrations", table, reverse_sql=undo_isolation(table))
+            for table in ("integrations_actiontypetemplate", "integrations_integrationshare")
         ),
         isolate(
             "integrations_actiontype",

@@ -2,11 +2,7 @@
 
 from django.db import migrations
 
-_WAITING = """
-    CREATE FUNCTION tenants_with_waiting_examples() RETURNS SETOF uuid LANGUAGE sql STABLE SECURITY DEFINER
-    SET search_path = pg_catalog, pg_temp
-    AS $$ SELECT DISTINCT tenant_id FROM public.learning_example WHERE features IS NOT NULL $$
-"""
+from retivo.database.sql import InForce
 
 # 90 days: learning.services.KEPT_DAYS.
 _FORGET = """
@@ -21,20 +17,18 @@ _FORGET = """
     $$
 """
 
-_NAMES = ("tenants_with_waiting_examples", "forget_learned_examples")
-
 
 class Migration(migrations.Migration):
     dependencies = [("learning", "0002_isolation")]
 
     operations = [
+        InForce("learning", "tenants_with_waiting_examples", reverse_sql="DROP FUNCTION tenants_with_waiting_examples"),
         migrations.RunSQL(
             sql=[
-                _WAITING,
                 _FORGET,
-                *(f"REVOKE ALL ON FUNCTION {name} FROM PUBLIC" for name in _NAMES),
-                *(f"GRANT EXECUTE ON FUNCTION {name} TO app_rt" for name in _NAMES),
+                "REVOKE ALL ON FUNCTION forget_learned_examples FROM PUBLIC",
+                "GRANT EXECUTE ON FUNCTION forget_learned_examples TO app_rt",
             ],
-            reverse_sql=[f"DROP FUNCTION {name}" for name in _NAMES],
+            reverse_sql="DROP FUNCTION forget_learned_examples",
         ),
     ]

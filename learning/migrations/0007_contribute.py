@@ -5,7 +5,8 @@ Staff see of a tenant's state that there is one, and nothing of what it learned.
 
 from django.db import migrations
 
-from retivo.database.rls import CURRENT_TENANT, isolate
+from retivo.database.rls import isolate, undo_isolation
+from retivo.database.sql import InForce
 
 # What the context's tenant and its partner agree to; the stricter one wins. A customer does not see its partner's row.
 _CONSENT = """
@@ -17,16 +18,6 @@ _CONSENT = """
             WHEN 'use_only' IN (coalesce(own->>'learning', ''), coalesce(partners->>'learning', '')) THEN 'use_only'
             ELSE 'contribute'
         END
-    $$
-"""
-
-_OWN_CONSENT = f"""
-    CREATE FUNCTION learning_consent() RETURNS text LANGUAGE sql STABLE SECURITY DEFINER
-    SET search_path = pg_catalog, pg_temp
-    AS $$
-        SELECT public.stricter_consent(t.config, p.config)
-        FROM public.tenants_tenant t LEFT JOIN public.tenants_tenant p ON p.id = t.parent_id
-        WHERE t.id = {CURRENT_TENANT}
     $$
 """
 
@@ -95,12 +86,6 @@ _SIZES = """
     )
 """
 
-_OWN = "tenant_id = {tenant}"
-_OF_PARTNER = """
-    partner_id IS NULL OR partner_id = {tenant}
-    OR partner_id = (SELECT t.parent_id FROM tenants_tenant t WHERE t.id = {tenant})
-"""
-
 _SIGNATURE = "contribute(bigint, uuid, float8, float8, float8, integer)"
 
 
@@ -112,36 +97,48 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        isolate("learning_release", visible="{tenant} IS NOT NULL", grants="SELECT"),
-        isolate("learning_pattern", visible=_OF_PARTNER, grants="SELECT"),
-        isolate("learning_receipt", visible=_OWN, grants="SELECT"),
-        isolate("learning_spend", visible=_OWN, grants="SELECT"),
+        InForce("learning", "learning_release", reverse_sql=undo_isolation("learning_release")),
+        InForce("learning", "learning_pattern", reverse_sql=undo_isolation("learning_pattern")),
+        InForce(
+            "learning",
+            "learning_receipt",
+            reverse_sql=[
+                "GRANT SELECT, INSERT, UPDATE ON learning_receipt TO app_staff",
+                *undo_isolation("learning_receipt"),
+            ],
+        ),
+        isolate("learning_spend", visible="tenant_id = {tenant}", grants="SELECT"),
         migrations.RunSQL(
             sql=[
                 _SIZES,
-                "REVOKE SELECT, INSERT, UPDATE ON learning_modelstate FROM app_staff",
-                "GRANT SELECT (tenant_id, version, pattern_weight, updated_at) ON learning_modelstate TO app_staff",
-                "REVOKE SELECT, INSERT, UPDATE ON learning_receipt, learning_spend FROM app_staff",
-                "GRANT SELECT (tenant_id) ON learning_receipt, learning_spend TO app_staff",
+                "REVOKE SELECT, INSERT, UPDATE ON learning_spend FROM app_staff",
+                "GRANT SELECT (tenant_id) ON learning_spend TO app_staff",
             ],
             reverse_sql=[
-                "GRANT SELECT, INSERT, UPDATE ON learning_modelstate, learning_receipt, learning_spend TO app_staff",
+                "GRANT SELECT, INSERT, UPDATE ON learning_spend TO app_staff",
                 "ALTER TABLE learning_modelstate DROP CONSTRAINT model_state_statistic",
             ],
+        ),
+        InForce(
+            "learning",
+            "learning_modelstate",
+            reverse_sql="GRANT SELECT, INSERT, UPDATE ON learning_modelstate TO app_staff",
         ),
         migrations.RunSQL(
             sql=[
                 _CONSENT,
-                _OWN_CONSENT,
+                "REVOKE ALL ON FUNCTION stricter_consent FROM PUBLIC",
+                "GRANT EXECUTE ON FUNCTION stricter_consent TO app_rt, app_staff",
+            ],
+            reverse_sql="DROP FUNCTION stricter_consent",
+        ),
+        InForce("learning", "learning_consent", reverse_sql="DROP FUNCTION learning_consent"),
+        migrations.RunSQL(
+            sql=[
                 _CONTRIBUTE,
-                "REVOKE ALL ON FUNCTION stricter_consent, learning_consent, contribute FROM PUBLIC",
-                "GRANT EXECUTE ON FUNCTION learning_consent, stricter_consent TO app_rt, app_staff",
+                "REVOKE ALL ON FUNCTION contribute FROM PUBLIC",
                 f"GRANT EXECUTE ON FUNCTION {_SIGNATURE} TO app_staff",
             ],
-            reverse_sql=[
-                f"DROP FUNCTION {_SIGNATURE}",
-                "DROP FUNCTION learning_consent",
-                "DROP FUNCTION stricter_consent",
-            ],
+            reverse_sql=f"DROP FUNCTION {_SIGNATURE}",
         ),
     ]

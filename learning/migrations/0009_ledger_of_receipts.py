@@ -8,138 +8,39 @@ from importlib import import_module
 
 from django.db import migrations
 
-from retivo.database.rls import CURRENT_TENANT, isolate
+from retivo.database.rls import isolate
+from retivo.database.sql import InForce
 
 _before = import_module("learning.migrations.0007_contribute")
-
-# A billionth for the rounding of a sum. The releases' budget is in their own row; a receipt of none is refused.
-_LEDGER = """
-    CREATE FUNCTION refuse_overspending() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-    BEGIN
-        IF (
-            SELECT sum(r.rho) <= (
-                SELECT l.budget * 1.000000001 FROM public.learning_release l WHERE l.id = NEW.release_id
-            )
-            FROM public.learning_receipt r
-            WHERE r.tenant_id = NEW.tenant_id AND r.released_on > NEW.released_on - 365
-        ) IS NOT TRUE THEN
-            RAISE EXCEPTION 'spend_within_budget: the tenant has not the budget for this release'
-                USING ERRCODE = 'check_violation';
-        END IF;
-        RETURN NULL;
-    END
-    $$
-"""
-_TRIGGER = """
-    CREATE TRIGGER spend_within_budget AFTER INSERT OR UPDATE ON learning_receipt
-    FOR EACH ROW EXECUTE FUNCTION refuse_overspending()
-"""
-
-# Of a customer: its own word, its partner's for it, and its partner's for all of its customers.
-_CONSENT = """
-    CREATE OR REPLACE FUNCTION stricter_consent(own jsonb, partners jsonb) RETURNS text LANGUAGE sql IMMUTABLE
-    SET search_path = pg_catalog, pg_temp
-    AS $$
-        SELECT CASE WHEN 'off' = ANY (words) THEN 'off' WHEN 'use_only' = ANY (words) THEN 'use_only'
-            ELSE 'contribute' END
-        FROM (SELECT ARRAY[own->>'learning', own->>'learning_by_partner', partners->>'learning'] AS words) AS said
-    $$
-"""
-
-# A customer does not see its partner's row. NULL where there is no partner.
-_PARTNERS = f"""
-    CREATE FUNCTION partners_consent() RETURNS text LANGUAGE sql STABLE SECURITY DEFINER
-    SET search_path = pg_catalog, pg_temp
-    AS $$
-        SELECT public.stricter_consent(jsonb_build_object('learning', t.config->'learning_by_partner'), p.config)
-        FROM public.tenants_tenant t JOIN public.tenants_tenant p ON p.id = t.parent_id
-        WHERE t.id = {CURRENT_TENANT}
-    $$
-"""
-
-# Of the customers of one partner that agree, have learned from 200 outcomes and have the budget: their statistics, each
-# shortened to the length 1.999999 (learning.privacy.WITHIN), in units of 2^-20 (FIXED_POINT), towards zero, and added
-# up. The millionth below 2 is more than the rounding of any of these sums, so the integers' length is 2^21 at most.
-# Each gets a receipt, which is what it pays, in the same statement.
-_CONTRIBUTE = """
-    CREATE FUNCTION contribute(release bigint, partner uuid) RETURNS TABLE (block text, place integer, total bigint)
-    LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-    AS $$
-        WITH asked AS (
-            SELECT r.id, r.epsilon, r.rho, r.budget, (now() AT TIME ZONE 'UTC')::date AS today
-            FROM public.learning_release r WHERE r.id = contribute.release
-        ), contributor AS MATERIALIZED (
-            SELECT s.tenant_id, s.actions, s.statistic,
-                cardinality(s.statistic) / (1 + cardinality(s.actions)) AS width
-            FROM asked
-            CROSS JOIN public.tenants_tenant t
-            JOIN public.tenants_tenant p ON p.id = t.parent_id
-            JOIN public.learning_modelstate s ON s.tenant_id = t.id
-            CROSS JOIN LATERAL (
-                SELECT coalesce(sum(x.rho), 0) AS spent FROM public.learning_receipt x
-                WHERE x.tenant_id = t.id AND x.released_on > asked.today - 365
-            ) ledger
-            WHERE p.id = contribute.partner
-                AND t.plan_status = 'active'
-                AND public.stricter_consent(t.config, p.config) = 'contribute'
-                AND cardinality(s.statistic) > 0
-                AND (SELECT sum(n) FROM unnest(s.trials) n) >= 200
-                AND ledger.spent + asked.rho <= asked.budget * 1.000000001
-        ), cell AS (
-            SELECT c.tenant_id, coalesce(a.template_id::text, named.name) AS block,
-                ((v.position - 1) % c.width)::integer AS place, sum(v.value) AS value
-            FROM contributor c
-            CROSS JOIN LATERAL unnest(c.statistic) WITH ORDINALITY v (value, position)
-            CROSS JOIN LATERAL (
-                SELECT CASE (v.position - 1) / c.width WHEN 0 THEN 'shared'
-                    ELSE c.actions[(v.position - 1) / c.width] END AS name
-            ) named
-            LEFT JOIN public.integrations_actiontype a
-                ON a.tenant_id = c.tenant_id AND a.id = named.name AND a.partner_id = contribute.partner
-            WHERE a.id IS NOT NULL OR named.name IN ('shared', 'nothing')
-            GROUP BY 1, 2, 3
-        ), factor AS (
-            SELECT c.tenant_id, least(1, 1.999999 / nullif(sqrt(sum(c.value ^ 2)), 0)) AS factor FROM cell c GROUP BY 1
-        ), receipt AS (
-            INSERT INTO public.learning_receipt (tenant_id, release_id, released_on, epsilon, rho)
-            SELECT c.tenant_id, asked.id, asked.today, asked.epsilon, asked.rho FROM contributor c CROSS JOIN asked
-        )
-        SELECT c.block, c.place, sum(trunc(c.value * f.factor * 1048576)::bigint)::bigint
-        FROM cell c JOIN factor f ON f.tenant_id = c.tenant_id
-        GROUP BY c.block, c.place
-    $$
-"""
-
-_SIGNATURE = "contribute(bigint, uuid)"
 
 
 class Migration(migrations.Migration):
     dependencies = [("learning", "0008_budget_of_a_release"), ("tenants", "0007_partners_word_on_learning")]
 
     operations = [
-        migrations.RunSQL(
-            sql=[
-                _LEDGER,
-                _TRIGGER,
-                _CONSENT,
-                _PARTNERS,
-                f"DROP FUNCTION {_before._SIGNATURE}",
-                _CONTRIBUTE,
-                "REVOKE ALL ON FUNCTION refuse_overspending, partners_consent, contribute FROM PUBLIC",
-                "GRANT EXECUTE ON FUNCTION partners_consent TO app_rt",
-                f"GRANT EXECUTE ON FUNCTION {_SIGNATURE} TO app_staff",
-            ],
+        InForce(
+            "learning",
+            "refuse_overspending",
             reverse_sql=[
-                f"DROP FUNCTION {_SIGNATURE}",
-                _before._CONTRIBUTE,
-                "REVOKE ALL ON FUNCTION contribute FROM PUBLIC",
-                f"GRANT EXECUTE ON FUNCTION {_before._SIGNATURE} TO app_staff",
-                "DROP FUNCTION partners_consent",
-                _before._CONSENT.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION"),
                 "DROP TRIGGER spend_within_budget ON learning_receipt",
                 "DROP FUNCTION refuse_overspending",
             ],
         ),
+        InForce(
+            "learning",
+            "stricter_consent",
+            reverse_sql=[_before._CONSENT.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION")],
+        ),
+        InForce("learning", "partners_consent", reverse_sql="DROP FUNCTION partners_consent"),
+        migrations.RunSQL(
+            sql=f"DROP FUNCTION {_before._SIGNATURE}",
+            reverse_sql=[
+                _before._CONTRIBUTE,
+                "REVOKE ALL ON FUNCTION contribute FROM PUBLIC",
+                f"GRANT EXECUTE ON FUNCTION {_before._SIGNATURE} TO app_staff",
+            ],
+        ),
+        InForce("learning", "contribute", reverse_sql="DROP FUNCTION contribute"),
         migrations.RunSQL(
             sql=migrations.RunSQL.noop,
             reverse_sql=[*isolate("learning_spend", visible="tenant_id = {tenant}", grants="SELECT").sql],

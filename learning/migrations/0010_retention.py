@@ -5,6 +5,8 @@ from importlib import import_module
 from django.contrib.postgres.operations import AddIndexConcurrently, RemoveIndexConcurrently
 from django.db import migrations, models
 
+from retivo.database.sql import InForce
+
 _examples = import_module("learning.migrations.0003_functions")
 _remembered = import_module("learning.migrations.0005_remembered_rights")
 _NAMES = ("forget_learned_examples", "forget_remembered_decisions")
@@ -28,20 +30,19 @@ class Migration(migrations.Migration):
             model_name="remembereddecision",
             index=models.Index(fields=["tenant", "decided_at"], name="remembered_by_tenant"),
         ),
+        InForce("learning", "learning_example", reverse_sql="REVOKE DELETE ON learning_example FROM app_rt"),
+        InForce(
+            "learning",
+            "learning_remembereddecision",
+            reverse_sql="REVOKE DELETE, UPDATE (decided_at) ON learning_remembereddecision FROM app_rt",
+        ),
         migrations.RunSQL(
-            # Who locks a row needs the right to update something of it.
-            sql=[
-                "GRANT DELETE ON learning_example, learning_remembereddecision TO app_rt",
-                "GRANT UPDATE (decided_at) ON learning_remembereddecision TO app_rt",
-                *(f"DROP FUNCTION {name}" for name in _NAMES),
-            ],
+            sql=[f"DROP FUNCTION {name}" for name in _NAMES],
             reverse_sql=[
                 _examples._FORGET,
                 _remembered._FORGET,
                 *(f"REVOKE ALL ON FUNCTION {name} FROM PUBLIC" for name in _NAMES),
                 *(f"GRANT EXECUTE ON FUNCTION {name} TO app_rt" for name in _NAMES),
-                "REVOKE UPDATE (decided_at) ON learning_remembereddecision FROM app_rt",
-                "REVOKE DELETE ON learning_example, learning_remembereddecision FROM app_rt",
             ],
         ),
         RemoveIndexConcurrently(model_name="remembereddecision", name="remembered_since"),

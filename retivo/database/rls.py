@@ -1,4 +1,4 @@
-"""Row-level security as migration operations: a tenant table gets its policies and grants where it is made.
+"""Row-level security in migrations. The policies and grants in force stand in the tables' files: `retivo.database.sql`.
 
 The tenant context is the setting `retivo.tenant_id`, set for one transaction alone. No context, no rows.
 """
@@ -13,7 +13,7 @@ CURRENT_TENANT = "(SELECT NULLIF(current_setting('retivo.tenant_id', true), ''):
 
 
 def isolate(table: str, *, visible: str, grants: str, writable: str | None = None) -> RunSQL:
-    """Enable row-level security on `table`.
+    """Enable row-level security on `table`. Only for migrations whose policies or grants a later one changed.
 
     Args:
         visible: the SQL condition under which the runtime role reads a row; `{tenant}` is the context.
@@ -28,10 +28,15 @@ def isolate(table: str, *, visible: str, grants: str, writable: str | None = Non
             f"CREATE POLICY staff ON {table} TO {STAFF} USING (true) WITH CHECK (true)",
             f"GRANT {grants} ON {table} TO {RUNTIME}",
         ],
-        reverse_sql=[
-            f"REVOKE ALL ON {table} FROM {RUNTIME}",
-            f"DROP POLICY staff ON {table}",
-            f"DROP POLICY tenant_isolation ON {table}",
-            f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY",
-        ],
+        reverse_sql=[*undo_isolation(table)],
     )
+
+
+def undo_isolation(table: str) -> list[str]:
+    """The `reverse_sql` of the first migration that isolates `table`, by `isolate` or by the table's file."""
+    return [
+        f"REVOKE ALL ON {table} FROM {RUNTIME}",
+        f"DROP POLICY staff ON {table}",
+        f"DROP POLICY tenant_isolation ON {table}",
+        f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY",
+    ]

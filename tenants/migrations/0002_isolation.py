@@ -2,11 +2,12 @@
 
 from django.db import migrations
 
-from retivo.database.rls import isolate
+from retivo.database.rls import isolate, undo_isolation
+from retivo.database.sql import InForce
 
 _OWN_OR_CUSTOMERS = """
-    tenant_id = {{tenant}}
-    OR EXISTS (SELECT 1 FROM tenants_tenant t WHERE t.id = {table}.tenant_id AND t.parent_id = {{tenant}})
+    tenant_id = {tenant}
+    OR EXISTS (SELECT 1 FROM tenants_tenant t WHERE t.id = tenants_apikey.tenant_id AND t.parent_id = {tenant})
 """
 
 
@@ -22,7 +23,7 @@ class Migration(migrations.Migration):
             reverse_sql="ALTER TABLE tenants_tenant DROP CONSTRAINT tenant_parent_is_a_partner",
         ),
         isolate("tenants_tenant", visible="id = {tenant} OR parent_id = {tenant}", grants="SELECT, INSERT"),
-        isolate("tenants_apikey", visible=_OWN_OR_CUSTOMERS.format(table="tenants_apikey"), grants="SELECT, INSERT"),
-        isolate("tenants_auditentry", visible=_OWN_OR_CUSTOMERS.format(table="tenants_auditentry"), grants="INSERT"),
-        isolate("tenants_idempotentanswer", visible="tenant_id = {tenant}", grants="SELECT, INSERT, UPDATE, DELETE"),
+        isolate("tenants_apikey", visible=_OWN_OR_CUSTOMERS, grants="SELECT, INSERT"),
+        InForce("tenants", "tenants_auditentry", reverse_sql=undo_isolation("tenants_auditentry")),
+        InForce("tenants", "tenants_idempotentanswer", reverse_sql=undo_isolation("tenants_idempotentanswer")),
     ]

@@ -5,71 +5,27 @@ It takes a digest and tells about that key alone. Its owner, `app_auth`, cannot 
 
 from django.db import migrations
 
-_FUNCTION = """
-    CREATE FUNCTION authenticate_api_key(
-        key_digest bytea,
-        OUT verdict text, OUT key_id uuid, OUT tenant_id uuid, OUT tenant_role text, OUT scopes text[]
-    )
-    RETURNS SETOF record LANGUAGE plpgsql VOLATILE SECURITY DEFINER ROWS 1 SET search_path = pg_catalog, pg_temp
-    AS $$
-    DECLARE
-        credential record;
-    BEGIN
-        SELECT k.id, k.tenant_id, k.scopes, k.revoked_at, k.expires_at, k.last_used_at, t.tenant_role, t.plan_status
-          INTO credential
-          FROM public.tenants_apikey k JOIN public.tenants_tenant t ON t.id = k.tenant_id
-         WHERE k.digest = key_digest;
-        IF NOT FOUND THEN
-            RETURN;
-        END IF;
-        verdict := CASE
-            WHEN credential.revoked_at IS NOT NULL THEN 'revoked'
-            WHEN credential.expires_at <= now() THEN 'expired'
-            WHEN credential.plan_status = 'suspended' THEN 'suspended'
-            ELSE 'ok'
-        END;
-        IF verdict = 'ok' THEN
-            key_id := credential.id;
-            tenant_id := credential.tenant_id;
-            tenant_role := credential.tenant_role;
-            scopes := credential.scopes;
-            PERFORM set_config('retivo.tenant_id', credential.tenant_id::text, true);
-            -- To the minute, and never waiting for another request of the same key.
-            IF credential.last_used_at IS NULL OR credential.last_used_at < now() - interval '1 minute' THEN
-                UPDATE public.tenants_apikey SET last_used_at = now() WHERE id = (
-                    SELECT id FROM public.tenants_apikey WHERE id = credential.id FOR NO KEY UPDATE SKIP LOCKED
-                );
-            END IF;
-        END IF;
-        RETURN NEXT;
-    END
-    $$
-"""
+from retivo.database.sql import InForce
 
 
 class Migration(migrations.Migration):
     dependencies = [("tenants", "0002_isolation")]
 
     operations = [
+        InForce("tenants", "authenticate_api_key", reverse_sql="DROP FUNCTION authenticate_api_key"),
         migrations.RunSQL(
             sql=[
-                _FUNCTION,
-                "REVOKE ALL ON FUNCTION authenticate_api_key FROM PUBLIC",
-                "GRANT EXECUTE ON FUNCTION authenticate_api_key TO app_rt",
-                # A new owner must be allowed to create in the schema, for this moment only.
-                "GRANT CREATE ON SCHEMA public TO app_auth",
-                "ALTER FUNCTION authenticate_api_key OWNER TO app_auth",
-                "REVOKE CREATE ON SCHEMA public FROM app_auth",
-                "GRANT SELECT ON tenants_tenant, tenants_apikey TO app_auth",
-                "GRANT UPDATE (last_used_at) ON tenants_apikey TO app_auth",
+                "GRANT SELECT ON tenants_tenant TO app_auth",
                 "CREATE POLICY key_lookup ON tenants_tenant FOR SELECT TO app_auth USING (true)",
-                "CREATE POLICY key_lookup ON tenants_apikey TO app_auth USING (true)",
             ],
             reverse_sql=[
-                "DROP POLICY key_lookup ON tenants_apikey",
                 "DROP POLICY key_lookup ON tenants_tenant",
-                "REVOKE ALL ON tenants_tenant, tenants_apikey FROM app_auth",
-                "DROP FUNCTION authenticate_api_key",
+                "REVOKE ALL ON tenants_tenant FROM app_auth",
             ],
+        ),
+        InForce(
+            "tenants",
+            "tenants_apikey",
+            reverse_sql=["DROP POLICY key_lookup ON tenants_apikey", "REVOKE ALL ON tenants_apikey FROM app_auth"],
         ),
     ]

@@ -6,6 +6,8 @@ old values beside new ones tell a partner that sets a customer's limit from a te
 
 from django.db import migrations
 
+from retivo.database.sql import InForce
+
 _FUNCTION = """
     CREATE FUNCTION refuse_own_plan() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
     BEGIN
@@ -49,12 +51,11 @@ class Migration(migrations.Migration):
                 _FUNCTION,
                 "REVOKE ALL ON FUNCTION refuse_own_plan FROM PUBLIC",
                 _TRIGGER,
-                f"GRANT UPDATE ({_COLUMNS}) ON tenants_tenant TO app_rt",
             ],
             reverse_sql=[
-                f"REVOKE UPDATE ({_COLUMNS}) ON tenants_tenant FROM app_rt",
                 "DROP TRIGGER own_plan ON tenants_tenant",
                 "DROP FUNCTION refuse_own_plan",
             ],
         ),
+        InForce("tenants", "tenants_tenant", reverse_sql=f"REVOKE UPDATE ({_COLUMNS}) ON tenants_tenant FROM app_rt"),
     ]

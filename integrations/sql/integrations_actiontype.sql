@@ -1,0 +1,33 @@
+-- A tenant sees its own action types and those shared with it; a partner sees those of its integrations.
+--
+-- A tenant registers its own action types, and a partner those that it shares. Only the tenant of a row may change it;
+-- of a shared one it may change no more than `active`, which the trigger shared_as_registered enforces.
+ALTER TABLE integrations_actiontype ENABLE ROW LEVEL SECURITY;
+
+DROP POLICY IF EXISTS visible ON integrations_actiontype;
+CREATE POLICY visible ON integrations_actiontype FOR SELECT TO app_rt
+    USING (
+        tenant_id = (SELECT NULLIF(current_setting('retivo.tenant_id', true), '')::uuid)
+        OR partner_id = (SELECT NULLIF(current_setting('retivo.tenant_id', true), '')::uuid)
+    );
+
+DROP POLICY IF EXISTS registered ON integrations_actiontype;
+CREATE POLICY registered ON integrations_actiontype FOR INSERT TO app_rt
+    WITH CHECK (
+        partner_id = (SELECT NULLIF(current_setting('retivo.tenant_id', true), '')::uuid)
+        OR partner_id IS NULL AND tenant_id = (SELECT NULLIF(current_setting('retivo.tenant_id', true), '')::uuid)
+    );
+
+DROP POLICY IF EXISTS changed ON integrations_actiontype;
+CREATE POLICY changed ON integrations_actiontype FOR UPDATE TO app_rt
+    USING (tenant_id = (SELECT NULLIF(current_setting('retivo.tenant_id', true), '')::uuid))
+    WITH CHECK (tenant_id = (SELECT NULLIF(current_setting('retivo.tenant_id', true), '')::uuid));
+
+DROP POLICY IF EXISTS staff ON integrations_actiontype;
+CREATE POLICY staff ON integrations_actiontype TO app_staff USING (true) WITH CHECK (true);
+
+GRANT SELECT, INSERT ON integrations_actiontype TO app_rt;
+GRANT UPDATE (
+    domain, description, parameters_schema, delivery_webhook, estimated_cost_usd,
+    encrypted_webhook_secret, encrypted_previous_secret, previous_secret_until, active
+) ON integrations_actiontype TO app_rt;

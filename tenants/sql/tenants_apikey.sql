@@ -1,0 +1,31 @@
+-- A tenant sees its keys, and a partner its customers'.
+ALTER TABLE tenants_apikey ENABLE ROW LEVEL SECURITY;
+
+DROP POLICY IF EXISTS tenant_isolation ON tenants_apikey;
+CREATE POLICY tenant_isolation ON tenants_apikey TO app_rt
+    USING (
+        tenant_id = (SELECT NULLIF(current_setting('retivo.tenant_id', true), '')::uuid)
+        OR EXISTS (
+            SELECT 1 FROM tenants_tenant t
+            WHERE t.id = tenants_apikey.tenant_id
+                AND t.parent_id = (SELECT NULLIF(current_setting('retivo.tenant_id', true), '')::uuid)
+        )
+    )
+    WITH CHECK (
+        tenant_id = (SELECT NULLIF(current_setting('retivo.tenant_id', true), '')::uuid)
+        OR EXISTS (
+            SELECT 1 FROM tenants_tenant t
+            WHERE t.id = tenants_apikey.tenant_id
+                AND t.parent_id = (SELECT NULLIF(current_setting('retivo.tenant_id', true), '')::uuid)
+        )
+    );
+
+DROP POLICY IF EXISTS staff ON tenants_apikey;
+CREATE POLICY staff ON tenants_apikey TO app_staff USING (true) WITH CHECK (true);
+
+-- authenticate_api_key runs before there is a context, and records when a key was last used.
+DROP POLICY IF EXISTS key_lookup ON tenants_apikey;
+CREATE POLICY key_lookup ON tenants_apikey TO app_auth USING (true);
+
+GRANT SELECT, INSERT ON tenants_apikey TO app_rt;
+GRANT SELECT, UPDATE (last_used_at) ON tenants_apikey TO app_auth;
