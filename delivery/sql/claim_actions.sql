@@ -29,27 +29,26 @@ CREATE OR REPLACE FUNCTION claim_actions(
         moment := clock_timestamp();
         RETURN QUERY
         WITH RECURSIVE after AS (
-    (SELECT a.tenant_id, a.action_type_id FROM public.delivery_action a
-      WHERE a.status IN ('pending', 'dispatched') AND a.tenant_id > start ORDER BY 1, 2 LIMIT 1)
-    UNION ALL
-    SELECT n.tenant_id, n.action_type_id FROM after l CROSS JOIN LATERAL (
-        SELECT a.tenant_id, a.action_type_id FROM public.delivery_action a
-         WHERE a.status IN ('pending', 'dispatched')
-           AND (a.tenant_id, a.action_type_id) > (l.tenant_id, l.action_type_id) 
-         ORDER BY 1, 2 LIMIT 1
-    ) n
-), before AS (
-    (SELECT a.tenant_id, a.action_type_id FROM public.delivery_action a
-      WHERE a.status IN ('pending', 'dispatched') AND a.tenant_id <= start ORDER BY 1, 2 LIMIT 1)
-    UNION ALL
-    SELECT n.tenant_id, n.action_type_id FROM before l CROSS JOIN LATERAL (
-        SELECT a.tenant_id, a.action_type_id FROM public.delivery_action a
-         WHERE a.status IN ('pending', 'dispatched')
-           AND (a.tenant_id, a.action_type_id) > (l.tenant_id, l.action_type_id) AND a.tenant_id <= start
-         ORDER BY 1, 2 LIMIT 1
-    ) n
-),
-        busy AS MATERIALIZED (
+            (SELECT a.tenant_id, a.action_type_id FROM public.delivery_action a
+              WHERE a.status IN ('pending', 'dispatched') AND a.tenant_id > start ORDER BY 1, 2 LIMIT 1)
+            UNION ALL
+            SELECT n.tenant_id, n.action_type_id FROM after l CROSS JOIN LATERAL (
+                SELECT a.tenant_id, a.action_type_id FROM public.delivery_action a
+                 WHERE a.status IN ('pending', 'dispatched')
+                   AND (a.tenant_id, a.action_type_id) > (l.tenant_id, l.action_type_id)
+                 ORDER BY 1, 2 LIMIT 1
+            ) n
+        ), before AS (
+            (SELECT a.tenant_id, a.action_type_id FROM public.delivery_action a
+              WHERE a.status IN ('pending', 'dispatched') AND a.tenant_id <= start ORDER BY 1, 2 LIMIT 1)
+            UNION ALL
+            SELECT n.tenant_id, n.action_type_id FROM before l CROSS JOIN LATERAL (
+                SELECT a.tenant_id, a.action_type_id FROM public.delivery_action a
+                 WHERE a.status IN ('pending', 'dispatched')
+                   AND (a.tenant_id, a.action_type_id) > (l.tenant_id, l.action_type_id) AND a.tenant_id <= start
+                 ORDER BY 1, 2 LIMIT 1
+            ) n
+        ), busy AS MATERIALIZED (
             SELECT coalesce(t.partner_id, t.tenant_id) AS owner_id,
                    md5(coalesce(t.partner_id, t.tenant_id)::text || t.delivery_webhook)::uuid AS endpoint_id,
                    count(*) AS n,
