@@ -29,7 +29,14 @@ class Migration(migrations.Migration):
             sql=[*_ADD, "CREATE INDEX entry_of_user ON decisions_playbookentry (tenant_id, user_id)"],
             reverse_sql=["DROP INDEX entry_of_user", *_DROP],
         ),
-        InForce("decisions", "decisions_playbook", reverse_sql=undo_isolation("decisions_playbook")),
-        InForce("decisions", "decisions_playbookentry", reverse_sql=undo_isolation("decisions_playbookentry")),
+        InForce(
+            "decisions", "decisions_playbook", digest="81ad240b18c8", reverse_sql=undo_isolation("decisions_playbook")
+        ),
+        InForce(
+            "decisions",
+            "decisions_playbookentry",
+            digest="1b3e90bb98fe",
+            reverse_sql=undo_isolation("decisions_playbookentry"),
+        ),
         isolate("decisions_intervention", visible="tenant_id = {tenant}", grants="SELECT, INSERT, UPDATE"),
     ]

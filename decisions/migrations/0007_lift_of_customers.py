@@ -10,6 +10,8 @@ class Migration(migrations.Migration):
     dependencies = [("decisions", "0006_liftcount"), ("tenants", "0004_switches")]
 
     operations = [
-        InForce("decisions", "decisions_liftcount", reverse_sql=undo_isolation("decisions_liftcount")),
-        InForce("decisions", "lift_of_customers", reverse_sql="DROP FUNCTION lift_of_customers"),
+        InForce(
+            "decisions", "decisions_liftcount", digest="01b64594329d", reverse_sql=undo_isolation("decisions_liftcount")
+        ),
+        InForce("decisions", "lift_of_customers", digest="25c70f6baf48", reverse_sql="DROP FUNCTION lift_of_customers"),
     ]

@@ -9,6 +9,16 @@ class Migration(migrations.Migration):
     dependencies = [("decisions", "0008_follow_actions")]
 
     operations = [
-        InForce("decisions", table, reverse_sql=f"REVOKE DELETE ON {table} FROM app_rt")
-        for table in ("decisions_decision", "decisions_intervention")
+        InForce(
+            "decisions",
+            "decisions_decision",
+            digest="58576faee4b0",
+            reverse_sql="REVOKE DELETE ON decisions_decision FROM app_rt",
+        ),
+        InForce(
+            "decisions",
+            "decisions_intervention",
+            digest="a3d317180d23",
+            reverse_sql="REVOKE DELETE ON decisions_intervention FROM app_rt",
+        ),
     ]

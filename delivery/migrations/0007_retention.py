@@ -26,6 +26,16 @@ class Migration(migrations.Migration):
                 name="attempt_with_answer",
             ),
         ),
-        InForce("delivery", "delivery_action", reverse_sql="REVOKE DELETE ON delivery_action FROM app_rt"),
-        InForce("delivery", "delivery_attempt", reverse_sql="REVOKE UPDATE (response) ON delivery_attempt FROM app_rt"),
+        InForce(
+            "delivery",
+            "delivery_action",
+            digest="3ea43e56907f",
+            reverse_sql="REVOKE DELETE ON delivery_action FROM app_rt",
+        ),
+        InForce(
+            "delivery",
+            "delivery_attempt",
+            digest="7f99935a877f",
+            reverse_sql="REVOKE UPDATE (response) ON delivery_attempt FROM app_rt",
+        ),
     ]

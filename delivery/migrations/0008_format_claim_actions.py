@@ -16,6 +16,7 @@ class Migration(migrations.Migration):
         InForce(
             "delivery",
             "claim_actions",
+            digest="a60caa762d99",
             reverse_sql=[_before.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION")],
         ),
     ]

@@ -101,10 +101,11 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.RunSQL(sql=_BY_CLASS, reverse_sql=_BY_MONTH),
-        InForce("events", "events_event", reverse_sql=undo_isolation("events_event")),
+        InForce("events", "events_event", digest="392c85582d13", reverse_sql=undo_isolation("events_event")),
         InForce(
             "events",
             "maintain_events",
+            digest="c4fd01b9965f",
             reverse_sql=[_OLD_FUNCTION.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION")],
         ),
         migrations.RunSQL(sql="SELECT maintain_events()", reverse_sql=migrations.RunSQL.noop),

@@ -22,8 +22,19 @@ class Migration(migrations.Migration):
             sql=_alter("events_monthlyactivity", CURRENT_TENANT),
             reverse_sql=_alter("events_monthlyactivity", _FOR_EACH_ROW),
         ),
-        *(
-            InForce("events", table, reverse_sql=_alter(table, _FOR_EACH_ROW))
-            for table in ("events_eventkey", "events_trackeduser", "events_monthlyusage")
+        InForce(
+            "events", "events_eventkey", digest="7108736f3d12", reverse_sql=_alter("events_eventkey", _FOR_EACH_ROW)
+        ),
+        InForce(
+            "events",
+            "events_trackeduser",
+            digest="49f50666bed9",
+            reverse_sql=_alter("events_trackeduser", _FOR_EACH_ROW),
+        ),
+        InForce(
+            "events",
+            "events_monthlyusage",
+            digest="8fae1a5cf72a",
+            reverse_sql=_alter("events_monthlyusage", _FOR_EACH_ROW),
         ),
     ]

@@ -55,5 +55,10 @@ class Migration(migrations.Migration):
             )
             for column in _SEARCHED
         ),
-        InForce("events", "events_monthlyactivity", reverse_sql="REVOKE DELETE ON events_monthlyactivity FROM app_rt"),
+        InForce(
+            "events",
+            "events_monthlyactivity",
+            digest="42b18b3cc63a",
+            reverse_sql="REVOKE DELETE ON events_monthlyactivity FROM app_rt",
+        ),
     ]

@@ -104,6 +104,10 @@ class Migration(migrations.Migration):
             sql=_GOES_WITH_THE_USER,
             reverse_sql="ALTER TABLE events_stagechange DROP CONSTRAINT stage_change_of_user",
         ),
-        InForce("events", "events_stagechange", reverse_sql=undo_isolation("events_stagechange")),
-        InForce("events", "events_scoringsweep", reverse_sql=undo_isolation("events_scoringsweep")),
+        InForce(
+            "events", "events_stagechange", digest="baaff16120e2", reverse_sql=undo_isolation("events_stagechange")
+        ),
+        InForce(
+            "events", "events_scoringsweep", digest="e350d511218e", reverse_sql=undo_isolation("events_scoringsweep")
+        ),
     ]

@@ -55,9 +55,17 @@ class Migration(migrations.Migration):
             """,
             reverse_sql="DROP POLICY shared ON integrations_partnerintegration",
         ),
-        *(
-            InForce("integrations", table, reverse_sql=undo_isolation(table))
-            for table in ("integrations_actiontypetemplate", "integrations_integrationshare")
+        InForce(
+            "integrations",
+            "integrations_actiontypetemplate",
+            digest="c3d56ea2141a",
+            reverse_sql=undo_isolation("integrations_actiontypetemplate"),
+        ),
+        InForce(
+            "integrations",
+            "integrations_integrationshare",
+            digest="2540241a8d6b",
+            reverse_sql=undo_isolation("integrations_integrationshare"),
         ),
         isolate(
             "integrations_actiontype",

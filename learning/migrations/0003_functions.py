@@ -22,7 +22,12 @@ class Migration(migrations.Migration):
     dependencies = [("learning", "0002_isolation")]
 
     operations = [
-        InForce("learning", "tenants_with_waiting_examples", reverse_sql="DROP FUNCTION tenants_with_waiting_examples"),
+        InForce(
+            "learning",
+            "tenants_with_waiting_examples",
+            digest="2d45156ab67c",
+            reverse_sql="DROP FUNCTION tenants_with_waiting_examples",
+        ),
         migrations.RunSQL(
             sql=[
                 _FORGET,

@@ -21,6 +21,7 @@ class Migration(migrations.Migration):
         InForce(
             "learning",
             "refuse_overspending",
+            digest="6e1021286b10",
             reverse_sql=[
                 "DROP TRIGGER spend_within_budget ON learning_receipt",
                 "DROP FUNCTION refuse_overspending",
@@ -29,9 +30,10 @@ class Migration(migrations.Migration):
         InForce(
             "learning",
             "stricter_consent",
+            digest="843d37d25f01",
             reverse_sql=[_before._CONSENT.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION")],
         ),
-        InForce("learning", "partners_consent", reverse_sql="DROP FUNCTION partners_consent"),
+        InForce("learning", "partners_consent", digest="9dfc0976a9d7", reverse_sql="DROP FUNCTION partners_consent"),
         migrations.RunSQL(
             sql=f"DROP FUNCTION {_before._SIGNATURE}",
             reverse_sql=[
@@ -40,7 +42,7 @@ class Migration(migrations.Migration):
                 f"GRANT EXECUTE ON FUNCTION {_before._SIGNATURE} TO app_staff",
             ],
         ),
-        InForce("learning", "contribute", reverse_sql="DROP FUNCTION contribute"),
+        InForce("learning", "contribute", digest="7be1b4b182ee", reverse_sql="DROP FUNCTION contribute"),
         migrations.RunSQL(
             sql=migrations.RunSQL.noop,
             reverse_sql=[*isolate("learning_spend", visible="tenant_id = {tenant}", grants="SELECT").sql],

@@ -30,10 +30,16 @@ class Migration(migrations.Migration):
             model_name="remembereddecision",
             index=models.Index(fields=["tenant", "decided_at"], name="remembered_by_tenant"),
         ),
-        InForce("learning", "learning_example", reverse_sql="REVOKE DELETE ON learning_example FROM app_rt"),
+        InForce(
+            "learning",
+            "learning_example",
+            digest="464bcbec1384",
+            reverse_sql="REVOKE DELETE ON learning_example FROM app_rt",
+        ),
         InForce(
             "learning",
             "learning_remembereddecision",
+            digest="2ba142671039",
             reverse_sql="REVOKE DELETE, UPDATE (decided_at) ON learning_remembereddecision FROM app_rt",
         ),
         migrations.RunSQL(

@@ -2,9 +2,10 @@
 
 NAME is the name of a function or of a table:
 
-- A function's file defines it, and says who owns it, who may execute it and which triggers call it.
-- A table's file enables row-level security, and holds the policies and grants of the table. Staff's rights are in it
-  only where they differ from what `retivo.database.roles.prepare_database` grants them on every table.
+- A function's file contains its definition, its owner if that is not the owner of the tables, its EXECUTE rights and
+  the triggers that call it.
+- A table's file enables row-level security and contains the table's policies and grants. Staff's rights are in it only
+  if they differ from what `retivo.database.roles.prepare_database` grants them on every table.
 
 A file can be applied again, which changes nothing. Exactly one migration applies it: the last one that changed what the
 file defines. Earlier migrations keep the text that was in force at their time. To change a function, a trigger, a
@@ -16,9 +17,12 @@ policy or a grant:
    nothing away, so this migration first drops or revokes what the file no longer contains: a policy, a right, a former
    signature of a function.
 
-`tests/retivo/database/test_sql.py` compares the files with the catalogue.
+A migration records the digest of the file that it applies. If the file is edited without steps 1 and 3, its digest no
+longer matches: the change would reach new databases, but not existing ones. `tests/retivo/database/test_sql.py` fails
+then. It also compares the files with the catalogue.
 """
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -28,16 +32,23 @@ _CHECKOUT = Path(__file__).resolve().parents[2]
 
 
 class InForce(RunSQL):
-    """Apply `<room>/sql/<name>.sql`."""
+    """Apply `<room>/sql/<name>.sql`, whose digest was `digest` when the migration was written."""
 
-    def __init__(self, room: str, name: str, *, reverse_sql: str | Sequence[str]) -> None:
+    def __init__(self, room: str, name: str, *, digest: str, reverse_sql: str | Sequence[str]) -> None:
         self.path = Path(room, "sql", f"{name}.sql")
-        # A list of one: RunSQL would split a string into its statements. In one piece they take effect together, in a
-        # migration that is not atomic, too.
+        self.digest = digest
+        # A list, because RunSQL would split a string into its statements. Sent in one piece, they take effect together
+        # even in a migration that is not atomic.
         super().__init__(
-            sql=[(_CHECKOUT / self.path).read_text()],
+            sql=[(_CHECKOUT / self.path).read_text(encoding="utf-8")],
             reverse_sql=reverse_sql if isinstance(reverse_sql, str) else list(reverse_sql),
         )
 
     def describe(self) -> str:
         return f"Apply {self.path}"
+
+
+def digest_of(text: str) -> str:
+    """The digest of a file's statements. Comments count in a function's body only, where the database keeps them."""
+    statements = "".join(line for line in text.splitlines(keepends=True) if not line.startswith("--"))
+    return hashlib.sha256(statements.encode()).hexdigest()[:12]

@@ -24,6 +24,13 @@ class Migration(migrations.Migration):
         ),
         isolate("tenants_tenant", visible="id = {tenant} OR parent_id = {tenant}", grants="SELECT, INSERT"),
         isolate("tenants_apikey", visible=_OWN_OR_CUSTOMERS, grants="SELECT, INSERT"),
-        InForce("tenants", "tenants_auditentry", reverse_sql=undo_isolation("tenants_auditentry")),
-        InForce("tenants", "tenants_idempotentanswer", reverse_sql=undo_isolation("tenants_idempotentanswer")),
+        InForce(
+            "tenants", "tenants_auditentry", digest="1ea0806b7f22", reverse_sql=undo_isolation("tenants_auditentry")
+        ),
+        InForce(
+            "tenants",
+            "tenants_idempotentanswer",
+            digest="d1e4a83cfdcb",
+            reverse_sql=undo_isolation("tenants_idempotentanswer"),
+        ),
     ]

@@ -12,7 +12,9 @@ class Migration(migrations.Migration):
     dependencies = [("tenants", "0002_isolation")]
 
     operations = [
-        InForce("tenants", "authenticate_api_key", reverse_sql="DROP FUNCTION authenticate_api_key"),
+        InForce(
+            "tenants", "authenticate_api_key", digest="6d09e6f80636", reverse_sql="DROP FUNCTION authenticate_api_key"
+        ),
         migrations.RunSQL(
             sql=[
                 "GRANT SELECT ON tenants_tenant TO app_auth",
@@ -26,6 +28,7 @@ class Migration(migrations.Migration):
         InForce(
             "tenants",
             "tenants_apikey",
+            digest="c863eb42d427",
             reverse_sql=["DROP POLICY key_lookup ON tenants_apikey", "REVOKE ALL ON tenants_apikey FROM app_auth"],
         ),
     ]

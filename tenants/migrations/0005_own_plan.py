@@ -57,5 +57,10 @@ class Migration(migrations.Migration):
                 "DROP FUNCTION refuse_own_plan",
             ],
         ),
-        InForce("tenants", "tenants_tenant", reverse_sql=f"REVOKE UPDATE ({_COLUMNS}) ON tenants_tenant FROM app_rt"),
+        InForce(
+            "tenants",
+            "tenants_tenant",
+            digest="9cb67b296978",
+            reverse_sql=f"REVOKE UPDATE ({_COLUMNS}) ON tenants_tenant FROM app_rt",
+        ),
     ]

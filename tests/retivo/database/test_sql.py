@@ -12,7 +12,7 @@ from django.db import connections, transaction
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.operations import RunSQL
 
-from retivo.database.sql import InForce
+from retivo.database.sql import InForce, digest_of
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 FILES = sorted(CHECKOUT.glob("*/sql/*.sql"))
@@ -228,6 +228,26 @@ def applied(graph: Any) -> list[tuple[Path, tuple[str, str], int]]:
 
 def test_migrations__every_file__is_applied_by_exactly_one(graph: Any) -> None:
     assert sorted(file for file, _, _ in applied(graph)) == FILES
+
+
+def test_migrations__the_file_they_apply__is_as_it_was_when_they_were_written(graph: Any) -> None:
+    """Otherwise it was edited without a new migration: see `retivo.database.sql` for how to change it."""
+    edited = {
+        (file.name, key): f"digest is now {digest_of(file.read_text())}"
+        for file, key, position in applied(graph)
+        if graph.nodes[key].operations[position].digest != digest_of(file.read_text())
+    }
+
+    assert edited == {}
+
+
+@pytest.mark.no_database
+def test_digest__of_a_file__covers_its_statements_and_no_comment_between_them() -> None:
+    text = (CHECKOUT / "events/sql/maintain_events.sql").read_text()
+
+    assert digest_of("-- More.\n" + text) == digest_of(text)
+    assert digest_of(text.replace("lock_timeout = '5s'", "lock_timeout = '6s'")) != digest_of(text)
+    assert digest_of(text.replace("        -- This month", "        -- The month")) != digest_of(text)
 
 
 def test_migrations__a_functions_file__is_applied_by_one_of_its_room(graph: Any) -> None:
