@@ -72,12 +72,14 @@ def test_contracts__a_module_without_a_layer__are_broken(contracts: list[Contrac
 
 def test_sql__of_a_room__writes_no_other_rooms_tables() -> None:
     rooms = {path.parent.name for path in REPOSITORY.glob("*/apps.py")}
-    writes = re.compile(rf"\b(?:INSERT INTO|UPDATE|DELETE FROM|MERGE INTO)\s+({'|'.join(sorted(rooms))})_\w+")
+    writes = re.compile(
+        rf"\b(?:INSERT INTO|UPDATE|DELETE FROM|MERGE INTO)\s+(?:public\.)?({'|'.join(sorted(rooms))})_\w+"
+    )
     written = [
         (path.relative_to(REPOSITORY), found[0])
         for room in rooms
-        for path in (REPOSITORY / room).rglob("*.py")
-        if "migrations" not in path.parts
+        for path in (REPOSITORY / room).rglob("*")
+        if path.suffix in (".py", ".sql") and "migrations" not in path.parts
         for found in writes.finditer(path.read_text())
         if found[1] != room
     ]
