@@ -4,8 +4,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from django.contrib import admin
-from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
-from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth import admin as _django_auth  # noqa: F401  # registers what is unregistered below
 from django.contrib.auth.models import Group, User
 from django.core.paginator import InvalidPage
 from django.db.models import Case, Model, OuterRef, QuerySet, When
@@ -13,7 +12,6 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 from procrastinate.contrib.django import admin as _  # noqa: F401  # registers what is unregistered below
 from procrastinate.contrib.django.models import ProcrastinateJob
-from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from decisions.lift.admin import funnel_figure
 from decisions.models import DecisionRow
@@ -25,9 +23,10 @@ from integrations.admin import action_types_table, integrations_table, shares_ta
 from integrations.models import ActionType, IntegrationShare, PartnerIntegration
 from learning.models import Release
 from learning.staff.weights import PatternsFilter, misled, shown_weight
-from retivo.staff.pages import Figure, StorableQuery, Table, changelist_url, column, count, may
+from retivo.staff.pages import Figure, Table, changelist_url, column, count, may
 from tenants.admin import TenantAdmin
 from tenants.models import ApiKey, AuditEntry, Tenant, TenantRole
+from tenants.staff.account_pages import GroupAdmin, UserAdmin
 
 
 @admin.register(Tenant)
@@ -81,21 +80,10 @@ class HierarchyAdmin(TenantAdmin):
 # procrastinate brings pages of its own, of another look; `manage.py procrastinate` shows jobs.
 admin.site.unregister(ProcrastinateJob)
 
-# Importing their pages has registered them; here they get unfold's forms.
+# Django's own pages change users and groups without an audit entry.
 admin.site.unregister([User, Group])
-
-
-@admin.register(User)
-class UserAdmin(DjangoUserAdmin, StorableQuery):  # type: ignore[type-arg]  # generic for mypy alone
-    compressed_fields = False  # room for the lists of permissions
-    form = UserChangeForm
-    add_form = UserCreationForm
-    change_password_form = AdminPasswordChangeForm
-
-
-@admin.register(Group)
-class GroupAdmin(DjangoGroupAdmin, StorableQuery):
-    compressed_fields = False
+admin.site.register(User, UserAdmin)
+admin.site.register(Group, GroupAdmin)
 
 
 def search(request: HttpRequest) -> HttpResponse:

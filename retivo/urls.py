@@ -8,6 +8,7 @@ from retivo.admin import search
 from retivo.api.docs import DocsView, SchemaView
 from retivo.api.health import HealthView
 from retivo.staff import error_pages
+from tenants.staff.account_pages import own_password
 
 # A path is tried against what stands before it, at a microsecond each: what is told apart by its prefix comes first.
 urlpatterns = [
@@ -22,7 +23,9 @@ urlpatterns = [
     path("api/", include("decisions.urls")),
     path("api/", include("learning.receipts.urls")),
     path("admin", RedirectView.as_view(url="/admin/")),
-    path("admin/search/", admin.site.admin_view(search)),  # before unfold's own
+    # Before unfold's own.
+    path("admin/search/", admin.site.admin_view(search)),
+    path("admin/password_change/", admin.site.admin_view(own_password, cacheable=True)),
     path("admin/", admin.site.urls),
 ]
 

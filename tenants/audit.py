@@ -8,8 +8,8 @@ from django.db import connection
 from retivo.api.json import encode
 
 
-def record(*, actor: str, action: str, tenant_id: UUID, **detail: Any) -> None:
-    """Append an entry. `detail` holds plain values; never a secret.
+def record(*, actor: str, action: str, tenant_id: UUID | None, **detail: Any) -> None:
+    """Append an entry. `detail` holds plain values; never a secret. A staff account is of no tenant.
 
     The runtime role may insert entries and read none, so this is an INSERT without RETURNING, which the ORM has not.
     """
@@ -17,7 +17,7 @@ def record(*, actor: str, action: str, tenant_id: UUID, **detail: Any) -> None:
         cursor.execute(RECORD, entry(actor=actor, action=action, tenant_id=tenant_id, **detail))
 
 
-def entry(*, actor: str, action: str, tenant_id: UUID, **detail: Any) -> dict[str, Any]:
+def entry(*, actor: str, action: str, tenant_id: UUID | None, **detail: Any) -> dict[str, Any]:
     """The parameters of RECORD."""
     return {"actor": actor, "action": action, "tenant_id": tenant_id, "detail": encode(detail).decode()}
 

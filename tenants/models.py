@@ -159,7 +159,7 @@ class AuditEntry(models.Model):
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     actor = models.CharField(max_length=200)
     action = models.CharField(max_length=64)
-    tenant_id = models.UUIDField()
+    tenant_id = models.UUIDField(null=True, help_text="None of a change to a staff account")
     detail = models.JSONField(default=dict)
 
     class Meta:

@@ -50,6 +50,7 @@ def django_db_setup(django_db_blocker: Any, worker_id: str) -> Iterator[None]:
         home = owner.settings_dict["NAME"]
         _use_database(name)
         call_command("migrate", verbosity=0)
+        _truncate()
         yield
         _use_database(home)
         with owner.cursor() as cursor:
@@ -67,9 +68,13 @@ def _database(request: pytest.FixtureRequest) -> Iterator[None]:
     with request.getfixturevalue("django_db_blocker").unblock():
         yield
         connections["default"].close()
-        with connections["owner"].cursor() as cursor:
-            cursor.execute("SET synchronous_commit = off")
-            cursor.execute(f"TRUNCATE {', '.join(_tables())} RESTART IDENTITY CASCADE")
+        _truncate()
+
+
+def _truncate() -> None:
+    with connections["owner"].cursor() as cursor:
+        cursor.execute("SET synchronous_commit = off")
+        cursor.execute(f"TRUNCATE {', '.join(_tables())} RESTART IDENTITY CASCADE")
 
 
 def _use_database(name: str) -> None:

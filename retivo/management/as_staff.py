@@ -5,11 +5,13 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from tenants.context import staff_context
+from tenants.staff import accounts
 
 
 class AsStaff(BaseCommand):
-    """Stands before Django's own command among the bases."""
+    """Stands before Django's own command among the bases. What that does to users stands in the audit trail."""
 
     def handle(self, *args: Any, **options: Any) -> str | None:
-        with staff_context():
+        command = type(self).__module__.rpartition(".")[2]
+        with staff_context(), accounts.recording(actor=f"command:{command}"):
             return super().handle(*args, **options)

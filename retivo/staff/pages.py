@@ -91,11 +91,29 @@ class StaffAdmin(StorableQuery):
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """The tenant's audit trail, which also knows what the API and the commands did."""
+        """The audit trail of the object or its tenant, which also knows what the API and the commands did."""
         obj = self.get_object(request, unquote(object_id))
         if obj is None:
             return self.gone(request, object_id)
-        return redirect(changelist_url("tenants", "auditentry", q=getattr(obj, "tenant_id", obj.pk)))
+        return redirect(changelist_url("tenants", "auditentry", **self.history_query(obj)))
+
+    def history_query(self, obj: Any) -> dict[str, Any]:
+        """How the trail is filtered for the object."""
+        return {"q": getattr(obj, "tenant_id", obj.pk)}
+
+    # --- One trail: services write it, and save what belongs to an object. ---
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> None:
+        pass
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> None:
+        pass
+
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> None:
+        pass
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        pass
 
     def gone(self, request: HttpRequest, object_id: str) -> HttpResponse:
         return cast("HttpResponse", self._get_obj_does_not_exist_redirect(request, self.opts, object_id))

@@ -99,6 +99,20 @@ def test_insert__a_customer_for_another_partner__is_refused(acme: Api, rival: Ap
         )
 
 
+@pytest.mark.parametrize("tenant", ["NULL", "DEFAULT"])
+def test_insert__an_audit_entry_without_a_tenant__is_staffs_alone(acme: Api, tenant: str) -> None:
+    statement = (
+        "INSERT INTO tenants_auditentry (actor, action, tenant_id, detail)"
+        f" VALUES ('key:x', 'staff_user.created', {tenant}, '{{}}')"
+    )
+    with pytest.raises(ProgrammingError, match="row-level security"), tenant_context(acme.tenant_id):
+        connection.cursor().execute(statement)
+    with pytest.raises(ProgrammingError, match="row-level security"), connection.cursor() as cursor:
+        cursor.execute(statement)  # nor without a context
+    with staff_context():
+        connection.cursor().execute(statement)
+
+
 def test_insert__a_key_for_another_partner__is_refused(acme: Api, rival: Api) -> None:
     with (
         pytest.raises(ProgrammingError, match="row-level security"),

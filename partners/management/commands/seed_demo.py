@@ -3,7 +3,7 @@
 import secrets
 from typing import Any
 
-from django.contrib.auth import get_user_model
+from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand
 
 from integrations import services as integrations
@@ -12,6 +12,7 @@ from partners.customers import services
 from tenants import services as tenants
 from tenants.context import staff_context
 from tenants.models import PlanTier, Tenant, TenantRole
+from tenants.staff import accounts
 
 ACTOR = "command:seed_demo"
 SLUG = "demo-loyalty"
@@ -72,11 +73,10 @@ class Command(BaseCommand):
 
     def _make_admin(self) -> None:
         with staff_context():
-            users = get_user_model().objects
-            if users.filter(is_superuser=True).exists():
+            if User.objects.filter(is_superuser=True).exists():
                 return
             password = secrets.token_urlsafe(12)
-            users.create_superuser(ADMIN, password=password)
+            accounts.create_user(actor=ACTOR, username=ADMIN, password=password, is_superuser=True)
         self.stdout.write(f"Admin login       {ADMIN} / {password}   (shown this once)")
 
     def _make_partner(self) -> None:

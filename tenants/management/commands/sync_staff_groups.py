@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from tenants.context import staff_context
-from tenants.staff import groups as staff_groups
+from tenants.staff import accounts
 
 
 class Command(BaseCommand):
@@ -13,6 +13,6 @@ class Command(BaseCommand):
 
     def handle(self, *, verbosity: int, **options: Any) -> None:
         with staff_context():
-            staff_groups.sync()
+            accounts.sync_groups(actor="command:sync_staff_groups")
         if verbosity:
             self.stdout.write("The groups viewer, operator and superuser have their permissions.")

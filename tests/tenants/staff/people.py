@@ -11,6 +11,7 @@ from django.test import Client, override_settings
 
 from tenants.context import staff_context
 from tenants.models import ApiKey, AuditEntry, Tenant
+from tenants.staff.groups import NAMES
 from tests.conftest import Api
 from tests.owner import owner_cursor
 
@@ -53,7 +54,13 @@ def the_tenant(tenant: Api) -> Tenant:
         return Tenant.objects.get(id=tenant.tenant_id)
 
 
-def audited(*, actor: str) -> list[tuple[str, UUID, dict[str, Any]]]:
+def delete_own_groups() -> None:
+    """Groups outlive a test, because a migration made those of Retivo."""
+    with staff_context():
+        Group.objects.exclude(name__in=NAMES).delete()
+
+
+def audited(*, actor: str) -> list[tuple[str, UUID | None, dict[str, Any]]]:
     with staff_context():
         return list(AuditEntry.objects.filter(actor=actor).order_by("id").values_list("action", "tenant_id", "detail"))
 

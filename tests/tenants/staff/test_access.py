@@ -222,6 +222,13 @@ def test_sync_staff_groups_mends_and_repeats(capsys: pytest.CaptureFixture[str])
         assert "tenants.add_tenant" in permissions_of("operator")
     with staff_context():
         assert Group.objects.count() == 3
+    entries = audited(actor="command:sync_staff_groups")
+    assert [(action, tenant, detail["group"]["name"]) for action, tenant, detail in entries] == [
+        ("staff_group.changed", None, "viewer"),
+        ("staff_group.created", None, "operator"),
+        ("staff_group.changed", None, "operator"),
+    ]
+    assert entries[0][2]["changes"]["permissions"] == {"from": ["tenants.delete_tenant"], "to": sorted(before)}
     assert capsys.readouterr().out.count("have their permissions") == 2
 
 
@@ -234,6 +241,13 @@ def test_createsuperuser_and_changepassword(monkeypatch: pytest.MonkeyPatch) -> 
     call_command("changepassword", "root", verbosity=0)
     assert Client().post("/admin/login/", {"username": "root", "password": PASSWORD}).status_code == 200
     assert Client().post("/admin/login/", {"username": "root", "password": "another long password"}).status_code == 302
+
+    with staff_context():
+        root = {"id": User.objects.get().pk, "name": "root"}
+    assert audited(actor="command:createsuperuser") == [
+        ("staff_user.created", None, {"user": root, "is_staff": True, "is_superuser": True})
+    ]
+    assert audited(actor="command:changepassword") == [("staff_user.password_changed", None, {"user": root})]
 
 
 def answers(*texts: str) -> Callable[..., str]:
