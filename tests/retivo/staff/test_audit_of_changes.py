@@ -1,0 +1,331 @@
+"""Every way in which staff can change something leaves its entry in the audit trail, and nothing else does.
+
+The ways are found, not listed: each address under /admin/, each field of a page that can be saved, each bulk action,
+button and inline of every registered admin class. What is found and is neither in `CHANGES` nor in `SHOWN` fails: its
+entry is shown here before it is merged.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from django.contrib import admin
+from django.contrib.admin.utils import quote
+from django.contrib.auth.models import Group, Permission, User
+from django.db import connections
+from django.test import Client, RequestFactory
+from django.urls import get_resolver
+from django.urls.resolvers import URLResolver
+
+from delivery.models import ActionRow, EndpointRow
+from integrations.models import PartnerIntegration
+from learning.models import Release
+from tenants.context import staff_context
+from tenants.models import ApiKey, Tenant
+from tests.conftest import Api
+from tests.decisions.deciding import recommend
+from tests.delivery.cast import merchant_of
+from tests.owner import as_owner
+from tests.tenants.staff.people import PASSWORD, delete_own_groups, log_in
+
+OBJECT = "<path:object_id>"
+NEW_PASSWORD = "purple monkey dishwasher"
+NEW_PASSWORDS = {"new_password1": NEW_PASSWORD, "new_password2": NEW_PASSWORD}
+
+# --- What is found --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Way:
+    """Something that staff can ask for. `part` is a field, an action or a button of the page at `route`."""
+
+    route: str
+    part: str = ""
+    model_admin: Any = None
+    permission: str = ""  # of the standard pages: add, change or delete
+
+    def __str__(self) -> str:
+        return f"{self.route} {self.part}".strip()
+
+
+def request_of_a_superuser() -> Any:
+    request = RequestFactory().get("/admin/")
+    request.user = User(is_superuser=True, is_staff=True, is_active=True)
+    return request
+
+
+def addresses(patterns: Any, prefix: str = "/") -> Iterator[tuple[str, Any]]:
+    for pattern in patterns:
+        route = f"{prefix}{pattern.pattern}"
+        if isinstance(pattern, URLResolver):
+            yield from addresses(pattern.url_patterns, route)
+        else:
+            yield route, pattern
+
+
+def ways() -> Iterator[Way]:
+    seen = set()
+    for route, pattern in addresses(get_resolver().url_patterns):
+        if not route.startswith("/admin") or route in seen:
+            continue  # an address leads to the first pattern that it fits
+        seen.add(route)
+        model_admin = getattr(pattern.callback, "model_admin", None)
+        permission = (pattern.name or "").rpartition("_")[2] if model_admin else ""
+        permission = permission if permission in ("add", "change", "delete") else ""
+        yield Way(route, model_admin=model_admin, permission=permission)
+        if permission == "change":
+            yield from parts(route, model_admin)
+
+
+def parts(route: str, model_admin: Any) -> Iterator[Way]:
+    """What can be changed on a change page and in the list above it, under their own addresses."""
+    request = request_of_a_superuser()
+    found = [f"action {name}" for name in model_admin.get_actions(request)]
+    found += [f"edit {name} in the list" for name in model_admin.list_editable]
+    # Those of unfold's that lead to a page of their own are addresses.
+    found += [f"button {name}" for name in getattr(model_admin, "actions_submit_line", ())]
+    found += [f"inline {inline.model.__name__}" for inline in model_admin.get_inline_instances(request)]
+    if model_admin.has_change_permission(request):
+        found += [f"field {name}" for name in model_admin.get_form(request, None, change=True).base_fields]
+    yield from (Way(route, part=name, model_admin=model_admin) for name in found)
+
+
+WAYS = list(ways())
+
+# --- What is known --------------------------------------------------------------------------------------------------
+
+# Addresses that show something and change nothing, whatever is sent to them.
+SHOWN = {
+    "/admin",
+    "/admin/",
+    "/admin/search/",
+    "/admin/login/",
+    "/admin/logout/",
+    "/admin/password_change/done/",
+    "/admin/autocomplete/",
+    "/admin/jsi18n/",
+    "/admin/r/<path:content_type_id>/<path:object_id>/",
+    "/admin/^(?P<app_label>delivery|integrations|tenants|auth|learning|decisions)/$",
+    "/admin/(?P<url>.*)$",
+}
+# The same of every model.
+SHOWN_OF_A_MODEL = {"", f"{OBJECT}/history/", f"{OBJECT}/"}
+
+
+@dataclass(frozen=True)
+class Change:
+    """`data` is sent to the way's address or, of a field, replaces its value on its page."""
+
+    entry: str
+    data: Callable[[], Any] = dict
+    also: tuple[str, ...] = ()  # entries of what is changed besides
+
+
+def saved(entry: str, **fields: Callable[[], Any]) -> dict[str, Change]:
+    """Fields of a change page with their new values."""
+    return {name: Change(entry, data) for name, data in fields.items()}
+
+
+def permissions() -> list[int]:
+    return list(Permission.objects.filter(codename__in=["view_tenant", "view_apikey"]).values_list("pk", flat=True))
+
+
+TENANT, INTEGRATION = f"/admin/tenants/tenant/{OBJECT}", f"/admin/integrations/partnerintegration/{OBJECT}"
+USER, GROUP = f"/admin/auth/user/{OBJECT}", f"/admin/auth/group/{OBJECT}"
+
+FIELDS: dict[str, dict[str, Change]] = {
+    f"{TENANT}/change/": saved(
+        "tenant.changed",
+        name=lambda: "Acme Two",
+        plan_tier=lambda: "scale",
+        tracked_user_limit=lambda: "77",
+        kill_switch_active=lambda: "on",
+        shadow_mode=lambda: "on",
+        config=lambda: '{"timezone": "UTC"}',
+    ),
+    f"{INTEGRATION}/change/": saved("integration.switched_off", active=lambda: None),
+    f"{USER}/change/": saved(
+        "staff_user.changed",
+        first_name=lambda: "Olga",
+        last_name=lambda: "Jensen",
+        email=lambda: "olga@retivo.example",
+        is_active=lambda: None,
+        is_staff=lambda: "on",
+        is_superuser=lambda: "on",
+        groups=lambda: [Group.objects.get(name="operator").pk],
+        user_permissions=permissions,
+    ),
+    f"{GROUP}/change/": saved("staff_group.changed", name=lambda: "support two", permissions=permissions),
+}
+CHANGES: dict[str, Change] = {
+    "/admin/password_change/": Change(
+        "staff_user.password_changed", lambda: {"old_password": PASSWORD, **NEW_PASSWORDS}
+    ),
+    "/admin/tenants/tenant/new-partner/": Change(
+        "partner.created",
+        lambda: {"name": "Lumen", "slug": "lumen", "plan_tier": "growth"},
+        also=("api_key.issued",),  # a partner comes with a key
+    ),
+    f"{TENANT}/issue-key/": Change("api_key.issued", lambda: {"scopes": ["full"], "mode": "live"}),
+    f"{TENANT}/suspend/": Change("tenant.plan_status_changed"),
+    f"{TENANT}/reactivate/": Change("tenant.plan_status_changed"),
+    f"/admin/tenants/apikey/{OBJECT}/revoke/": Change("api_key.revoked"),
+    f"/admin/delivery/actionrow/{OBJECT}/replay/": Change("action.replayed"),
+    f"/admin/delivery/endpointrow/{OBJECT}/reset/": Change("endpoint.reset"),
+    "/admin/auth/user/add/": Change(
+        "staff_user.created", lambda: {"username": "nora", "password1": PASSWORD, "password2": PASSWORD}
+    ),
+    f"{USER}/password/": Change("staff_user.password_changed", lambda: NEW_PASSWORDS),
+    "/admin/auth/group/add/": Change("staff_group.created", lambda: {"name": "finance"}),
+    f"{GROUP}/delete/": Change("staff_group.deleted", lambda: {"post": "yes"}),
+    **{f"{page} field {name}": change for page, fields in FIELDS.items() for name, change in fields.items()},
+}
+
+# What happens first, so that there is something to change.
+BEFORE: dict[str, str] = {f"{TENANT}/reactivate/": f"{TENANT}/suspend/"}
+
+
+def is_shown(way: Way) -> bool:
+    """Whether the way shows something, is refused to everybody, or saves a page as it stands."""
+    if way.model_admin is None:
+        return way.route in SHOWN
+    if way.part:
+        return False
+    if way.permission == "change":
+        return True
+    if way.permission:
+        return not getattr(way.model_admin, f"has_{way.permission}_permission")(request_of_a_superuser())
+    options = way.model_admin.opts
+    return way.route.removeprefix(f"/admin/{options.app_label}/{options.model_name}/") in SHOWN_OF_A_MODEL
+
+
+# --- The scene --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def scene(settings: Any, acme: Api) -> dict[type, Any]:
+    """Something of each kind that staff see, by its model. Of the rest any row will do."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    shop = merchant_of(acme, "https://hooks.acme.example/points")
+    shop.dispatch()
+    recommend(shop.api, "u1")
+    as_owner("UPDATE delivery_action SET status = 'failed', failure_reason = 'attempts_exhausted', attempts = 8")
+    as_owner(
+        "INSERT INTO delivery_endpoint (tenant_id, id, url, consecutive_failures, openings, disabled_at, last_failure)"
+        " VALUES (%(t)s, gen_random_uuid(), 'https://hooks.acme.example/points', 1, 0, now(), '410')",
+        t=acme.tenant_id,
+    )
+    as_owner("INSERT INTO learning_release (epsilon, delta, rho, deviation) VALUES (0.1, 1e-6, 0.001, 1)")
+    with staff_context():
+        user, group = User.objects.create_user("olga", password=PASSWORD), Group.objects.create(name="support")
+        found = [Tenant.objects.get(id=acme.tenant_id), user, group]
+        found += [model.objects.get() for model in (PartnerIntegration, ActionRow, EndpointRow, Release)]
+        found += [ApiKey.objects.filter(tenant_id=acme.tenant_id).earliest("created_at")]
+    return {type(each): each for each in found}
+
+
+@pytest.fixture
+def susan(scene: dict[type, Any]) -> Iterator[Client]:
+    yield log_in("susan", superuser=True)
+    delete_own_groups()
+
+
+def address(way: Way, scene: dict[type, Any]) -> str:
+    if way.model_admin is None:
+        examples = {"<path:content_type_id>/<path:object_id>": "1/1", OBJECT: "1", "(?P<url>.*)$": "nonsense"}
+        route = "/admin/tenants/" if "app_label" in way.route else way.route
+        for text, example in examples.items():
+            route = route.replace(text, example)
+        return route
+    return way.route.replace(OBJECT, str(quote(subject(way, scene).pk)))
+
+
+def subject(way: Way, scene: dict[type, Any]) -> Any:
+    model = way.model_admin.model
+    with staff_context():
+        return scene.get(model) or model._default_manager.first()
+
+
+def database() -> dict[str, str]:
+    """A digest of each table's rows, but the trail's and the sessions'."""
+    tables = {*connections["owner"].introspection.table_names()} - {"tenants_auditentry", "django_session"}
+    digest = "SELECT md5(string_agg(t::text, ';' ORDER BY t::text)) FROM \"{}\" t"
+    return {table: as_owner(digest.format(table))[0][0] for table in tables}
+
+
+def trail() -> list[tuple[str, str]]:
+    return as_owner("SELECT actor, action FROM tenants_auditentry ORDER BY id")
+
+
+def fields_of(client: Client, page: str) -> dict[str, Any]:
+    """What a browser sends if the page is saved as it stands."""
+    form = client.get(page).context["adminform"].form
+    values = {name: form[name].value() for name in form.fields}
+    values = {name: "" if value is None else value for name, value in values.items() if value is not False}
+    return {name: "on" if value is True else value for name, value in values.items()}
+
+
+def perform(client: Client, way: Way, scene: dict[type, Any]) -> Any:
+    page, data = address(way, scene), CHANGES[str(way)].data
+    with staff_context():
+        values = data()
+    if way.part.startswith("field "):
+        name = way.part.removeprefix("field ")
+        values = {k: v for k, v in (fields_of(client, page) | {name: values}).items() if v is not None}
+    return client.post(page, values)
+
+
+# --- The walk ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.no_database
+def test_ways__each_that_is_found__is_known() -> None:
+    unknown = [str(way) for way in WAYS if not is_shown(way) and str(way) not in CHANGES]
+    assert not unknown, "these need an entry in CHANGES or SHOWN:\n" + "\n".join(unknown)
+
+
+@pytest.mark.no_database
+def test_ways__each_that_is_known__is_found() -> None:
+    found = {str(way) for way in WAYS}
+    assert (SHOWN | CHANGES.keys() | BEFORE.keys()) - found == set()
+    assert {way.model_admin for way in WAYS} - {None} == set(admin.site._registry.values())
+
+
+@pytest.mark.parametrize("way", [way for way in WAYS if str(way) in CHANGES], ids=str)
+def test_change__by_a_superuser__leaves_its_entry(susan: Client, scene: dict[type, Any], way: Way) -> None:
+    first = BEFORE.get(str(way))
+    if first:
+        perform(susan, next(each for each in WAYS if str(each) == first), scene)
+    change, rows, entries = CHANGES[str(way)], database(), trail()
+
+    response = perform(susan, way, scene)
+
+    assert response.status_code in (200, 302), response.content
+    after = database()
+    assert [table for table in rows if rows[table] != after[table]], response.content.decode()
+    assert rows["django_admin_log"] == after["django_admin_log"], "one trail is enough"
+    left = trail()[len(entries) :]
+    assert left == [("staff:susan", change.entry), *(("staff:susan", action) for action in change.also)]
+
+
+@pytest.mark.parametrize("way", [way for way in WAYS if is_shown(way)], ids=str)
+def test_page__that_shows_or_is_refused__changes_nothing(susan: Client, scene: dict[type, Any], way: Way) -> None:
+    page = address(way, scene)
+    data: dict[str, Any] = {"post": "yes", "_save": "Save"}
+    if way.model_admin:
+        data |= {"action": "delete_selected", "_selected_action": quote(subject(way, scene).pk), "index": "0"}
+    is_refused = bool(way.permission) and not getattr(way.model_admin, f"has_{way.permission}_permission")(
+        request_of_a_superuser()
+    )
+    if way.permission == "change" and not is_refused:
+        data |= fields_of(susan, page)
+    rows, entries = database(), trail()
+
+    susan.get(page)
+    response = susan.post(page, data)
+
+    if is_refused:
+        assert response.status_code == 403
+    assert response.status_code < 500
+    assert (database(), trail()) == (rows, entries)
