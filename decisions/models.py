@@ -1,7 +1,7 @@
 """Playbooks, who is in them, the interventions they plan, and the ledger of decisions.
 
-Every primary key and unique constraint begins with the tenant. Composite foreign keys (migration 0002) hold users and
-playbooks to the tenant, and let whatever is of a user go with the user.
+Every primary key and unique constraint begins with the tenant. Composite foreign keys such as `entry_of_own_user` and
+`entry_of_own_playbook` hold users and playbooks to the tenant, and let whatever is of a user go with the user.
 """
 
 import uuid

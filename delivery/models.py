@@ -41,7 +41,10 @@ class FailureReason(models.TextChoices):
 
 
 class Action(models.Model):
-    """An action for one user of one tenant. Composite foreign keys (migration 0002) hold its user and its type."""
+    """An action for one user of one tenant.
+
+    The foreign keys `action_of_own_user` and `action_of_own_type` hold its user and its type to the tenant.
+    """
 
     pk = models.CompositePrimaryKey("tenant", "id")
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+")

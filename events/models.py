@@ -1,7 +1,7 @@
 """What a tenant's users do: events, the users themselves, and what is metered of them.
 
-Every primary key and unique constraint begins with the tenant, so that the tables can be distributed by it. Events and
-their keys are partitioned (migration 0002), which Django does not know of; only SQL writes them.
+Every primary key and unique constraint begins with the tenant, so that the tables can be distributed by it. Events are
+partitioned by month and retention, their keys by `ring`, which Django does not know of; only SQL writes them.
 """
 
 from django.db import models
@@ -102,7 +102,7 @@ class TrackedUser(models.Model):
 
 
 class StageChange(models.Model):
-    """A user's change of lifecycle stage. Goes with the user (migration 0007): the database sees to it."""
+    """A user's change of lifecycle stage. The foreign key `stage_change_of_user` erases it with the user."""
 
     pk = models.CompositePrimaryKey("tenant", "user_id", "changed_at")
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+", db_index=False)

@@ -70,7 +70,8 @@ class ActionTypeTemplate(models.Model):
 class IntegrationShare(models.Model):
     """An integration that a customer has.
 
-    Composite foreign keys (migration 0002) take the place of Django's: they hold that both are of the same partner.
+    Composite foreign keys take the place of Django's, `share_with_own_customer` and `share_of_own_integration`: they
+    hold that both are of the same partner.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -106,7 +107,8 @@ class ActionType(models.Model):
     """An action that a tenant's users can be given: its own, or one that its partner shares with it.
 
     A shared one hangs on its share and its template by composite foreign keys, and signs with its integration's secret.
-    An own one has neither, and a secret of its own. Of a shared one a tenant changes `active` alone (migration 0006).
+    An own one has neither, and a secret of its own. Of a shared one a tenant changes `active` alone: the trigger
+    `shared_as_registered` holds it.
     """
 
     id = models.CharField(

@@ -1,7 +1,6 @@
 """A tenant's model, the outcomes that wait to be folded into it, and what is released of many models at once.
 
-Every key begins with the tenant. An example hangs on its user by a composite foreign key (migration 0002) that erases
-it with the user.
+Every key begins with the tenant. The foreign key `example_user` erases an example with its user.
 """
 
 from django.contrib.postgres.fields import ArrayField
@@ -158,8 +157,8 @@ class Pattern(models.Model):
 class Receipt(models.Model):
     """That a tenant was in a release, and what it cost it: without content.
 
-    All of them are the ledger of privacy: a trigger (migration 0009) refuses one by which a tenant's ρ of 365 days
-    would be above its release's budget.
+    All of them are the ledger of privacy: the trigger `spend_within_budget` refuses one by which a tenant's ρ of
+    365 days would be above its release's budget.
     """
 
     pk = models.CompositePrimaryKey("tenant", "release")

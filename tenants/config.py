@@ -14,7 +14,7 @@ from retivo.api.merge_patch import merge_patch
 # Above it every batch of events would pay for what its partner keeps here.
 MAX_BYTES = 64 * 1024
 
-# What a customer's partner sets and the customer itself does not; a trigger (migration 0007) holds it as well.
+# What a customer's partner sets and the customer itself does not; the trigger `own_plan` holds it as well.
 SET_BY_PARTNER = ("overage", "retention_days", "learning_by_partner")
 
 # Both the partner and the customer say this of the customer, each in a key of its own; the stricter word wins.

@@ -50,9 +50,10 @@ class Tenant(models.Model):
     """A standalone tenant, a partner, or a partner's customer (a merchant).
 
     A customer has a parent, the parent is a partner, and no other role has one: `parent_role` is `partner` wherever
-    there is a parent, and a foreign key (migration 0002) holds `(parent_id, parent_role)` to `(id, tenant_role)`.
+    there is a parent, and the foreign key `tenant_parent_is_a_partner` holds `(parent_id, parent_role)` to
+    `(id, tenant_role)`.
 
-    A trigger (migration 0005) keeps a tenant from changing its own plan; its partner and staff may.
+    The trigger `own_plan` keeps a tenant from changing its own plan; its partner and staff may.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 
 CLIP = 2.0
-FIXED_POINT = 2**20  # of one; the function `contribute` (migration 0009) counts in it too
+FIXED_POINT = 2**20  # of one; the database's function `contribute` counts in it too
 WITHIN = 1.999999  # what a vector is shortened to: a millionth below CLIP, more than any sum's rounding comes to
 DELTA = 1e-6
 

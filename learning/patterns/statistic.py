@@ -40,7 +40,7 @@ def statistic(state: State, features: Sequence[str] = FEATURES) -> Array:
 
 
 def clipped(given: Array) -> NDArray[np.int64]:
-    """In fixed point, with the length CLIP at most, as `contribute` (migration 0009) does it in the database.
+    """In fixed point, with the length CLIP at most, as the function `contribute` does it in the database.
 
     Towards zero: no rounding makes it longer.
     """
