@@ -48,12 +48,6 @@ def test_make_targets__named_in_the_docs__exist() -> None:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
 
 
-def test_links__to_files__lead_somewhere() -> None:
-    for path in [REPOSITORY / "README.md", REPOSITORY / "CONTRIBUTING.md", *(REPOSITORY / "docs").rglob("*.md")]:
-        for link in re.findall(r"\]\(([^)#:]+)\)", path.read_text()):
-            assert (path.parent / link).exists(), f"{path.name}: {link}"
-
-
 def test_errors__every_code_of_the_schema__is_explained() -> None:
     explained = (REPOSITORY / "docs" / "errors.md").read_text()
     schema = yaml.safe_load((REPOSITORY / "openapi.yaml").read_text())
