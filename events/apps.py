@@ -5,7 +5,7 @@ class EventsConfig(AppConfig):
     name = "events"
 
     def ready(self) -> None:
-        from events.scoring import formulas as scores  # late: it imports models
+        from events.scoring import formulas  # late: it imports models
         from tenants import config
 
-        config.register("scores", scores.faults)
+        config.register("scores", formulas.faults)

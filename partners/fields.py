@@ -1,4 +1,4 @@
-"""Serializers and limits that more than one resource of the Partner API uses."""
+"""Serializers that more than one resource of the Partner API uses."""
 
 from typing import Any
 
@@ -6,9 +6,6 @@ from rest_framework import serializers
 
 from retivo.api.pagination import CursorField
 from retivo.api.serializers import QueryIntegerField, StrictSerializer
-
-SLUG = r"^[a-z0-9]+(-[a-z0-9]+)*$"
-MAX_INTEGER = 2**31 - 1
 
 
 class WholeListQuerySerializer(StrictSerializer):

@@ -17,7 +17,6 @@ FORBIDDEN = Problems(
     },
 )
 
-
 partner_operation = partial(operation, forbidden=FORBIDDEN)
 
 CUSTOMER = {

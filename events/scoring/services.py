@@ -14,7 +14,7 @@ import msgspec
 from django.db import connection
 from django.utils import timezone
 
-from events.scoring import formulas as scores
+from events.scoring import formulas
 from retivo.api.json import encode
 from tenants.context import tenant_context
 
@@ -22,7 +22,7 @@ BATCH = 2000
 SWEEP_EVERY = timedelta(hours=20)  # with a job that runs at all hours, once a day at least
 
 # An event is received at most this long before it happens (events.ingestion.batch.MAX_AHEAD).
-_RECEIVED = timedelta(days=scores.WINDOW_DAYS + 1)
+_RECEIVED = timedelta(days=formulas.WINDOW_DAYS + 1)
 
 
 def score_users(*, tenant_id: UUID, user_ids: Collection[str], now: datetime | None = None) -> int:
@@ -90,14 +90,14 @@ def _score_batch(
 
 def _parameters(tenant_id: UUID, config: str | None, now: datetime | None) -> dict[str, Any]:
     now = now or timezone.now()
-    given = scores.thresholds(msgspec.json.decode(config) if config is not None else None)
+    given = formulas.thresholds(msgspec.json.decode(config) if config is not None else None)
     return {
         "tenant_id": tenant_id,
         "now": now,
-        "window_start": now - timedelta(days=scores.WINDOW_DAYS),
-        "middle": now - timedelta(days=scores.WINDOW_DAYS / 2),
+        "window_start": now - timedelta(days=formulas.WINDOW_DAYS),
+        "middle": now - timedelta(days=formulas.WINDOW_DAYS / 2),
         "received_since": now - _RECEIVED,
-        **scores.parameters(given),
+        **formulas.parameters(given),
     }
 
 
@@ -191,20 +191,21 @@ _SCORE = f"""
         ) r WHERE at IS NOT NULL GROUP BY user_id
     ), scored AS (
         SELECT b.*, m.reached, p.activation, h.engagement, h.expansion, h.health AS healthy, g.stage,
-            {scores.RISK} AS risk, coalesce(f.events, 0) AS events
+            {formulas.RISK} AS risk, coalesce(f.events, 0) AS events
         FROM batch b
         JOIN sight s USING (user_id) LEFT JOIN fact f USING (user_id) LEFT JOIN reached r USING (user_id)
         CROSS JOIN LATERAL (SELECT coalesce(r.milestones, '{{{{}}}}') || b.milestones AS reached OFFSET 0) m
         CROSS JOIN LATERAL (
-            SELECT {scores.ACTIVATION} AS activation, {scores.FREQUENCY} AS frequency, {scores.BREADTH} AS breadth,
-                {scores.RECENCY} AS recency, {scores.RETENTION} AS retention, {scores.TREND} AS trend,
-                {scores.LIMIT} AS limit_share, {scores.GATES} AS gates, {scores.SIGNALS} AS signals OFFSET 0
+            SELECT {formulas.ACTIVATION} AS activation, {formulas.FREQUENCY} AS frequency,
+                {formulas.BREADTH} AS breadth, {formulas.RECENCY} AS recency, {formulas.RETENTION} AS retention,
+                {formulas.TREND} AS trend, {formulas.LIMIT} AS limit_share, {formulas.GATES} AS gates,
+                {formulas.SIGNALS} AS signals OFFSET 0
         ) p
         CROSS JOIN LATERAL (
-            SELECT {scores.ENGAGEMENT} AS engagement, {scores.EXPANSION} AS expansion OFFSET 0
+            SELECT {formulas.ENGAGEMENT} AS engagement, {formulas.EXPANSION} AS expansion OFFSET 0
         ) e
-        CROSS JOIN LATERAL (SELECT e.engagement, e.expansion, {scores.HEALTH} AS health OFFSET 0) h
-        CROSS JOIN LATERAL (SELECT {scores.STAGE} AS stage OFFSET 0) g
+        CROSS JOIN LATERAL (SELECT e.engagement, e.expansion, {formulas.HEALTH} AS health OFFSET 0) h
+        CROSS JOIN LATERAL (SELECT {formulas.STAGE} AS stage OFFSET 0) g
     ), moved AS MATERIALIZED (
         SELECT * FROM scored k
         WHERE k.scored_at IS NULL OR k.stage <> k.lifecycle_stage OR k.risk <> k.risk_level

@@ -4,14 +4,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from events import metering
-from events.settings import schema as settings_schema
+from events.settings import schema
 from tenants import services
 from tenants.access.view import TenantView
 from tenants.serializers import ApiKeySerializer, SettingsRequestSerializer, SwitchRequestSerializer, TenantSerializer
 
 
 class SettingsView(TenantView):
-    @settings_schema.get_settings
+    @schema.get_settings
     def get(self, request: Request) -> Response:
         tenant, keys = services.settings(tenant_id=self.caller.tenant_id)
         return Response(
@@ -22,7 +22,7 @@ class SettingsView(TenantView):
             }
         )
 
-    @settings_schema.change_settings
+    @schema.change_settings
     def patch(self, request: Request) -> Response:
         body = SettingsRequestSerializer(data=request.data)
         body.is_valid(raise_exception=True)
@@ -49,7 +49,7 @@ class _SwitchView(TenantView):
 class KillSwitchView(_SwitchView):
     field = "kill_switch_active"
 
-    @settings_schema.set_kill_switch
+    @schema.set_kill_switch
     def put(self, request: Request) -> Response:
         return self.turn(request)
 
@@ -57,6 +57,6 @@ class KillSwitchView(_SwitchView):
 class ShadowModeView(_SwitchView):
     field = "shadow_mode"
 
-    @settings_schema.set_shadow_mode
+    @schema.set_shadow_mode
     def put(self, request: Request) -> Response:
         return self.turn(request)

@@ -13,7 +13,7 @@ from django.db import connection
 
 from events.ingestion.traits import MAX_BYTES, too_large
 from events.models import LifecycleStage, RiskLevel
-from events.scoring import formulas as scores
+from events.scoring import formulas
 from retivo.api.errors import Problem, not_found
 from retivo.api.json import encode
 from retivo.api.merge_patch import merge_patch
@@ -195,7 +195,7 @@ def _user(row: Any) -> User:
 def _progress(reached: str, config: str | None) -> list[Milestone]:
     """Those of the tenant in its order, each with when it was reached."""
     times = msgspec.json.decode(reached, type=dict[str, str])
-    milestones = scores.thresholds(config and msgspec.json.decode(config)).milestones
+    milestones = formulas.thresholds(config and msgspec.json.decode(config)).milestones
     return [Milestone(milestone.name, times.get(milestone.name)) for milestone in milestones]
 
 

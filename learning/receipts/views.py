@@ -3,8 +3,7 @@
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from learning.receipts import schema
-from learning.receipts import services as own_part
+from learning.receipts import schema, services
 from learning.receipts.serializers import ReceiptListQuerySerializer
 from tenants.access.view import TenantView
 
@@ -12,7 +11,7 @@ from tenants.access.view import TenantView
 class LearningView(TenantView):
     @schema.get_learning
     def get(self, request: Request) -> Response:
-        return Response({"learning": own_part.of_tenant(tenant_id=self.caller.tenant_id)})
+        return Response({"learning": services.of_tenant(tenant_id=self.caller.tenant_id)})
 
 
 class ReceiptsView(TenantView):
@@ -21,7 +20,7 @@ class ReceiptsView(TenantView):
         query = ReceiptListQuerySerializer(data=request.query_params.dict())
         query.is_valid(raise_exception=True)
         return Response(
-            own_part.receipts(
+            services.receipts(
                 tenant_id=self.caller.tenant_id,
                 limit=query.validated_data["limit"],
                 after=query.validated_data.get("cursor"),

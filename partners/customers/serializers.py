@@ -7,7 +7,7 @@ from rest_framework import serializers
 from events.ingestion.serializers import UsageSerializer
 from partners.customers.queries import CustomerFilter, Page
 from partners.customers.services import DEFAULT_TRACKED_USER_LIMIT
-from partners.fields import MAX_INTEGER, SLUG, WarmStartSerializer, WholeListQuerySerializer
+from partners.fields import WarmStartSerializer, WholeListQuerySerializer
 from retivo.api.pagination import PageSerializer
 from retivo.api.serializers import (
     BooleanField,
@@ -20,6 +20,9 @@ from retivo.api.serializers import (
 )
 from tenants.models import PlanStatus, PlanTier
 from tenants.serializers import ApiKeySerializer
+
+SLUG = r"^[a-z0-9]+(-[a-z0-9]+)*$"
+MAX_INTEGER = 2**31 - 1
 
 
 class CustomerListQuerySerializer(WholeListQuerySerializer):

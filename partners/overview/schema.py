@@ -30,7 +30,6 @@ list_patterns = partner_operation(
     },
 )
 
-
 get_partner_stats = partner_operation(
     "getPartnerStats",
     "Get partner stats",

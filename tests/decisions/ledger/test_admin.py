@@ -14,7 +14,7 @@ from django.test import Client
 from decisions.lift.funnel import MOST, funnel
 from decisions.recommending.guardrails import is_held_out
 from tenants.context import staff_context
-from tenants.staff import newest as admin_newest
+from tenants.staff import newest
 from tests.conftest import Api
 from tests.decisions.cast import playbook
 from tests.decisions.deciding import acted, configure, must_act, recommend, settle, shop_of
@@ -74,7 +74,7 @@ def held_out(api: Api) -> str:
 def test_list__of_several_tenants__is_merged_and_goes_on_page_by_page(
     viewer: Client, acme: Api, shop: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(admin_newest.NewestAdmin, "list_per_page", 4)
+    monkeypatch.setattr(newest.NewestAdmin, "list_per_page", 4)
     other = shop_of(acme, "other")
     decide(shop, 5, prefix="dec_a")
     decide(other, 5, prefix="dec_b")
@@ -154,7 +154,7 @@ def test_list__each_tenants_newest__is_read_from_its_index(viewer: Client, shop:
 def test_list__that_takes_too_long__says_so(viewer: Client, shop: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     decide(shop, 1)
     with owner_cursor() as cursor, monkeypatch.context() as patched:
-        patched.setattr(admin_newest, "PATIENCE", "20ms")
+        patched.setattr(newest, "PATIENCE", "20ms")
         cursor.execute("BEGIN")
         cursor.execute("LOCK TABLE decisions_decision IN ACCESS EXCLUSIVE MODE")
         response = viewer.get(DECISIONS)

@@ -11,8 +11,7 @@ import pytest
 
 from delivery.models import FailureReason
 from delivery.transport.sending import Answer as Sent
-from delivery.worker import leases
-from delivery.worker import verdicts as schedule
+from delivery.worker import leases, verdicts
 from tests.delivery.cast import Merchant, let_time_pass, make_due, work
 from tests.delivery.receiver import Answer, Received, Receiver, receiver
 from tests.owner import as_owner
@@ -26,7 +25,7 @@ def sent(status: int | None, **fields: Any) -> Sent:
 
 
 def waits(answer: Sent, attempt: int = 1) -> float:
-    wait_seconds = schedule.judge(answer, attempt=attempt).wait_seconds
+    wait_seconds = verdicts.judge(answer, attempt=attempt).wait_seconds
     assert wait_seconds is not None
     return wait_seconds
 
@@ -41,7 +40,7 @@ def test_schedule__after_each_failure__waits_as_agreed_with_jitter(attempt: int,
 
 @pytest.mark.no_database
 def test_schedule__after_the_eighth_failure__has_failed() -> None:
-    assert schedule.judge(sent(500), attempt=8) == schedule.Verdict(reason=FailureReason.ATTEMPTS_EXHAUSTED)
+    assert verdicts.judge(sent(500), attempt=8) == verdicts.Verdict(reason=FailureReason.ATTEMPTS_EXHAUSTED)
 
 
 @pytest.mark.no_database

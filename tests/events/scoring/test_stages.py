@@ -10,7 +10,7 @@ import pytest
 from django.db import connection
 
 from events.models import LifecycleStage
-from events.scoring import formulas as scores
+from events.scoring import formulas
 from events.scoring.formulas import Thresholds
 from tests.conftest import Api
 from tests.events.scoring.reference import NOW, History, configure, query, reference_stage, rescore, score, user, write
@@ -134,21 +134,25 @@ def test_table__over_every_combination__is_total_stable_and_agrees_with_python()
             later_day=later_day,
             t=Thresholds(),
         )
-    assert {to for _, _, to in scores.TRANSITIONS} == set(staged) == set(LifecycleStage)
+    assert {to for _, _, to in formulas.TRANSITIONS} == set(staged) == set(LifecycleStage)
 
 
 def test_docs__show_the_table_as_it_is() -> None:
     rows = re.findall(r"^\| \d+ \| (.+?) \| `(\w+)` \| (\w+) \|", DOCS.read_text(), flags=re.MULTILINE)
 
     assert rows == [
-        ("any" if t.stages == scores.ANY else ", ".join(s for s in LifecycleStage if s in t.stages), t.condition, t.to)
-        for t in scores.TRANSITIONS
+        (
+            "any" if t.stages == formulas.ANY else ", ".join(s for s in LifecycleStage if s in t.stages),
+            t.condition,
+            t.to,
+        )
+        for t in formulas.TRANSITIONS
     ]
 
 
 def _stages(combinations: list[tuple[Any, ...]]) -> list[str]:
     """The CASE itself, over facts made up."""
-    parameters = scores.parameters(Thresholds()) | {"now": NOW, "first": NOW.date() - timedelta(days=500)}
+    parameters = formulas.parameters(Thresholds()) | {"now": NOW, "first": NOW.date() - timedelta(days=500)}
     values = []
     for index, (stage, idle, age, activation, engagement, later_day) in enumerate(combinations):
         last = "NULL::timestamptz" if idle is None else f"%(now)s - interval '1 day' * {idle}"
@@ -157,7 +161,7 @@ def _stages(combinations: list[tuple[Any, ...]]) -> list[str]:
             f" {'NULL' if idle is None else idle}::float8, {activation}::float8, {engagement}::float8, {later_day})"
         )
     sql = f"""
-        SELECT {scores.STAGE}
+        SELECT {formulas.STAGE}
         FROM (VALUES {", ".join(values)}) AS v
                 (n, stage, changed_at, last_at, days_since, activation, engagement, later_day)
         CROSS JOIN LATERAL (SELECT v.stage AS lifecycle_stage, v.changed_at AS stage_changed_at) b

@@ -4,7 +4,7 @@ from typing import Any
 import httpx
 import pytest
 
-from partners.fields import MAX_INTEGER
+from partners.customers.serializers import MAX_INTEGER
 from tenants.context import staff_context
 from tenants.models import ApiKey, AuditEntry, Tenant
 from tests.conftest import Api, Server
