@@ -24,9 +24,9 @@ from integrations.models import ActionType, IntegrationShare, PartnerIntegration
 from learning.models import Release
 from learning.staff.weights import PatternsFilter, misled, shown_weight
 from retivo.staff.pages import Figure, Table, changelist_url, column, count, may
+from tenants.accounts.admin import GroupAdmin, UserAdmin
 from tenants.admin import TenantAdmin
 from tenants.models import ApiKey, AuditEntry, Tenant, TenantRole
-from tenants.staff.account_pages import GroupAdmin, UserAdmin
 
 
 @admin.register(Tenant)

@@ -8,7 +8,7 @@ from retivo.admin import search
 from retivo.api.docs import DocsView, SchemaView
 from retivo.api.health import HealthView
 from retivo.staff import error_pages
-from tenants.staff.account_pages import own_password
+from tenants.accounts.admin import own_password
 
 # A path is tried against what stands before it, at a microsecond each: what is told apart by its prefix comes first.
 urlpatterns = [

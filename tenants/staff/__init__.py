@@ -1,1 +1,1 @@
-"""Staff pages of keys and the audit trail, staff's groups, and lists too long to count."""
+"""Staff pages of keys and the audit trail, and lists of tables too long to count."""

@@ -10,9 +10,9 @@ from integrations import services as integrations
 from integrations.parameters_schema import normalize
 from partners.customers import services
 from tenants import services as tenants
+from tenants.accounts import services as accounts
 from tenants.context import staff_context
 from tenants.models import PlanTier, Tenant, TenantRole
-from tenants.staff import accounts
 
 ACTOR = "command:seed_demo"
 SLUG = "demo-loyalty"

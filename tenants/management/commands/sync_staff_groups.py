@@ -4,8 +4,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from tenants.accounts import services as accounts
 from tenants.context import staff_context
-from tenants.staff import accounts
 
 
 class Command(BaseCommand):

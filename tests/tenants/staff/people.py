@@ -9,9 +9,9 @@ from django.contrib.sessions.models import Session
 from django.db import connections
 from django.test import Client, override_settings
 
+from tenants.accounts.groups import NAMES
 from tenants.context import staff_context
 from tenants.models import ApiKey, AuditEntry, Tenant
-from tenants.staff.groups import NAMES
 from tests.conftest import Api
 from tests.owner import owner_cursor
 

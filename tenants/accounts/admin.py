@@ -1,4 +1,4 @@
-"""Staff pages of users and groups, and one's own password. `accounts` says who may change whom."""
+"""Staff pages of users and groups, and one's own password. `services` say who may change whom."""
 
 from typing import Any, cast
 
@@ -18,7 +18,7 @@ from unfold.forms import AdminOwnPasswordChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextInputWidget
 
 from retivo.staff.pages import StaffAdmin, actor, changelist_url, column, may, page_action, url_of
-from tenants.staff import accounts, groups
+from tenants.accounts import groups, services
 
 _STATUS_BADGES = {"Active": "success", "Off": "default"}
 
@@ -59,7 +59,7 @@ class UserForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for mypy a
     by: User
 
     def clean(self) -> Any:
-        accounts.check_user(by=self.by, user_id=self.instance.pk, changes=changes(self))
+        services.check_user(by=self.by, user_id=self.instance.pk, changes=changes(self))
         return super().clean()
 
 
@@ -67,7 +67,7 @@ class GroupForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for mypy 
     by: User
 
     def clean(self) -> Any:
-        accounts.check_group(by=self.by, group_id=self.instance.pk, changes=changes(self))
+        services.check_group(by=self.by, group_id=self.instance.pk, changes=changes(self))
         return super().clean()
 
 
@@ -88,7 +88,7 @@ class AccountAdmin(StaffAdmin):
         return may_change and (obj is None or self.is_open(request, obj))
 
     def is_open(self, request: HttpRequest, account: Any) -> bool:
-        return accounts.covers(person(request), account)
+        return services.covers(person(request), account)
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         form = super().get_form(request, obj, change, **kwargs)
@@ -106,7 +106,7 @@ class AccountAdmin(StaffAdmin):
 
 
 class UserAdmin(AccountAdmin):
-    """Made with a name and a password; the rest is changed on the user's page. Never deleted: see `accounts`."""
+    """Made with a name and a password; the rest is changed on the user's page. Never deleted: see `services`."""
 
     form = UserForm
     search_fields = ["username", "first_name", "last_name", "email"]
@@ -114,7 +114,7 @@ class UserAdmin(AccountAdmin):
     list_display = ["username", "email", "first_name", "last_name", "status", "is_staff", "is_superuser", "last_login"]
     list_filter = ["is_staff", "is_superuser", "is_active", "groups"]
     ordering = ["username"]
-    filter_horizontal = accounts.USER_SETS
+    filter_horizontal = services.USER_SETS
     readonly_fields = ["username", "last_login", "date_joined"]
     actions_list = ["new_user"]
     actions_detail = ["set_password"]
@@ -127,7 +127,7 @@ class UserAdmin(AccountAdmin):
         )
         return [
             (None, {"fields": ["username", "first_name", "last_name", "email"], "description": text}),
-            ("Permissions", {"fields": ["is_active", "is_staff", "is_superuser", *accounts.USER_SETS]}),
+            ("Permissions", {"fields": ["is_active", "is_staff", "is_superuser", *services.USER_SETS]}),
             ("Dates", {"fields": ["last_login", "date_joined"]}),
         ]
 
@@ -143,7 +143,7 @@ class UserAdmin(AccountAdmin):
         return "Active" if user.is_active else "Off"
 
     def save_model(self, request: HttpRequest, obj: User, form: UserForm, change: bool) -> None:
-        accounts.change_user(actor=actor(request), by=person(request), user_id=obj.pk, changes=changes(form))
+        services.change_user(actor=actor(request), by=person(request), user_id=obj.pk, changes=changes(form))
 
     def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
         user = self.get_object(request, unquote(object_id))
@@ -156,7 +156,7 @@ class UserAdmin(AccountAdmin):
         if form.is_valid():
             name, password = form.cleaned_data["username"], form.cleaned_data["password1"]
             try:
-                user = accounts.create_user(actor=actor(request), username=name, password=password)
+                user = services.create_user(actor=actor(request), username=name, password=password)
             except ValidationError as error:
                 form.add_error(None, error)
             else:
@@ -200,7 +200,7 @@ class GroupAdmin(AccountAdmin):
     search_help_text = "Name"
     list_display = ["name"]
     ordering = ["name"]
-    filter_horizontal = accounts.GROUP_SETS
+    filter_horizontal = services.GROUP_SETS
     actions_list = ["new_group"]
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> list[Any]:
@@ -210,7 +210,7 @@ class GroupAdmin(AccountAdmin):
             text = "This group has permissions that you do not have, so you cannot change it."
         else:
             text = ""
-        return [(None, {"fields": ["name", *accounts.GROUP_SETS], "description": text})]
+        return [(None, {"fields": ["name", *services.GROUP_SETS], "description": text})]
 
     def is_open(self, request: HttpRequest, account: Group) -> bool:
         return account.name not in groups.NAMES and super().is_open(request, account)
@@ -219,17 +219,17 @@ class GroupAdmin(AccountAdmin):
         return may(request, "auth.delete_group") and (obj is None or self.is_open(request, obj))
 
     def save_model(self, request: HttpRequest, obj: Group, form: GroupForm, change: bool) -> None:
-        accounts.change_group(actor=actor(request), by=person(request), group_id=obj.pk, changes=changes(form))
+        services.change_group(actor=actor(request), by=person(request), group_id=obj.pk, changes=changes(form))
 
     def delete_model(self, request: HttpRequest, obj: Group) -> None:
-        accounts.delete_group(actor=actor(request), by=person(request), group_id=obj.pk)
+        services.delete_group(actor=actor(request), by=person(request), group_id=obj.pk)
 
     @page_action(title="New group", path="add", permission="auth.add_group", icon="group_add")
     def new_group(self, request: HttpRequest) -> HttpResponse:
         form = NewGroupForm(request.POST or None)
         if form.is_valid():
             try:
-                group = accounts.create_group(actor=actor(request), name=form.cleaned_data["name"])
+                group = services.create_group(actor=actor(request), name=form.cleaned_data["name"])
             except ValidationError as error:
                 form.add_error(None, error)
             else:
@@ -263,5 +263,5 @@ def own_password(request: HttpRequest) -> HttpResponseBase:
 
 
 def set_password(request: HttpRequest, user: User, password: str) -> None:
-    user = accounts.set_password(actor=actor(request), by=person(request), user_id=user.pk, password=password)
+    user = services.set_password(actor=actor(request), by=person(request), user_id=user.pk, password=password)
     update_session_auth_hash(request, user)  # where it is one's own, this session stays

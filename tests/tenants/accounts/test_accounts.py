@@ -11,9 +11,9 @@ from django.core.management import call_command
 from django.db import connection
 from django.test import Client
 
+from tenants.accounts import services as accounts
 from tenants.context import staff_context
 from tenants.models import AuditEntry
-from tenants.staff import accounts
 from tests.conftest import Api
 from tests.tenants.staff.people import (
     AUDIT,

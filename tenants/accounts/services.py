@@ -16,7 +16,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 
 from tenants import audit
-from tenants.staff import groups
+from tenants.accounts import groups
 
 USER_FIELDS = ("first_name", "last_name", "email", "is_active", "is_staff", "is_superuser")
 USER_SETS = ("groups", "user_permissions")

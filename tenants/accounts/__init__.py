@@ -1,0 +1,1 @@
+"""Staff accounts: Django's users and groups, and what each group may do."""
