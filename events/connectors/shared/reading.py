@@ -1,7 +1,8 @@
 """A vendor's request, opened: what was sent, item by item, and where in it a key may be.
 
-All vendors' SDKs send JSON: one message, an array of them or an object with a `batch`; some as lines, some in a form
-field `data`, some in base64. What a message means is the vendor's module's to say.
+All vendors' SDKs send JSON: one message, an array of them, or an object that holds an array of them in one member
+(`batch`, if the vendor's view names no other); some as lines, some in a form field `data`, some in base64. What a
+message means is for the vendor's module to say.
 """
 
 import base64
@@ -20,6 +21,9 @@ from retivo.api.errors import Problem
 
 # What Mixpanel's own import takes at most; the other vendors' SDKs send 100.
 MAX_ITEMS = 2000
+
+# The member that holds the messages, unless a vendor's view names another.
+BATCH = "batch"
 
 _FORM = "application/x-www-form-urlencoded"
 _LINES = "application/x-ndjson"
@@ -44,21 +48,24 @@ class Sent:
     form: bool = False
 
 
-def read(body: bytes, content_type: str, query: Mapping[str, str]) -> Sent:
+def read(body: bytes, content_type: str, query: Mapping[str, str], batch_member: str = BATCH) -> Sent:
     """The messages in a request.
+
+    Args:
+        batch_member: the name of the member that holds the array of messages.
 
     Raises:
         Problem: 400 if there are none to be found, 413 if they are more than `MAX_ITEMS`, 415 for another media type.
     """
     media_type = content_type.partition(";")[0].strip().lower()
     if media_type == _FORM:
-        sent = read_query({**query, **_fields(body)})
+        sent = read_query({**query, **_fields(body)}, batch_member)
     elif media_type == _LINES:
         lines = [msgspec.Raw(line) for line in body.splitlines() if line.strip()]
         sent = Sent(items=lines, beside=query)
     elif media_type in _JSON:
         # Said by the query alone in some of PostHog's versions, so asked of the body itself.
-        sent = _read_json(gunzip(body) if body.startswith(MAGIC) else body, query)
+        sent = _read_json(gunzip(body) if body.startswith(MAGIC) else body, query, batch_member)
     else:
         raise Problem(415, "unsupported_media_type", "Send the body as application/json.")
     if len(sent.items) > MAX_ITEMS:
@@ -68,9 +75,9 @@ def read(body: bytes, content_type: str, query: Mapping[str, str]) -> Sent:
     return sent
 
 
-def read_query(fields: Mapping[str, str]) -> Sent:
+def read_query(fields: Mapping[str, str], batch_member: str = BATCH) -> Sent:
     """The messages in the field `data` of a form or of a query."""
-    return _read_json(_data(fields), fields, form=True)
+    return _read_json(_data(fields), fields, batch_member, form=True)
 
 
 def find_key(sent: Sent, names: Iterable[str]) -> str:
@@ -101,20 +108,20 @@ def _messages(sent: Sent) -> Iterable[dict[str, Any]]:
             yield message
 
 
-def _read_json(body: bytes, beside: Mapping[str, Any], *, form: bool = False) -> Sent:
+def _read_json(body: bytes, beside: Mapping[str, Any], batch_member: str, *, form: bool = False) -> Sent:
     try:
         body, found = _open(body)
     except (ValueError, RecursionError) as error:
         raise malformed(f"{error}.") from error
     if isinstance(found, list):
         return Sent(items=found, beside=beside, form=form)
-    batch = found.pop("batch", None)
+    batch = found.pop(batch_member, None)
     if batch is None:
         return Sent(items=[msgspec.Raw(body)], beside=beside, single=True, form=form)
     try:
         items = msgspec.json.decode(batch, type=list[msgspec.Raw])
     except msgspec.MsgspecError as error:
-        raise malformed("`batch` is not an array.") from error
+        raise malformed(f"`{batch_member}` is not an array.") from error
     return Sent(items=items, beside={**_texts(found), **beside}, form=form)
 
 

@@ -5,20 +5,23 @@ from typing import Any, TypeVar
 
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiRequest, extend_schema
 
-from events.connectors.shared.reading import MAX_ITEMS
+from events.connectors.shared.reading import BATCH, MAX_ITEMS
 from retivo.api.schema import KEY_IN_USE, NO_FULL_ACCESS, NOT_FOUND, Problems, Success
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 _ITEMS: dict[str, Any] = {"type": "array", "maxItems": MAX_ITEMS, "items": {}}
 
-# What is in a message is the vendor's to say; one that is not taken is listed in the answer.
-_SENT: dict[str, Any] = {
-    "anyOf": [
-        {"title": "Message", "type": "object", "properties": {"batch": _ITEMS}, "additionalProperties": True},
-        {"title": "Messages", **_ITEMS},
-    ]
-}
+
+def _sent(batch_member: str) -> dict[str, Any]:
+    """What is in a message is the vendor's to say; one that is not taken is listed in the answer."""
+    return {
+        "anyOf": [
+            {"title": "Message", "type": "object", "properties": {batch_member: _ITEMS}, "additionalProperties": True},
+            {"title": "Messages", **_ITEMS},
+        ]
+    }
+
 
 _TOO_LARGE = Problems(
     "ConnectorBatchTooLarge",
@@ -53,6 +56,7 @@ def takes(
     answer: Mapping[str, Any],
     example: Any,
     parameter: OpenApiParameter | None = None,
+    batch_member: str = BATCH,
 ) -> Callable[[F], F]:
     problems: Sequence[Problems] = (MALFORMED, NO_FULL_ACCESS, KEY_IN_USE, _TOO_LARGE)
     if parameter is not None:
@@ -63,7 +67,7 @@ def takes(
         description=description,
         tags=["Connectors"],
         parameters=[parameter] if parameter else None,
-        request=OpenApiRequest(_SENT, examples=[OpenApiExample("As the SDK sends it", example)]),
+        request=OpenApiRequest(_sent(batch_member), examples=[OpenApiExample("As the SDK sends it", example)]),
         responses={200: Success(outcome, 200, {**answer, **_TRACKED}), **{found.status: found for found in problems}},
     )
     return decorator

@@ -23,13 +23,14 @@ class ConnectorView(EventsView):
     """Authenticates by a bearer key, or by one where the vendor's SDK puts it: HTTP Basic, or the body."""
 
     vendor: Vendor
+    batch_member = reading.BATCH
 
     @cached_property
     def sent(self) -> Sent:
         query = self.request.query_params.dict()
         if self.request.method == "GET":
-            return reading.read_query(query)
-        return reading.read(self.request.body, self.request.content_type or "", query)
+            return reading.read_query(query, self.batch_member)
+        return reading.read(self.request.body, self.request.content_type or "", query, self.batch_member)
 
     def key_text(self, request: Request) -> str:
         user, password = _basic_credentials(request.headers.get("Authorization", ""))
