@@ -34,12 +34,25 @@ def contracts() -> list[Contract]:
 
 @pytest.fixture(scope="module")
 def graph() -> grimp.ImportGraph:
-    rooms = sorted(path.parent.name for path in REPOSITORY.glob("*/apps.py"))
-    return grimp.build_graph(*rooms, cache_dir=None)
+    return grimp.build_graph(*sorted(_rooms()), cache_dir=None)
 
 
 def test_contracts__of_the_code_as_it_is__are_kept(contracts: list[Contract], graph: grimp.ImportGraph) -> None:
     assert not _is_broken(contracts, graph)
+
+
+def test_contracts__every_file_of_a_room__is_known_to_them(graph: grimp.ImportGraph) -> None:
+    """A folder without `__init__.py` is none to import-linter, which would not see what is imported there."""
+    files = [path for room in sorted(_rooms()) for path in (REPOSITORY / room).rglob("*.py")]
+    assert len(files) > 300
+    assert [path for path in files if _name(path.with_suffix("")).removesuffix(".__init__") not in graph.modules] == []
+
+
+def test_contracts__every_package_that_is_no_tool__is_a_room() -> None:
+    configure()
+    options = read_user_options(str(REPOSITORY / "pyproject.toml"))
+    packages = {path.parent.name for path in REPOSITORY.glob("*/__init__.py")} - {"tests", "bench"}
+    assert packages == _rooms() == set(options.session_options["root_packages"])
 
 
 def test_contracts__any_import_within_a_room_reversed__are_broken(
@@ -71,7 +84,7 @@ def test_contracts__a_module_without_a_layer__are_broken(contracts: list[Contrac
 
 
 def test_sql__of_a_room__writes_no_other_rooms_tables() -> None:
-    rooms = {path.parent.name for path in REPOSITORY.glob("*/apps.py")}
+    rooms = _rooms()
     writes = re.compile(
         rf"\b(?:INSERT INTO|UPDATE|DELETE FROM|MERGE INTO)\s+(?:public\.)?({'|'.join(sorted(rooms))})_\w+"
     )
@@ -95,6 +108,10 @@ def _reversed(graph: grimp.ImportGraph, importer: str, imported: str) -> grimp.I
     turned.remove_import(importer=importer, imported=imported)
     turned.add_import(importer=imported, imported=importer, line_number=1, line_contents="")
     return turned
+
+
+def _rooms() -> set[str]:
+    return {path.parent.name for path in REPOSITORY.glob("*/apps.py")}
 
 
 def _room(module: str) -> str:

@@ -298,12 +298,14 @@ def test_connector_guide__its_endpoint__is_described_in_openapi() -> None:
 
 
 @pytest.mark.no_database
-def test_connector_guide__its_urls_and_layers__are_todays_with_one_vendor_more() -> None:
-    urls = [line for line in _block("### 2. ").splitlines(keepends=True) if VENDOR not in line]
+def test_connector_guide__its_urls_and_layers__are_of_the_files_they_change() -> None:
+    urls = [line for line in _block("### 2. ").splitlines() if VENDOR not in line]
     (layers,) = tomllib.loads(_block("### 3. ")).values()
     (contract,) = (found for found in CONTRACTS["contracts"] if found.get("containers") == ["events.connectors"])
     inside = next(found for found in CONTRACTS["contracts"] if found["name"].startswith("A vendor"))
 
-    assert [layer.replace(f" | {VENDOR}", "") for layer in layers] == contract["layers"]
+    # Not the same vendors: whoever follows the guide adds one.
+    assert [layers[0], layers[-1]] == [contract["layers"][0], contract["layers"][-1]]
+    assert set(layers[1].split(" | ")) - {VENDOR} <= set(contract["layers"][1].split(" | "))
     assert PACKAGE.replace(VENDOR, "segment") in inside["containers"]
-    assert "".join(urls) in (REPOSITORY / "events" / "connectors" / "urls.py").read_text()
+    assert set(urls) <= set((REPOSITORY / "events" / "connectors" / "urls.py").read_text().splitlines())

@@ -2,7 +2,7 @@
 -- tenants meet, and it returns only sums of clipped values.
 --
 -- A customer contributes if it consents, has learned from at least 200 outcomes and has enough budget left. Its
--- statistic is clipped to the length 1.999999 (learning.privacy.WITHIN), then converted to integers in units of 2^-20
+-- statistic is clipped to the length 1.999999 (learning.patterns.privacy.WITHIN), then converted to integers in units of 2^-20
 -- (FIXED_POINT), rounded towards zero. The millionth below 2 exceeds the rounding errors of any of these sums, so the
 -- integers' length is at most 2^21. The same statement writes each contributor's receipt, which charges its budget.
 --

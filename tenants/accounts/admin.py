@@ -9,11 +9,11 @@ from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.forms import SetPasswordForm
 from django.contrib.auth.models import Group, User
 from django.contrib.auth.views import PasswordChangeView
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import ObjectDoesNotExist, PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
-from django.urls import reverse_lazy
+from django.urls import reverse, reverse_lazy
 from unfold.forms import AdminOwnPasswordChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextInputWidget
 
@@ -101,6 +101,36 @@ class AccountAdmin(StaffAdmin):
             field.queryset = field.queryset.select_related("content_type")  # which their names show
         return field
 
+    # What another page did between the form's check and the change is told as the form's own faults are.
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        try:
+            return super().changeform_view(request, object_id, form_url, extra_context)
+        except (ObjectDoesNotExist, ValidationError) as error:
+            return self.overtaken(request, str(object_id), error)
+
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None) -> Any:
+        try:
+            return super().delete_view(request, object_id, extra_context)
+        except (ObjectDoesNotExist, ValidationError) as error:
+            return self.overtaken(request, object_id, error)
+
+    def overtaken(self, request: HttpRequest, object_id: str, error: Exception) -> HttpResponse:
+        if not isinstance(error, ValidationError):
+            return self.gone(request, object_id)
+        self.message_user(request, " ".join(error.messages), messages.ERROR)
+        return redirect(request.path)
+
+    def after_making(self, request: HttpRequest, account: Any) -> HttpResponse:
+        """The account's page; the start page for who may make accounts and not see them."""
+        return redirect(url_of(account) if self.has_view_permission(request, account) else reverse("admin:index"))
+
     def history_query(self, obj: Any) -> dict[str, Any]:
         return {"about": f"{self.opts.model_name}:{obj.pk}"}
 
@@ -161,7 +191,7 @@ class UserAdmin(AccountAdmin):
                 form.add_error(None, error)
             else:
                 self.message_user(request, f"{user} was added and has no permissions yet.", messages.SUCCESS)
-                return redirect(url_of(user))
+                return self.after_making(request, user)
         return self.form_page(
             request,
             form,
@@ -234,7 +264,7 @@ class GroupAdmin(AccountAdmin):
                 form.add_error(None, error)
             else:
                 self.message_user(request, f"{group} was added and has no permissions yet.", messages.SUCCESS)
-                return redirect(url_of(group))
+                return self.after_making(request, group)
         return self.form_page(
             request,
             form,

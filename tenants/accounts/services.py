@@ -14,6 +14,7 @@ from django.contrib.auth.models import Group, Permission, User
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import Q
+from django.db.models.signals import post_save
 
 from tenants import audit
 from tenants.accounts import groups
@@ -93,14 +94,22 @@ def set_password(*, actor: str, by: User | None, user_id: int, password: str) ->
 
 @contextmanager
 def recording(*, actor: str) -> Iterator[None]:
-    """Record the users that are made and the passwords that are changed inside, by Django's own commands."""
-    before = dict(User.objects.values_list("pk", "password"))
-    yield
-    for user in User.objects.order_by("pk"):
-        if user.pk not in before:
-            _record_created(actor, user)
-        elif user.password != before[user.pk]:
-            _record(actor, "password_changed", user)
+    """Record the users that Django's own commands make inside, and those whose passwords they change.
+
+    By a signal, because what else changes while a command waits for its prompt is not the command's.
+    """
+
+    def note(*, instance: User, created: bool, **_: Any) -> None:
+        if created:
+            _record_created(actor, instance)
+        else:
+            _record(actor, "password_changed", instance)
+
+    post_save.connect(note, sender=User, weak=False)
+    try:
+        yield
+    finally:
+        post_save.disconnect(note, sender=User)
 
 
 # --- Groups ---------------------------------------------------------------------------------------------------------
@@ -220,14 +229,29 @@ def _change(actor: str, account: Account, changes: Mapping[str, Any]) -> None:
     account.clean_fields(exclude=[field.name for field in account._meta.fields if field.name not in plain])
     account.validate_unique()
     if plain:
-        account.save(update_fields=plain)
+        try:
+            with transaction.atomic():
+                account.save(update_fields=plain)
+        except IntegrityError as error:  # another one came in between
+            raise ValidationError("Another one has this name already.") from error
     for name in sets:
         if name in changes:
-            getattr(account, name).set(changes[name])
+            getattr(account, name).set(_held(changes[name]))
     after = _shown(account)
     changed = {name: {"from": before[name], "to": after[name]} for name in before if before[name] != after[name]}
     if changed:
         _record(actor, "changed", account, changes=changed)
+
+
+def _held(rows: Iterable[Any]) -> list[Any]:
+    """The rows, locked against deletion until the commit, where their foreign keys are checked."""
+    wanted = list(rows)
+    if not wanted or isinstance(wanted[0], Permission):  # which nobody deletes
+        return wanted
+    held = list(type(wanted[0]).objects.select_for_update(no_key=True).filter(pk__in=_keys(wanted)).order_by("pk"))
+    if len(held) < len(wanted):
+        raise ValidationError("One of these groups has been deleted.")
+    return held
 
 
 def _record_created(actor: str, user: User) -> None:

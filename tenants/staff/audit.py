@@ -31,10 +31,10 @@ class AboutFilter(DropdownFilter):  # type: ignore[misc]  # unfold carries no ty
     title = parameter_name = "about"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        if not self.value():
+        kind, _, _ = (self.value() or "").partition(":")
+        if not kind:
             return []
         newest = self.queryset(request, AuditEntry.objects.order_by("-id")).first()
-        kind, _, _ = self.value().partition(":")
         return [(self.value(), f"{kind} {newest.detail[kind]['name']}" if newest else self.value())]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[AuditEntry]) -> QuerySet[AuditEntry]:

@@ -15,6 +15,7 @@ from tenants.accounts import services as accounts
 from tenants.context import staff_context
 from tenants.models import AuditEntry
 from tests.conftest import Api
+from tests.owner import as_owner
 from tests.tenants.staff.people import (
     AUDIT,
     PASSWORD,
@@ -165,7 +166,8 @@ def test_history__of_an_account__is_the_trail_about_it(root: Client, viewer: Cli
 
 
 @pytest.mark.parametrize("about", ["nonsense", "user:", "user:x", "user:999", f"user:{'9' * 5000}", "%00", ":1"])
-def test_trail__about_nonsense__is_answered(viewer: Client, about: str) -> None:
+def test_trail__about_nonsense__is_answered(viewer: Client, acme: Api, about: str) -> None:
+    assert audited(actor="test")
     assert viewer.get(f"{AUDIT}?about={about}", follow=True).status_code == 200
 
 
@@ -309,6 +311,27 @@ def test_group_superuser__without_the_flag__neither_takes_it_nor_a_superusers_pa
     assert [action for action, *_ in audited(actor="staff:susan")] == ["staff_user.changed"]
 
 
+def test_new_user__by_one_who_may_not_see_users__leads_to_a_page(clerk: Client) -> None:
+    with staff_context():
+        own = User.objects.get(username="clerk").user_permissions
+        own.set(Permission.objects.filter(codename__in=["add_user", "add_group"]))
+
+    made = {"username": "mia", "password1": NEW_PASSWORD, "password2": NEW_PASSWORD}
+    for response in (clerk.post(f"{USERS}add/", made), clerk.post(f"{GROUPS}add/", {"name": "helpers"})):
+        assert (response.status_code, clerk.get(response.headers["Location"]).status_code) == (302, 200)
+    assert [action for action, *_ in audited(actor="staff:clerk")] == ["staff_user.created", "staff_group.created"]
+
+
+@pytest.mark.parametrize("path", [f"{USERS}?username__regex=(", f"{GROUPS}?name__iregex=(", f"{TENANTS}?name__regex=("])
+def test_filter__by_a_regular_expression__is_refused(root: Client, path: str) -> None:
+    assert root.get(path).status_code == 400
+
+
+def test_autocompletion__of_a_text_with_nul__finds_nothing(root: Client) -> None:
+    query = {"app_label": "auth", "model_name": "user", "field_name": "groups", "term": "\0"}
+    assert root.get("/admin/autocomplete/", query).json()["results"] == []
+
+
 @pytest.mark.parametrize("path", [USERS, GROUPS])
 def test_filter__by_a_hash__is_refused(root: Client, path: str) -> None:
     field = "password__startswith" if path == USERS else "user__password__startswith"
@@ -348,6 +371,78 @@ def test_superusers__who_demote_each_other_at_once__leave_one() -> None:
         thread.join()
     with staff_context():
         assert User.objects.filter(is_superuser=True).count() == 1
+
+
+# --- Two pages at once ------------------------------------------------------------------------------------------------
+
+
+def at_once(client: Client, *posts: tuple[str, dict[str, Any]]) -> list[int]:
+    """The statuses of posts that are sent in parallel, in one session."""
+    ready = threading.Barrier(len(posts))
+    statuses: list[int] = []
+
+    def send(path: str, values: dict[str, Any]) -> None:
+        one = Client(raise_request_exception=False)
+        one.cookies = client.cookies
+        try:
+            ready.wait()
+            statuses.append(one.post(path, values).status_code)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=send, args=post) for post in posts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(statuses) == len(posts)
+    return statuses
+
+
+def test_group__deleted_six_times_at_once__is_deleted_once(root: Client) -> None:
+    group = make_group("helpers")
+
+    statuses = at_once(root, *[(page_of(group, "delete"), {"post": "yes"})] * 6)
+
+    assert set(statuses) == {302}
+    assert [action for action, *_ in audited(actor="staff:root")] == ["staff_group.deleted"]
+
+
+def test_groups__given_one_name_at_once__one_gets_it(root: Client) -> None:
+    groups = [make_group(f"helpers-{n}") for n in range(6)]
+
+    statuses = at_once(root, *[(page_of(group), {"name": "helpers"}) for group in groups])
+
+    assert set(statuses) <= {200, 302}
+    assert [action for action, *_ in audited(actor="staff:root")] == ["staff_group.changed"]
+
+
+def test_group__deleted_while_users_are_put_into_it__leaves_nobody_in_it(root: Client) -> None:
+    group = make_group("helpers")
+    users = [make_user(f"user-{n}") for n in range(5)]
+    joined = {"is_active": "on", "groups": group.pk}
+
+    statuses = at_once(root, (page_of(group, "delete"), {"post": "yes"}), *[(page_of(user), joined) for user in users])
+
+    assert set(statuses) <= {200, 302}
+    with staff_context():
+        assert not Group.objects.filter(pk=group.pk).exists()
+        assert not User.objects.filter(groups__isnull=False).exists()
+
+
+# --- Commands ---------------------------------------------------------------------------------------------------------
+
+
+def test_command__while_somebody_else_makes_a_user__records_its_own_alone() -> None:
+    with staff_context(), accounts.recording(actor="command:createsuperuser"):
+        as_owner(
+            "INSERT INTO auth_user (username, password, first_name, last_name, email, is_superuser, is_staff,"
+            " is_active, date_joined) VALUES ('other', '!', '', '', '', false, false, true, now())"
+        )
+        User.objects.create_superuser("mine", password=NEW_PASSWORD)
+
+    assert the_user("other")
+    assert [about["user"]["name"] for _, _, about in audited(actor="command:createsuperuser")] == ["mine"]
 
 
 # --- The column -------------------------------------------------------------------------------------------------------
