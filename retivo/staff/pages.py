@@ -36,27 +36,7 @@ class StaffList(ChangeList):  # type: ignore[misc]  # unfold carries no types
             self.full_result_count = self.result_count
 
 
-class StorableQuery(ModelAdmin):  # type: ignore[misc]  # unfold carries no types
-    """Lists that no query string breaks."""
-
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        # PostgreSQL has no text with NUL: answer as Django does for a filter it cannot read.
-        if any("\0" in text for name, values in request.GET.lists() for text in (name, *values)):
-            return redirect(f"{request.path}?e=1")
-        return cast("HttpResponse", super().changelist_view(request, extra_context))
-
-    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
-        # A regular expression may be none, or take its time: no page offers one.
-        return not lookup.endswith("regex") and bool(super().lookup_allowed(lookup, value, request))
-
-    def get_search_results(self, request: HttpRequest, queryset: QuerySet[Any], search_term: str) -> Any:
-        # Also of the autocompletion, which has no list.
-        if "\0" in search_term:
-            return queryset.none(), False
-        return super().get_search_results(request, queryset, search_term)
-
-
-class StaffAdmin(StorableQuery):
+class StaffAdmin(ModelAdmin):  # type: ignore[misc]  # unfold carries no types
     """Read-only unless a subclass says otherwise: changes go through services, which write the audit entries."""
 
     actions = None
@@ -70,6 +50,28 @@ class StaffAdmin(StorableQuery):
     # unfold's look up permissions in the database, which is empty before the first migration.
     checks_class = ModelAdminChecks
 
+    # --- Lists, which no query string breaks ---
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        # PostgreSQL has no text with NUL: answer as Django does for a filter it cannot read.
+        if any("\0" in text for name, values in request.GET.lists() for text in (name, *values)):
+            return redirect(f"{request.path}?e=1")
+        title = self.list_title or str(self.opts.verbose_name_plural).capitalize()
+        shown = super().changelist_view(request, {"title": title, **(extra_context or {})})
+        return cast("HttpResponse", shown)
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        # A regular expression may be none, or take its time: no page offers one.
+        return not lookup.endswith("regex") and bool(super().lookup_allowed(lookup, value, request))
+
+    def get_search_results(self, request: HttpRequest, queryset: QuerySet[Any], search_term: str) -> Any:
+        # Also of the autocompletion, which has no list.
+        if "\0" in search_term:
+            return queryset.none(), False
+        return super().get_search_results(request, queryset, search_term)
+
+    # --- What is never possible, unless a subclass says otherwise ---
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
@@ -81,10 +83,6 @@ class StaffAdmin(StorableQuery):
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[StaffList]:
         return StaffList
-
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        title = self.list_title or str(self.opts.verbose_name_plural).capitalize()
-        return super().changelist_view(request, {"title": title, **(extra_context or {})})
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None

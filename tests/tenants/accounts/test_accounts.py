@@ -1,14 +1,11 @@
-"""Staff change users and groups: what is recorded, what is refused, and who may grant and change what."""
+"""Staff change users and groups: what is recorded, and what is refused."""
 
-import threading
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group, Permission, User
 from django.core.exceptions import ValidationError
 from django.core.management import call_command
-from django.db import connection
 from django.test import Client
 
 from tenants.accounts import services as accounts
@@ -16,82 +13,19 @@ from tenants.context import staff_context
 from tenants.models import AuditEntry
 from tests.conftest import Api
 from tests.owner import as_owner
-from tests.tenants.staff.people import (
-    AUDIT,
-    PASSWORD,
-    TENANTS,
-    assert_is_stored_nowhere,
-    audited,
-    delete_own_groups,
-    log_in,
+from tests.tenants.accounts.cast import (
+    GROUPS,
+    NEW_PASSWORD,
+    NEW_PASSWORDS,
+    USERS,
+    errors,
+    make_user,
+    of_group,
+    page_of,
+    save,
+    the_user,
 )
-
-USERS, GROUPS = "/admin/auth/user/", "/admin/auth/group/"
-NEW_PASSWORD = "purple monkey dishwasher"
-NEW_PASSWORDS = {"new_password1": NEW_PASSWORD, "new_password2": NEW_PASSWORD}
-LAST = "the last active superuser"
-
-
-@pytest.fixture(autouse=True)
-def _own_groups() -> Iterator[None]:
-    yield
-    delete_own_groups()
-
-
-@pytest.fixture
-def root() -> Client:
-    return log_in("root", superuser=True)
-
-
-@pytest.fixture
-def clerk() -> Client:
-    """May edit users and groups, and nothing else."""
-    client = log_in("clerk")
-    wanted = [f"{verb}_{model}" for verb in ("view", "add", "change") for model in ("user", "group")]
-    with staff_context():
-        permissions = Permission.objects.filter(codename__in=[*wanted, "delete_group"], content_type__app_label="auth")
-        User.objects.get(username="clerk").user_permissions.set(permissions)
-    return client
-
-
-def the_user(name: str) -> User:
-    with staff_context():
-        return User.objects.get(username=name)
-
-
-def make_user(name: str, **fields: Any) -> User:
-    with staff_context():
-        return User.objects.create_user(name, password=PASSWORD, **fields)
-
-
-def make_group(name: str, *codenames: str) -> Group:
-    with staff_context():
-        group = Group.objects.create(name=name)
-        group.permissions.set(Permission.objects.filter(codename__in=codenames))
-        return group
-
-
-def page_of(account: User | Group, action: str = "change") -> str:
-    return f"{USERS if isinstance(account, User) else GROUPS}{account.pk}/{action}/"
-
-
-def save(client: Client, account: User | Group, **fields: Any) -> Any:
-    """Save the account's page with other values; None is a box that is not checked."""
-    with staff_context():
-        fields = {name: value() if callable(value) else value for name, value in fields.items()}
-    form = client.get(page_of(account)).context["adminform"].form
-    values = {name: form[name].value() for name in form.fields} | fields
-    return client.post(page_of(account), {name: value for name, value in values.items() if value not in (None, False)})
-
-
-def errors(response: Any) -> str:
-    assert response.status_code == 200
-    return str(response.context["errors"])
-
-
-def of_group(name: str) -> Any:
-    return lambda: [Group.objects.get(name=name).pk]
-
+from tests.tenants.staff.people import AUDIT, PASSWORD, TENANTS, assert_is_stored_nowhere, audited
 
 # --- What is recorded -------------------------------------------------------------------------------------------------
 
@@ -248,186 +182,6 @@ def test_group__that_migrations_write__is_shown_and_says_so(root: Client, name: 
         values: dict[str, Any] = {"changes": {"name": "other"}} if change is accounts.change_group else {}
         with pytest.raises(ValidationError, match="Each migration"), staff_context():
             change(actor="test", by=None, group_id=group.pk, **values)
-
-
-# --- Who may grant and change what ------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "grab",
-    [
-        {"groups": of_group("superuser")},
-        {"groups": of_group("operator")},
-        {"user_permissions": lambda: [Permission.objects.get(codename="change_tenant").pk]},
-    ],
-)
-@pytest.mark.parametrize("name", ["clerk", "friend"])
-def test_clerk__who_grants_what_he_lacks__is_refused(clerk: Client, grab: dict[str, Any], name: str) -> None:
-    make_user("friend")
-    assert "You do not have these permissions yourself" in errors(save(clerk, the_user(name), **grab))
-    assert audited(actor="staff:clerk") == []
-
-
-def test_clerk__within_what_he_holds__works(clerk: Client) -> None:
-    friend, group = make_user("friend"), make_group("readers", "view_user")
-    assert save(clerk, friend, first_name="Friend", groups=[group.pk]).status_code == 302
-    assert clerk.post(page_of(friend, "password"), NEW_PASSWORDS).status_code == 302
-    assert len(audited(actor="staff:clerk")) == 2
-
-
-@pytest.mark.parametrize("superuser", [True, False])
-@pytest.mark.parametrize("is_active", [True, False])
-def test_clerk__before_an_account_with_more__may_only_look(clerk: Client, superuser: bool, is_active: bool) -> None:
-    boss = make_user("boss", is_staff=True, is_superuser=superuser, is_active=is_active)
-    if not superuser:
-        with staff_context():
-            boss.groups.add(Group.objects.get(name="operator"))
-    page = clerk.get(page_of(boss))
-    assert b"permissions that you do not have" in page.content
-    assert page_of(boss, "password").encode() not in page.content
-    assert clerk.get(page_of(boss, "password")).status_code == 403
-    assert clerk.post(page_of(boss, "password"), NEW_PASSWORDS).status_code == 403
-    assert clerk.post(page_of(boss), {"email": "clerk@elsewhere.example"}).status_code == 403
-    assert audited(actor="staff:clerk") == []
-
-
-def test_clerk__before_a_group_with_more__may_only_look(clerk: Client) -> None:
-    strong, weak = make_group("strong", "change_tenant"), make_group("weak", "view_user")
-    assert clerk.post(page_of(strong), {"name": "other"}).status_code == 403
-    assert clerk.post(page_of(strong, "delete"), {"post": "yes"}).status_code == 403
-    more = save(clerk, weak, permissions=lambda: [Permission.objects.get(codename="change_tenant").pk])
-    assert "You do not have these permissions yourself" in errors(more)
-    assert audited(actor="staff:clerk") == []
-
-
-def test_group_superuser__without_the_flag__neither_takes_it_nor_a_superusers_password(superuser: Client) -> None:
-    susan, boss = the_user("susan"), make_user("boss", is_staff=True, is_superuser=True)
-    save(superuser, susan, is_superuser="on", first_name="Susan")  # the page shows the flag, and takes no other value
-    assert (the_user("susan").is_superuser, the_user("susan").first_name) == (False, "Susan")
-    assert superuser.post(page_of(boss, "password"), NEW_PASSWORDS).status_code == 403
-    for user, changes in ((susan, {"is_superuser": True}), (boss, {"is_superuser": False})):
-        with pytest.raises(ValidationError, match="Only a superuser"), staff_context():
-            accounts.change_user(actor="test", by=susan, user_id=user.pk, changes=changes)
-    assert [action for action, *_ in audited(actor="staff:susan")] == ["staff_user.changed"]
-
-
-def test_new_user__by_one_who_may_not_see_users__leads_to_a_page(clerk: Client) -> None:
-    with staff_context():
-        own = User.objects.get(username="clerk").user_permissions
-        own.set(Permission.objects.filter(codename__in=["add_user", "add_group"]))
-
-    made = {"username": "mia", "password1": NEW_PASSWORD, "password2": NEW_PASSWORD}
-    for response in (clerk.post(f"{USERS}add/", made), clerk.post(f"{GROUPS}add/", {"name": "helpers"})):
-        assert (response.status_code, clerk.get(response.headers["Location"]).status_code) == (302, 200)
-    assert [action for action, *_ in audited(actor="staff:clerk")] == ["staff_user.created", "staff_group.created"]
-
-
-@pytest.mark.parametrize("path", [f"{USERS}?username__regex=(", f"{GROUPS}?name__iregex=(", f"{TENANTS}?name__regex=("])
-def test_filter__by_a_regular_expression__is_refused(root: Client, path: str) -> None:
-    assert root.get(path).status_code == 400
-
-
-def test_autocompletion__of_a_text_with_nul__finds_nothing(root: Client) -> None:
-    query = {"app_label": "auth", "model_name": "user", "field_name": "groups", "term": "\0"}
-    assert root.get("/admin/autocomplete/", query).json()["results"] == []
-
-
-@pytest.mark.parametrize("path", [USERS, GROUPS])
-def test_filter__by_a_hash__is_refused(root: Client, path: str) -> None:
-    field = "password__startswith" if path == USERS else "user__password__startswith"
-    assert root.get(path, {field: "md5"}).status_code == 400
-
-
-# --- The last superuser -----------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("field", ["is_superuser", "is_active", "is_staff"])
-def test_last_superuser__who_gives_up_access__is_refused(root: Client, field: str) -> None:
-    make_user("gone", is_staff=True, is_superuser=True, is_active=False)
-    make_user("elsewhere", is_superuser=True)
-    assert LAST in errors(save(root, the_user("root"), **{field: None}))
-    assert audited(actor="staff:root") == []
-
-    make_user("second", is_staff=True, is_superuser=True)
-    assert save(root, the_user("root"), **{field: None}).status_code == 302
-
-
-def test_superusers__who_demote_each_other_at_once__leave_one() -> None:
-    clients = {"root": log_in("root", superuser=True), "rita": log_in("rita", superuser=True)}
-    targets = {"root": the_user("rita"), "rita": the_user("root")}
-    ready = threading.Barrier(2)
-
-    def demote(name: str) -> None:
-        try:
-            ready.wait()
-            clients[name].post(page_of(targets[name]), {"is_active": "on", "is_staff": "on"})
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=demote, args=[name]) for name in clients]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    with staff_context():
-        assert User.objects.filter(is_superuser=True).count() == 1
-
-
-# --- Two pages at once ------------------------------------------------------------------------------------------------
-
-
-def at_once(client: Client, *posts: tuple[str, dict[str, Any]]) -> list[int]:
-    """The statuses of posts that are sent in parallel, in one session."""
-    ready = threading.Barrier(len(posts))
-    statuses: list[int] = []
-
-    def send(path: str, values: dict[str, Any]) -> None:
-        one = Client(raise_request_exception=False)
-        one.cookies = client.cookies
-        try:
-            ready.wait()
-            statuses.append(one.post(path, values).status_code)
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=send, args=post) for post in posts]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(statuses) == len(posts)
-    return statuses
-
-
-def test_group__deleted_six_times_at_once__is_deleted_once(root: Client) -> None:
-    group = make_group("helpers")
-
-    statuses = at_once(root, *[(page_of(group, "delete"), {"post": "yes"})] * 6)
-
-    assert set(statuses) == {302}
-    assert [action for action, *_ in audited(actor="staff:root")] == ["staff_group.deleted"]
-
-
-def test_groups__given_one_name_at_once__one_gets_it(root: Client) -> None:
-    groups = [make_group(f"helpers-{n}") for n in range(6)]
-
-    statuses = at_once(root, *[(page_of(group), {"name": "helpers"}) for group in groups])
-
-    assert set(statuses) <= {200, 302}
-    assert [action for action, *_ in audited(actor="staff:root")] == ["staff_group.changed"]
-
-
-def test_group__deleted_while_users_are_put_into_it__leaves_nobody_in_it(root: Client) -> None:
-    group = make_group("helpers")
-    users = [make_user(f"user-{n}") for n in range(5)]
-    joined = {"is_active": "on", "groups": group.pk}
-
-    statuses = at_once(root, (page_of(group, "delete"), {"post": "yes"}), *[(page_of(user), joined) for user in users])
-
-    assert set(statuses) <= {200, 302}
-    with staff_context():
-        assert not Group.objects.filter(pk=group.pk).exists()
-        assert not User.objects.filter(groups__isnull=False).exists()
 
 
 # --- Commands ---------------------------------------------------------------------------------------------------------
