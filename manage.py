@@ -9,14 +9,19 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "retivo.settings")
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
+    from django.db import InterfaceError, OperationalError
 
-    from retivo.database import embedded_postgres
+    from retivo.database import deadlines, embedded_postgres
 
     try:
+        deadlines.work_in_background()
         embedded_postgres.start_if_configured()
         execute_from_command_line(sys.argv)
     except (ImproperlyConfigured, embedded_postgres.EmbeddedPostgresError) as error:
         sys.exit(f"retivo: {error}")
+    except (OperationalError, InterfaceError) as error:
+        reason = (str(error).strip().splitlines() or ["no reason given"])[-1]
+        sys.exit(f"retivo: The database does not answer: {reason}")
     except KeyboardInterrupt:
         sys.exit(130)
 

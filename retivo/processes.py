@@ -1,9 +1,11 @@
-"""Processes that belong together end together."""
+"""What holds of every process that serves: it begins with what it needs, and ends with what it belongs to."""
 
 import ctypes
 import os
 import signal
 import sys
+
+from django.core import checks
 
 _PR_SET_PDEATHSIG = 1
 
@@ -17,3 +19,10 @@ def exit_with(parent: int) -> None:
         raise OSError(ctypes.get_errno(), "prctl")
     if os.getppid() != parent:  # it ended before this
         sys.exit("retivo: The process that started this has ended.")
+
+
+def exit_unless_fit() -> None:
+    """Wait for the database, then exit where system checks fail, with a line for each."""
+    found = checks.run_checks(databases=["default"])
+    if serious := [message for message in found if message.is_serious() and not message.is_silenced()]:
+        sys.exit("\n".join(f"retivo: {' '.join(str(message).split()).removeprefix('?: ')}" for message in serious))

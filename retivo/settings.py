@@ -46,8 +46,18 @@ ENCRYPTION_KEYS = [key.strip() for key in _secret("ENCRYPTION_KEYS").split(",") 
 
 def _database(url: str) -> dict[str, Any]:
     config: dict[str, Any] = environ.Env.db_url_config(url)
-    # Server-side parameters and prepared statements: the planner's work is done once a connection, not once a request.
-    config["OPTIONS"] = {"server_side_binding": True, "prepare_threshold": 3, **config.get("OPTIONS", {})}
+    config["OPTIONS"] = {
+        # Server-side parameters and prepared statements: planned once a connection, not once a request.
+        "server_side_binding": True,
+        "prepare_threshold": 3,
+        # A host that is gone is noticed: in seconds, and milliseconds for the last one. See docs/database.md.
+        "connect_timeout": 3,
+        "keepalives_idle": 10,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 10_000,
+        **config.get("OPTIONS", {}),
+    }
     config["ENGINE"] = "retivo.database.backend"
     return config
 
@@ -66,6 +76,11 @@ def _databases() -> dict[str, dict[str, Any]]:
 
 
 DATABASES = _databases()
+# How long a process that starts waits for the database to be there.
+DATABASE_WAIT_SECONDS = env.float("DATABASE_WAIT_SECONDS", default=300)
+# In a transaction of a worker or a command, in seconds: for a lock, for a statement and between two statements. The
+# web's are defaults of the runtime role; see retivo.database.deadlines.
+BACKGROUND_TIMEOUTS = env.str("BACKGROUND_TIMEOUTS", default="5/60/60")
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Counts requests for the rate limit. A Redis shares them over several processes and hosts.

@@ -3,12 +3,12 @@
 import os
 import sys
 
-from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
 from django.core.handlers.wsgi import WSGIHandler
 from django.core.wsgi import get_wsgi_application
 
 from retivo.database import embedded_postgres
+from retivo.processes import exit_unless_fit
 
 
 def _application() -> WSGIHandler:
@@ -19,9 +19,7 @@ def _application() -> WSGIHandler:
     except (ImproperlyConfigured, embedded_postgres.EmbeddedPostgresError) as error:
         sys.exit(f"retivo: {error}")
     # Before gunicorn forks: this also imports the urls, and all they need, once for all workers.
-    found = checks.run_checks(databases=["default"])
-    if serious := [message for message in found if message.is_serious() and not message.is_silenced()]:
-        sys.exit("\n".join(f"retivo: {' '.join(str(message).split()).removeprefix('?: ')}" for message in serious))
+    exit_unless_fit()
     return application
 
 

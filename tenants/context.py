@@ -10,22 +10,31 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
+from retivo.database import deadlines
 from retivo.database.roles import STAFF
 
 
 @contextmanager
 def tenant_context(tenant_id: UUID) -> Iterator[None]:
     """One transaction that sees what an API key of `tenant_id` would see."""
-    with transaction.atomic(durable=True):
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT set_config('retivo.tenant_id', %s, true)", [str(tenant_id)])
+    with _transaction("retivo.tenant_id", str(tenant_id)):
         yield
 
 
 @contextmanager
 def staff_context() -> Iterator[None]:
     """One transaction that sees every tenant: for staff pages and commands, never for an API request."""
+    with _transaction("role", STAFF):
+        yield
+
+
+@contextmanager
+def _transaction(name: str, value: str) -> Iterator[None]:
+    """A transaction with a setting of its own, and with the deadlines of this process."""
+    of_transaction = deadlines.of_transactions()
+    settings = {name: value} | (of_transaction.settings if of_transaction else {})
+    calls = ", ".join(["set_config(%s, %s, true)"] * len(settings))
     with transaction.atomic(durable=True):
         with connection.cursor() as cursor:
-            cursor.execute(f"SET LOCAL ROLE {STAFF}")
+            cursor.execute(f"SELECT {calls}", [each for item in settings.items() for each in item])
         yield

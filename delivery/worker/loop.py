@@ -22,6 +22,7 @@ from delivery.transport.sending import Sender
 from delivery.worker import leases
 from delivery.worker.leases import AWAY, SLOW_SECONDS, Lease, Result, Room
 from delivery.worker.verdicts import judge
+from retivo.database.backend.waiting import BoundedAsyncConnection
 
 log = structlog.get_logger("retivo.delivery")
 
@@ -37,6 +38,7 @@ PER_ENDPOINT = 32
 _FREE_PART = 8
 _BATCH = 100
 _POLL_SECONDS = 1.0
+_LISTEN_SECONDS = 30.0
 _AFTER_FAILURE_SECONDS = 1.0
 
 
@@ -114,12 +116,12 @@ class Worker:
         """Be woken by commits. Without it there is still the poll."""
         while True:
             with contextlib.suppress(psycopg.Error, OSError):
-                async with await psycopg.AsyncConnection.connect(
-                    **connection_parameters(), autocommit=True
-                ) as listener:
+                async with await BoundedAsyncConnection.connect(**connection_parameters(), autocommit=True) as listener:
                     await listener.execute(f"LISTEN {CHANNEL}")
-                    async for _ in listener.notifies():
-                        self._wake.set()
+                    while True:
+                        async for _ in listener.notifies(timeout=_LISTEN_SECONDS):
+                            self._wake.set()
+                        await listener.execute("SELECT 1")  # or a server that fell silent is listened to for ever
             await asyncio.sleep(_AFTER_FAILURE_SECONDS)
 
     # --- Sending ----------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ import structlog
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
+from psycopg.errors import LockNotAvailable, QueryCanceled
 from rest_framework import exceptions
 
 CONTENT_TYPE = "application/problem+json"
@@ -110,15 +111,24 @@ def as_problem(exc: Exception) -> Problem | None:  # noqa: PLR0911 - a table
         case exceptions.APIException():
             return Problem(exc.status_code, str(exc.default_code), str(exc.detail))
         case OperationalError() | InterfaceError():
-            log.error("database_unavailable", exc_info=exc)
-            return Problem(
-                503,
-                "temporarily_unavailable",
-                "The database did not answer; nothing was changed. Try again.",
-                headers={"Retry-After": "1"},
-            )
+            return _unavailable(exc)
         case _:
             return None
+
+
+NO_ANSWER = (
+    "The database did not answer in time. Send the request again; "
+    "with an Idempotency-Key, and events with their own keys, nothing is done twice."
+)
+
+
+def _unavailable(error: OperationalError | InterfaceError) -> Problem:
+    cause = error.__cause__
+    if isinstance(cause, LockNotAvailable | QueryCanceled):  # a deadline: where the statement stood tells nothing
+        log.warning("database_deadline", reason=type(cause).__name__)
+    else:
+        log.error("database_unavailable", exc_info=error)
+    return Problem(503, "temporarily_unavailable", NO_ANSWER, headers={"Retry-After": "1"})
 
 
 def validation_failed(errors: Sequence[FieldError]) -> Problem:

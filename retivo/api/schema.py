@@ -18,7 +18,7 @@ from drf_spectacular.plumbing import ResolvedComponent, force_instance
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
 from rest_framework import serializers
 
-from retivo.api.errors import CONTENT_TYPE, MAX_ERRORS, FieldError, Problem
+from retivo.api.errors import CONTENT_TYPE, MAX_ERRORS, NO_ANSWER, FieldError, Problem
 from retivo.api.json import MAX_NUMBER, MIN_NUMBER
 from retivo.api.serializers import VISIBLE, IntegerField, StrictSerializer, StringField
 
@@ -193,7 +193,7 @@ RATE_LIMITED = Problems("RateLimited", 429, {"rate_limited": "At most 60000 requ
 UNAVAILABLE = Problems(
     "Unavailable",
     503,
-    {"temporarily_unavailable": "The database did not answer; nothing was changed. Try again."},
+    {"temporarily_unavailable": NO_ANSWER},
 )
 
 

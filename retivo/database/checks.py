@@ -1,5 +1,6 @@
-"""What must hold of the database before a process serves from it. `retivo.wsgi` and `migrate` run these."""
+"""What must hold of the database before a process serves from it. `retivo.wsgi`, `worker` and `migrate` run these."""
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -7,6 +8,8 @@ from django.core.checks import CheckMessage, Error, Tags, register
 from django.db import DatabaseError, connections
 
 from retivo.database.roles import MINIMUM_SERVER_VERSION, STAFF
+
+MAX_CLOCK_SECONDS = 30
 
 
 @register(Tags.database)
@@ -31,6 +34,29 @@ def runtime_role_is_bound_by_row_level_security(databases: Sequence[str] | None,
         )
         for fault, present in zip(_FAULTS, faults, strict=True)
         if present
+    ]
+
+
+@register(Tags.database)
+def clocks_agree(databases: Sequence[str] | None, **_: Any) -> list[CheckMessage]:
+    """This host's clock shows the database's time: webhooks are signed, and rate limits counted, by this one."""
+    if not databases or "default" not in databases:
+        return []
+    try:
+        with connections["default"].cursor() as cursor:
+            before = time.time()
+            cursor.execute("SELECT extract(epoch FROM clock_timestamp())::float8")
+            ahead = (before + time.time()) / 2 - cursor.fetchone()[0]
+    except DatabaseError:
+        return []  # the check above says so
+    if abs(ahead) <= MAX_CLOCK_SECONDS:
+        return []
+    return [
+        Error(
+            f"This host's clock is {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} the database's.",
+            hint=f"They may differ by {MAX_CLOCK_SECONDS} s: synchronise both, by NTP for example.",
+            id="retivo.E004",
+        )
     ]
 
 

@@ -8,10 +8,13 @@
 | `app_staff` | no      | what staff pages `SET LOCAL ROLE` to; granted to `app_rt` without inheritance               |
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 import psycopg
 from psycopg import sql
+
+from retivo.database import deadlines
 
 RUNTIME = "app_rt"
 AUTH = "app_auth"
@@ -33,7 +36,7 @@ class Login:
 
 
 def bootstrap(connection: psycopg.Connection[tuple[object, ...]], *, owner: Login, runtime: Login) -> None:
-    """Make the four roles and their memberships where they are missing. Safe to repeat, and in parallel.
+    """Make the four roles, their memberships and the web's deadlines where missing. Safe to repeat, and in parallel.
 
     `connection` belongs to a superuser or a role with CREATEROLE, in any database of the cluster. A connection with
     neither is enough once the roles stand.
@@ -57,6 +60,8 @@ def bootstrap(connection: psycopg.Connection[tuple[object, ...]], *, owner: Logi
             _grant(connection, STAFF, to=RUNTIME, options="INHERIT FALSE, SET TRUE")
             # The owner hands the look-up function over to app_auth.
             _grant(connection, AUTH, to=owner.name, options="INHERIT FALSE, SET TRUE")
+            with suppress(psycopg.errors.InsufficientPrivilege), connection.transaction():
+                _set_deadlines(connection, runtime.name)  # else `set_own_deadlines` does
     except psycopg.errors.InsufficientPrivilege as error:
         raise RolesError(
             f"{connection.info.user} may not make the roles ({error.diag.message_primary}). "
@@ -80,6 +85,34 @@ def prepare_database(connection: psycopg.Connection[tuple[object, ...]]) -> None
             connection.execute(
                 sql.SQL(statement).format(
                     rt=sql.Identifier(RUNTIME), auth=sql.Identifier(AUTH), staff=sql.Identifier(STAFF)
+                )
+            )
+
+
+def set_own_deadlines(connection: psycopg.Connection[tuple[object, ...]]) -> None:
+    """Give the role of `connection` the web's deadlines where it has none: every role may do that for itself.
+
+    So a cluster whose roles were made before there were deadlines gets them from `migrate`, without a superuser.
+    """
+    with connection.transaction():
+        connection.execute("SELECT pg_advisory_xact_lock(hashtext('retivo.database.roles'))")
+        _set_deadlines(connection, connection.info.user)
+
+
+def _set_deadlines(connection: psycopg.Connection[tuple[object, ...]], role: str) -> None:
+    """Deadlines that somebody set for this role, in this database or in all, stay as they are."""
+    rows = connection.execute(
+        "SELECT split_part(setting, '=', 1) FROM pg_db_role_setting s, unnest(s.setconfig) AS setting"
+        " WHERE s.setrole = to_regrole(quote_ident(%s))"
+        " AND s.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))",
+        [role],
+    ).fetchall()
+    there = {name for (name,) in rows}
+    for name, value in deadlines.WEB.settings.items():
+        if name not in there:
+            connection.execute(
+                sql.SQL("ALTER ROLE {role} SET {name} = {value}").format(
+                    role=sql.Identifier(role), name=sql.Identifier(name), value=sql.Literal(value)
                 )
             )
 

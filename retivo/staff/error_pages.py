@@ -1,6 +1,7 @@
 """What is no success under `/admin/` is a page for a person; everywhere else it is a problem (`retivo.api.errors`)."""
 
 import http
+import sys
 
 from django.conf import settings
 from django.contrib import admin
@@ -13,6 +14,7 @@ _WORDS = {
     400: "The request is malformed. Go back, and try it again.",
     403: "Your account may not see or do this. A superuser can add you to a group that may.",
     404: "There is nothing at this address. It may have been deleted since.",
+    503: "The database did not answer in time. Try again in a moment.",
     500: "Something failed on our side. The request id finds it in the logs.",
 }
 
@@ -30,6 +32,13 @@ def handler404(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def handler500(request: HttpRequest) -> HttpResponse:
+    """500, or 503 where the database is what failed: Django has one handler for both, and says nothing of the error."""
+    error = sys.exception()
+    if isinstance(error, Exception) and (problem := errors.as_problem(error)) and problem.status == 503:
+        answer = _page(request, 503) or errors.problem_response(request, problem)
+        for name, value in problem.headers.items():
+            answer.headers[name] = value
+        return answer
     return _page(request, 500) or errors.handler500(request)
 
 

@@ -6,12 +6,14 @@ from typing import Any
 
 import structlog
 from django.core.management.base import BaseCommand, CommandParser
+from django.db import connections
 from procrastinate.contrib.django import app
-from procrastinate.contrib.django.django_connector import DjangoConnector
 from procrastinate.exceptions import ConnectorException
+from procrastinate.psycopg_connector import PsycopgConnector
 
-from delivery.worker.loop import Worker
-from retivo.processes import exit_with
+from delivery.worker.loop import Worker, connection_parameters
+from retivo.database.backend.waiting import BoundedAsyncConnection
+from retivo.processes import exit_unless_fit, exit_with
 
 log = structlog.get_logger("retivo.worker")
 
@@ -30,6 +32,8 @@ class Command(BaseCommand):
     def handle(self, *, exit_with_parent: int | None, **options: Any) -> None:
         if exit_with_parent is not None:
             exit_with(exit_with_parent)
+        exit_unless_fit()
+        connections.close_all()  # this thread's; the loop's threads have their own
         asyncio.run(_run())
 
 
@@ -69,9 +73,8 @@ async def _work_off_jobs(stopping: asyncio.Event) -> None:
 
 
 async def _jobs() -> None:
-    connector = app.connector
-    assert isinstance(connector, DjangoConnector)  # noqa: S101  # for mypy: procrastinate's own setting
-    with app.replace_connector(connector.get_worker_connector()) as with_pool:
+    bounded = PsycopgConnector(kwargs=connection_parameters(), connection_class=BoundedAsyncConnection)
+    with app.replace_connector(bounded) as with_pool:
         async with with_pool.open_async():
             await with_pool.run_worker_async(
                 concurrency=2, install_signal_handlers=False, shutdown_graceful_timeout=_GRACE_SECONDS

@@ -31,6 +31,9 @@ class Command(migrate.Command):
         except roles.RolesError as error:
             raise CommandError(str(error)) from error
         roles.prepare_database(connection)
+        runtime = connections["default"]
+        runtime.ensure_connection()
+        roles.set_own_deadlines(runtime.connection)
         super().handle(*args, **options)
         # `makemigrations` and the deployment's own checks read what is applied through the runtime role.
         connection.execute("GRANT SELECT ON django_migrations TO app_rt")
