@@ -11,7 +11,7 @@ def main() -> None:
     from django.core.management import execute_from_command_line
     from django.db import InterfaceError, OperationalError
 
-    from retivo.database import deadlines, embedded_postgres
+    from retivo.database import deadlines, embedded_postgres, startup
 
     try:
         deadlines.work_in_background()
@@ -20,8 +20,7 @@ def main() -> None:
     except (ImproperlyConfigured, embedded_postgres.EmbeddedPostgresError) as error:
         sys.exit(f"retivo: {error}")
     except (OperationalError, InterfaceError) as error:
-        reason = (str(error).strip().splitlines() or ["no reason given"])[-1]
-        sys.exit(f"retivo: The database does not answer: {reason}")
+        sys.exit(f"retivo: The database does not answer: {startup.reason(error)}")
     except KeyboardInterrupt:
         sys.exit(130)
 

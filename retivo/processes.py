@@ -6,6 +6,9 @@ import signal
 import sys
 
 from django.core import checks
+from django.db import OperationalError, connections
+
+from retivo.database import startup
 
 _PR_SET_PDEATHSIG = 1
 
@@ -23,6 +26,10 @@ def exit_with(parent: int) -> None:
 
 def exit_unless_fit() -> None:
     """Wait for the database, then exit where system checks fail, with a line for each."""
+    try:
+        connections["default"].ensure_connection()
+    except OperationalError as error:
+        sys.exit(f"retivo: The database does not answer: {startup.reason(error)}")
     found = checks.run_checks(databases=["default"])
     if serious := [message for message in found if message.is_serious() and not message.is_silenced()]:
         sys.exit("\n".join(f"retivo: {' '.join(str(message).split()).removeprefix('?: ')}" for message in serious))

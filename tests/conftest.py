@@ -13,6 +13,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -124,18 +125,33 @@ class Server:
 @pytest.fixture(scope="session")
 def server(django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Gunicorn as production runs it, on the test database."""
+    with django_db_blocker.unblock():
+        environment = service_environment()
+    with serve(tmp_path_factory.mktemp("server") / "log", environment) as running:
+        yield running
+
+
+def service_environment() -> dict[str, str]:
+    """What a process of the service, on the test database, is told by its environment."""
+    return os.environ | {
+        "DATABASE_URL": database_url("default"),
+        "DATABASE_OWNER_URL": database_url("owner"),
+        "RETIVO_DEVELOPMENT": "1",
+        "SECRET_KEY": settings.SECRET_KEY,
+        "ENCRYPTION_KEYS": ",".join(settings.ENCRYPTION_KEYS),
+    }
+
+
+def free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    log = tmp_path_factory.mktemp("server") / "log"
-    with django_db_blocker.unblock():
-        environment = os.environ | {
-            "DATABASE_URL": database_url("default"),
-            "DATABASE_OWNER_URL": database_url("owner"),
-            "RETIVO_DEVELOPMENT": "1",
-            "SECRET_KEY": settings.SECRET_KEY,
-            "ENCRYPTION_KEYS": ",".join(settings.ENCRYPTION_KEYS),
-        }
+        return int(free.getsockname()[1])
+
+
+@contextmanager
+def serve(log: Path, environment: dict[str, str]) -> Iterator[Server]:
+    """A gunicorn that answers, and is stopped afterwards."""
+    port = free_port()
     command = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "-b", f"127.0.0.1:{port}", "retivo.wsgi"]
     with log.open("w") as output:
         process = subprocess.Popen(command, cwd=REPOSITORY, env=environment, stdout=output, stderr=output)

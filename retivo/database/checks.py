@@ -7,6 +7,7 @@ from typing import Any
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.db import DatabaseError, connections
 
+from retivo.database import startup
 from retivo.database.roles import MINIMUM_SERVER_VERSION, STAFF
 
 MAX_CLOCK_SECONDS = 30
@@ -23,7 +24,7 @@ def runtime_role_is_bound_by_row_level_security(databases: Sequence[str] | None,
             cursor.execute(_PROPERTIES, [STAFF])
             user, version, *faults = cursor.fetchone()
     except DatabaseError as error:
-        return [Error(f"The database cannot be reached: {error}", id="retivo.E001")]
+        return [Error(f"The database cannot be reached: {startup.reason(error)}", id="retivo.E001")]
     if version < MINIMUM_SERVER_VERSION:
         return [Error(f"PostgreSQL 16 or newer is needed, not {version // 10000}.", id="retivo.E002")]
     return [

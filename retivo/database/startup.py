@@ -33,14 +33,19 @@ def first(connect: Callable[[], C]) -> C:
         except psycopg.OperationalError as error:
             if time.monotonic() >= deadline:
                 raise
-            if (reason := (str(error).strip().splitlines() or [""])[-1]) != told:
-                sys.stderr.write(f"retivo: Waiting for the database: {reason}\n")
-                told = reason
+            if reason(error) != told:
+                told = reason(error)
+                sys.stderr.write(f"retivo: Waiting for the database: {told}\n")
             time.sleep(_AGAIN_SECONDS)
         else:
             _is_connected = True
             return connection
     return connect()
+
+
+def reason(error: Exception) -> str:
+    """What is wrong, in a line; libpq says more."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def must_not_prepare(connect: Callable[[], psycopg.Connection[Any]]) -> bool:
