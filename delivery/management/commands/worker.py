@@ -75,7 +75,12 @@ async def _work_off_jobs(stopping: asyncio.Event) -> None:
 async def _jobs() -> None:
     bounded = PsycopgConnector(kwargs=connection_parameters(), connection_class=BoundedAsyncConnection)
     with app.replace_connector(bounded) as with_pool:
-        async with with_pool.open_async():
-            await with_pool.run_worker_async(
-                concurrency=2, install_signal_handlers=False, shutdown_graceful_timeout=_GRACE_SECONDS
-            )
+        try:
+            async with with_pool.open_async():
+                await with_pool.run_worker_async(
+                    concurrency=2, install_signal_handlers=False, shutdown_graceful_timeout=_GRACE_SECONDS
+                )
+        finally:
+            # Also where opening it was cancelled: a pool that still connects takes no notice of being cancelled, and
+            # the process would not end.
+            await bounded.close_async()
