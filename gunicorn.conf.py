@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import struct
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,10 +16,13 @@ if TYPE_CHECKING:
 
 wsgi_app = "retivo.wsgi"
 chdir = str(Path(__file__).parent)
+sys.path.insert(0, chdir)  # as gunicorn does, but only after it has read this file
+
+from retivo.threads import web_threads  # noqa: E402
 
 workers = int(os.environ.get("WEB_CONCURRENCY") or 2)
 worker_class = "gthread"
-threads = int(os.environ.get("WEB_THREADS") or 8)  # each has a database connection of its own
+threads = web_threads()  # each has a database connection of its own
 preload_app = True
 # A socket a worker: with a shared one, one worker may come to hold every kept-alive connection.
 reuse_port = True

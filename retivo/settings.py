@@ -5,6 +5,7 @@ the project runs its own PostgreSQL in `DATA_DIR`, for development, and makes th
 """
 
 from collections.abc import Sequence
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from django.urls import reverse_lazy
 
 from retivo.database import embedded_postgres
 from retivo.development_secrets import development_secret
+from retivo.threads import share, web_threads
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VERSION = "0.1.0"
@@ -198,6 +200,26 @@ X_FRAME_OPTIONS = "DENY"
 CSRF_FAILURE_VIEW = "retivo.staff.error_pages.csrf_failure"
 if env.bool("TRUST_X_FORWARDED_PROTO", default=False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+# --- Shares of a process's threads (retivo.threads) -----------------------------------------------------------------
+
+
+def _share(name: str, default: str) -> int:
+    text = env.str(name, default="") or default
+    try:
+        part = Decimal(text)
+        fits = 0 < part <= 1
+    except InvalidOperation:  # no number, or NaN
+        fits = False
+    if not fits:
+        raise ImproperlyConfigured(f"{name} is a part of the threads, above 0 and at most 1; it is {text!r}.")
+    return share(part, web_threads())
+
+
+TENANT_THREADS = _share("TENANT_SHARE_OF_THREADS", "0.5")
+STAFF_THREADS = _share("STAFF_SHARE_OF_THREADS", "0.25")
+# More than a tenant's: when a process has just begun, every key is unknown to it.
+UNKNOWN_KEYS_THREADS = share(Decimal("0.75"), web_threads())
 
 # --- Product --------------------------------------------------------------------------------------------------------
 

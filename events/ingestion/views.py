@@ -1,6 +1,5 @@
 """Taking events in."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -15,7 +14,7 @@ from rest_framework.response import Response
 from events.ingestion import batch, policy, schema, services
 from events.ingestion.batch import Batch
 from retivo.api.errors import Problem
-from tenants.access.authentication import ApiKeyAuthentication, bearer_text
+from tenants.access.authentication import ApiKeyAuthentication
 from tenants.access.view import TenantView
 
 _RACES = 20
@@ -23,8 +22,6 @@ _RACES = 20
 
 class EventsView(TenantView):
     """Takes batches; the tenant's policy is asked in the statement that looks up its key."""
-
-    key_text: Callable[[Request], str] = staticmethod(bearer_text)
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Answer anew where another request stored one of the keys meanwhile: then it is seen, and a duplicate."""
@@ -37,7 +34,7 @@ class EventsView(TenantView):
         return super().dispatch(request, *args, **kwargs)
 
     def get_authenticators(self) -> list[BaseAuthentication]:
-        return [ApiKeyAuthentication(policy.query(datetime.now(UTC)), self.key_text)]
+        return [ApiKeyAuthentication(self.key, policy.query(datetime.now(UTC)))]
 
     def track(self, events: Batch, *, now: datetime, source: str, provider: str | None = None) -> services.Outcome:
         return services.track(

@@ -189,7 +189,16 @@ UNSUPPORTED = Problems(
 KEY_REUSED = Problems(
     "IdempotencyKeyReused", 422, {"idempotency_key_reused": "This Idempotency-Key was used for another request."}
 )
-RATE_LIMITED = Problems("RateLimited", 429, {"rate_limited": "At most 60000 requests in 60 seconds with one key."})
+TOO_MANY = Problems(
+    "TooManyRequests",
+    429,
+    {
+        "rate_limited": "At most 60000 requests in 60 seconds with one key.",
+        "too_many_concurrent_requests": (
+            "Too many of your requests are being answered at once. Try again when one of them has ended."
+        ),
+    },
+)
 UNAVAILABLE = Problems(
     "Unavailable",
     503,
@@ -305,7 +314,7 @@ class AutoSchema(SpectacularAutoSchema):
         own: Schema = super()._get_response_bodies(direction)
         common: list[Problems] = []
         if self._is_authenticated:
-            common += [UNAUTHORIZED, RATE_LIMITED, UNAVAILABLE]
+            common += [UNAUTHORIZED, TOO_MANY, UNAVAILABLE]
         if self.method in {"POST", "PUT", "PATCH"}:
             common += [INVALID_BODY, TOO_LARGE, UNSUPPORTED]
         if self.method == "POST":

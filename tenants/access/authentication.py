@@ -1,12 +1,12 @@
 """Who is calling: a bearer key, looked up and turned into a tenant context by one function in the database."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, cast
 from uuid import UUID
 
 import structlog
 from django.db import connection
+from django.http import HttpRequest
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
@@ -58,7 +58,28 @@ class Query:
     parameters: dict[str, Any]
 
 
-def bearer_text(request: Request) -> str:
+@dataclass(frozen=True, kw_only=True)
+class SentKey:
+    """A key that has the form of one, as it is looked up and as it may be shown; the text itself is not kept."""
+
+    digest: bytes
+    prefix: str
+
+
+def read_key(text: str) -> SentKey:
+    """The key that was sent as `text`.
+
+    Raises:
+        Problem: 401 with no key, or with one that is malformed.
+    """
+    if not text:
+        raise _unauthorized("api_key_missing", "Send your API key as `Authorization: Bearer rt_live_…`.")
+    if not keys.is_well_formed(text):
+        raise _unauthorized("api_key_malformed", "This is not an API key: its form or its checksum is wrong.")
+    return SentKey(digest=keys.digest(text), prefix=keys.prefix(text))
+
+
+def bearer_text(request: HttpRequest | Request) -> str:
     """The key as it was sent, or nothing."""
     scheme, _, text = request.headers.get("Authorization", "").partition(" ")
     return text.strip() if scheme.lower() == "bearer" else ""
@@ -67,24 +88,20 @@ def bearer_text(request: Request) -> str:
 class ApiKeyAuthentication(BaseAuthentication):
     """`Authorization: Bearer rt_live_…`. Must run inside the transaction that the request's work is done in.
 
-    `request.user` is the `Caller`, `request.auth` the answer to `query`: a row, or None where there is none. `key_text`
-    finds the key in a request, for where it is not ours to say how it is sent.
+    `request.user` is the `Caller`, `request.auth` the answer to `query`: a row, or None where there is none. `key` is
+    the key where the view has read it already.
 
     Raises:
         Problem: 401 with no key or one that is malformed, unknown, expired or revoked; 403 for a suspended tenant.
     """
 
-    def __init__(self, query: Query | None = None, key_text: Callable[[Request], str] = bearer_text) -> None:
+    def __init__(self, key: SentKey | None = None, query: Query | None = None) -> None:
+        self.key = key
         self.query = query
-        self.key_text = key_text
 
     def authenticate(self, request: Request) -> tuple[Caller, tuple[Any, ...] | None]:
-        text = self.key_text(request)
-        if not text:
-            raise _unauthorized("api_key_missing", "Send your API key as `Authorization: Bearer rt_live_…`.")
-        if not keys.is_well_formed(text):
-            raise _unauthorized("api_key_malformed", "This is not an API key: its form or its checksum is wrong.")
-        row = self._look_up(keys.digest(text))
+        key = self.key or read_key(bearer_text(request))
+        row = self._look_up(key.digest)
         if row is None:
             raise _unauthorized("api_key_unknown", "There is no such API key.")
         verdict, key_id, tenant_id, tenant_role, scopes, *answer = row
@@ -96,7 +113,7 @@ class ApiKeyAuthentication(BaseAuthentication):
             tenant_id=tenant_id,
             tenant_role=TenantRole(tenant_role),
             key_id=key_id,
-            key_prefix=keys.prefix(text),
+            key_prefix=key.prefix,
             scopes=frozenset(map(Scope, scopes)),
         )
         return caller, tuple(answer) if answer and answer[0] is not None else None

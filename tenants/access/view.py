@@ -14,8 +14,16 @@ from rest_framework.views import APIView
 
 from retivo.api.errors import Problem
 from retivo.api.json import JSONOnly, encode
-from tenants.access import idempotency, rate_limit
-from tenants.access.authentication import ApiKeyAuthentication, Caller, Query, caller_of
+from tenants.access import idempotency, rate_limit, shares
+from tenants.access.authentication import (
+    ApiKeyAuthentication,
+    Caller,
+    Query,
+    SentKey,
+    bearer_text,
+    caller_of,
+    read_key,
+)
 from tenants.models import Scope
 
 
@@ -31,8 +39,15 @@ class HasScope(BasePermission):
 
 
 class TenantView(APIView):
-    """Authenticates, sets the tenant context and commits after a success, rolls back after anything else."""
+    """Takes a place among the threads, authenticates, sets the tenant context and commits after a success.
 
+    After anything else it rolls back. Neither a transaction nor a connection is begun before there is a place.
+    """
+
+    # The key as it was sent, or nothing. Another view may find it elsewhere.
+    key_text: Callable[[HttpRequest], str] = staticmethod(bearer_text)
+    key: SentKey | None = None
+    is_known = False
     required_scope: Scope = Scope.FULL
     permission_classes = [HasScope]
     content_negotiation_class = JSONOnly
@@ -42,6 +57,16 @@ class TenantView(APIView):
         return caller_of(self.request)
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        try:
+            self.key = read_key(self.key_text(request))
+            self.is_known = shares.enter(self.key.digest)
+        except Problem as problem:
+            self.headers = self.default_response_headers
+            return self.finalize_response(cast("Request", request), self.handle_exception(problem))
+        return self.answered(request, *args, **kwargs)
+
+    def answered(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """The answer to a request that has a place."""
         try:
             with transaction.atomic(durable=True):
                 response = super().dispatch(request, *args, **kwargs)
@@ -57,10 +82,12 @@ class TenantView(APIView):
         return {**super().default_response_headers, "Cache-Control": "no-store"}
 
     def get_authenticators(self) -> list[BaseAuthentication]:
-        return [ApiKeyAuthentication()]
+        return [ApiKeyAuthentication(self.key)]
 
     def perform_authentication(self, request: Request) -> None:
         super().perform_authentication(request)
+        if self.key is not None and not self.is_known:
+            shares.learn(self.key.digest, self.caller.tenant_id)
         # Before permissions: what a key may not do counts, too.
         self.headers.update(rate_limit.spend(str(self.caller.key_id)).headers)
 
@@ -107,9 +134,9 @@ class OneStatementView(TenantView):
     def get_authenticators(self) -> list[BaseAuthentication]:
         # drf-spectacular asks for them too, of a view without a request.
         asks = self.kwargs and self.request.method in _READS
-        return [ApiKeyAuthentication(self.query(**self.kwargs) if asks else None)]
+        return [ApiKeyAuthentication(self.key, self.query(**self.kwargs) if asks else None)]
 
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+    def answered(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if request.method in _READS:
             return APIView.dispatch(self, request, *args, **kwargs)
-        return super().dispatch(request, *args, **kwargs)
+        return super().answered(request, *args, **kwargs)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
+from django.http import HttpRequest
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -27,12 +28,12 @@ class ConnectorView(EventsView):
 
     @cached_property
     def sent(self) -> Sent:
-        query = self.request.query_params.dict()
+        query = self.request.GET.dict()
         if self.request.method == "GET":
             return reading.read_query(query, self.batch_member)
-        return reading.read(self.request.body, self.request.content_type or "", query, self.batch_member)
+        return reading.read(self.request.body, self.request.headers.get("Content-Type", ""), query, self.batch_member)
 
-    def key_text(self, request: Request) -> str:
+    def key_text(self, request: HttpRequest) -> str:
         user, password = _basic_credentials(request.headers.get("Authorization", ""))
         if key := bearer_text(request) or next(filter(keys.is_well_formed, (user, password)), ""):
             return key

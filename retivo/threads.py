@@ -1,0 +1,78 @@
+"""A web process's threads: how many there are, and how many of them may serve one party at once.
+
+A thread that waits, for a row that another transaction holds or for a client that reads slowly, serves nobody else. If
+what makes it wait is one tenant's, the tenant's other requests wait likewise, and would take every thread. So each
+request takes a place for whom it serves, before it does anything that may wait.
+
+gunicorn's settings read this module, so it imports nothing that needs Django's.
+"""
+
+import os
+import threading
+from collections.abc import Hashable, Mapping
+from decimal import Decimal
+
+
+def web_threads() -> int:
+    """The threads of a web process: WEB_THREADS, 8 unless it is set."""
+    return int(os.environ.get("WEB_THREADS") or 8)
+
+
+def share(part: Decimal, threads: int) -> int:
+    """How many of the threads `part` of them is: rounded down, at least 1, and at least 1 less than all.
+
+    A single thread cannot be shared: of one the share is one.
+    """
+    return max(1, min(int(part * threads), threads - 1))
+
+
+class Places:
+    """Counts the threads that serve each party. A thread serves one request at a time, and so has one place at most.
+
+    A thread that takes a place gives up the one that it had, so none stays taken for longer than until its thread's
+    next request, whatever became of the request before.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._taken: dict[Hashable, int] = {}
+        self._of_thread: dict[int, tuple[Hashable, ...]] = {}
+
+    def take(self, parties: Mapping[Hashable, int]) -> bool:
+        """Count this thread for each of the parties; `parties` has the most threads that each may have.
+
+        False, and this thread has no place, if one of them has as many already.
+        """
+        thread = threading.get_ident()
+        with self._lock:
+            self._leave(thread)
+            taken = self._taken
+            if any(taken.get(party, 0) >= most for party, most in parties.items()):
+                return False
+            for party in parties:
+                taken[party] = taken.get(party, 0) + 1
+            self._of_thread[thread] = tuple(parties)
+        return True
+
+    def leave(self) -> None:
+        """Give up this thread's place, if it has one."""
+        thread = threading.get_ident()
+        if thread in self._of_thread:
+            with self._lock:
+                self._leave(thread)
+
+    def taken(self, party: Hashable) -> int:
+        """How many threads serve the party."""
+        return self._taken.get(party, 0)
+
+    def _leave(self, thread: int) -> None:
+        for party in self._of_thread.pop(thread, ()):
+            left = self._taken[party] - 1
+            if left:
+                self._taken[party] = left
+            else:
+                del self._taken[party]
+
+
+# Of this process. `retivo.apps` has each request's place given up when its answer is sent.
+places = Places()

@@ -1,0 +1,61 @@
+"""A tenant's share of the threads: whose request it is, as far as that is known before the database is asked.
+
+The tenant of a key is known from the key's last successful authentication in this process. The knowledge serves to
+count, and for nothing else: each request authenticates anew. A key that is not known yet counts as itself and as one of
+the unknown, who have a share together: a look-up that waits may be of a key that nobody ever issued.
+"""
+
+import threading
+from uuid import UUID
+
+from django.conf import settings
+
+from retivo.api.errors import Problem
+from retivo.threads import places
+
+_UNKNOWN = "unknown keys"
+_MOST_KNOWN = 20_000  # keys, of some 300 bytes each
+
+_tenants: dict[bytes, UUID] = {}
+_lock = threading.Lock()
+
+
+def enter(digest: bytes) -> bool:
+    """Take a place for the request of a key, before any work in the database. True if the tenant of the key is known.
+
+    Raises:
+        Problem: 429 if the key's tenant, or the unknown keys, have their share already.
+    """
+    tenant_id = _tenants.get(digest)
+    if tenant_id is not None:
+        _take_for(tenant_id)
+    elif not places.take({digest: settings.TENANT_THREADS, _UNKNOWN: settings.UNKNOWN_KEYS_THREADS}):
+        raise _too_many()
+    return tenant_id is not None
+
+
+def learn(digest: bytes, tenant_id: UUID) -> None:
+    """The key is the tenant's: count it, and the request that it came with, as the tenant's from now on.
+
+    Raises:
+        Problem: 429 if the tenant has its share already.
+    """
+    with _lock:
+        _tenants[digest] = tenant_id
+        if len(_tenants) > _MOST_KNOWN:
+            del _tenants[next(iter(_tenants))]
+    _take_for(tenant_id)
+
+
+def _take_for(tenant_id: UUID) -> None:
+    if not places.take({tenant_id: settings.TENANT_THREADS}):
+        raise _too_many()
+
+
+def _too_many() -> Problem:
+    return Problem(
+        429,
+        "too_many_concurrent_requests",
+        "Too many of your requests are being answered at once. Try again when one of them has ended.",
+        headers={"Retry-After": "1"},
+    )
