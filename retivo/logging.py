@@ -77,6 +77,8 @@ def configure(config: dict[str, Any]) -> None:
                 "retivo": {"handlers": ["rendered"], "level": config["level"], "propagate": False},
                 # Answered 4xx and logged by the request line already.
                 "django.request": {"level": "ERROR", "filters": ["route_for_path"]},
+                # Its lines on logins say less than tenants.accounts.logins does.
+                "axes": {"level": "ERROR"},
                 # Every look for a job is a line otherwise.
                 "procrastinate": {"level": "WARNING"},
             },

@@ -5,6 +5,7 @@ the project runs its own PostgreSQL in `DATA_DIR`, for development, and makes th
 """
 
 from collections.abc import Sequence
+from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
@@ -106,6 +107,7 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "procrastinate.contrib.django",
+    "axes",
     "tenants",
     "integrations",
     "events",
@@ -127,7 +129,10 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",
 ]
+
+AUTHENTICATION_BACKENDS = ["tenants.accounts.logins.Backend", "django.contrib.auth.backends.ModelBackend"]
 
 ROOT_URLCONF = "retivo.urls"
 WSGI_APPLICATION = "retivo.wsgi.application"
@@ -182,6 +187,19 @@ UNFOLD = {
     "SIDEBAR": {"navigation": "retivo.admin.navigation"},
 }
 
+# --- Logins of staff: tenants.accounts.logins says how many may fail ------------------------------------------------
+
+AXES_HANDLER = "tenants.accounts.logins.Handler"
+AXES_FAILURE_LIMIT = 1  # of the bounds that are reached
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]  # whose failures a success deletes
+AXES_RESET_ON_SUCCESS = True
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_CLIENT_IP_CALLABLE = "tenants.accounts.logins.network_of"
+AXES_LOCKOUT_CALLABLE = "tenants.accounts.logins.locked_out"
+AXES_ENABLE_ADMIN = False  # its pages delete without an audit entry
+AXES_VERBOSE = False
+
 # --- Transport ------------------------------------------------------------------------------------------------------
 
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"] if DEVELOPMENT else [])
@@ -198,6 +216,8 @@ SESSION_COOKIE_SECURE = not DEVELOPMENT
 CSRF_COOKIE_SECURE = not DEVELOPMENT
 X_FRAME_OPTIONS = "DENY"
 CSRF_FAILURE_VIEW = "retivo.staff.error_pages.csrf_failure"
+# How many proxies are in front, each of which adds to X-Forwarded-For the address that it was called from.
+TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)
 if env.bool("TRUST_X_FORWARDED_PROTO", default=False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 

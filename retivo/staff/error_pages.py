@@ -48,17 +48,25 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     return page or errors.handler403(request, PermissionError(reason))
 
 
+def too_many(request: HttpRequest, text: str, *, retry_after: int) -> HttpResponse:
+    """429. `retry_after` is in seconds."""
+    headers = {"Retry-After": str(retry_after), "Cache-Control": "no-store"}
+    return _rendered(request, 429, text, headers=headers)
+
+
 def _page(request: HttpRequest, status: int, text: str = "") -> HttpResponse | None:
+    return _rendered(request, status, text or _WORDS[status]) if request.path.startswith("/admin/") else None
+
+
+def _rendered(request: HttpRequest, status: int, text: str, *, headers: dict[str, str] | None = None) -> HttpResponse:
     """Without the database, which may be what failed."""
-    if not request.path.startswith("/admin/"):
-        return None
     context = {
         "title": http.HTTPStatus(status).phrase,
         "status": status,
-        "text": text or _WORDS[status],
+        "text": text,
         "request_id": getattr(request, "request_id", ""),
         "site_title": settings.UNFOLD["SITE_TITLE"],
         "colors": admin.site._get_colors("COLORS", request),  # type: ignore[attr-defined]  # unfold's site
         "site_favicons": settings.UNFOLD["SITE_FAVICONS"],
     }
-    return HttpResponse(render_to_string("staff/error.html", context), status=status)
+    return HttpResponse(render_to_string("staff/error.html", context), status=status, headers=headers)

@@ -5,7 +5,7 @@ from typing import Any, cast
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
-from django.contrib.auth import update_session_auth_hash
+from django.contrib.auth import authenticate, update_session_auth_hash
 from django.contrib.auth.forms import SetPasswordForm
 from django.contrib.auth.models import Group, User
 from django.contrib.auth.views import PasswordChangeView
@@ -278,8 +278,25 @@ class GroupAdmin(AccountAdmin):
 # --- One's own password -----------------------------------------------------------------------------------------------
 
 
+class OwnPasswordForm(AdminOwnPasswordChangeForm):  # type: ignore[misc]  # unfold carries no types
+    request: HttpRequest
+
+    def clean_old_password(self) -> str:
+        """Asked as a login is, so that wrong ones count as a login's do (`logins`)."""
+        old: str = self.cleaned_data["old_password"]
+        if authenticate(self.request, username=self.user.get_username(), password=old) is None:
+            raise ValidationError(self.error_messages["password_incorrect"], code="password_incorrect")
+        return old
+
+
 class OwnPasswordView(PasswordChangeView):
-    form_class = AdminOwnPasswordChangeForm
+    form_class = OwnPasswordForm
+
+    def get_form(self, form_class: Any = None) -> Any:
+        form = super().get_form(form_class)
+        form.request = self.request  # type: ignore[attr-defined]
+        return form
+
     success_url = reverse_lazy("admin:password_change_done")
 
     def form_valid(self, form: Any) -> HttpResponse:

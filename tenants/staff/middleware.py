@@ -2,14 +2,20 @@
 
 from collections.abc import Callable
 
+from django.conf import settings
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 
+from retivo.staff import error_pages
+from retivo.threads import places
 from tenants.context import staff_context
 
 
 class StaffPagesMiddleware:
-    """Under `/admin/`, one transaction as staff around sessions, login and the page. Stands before the session's."""
+    """Under `/admin/`, one transaction as staff around sessions, login and the page. Stands before the session's.
+
+    All of it has one share of the threads, so that a slow page or a guesser of passwords leaves the API its own.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -17,6 +23,10 @@ class StaffPagesMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if not request.path.startswith("/admin/"):
             return self.get_response(request)
+        if not places.take({"staff pages": settings.STAFF_THREADS}):
+            return error_pages.too_many(
+                request, "Too many staff pages are being loaded at once. Try again in a moment.", retry_after=1
+            )
         with staff_context():
             response = self.get_response(request)
             if response.status_code >= 500:

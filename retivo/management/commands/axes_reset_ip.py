@@ -1,0 +1,9 @@
+"""manage.py axes_reset_ip, which works without the owner's URL."""
+
+from axes.management.commands import axes_reset_ip
+
+from retivo.management.as_staff import AsStaff
+
+
+class Command(AsStaff, axes_reset_ip.Command):  # type: ignore[misc]  # axes carries no types
+    pass

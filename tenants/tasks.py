@@ -1,0 +1,15 @@
+"""What is kept of staff's logins, and for how long."""
+
+from axes.handlers.proxy import AxesProxyHandler
+from procrastinate.contrib.django import app
+
+from tenants.accounts import logins
+from tenants.context import staff_context
+
+
+@app.periodic(cron="41 2 * * *")
+@app.task(queueing_lock="forget_logins")
+def forget_logins(timestamp: int) -> None:
+    with staff_context():
+        logins.forget_failures()
+        AxesProxyHandler.reset_logs(age_days=logins.KNOWN_DAYS)
