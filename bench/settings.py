@@ -8,3 +8,6 @@ RATE_LIMIT = "1000000000/60"
 if name := env.str("BENCH_DATABASE", default=""):  # noqa: F405
     for database in DATABASES.values():  # noqa: F405
         database["NAME"] = name
+
+# One tenant is all of the load here, and has all of the threads.
+TENANT_THREADS = UNKNOWN_KEYS_THREADS = 1000

@@ -125,15 +125,14 @@ class Server:
 
 
 @pytest.fixture(scope="session")
-def server(django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Gunicorn as production runs it, on the test database."""
-    with django_db_blocker.unblock():
-        environment = service_environment()
-    with serve(tmp_path_factory.mktemp("server") / "log", environment) as running:
-        yield running
+def server(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Gunicorn as production runs it, on the test database; `server_settings` has what differs."""
+    log = tmp_path_factory.mktemp("server") / "log"
+    with gunicorn(log, DJANGO_SETTINGS_MODULE="tests.server_settings") as server:
+        yield server
 
 
-def service_environment() -> dict[str, str]:
+def service_environment(**variables: str) -> dict[str, str]:
     """What a process of the service, on the test database, is told by its environment."""
     return os.environ | {
         "DATABASE_URL": database_url("default"),
@@ -141,6 +140,7 @@ def service_environment() -> dict[str, str]:
         "RETIVO_DEVELOPMENT": "1",
         "SECRET_KEY": settings.SECRET_KEY,
         "ENCRYPTION_KEYS": ",".join(settings.ENCRYPTION_KEYS),
+        **variables,
     }
 
 
@@ -151,9 +151,9 @@ def free_port() -> int:
 
 
 @contextmanager
-def serve(log: Path, environment: dict[str, str]) -> Iterator[Server]:
+def gunicorn(log: Path, **variables: str) -> Iterator[Server]:
     """A gunicorn that answers, and is stopped afterwards."""
-    port = free_port()
+    port, environment = free_port(), service_environment(**variables)
     command = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "-b", f"127.0.0.1:{port}", "retivo.wsgi"]
     with log.open("w") as output:
         process = subprocess.Popen(command, cwd=REPOSITORY, env=environment, stdout=output, stderr=output)

@@ -43,7 +43,7 @@ class RecommendView(TenantView):
         except (AttributeError, Problem, ValidationError):
             # No request, as drf-spectacular has none; or a body that is refused once we know who sent it.
             return super().get_authenticators()
-        return [ApiKeyAuthentication(situation.query(self.wanted.request, self.now))]
+        return [ApiKeyAuthentication(situation.query(self.wanted.request, self.now), self.key)]
 
     @schema.recommend
     def post(self, request: Request) -> Response:

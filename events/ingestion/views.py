@@ -34,7 +34,7 @@ class EventsView(TenantView):
         return super().dispatch(request, *args, **kwargs)
 
     def get_authenticators(self) -> list[BaseAuthentication]:
-        return [ApiKeyAuthentication(self.key, policy.query(datetime.now(UTC)))]
+        return [ApiKeyAuthentication(policy.query(datetime.now(UTC)), self.key)]
 
     def track(self, events: Batch, *, now: datetime, source: str, provider: str | None = None) -> services.Outcome:
         return services.track(

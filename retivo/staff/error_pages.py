@@ -2,6 +2,7 @@
 
 import http
 import sys
+from functools import lru_cache
 
 from django.conf import settings
 from django.contrib import admin
@@ -59,14 +60,24 @@ def _page(request: HttpRequest, status: int, text: str = "") -> HttpResponse | N
 
 
 def _rendered(request: HttpRequest, status: int, text: str, *, headers: dict[str, str] | None = None) -> HttpResponse:
-    """Without the database, which may be what failed."""
+    request_id = getattr(request, "request_id", "")
+    return HttpResponse(_html(status, text).replace(_REQUEST_ID, request_id), status=status, headers=headers)
+
+
+# In the place of the request's, which has no such characters.
+_REQUEST_ID = "(request id)"
+
+
+@lru_cache(64)
+def _html(status: int, text: str) -> str:
+    """Without the database, which may be what failed. Kept, or refusing would cost more than what is refused."""
     context = {
         "title": http.HTTPStatus(status).phrase,
         "status": status,
         "text": text,
-        "request_id": getattr(request, "request_id", ""),
+        "request_id": _REQUEST_ID,
         "site_title": settings.UNFOLD["SITE_TITLE"],
-        "colors": admin.site._get_colors("COLORS", request),  # type: ignore[attr-defined]  # unfold's site
+        "colors": admin.site._get_colors("COLORS", HttpRequest()),  # type: ignore[attr-defined]  # unfold's site
         "site_favicons": settings.UNFOLD["SITE_FAVICONS"],
     }
-    return HttpResponse(render_to_string("staff/error.html", context), status=status, headers=headers)
+    return render_to_string("staff/error.html", context)

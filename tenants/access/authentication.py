@@ -95,7 +95,7 @@ class ApiKeyAuthentication(BaseAuthentication):
         Problem: 401 with no key or one that is malformed, unknown, expired or revoked; 403 for a suspended tenant.
     """
 
-    def __init__(self, key: SentKey | None = None, query: Query | None = None) -> None:
+    def __init__(self, query: Query | None = None, key: SentKey | None = None) -> None:
         self.key = key
         self.query = query
 

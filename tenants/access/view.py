@@ -82,7 +82,7 @@ class TenantView(APIView):
         return {**super().default_response_headers, "Cache-Control": "no-store"}
 
     def get_authenticators(self) -> list[BaseAuthentication]:
-        return [ApiKeyAuthentication(self.key)]
+        return [ApiKeyAuthentication(key=self.key)]
 
     def perform_authentication(self, request: Request) -> None:
         super().perform_authentication(request)
@@ -134,7 +134,7 @@ class OneStatementView(TenantView):
     def get_authenticators(self) -> list[BaseAuthentication]:
         # drf-spectacular asks for them too, of a view without a request.
         asks = self.kwargs and self.request.method in _READS
-        return [ApiKeyAuthentication(self.key, self.query(**self.kwargs) if asks else None)]
+        return [ApiKeyAuthentication(self.query(**self.kwargs) if asks else None, self.key)]
 
     def answered(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if request.method in _READS:

@@ -120,7 +120,7 @@ def test_killed__worker_then_all_workers_then_postgres__loses_and_doubles_nothin
                 senders.wait_for_more()
                 senders.stop()
                 assert_all_there_once(data_dir, senders.acknowledged)
-        assert set(senders.refusals) == {503}
+        assert 503 in senders.refusals.keys() <= {503, 429}
 
 
 @contextmanager

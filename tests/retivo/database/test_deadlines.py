@@ -19,7 +19,7 @@ from psycopg import errors
 
 from retivo.database import checks, deadlines, embedded_postgres, roles
 from tenants.context import staff_context, tenant_context
-from tests.conftest import REPOSITORY, Api, Server, database_url, free_port, serve, service_environment
+from tests.conftest import REPOSITORY, Api, Server, database_url, free_port, gunicorn, service_environment
 from tests.proxy import Proxy, proxy
 
 # Seconds that separate what has a deadline from what has none, on a machine that is slow.
@@ -175,8 +175,8 @@ def between() -> Iterator[Proxy]:
 
 
 def test_web__server_falls_silent__answers_503_and_recovers(between: Proxy, merchant: Api, tmp_path: Path) -> None:
-    environment = service_environment() | {"DATABASE_URL": between.url(), "WEB_CONCURRENCY": "1", "WEB_THREADS": "4"}
-    with serve(tmp_path / "log", environment) as server:
+    few = {"WEB_CONCURRENCY": "1", "WEB_THREADS": "4", "TENANT_SHARE_OF_THREADS": "1"}
+    with gunicorn(tmp_path / "log", DATABASE_URL=between.url(), **few) as server:
         assert track(server, merchant, "first").status_code == 200
         with between.stopped():
             with ThreadPoolExecutor(8) as threads:
@@ -190,7 +190,7 @@ def test_web__server_falls_silent__answers_503_and_recovers(between: Proxy, merc
 
 
 def test_worker__server_falls_silent__says_so_and_goes_on(between: Proxy, tmp_path: Path) -> None:
-    environment = service_environment() | {"DATABASE_URL": between.url(), "BACKGROUND_TIMEOUTS": "1/2/2"}
+    environment = service_environment(DATABASE_URL=between.url(), BACKGROUND_TIMEOUTS="1/2/2")
     log = tmp_path / "log"
     with log.open("w") as output:
         worker = subprocess.Popen(
@@ -223,7 +223,7 @@ def test_web__started_before_the_database__waits_and_says_so_once(tmp_path: Path
         web = subprocess.Popen(
             [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "-b", f"127.0.0.1:{port}"],
             cwd=REPOSITORY,
-            env=service_environment() | {"DATABASE_URL": url},
+            env=service_environment(DATABASE_URL=url),
             stderr=output,
         )
     try:
@@ -252,7 +252,7 @@ def test_process__database_stays_away__ends_with_one_line(command: list[str]) ->
     result = subprocess.run(
         [sys.executable, *command],
         cwd=REPOSITORY,
-        env=service_environment() | {"DATABASE_URL": url, "DATABASE_WAIT_SECONDS": "0"},
+        env=service_environment(DATABASE_URL=url, DATABASE_WAIT_SECONDS="0"),
         capture_output=True,
         text=True,
         timeout=PATIENCE,

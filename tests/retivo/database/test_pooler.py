@@ -16,7 +16,7 @@ import psycopg
 import pytest
 from django.db import connections
 
-from tests.conftest import Api, Server, free_port, serve, service_environment
+from tests.conftest import Api, Server, free_port, gunicorn
 
 PGBOUNCER = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 
@@ -73,7 +73,7 @@ def test_requests__through_a_pooler_that_loses_prepared_statements__all_succeed(
 ) -> None:
     with pgbouncer(default_pool_size=pool_size) as url:
         log = tmp_path / "log"
-        with serve(log, service_environment() | {"DATABASE_URL": url}) as server:
+        with gunicorn(log, DATABASE_URL=url, TENANT_SHARE_OF_THREADS="1") as server:
             with ThreadPoolExecutor(8) as threads:
                 answers = list(threads.map(lambda n: track(server, merchant, n), range(200)))
             page = httpx.get(f"{server.url}/api/customers", headers=headers(merchant), timeout=60, trust_env=False)

@@ -101,7 +101,6 @@ SHOWN = {
     "/admin/",
     "/admin/search/",
     "/admin/login/",
-    "/admin/logout/",
     "/admin/password_change/done/",
     "/admin/autocomplete/",
     "/admin/jsi18n/",
@@ -159,6 +158,7 @@ FIELDS: dict[str, dict[str, Change]] = {
     f"{GROUP}/change/": saved("staff_group.changed", name=lambda: "support two", permissions=permissions),
 }
 CHANGES: dict[str, Change] = {
+    "/admin/logout/": Change("staff_user.logged_out"),
     "/admin/password_change/": Change(
         "staff_user.password_changed", lambda: {"old_password": PASSWORD, **NEW_PASSWORDS}
     ),

@@ -1,0 +1,296 @@
+"""A real server whose threads one party would take all of: the others go on being served."""
+
+import base64
+import json
+import re
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from django.test import Client
+
+from retivo.threads import places
+from tenants.access import keys, shares
+from tests.conftest import Api, Server, gunicorn
+from tests.owner import as_owner, owner_cursor
+from tests.tenants.staff.people import log_in
+
+# Seconds. A stuck thread waits for longer than a test does, so this separates "served" from "never", with room for a
+# machine that does much else.
+PATIENCE = 10
+
+
+@pytest.fixture
+def own_server(django_db_setup: None, tmp_path: Path) -> Iterator[Server]:
+    """One whose places, and log, no other test has used."""
+    with gunicorn(tmp_path / "log") as server:
+        yield server
+
+
+@contextmanager
+def hammer(number: int, once: Callable[[httpx.Client], httpx.Response]) -> Iterator[list[httpx.Response]]:
+    """So many connections that send again as soon as they have an answer; the answers so far."""
+    answers: list[httpx.Response] = []
+    is_over = threading.Event()
+
+    def work() -> None:
+        with httpx.Client(timeout=60, trust_env=False) as client:
+            while not is_over.is_set():
+                answers.append(once(client))
+                time.sleep(0.02)  # or they would take the machine, too
+
+    threads = [threading.Thread(target=work) for _ in range(number)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield answers
+    finally:
+        is_over.set()
+        for thread in threads:
+            thread.join(60)
+
+
+@contextmanager
+def held(party: Hashable) -> Iterator[None]:
+    """Another thread has a place of the party."""
+    is_taken, is_over = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        places.take({party: 1})
+        is_taken.set()
+        is_over.wait(PATIENCE)
+        places.leave()
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    try:
+        assert is_taken.wait(PATIENCE)
+        yield
+    finally:
+        is_over.set()
+        holder.join()
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def get(server: Server, path: str, api: Api | None = None) -> httpx.Response:
+    headers = {} if api is None else {"Authorization": f"Bearer {api.key}"}
+    return httpx.get(server.url + path, headers=headers, timeout=PATIENCE, trust_env=False)
+
+
+def lines(server: Server, event: str) -> list[dict[str, Any]]:
+    found = [json.loads(line) for line in server.log.read_text().splitlines() if line.startswith("{")]
+    return [line for line in found if line.get("event") == event]
+
+
+# --- One tenant -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_tenant__whose_row_is_held__leaves_threads_to_others(
+    own_server: Server, acme: Api, rival: Api, is_known: bool
+) -> None:
+    hog = acme.provision("hog")
+    assert hog.post("/api/track", {"events": [{"user_id": "first", "event": "opened"}]}).status_code == 200
+    if is_known:
+        for _ in range(30):  # over both processes
+            get(own_server, "/api/settings", hog)
+    body = iter(range(10**6))
+
+    def send(client: httpx.Client) -> httpx.Response:
+        events = [{"user_id": f"user {next(body)}", "event": "opened"}]
+        return client.post(
+            f"{own_server.url}/api/track", json={"events": events}, headers={"Authorization": f"Bearer {hog.key}"}
+        )
+
+    with owner_cursor() as cursor:
+        cursor.execute("BEGIN")
+        cursor.execute("SELECT * FROM events_monthlyusage WHERE tenant_id = %s FOR UPDATE", [hog.tenant_id])
+        try:
+            with hammer(24, send) as answers:
+                wait_until(lambda: len(answers) > 100)
+                for _ in range(20):
+                    assert get(own_server, "/api/settings", rival).status_code == 200
+                    assert get(own_server, "/api/settings", acme).status_code == 200  # its partner is another tenant
+                    assert get(own_server, "/api/health").status_code == 200
+                during = list(answers)
+                cursor.execute("ROLLBACK")
+                # What waited is done now, and then the tenant is served as before.
+                wait_until(lambda: any(answer.status_code == 200 for answer in answers))
+        finally:
+            cursor.execute("ROLLBACK")
+
+    assert {answer.status_code for answer in during} == {429}
+    problem = during[0].json()
+    assert (problem["code"], problem["status"]) == ("too_many_concurrent_requests", 429)
+    assert {answer.headers["Retry-After"] for answer in during} == {"1"}
+    assert during[0].headers["Content-Type"] == "application/problem+json"
+    assert during[0].headers["Cache-Control"] == "no-store"
+    assert {get(own_server, "/api/settings", hog).status_code for _ in range(20)} == {200}
+
+
+def test_unknown_keys__while_their_look_up_waits__leave_threads_to_others(own_server: Server) -> None:
+    def send(client: httpx.Client) -> httpx.Response:
+        return client.get(f"{own_server.url}/api/settings", headers={"Authorization": f"Bearer {keys.generate()}"})
+
+    with owner_cursor() as cursor:
+        cursor.execute("BEGIN")
+        cursor.execute("LOCK TABLE tenants_apikey IN ACCESS EXCLUSIVE MODE")
+        try:
+            with hammer(24, send) as answers:
+                wait_until(lambda: len(answers) > 50)
+                for _ in range(20):
+                    assert get(own_server, "/api/health").status_code == 200
+                    assert get(own_server, "/api/openapi.json").status_code == 200
+                assert {answer.status_code for answer in answers} == {429}
+                cursor.execute("ROLLBACK")
+        finally:
+            cursor.execute("ROLLBACK")
+
+
+def credentials(user: str) -> str:
+    return f"Basic {base64.b64encode(f'{user}:'.encode()).decode()}"
+
+
+@pytest.mark.parametrize(
+    "send",
+    [
+        lambda key: Client().head("/api/settings", headers={"Authorization": f"Bearer {key}"}),
+        lambda key: Client().get("/api/customers/someone", headers={"Authorization": f"Bearer {key}"}),
+        lambda key: Client().get("/api/decisions/export", headers={"Authorization": f"Bearer {key}"}),
+        lambda key: Client().get("/api/connectors/mixpanel/track", {"data": "W10=", "api_key": key}),
+        lambda key: Client().post(
+            "/api/connectors/mixpanel/track", f"data=W10=&api_key={key}", "application/x-www-form-urlencoded"
+        ),
+        lambda key: Client().post(
+            "/api/connectors/segment/v1/batch",
+            {"batch": []},
+            "application/json",
+            headers={"Authorization": credentials(key)},
+        ),
+        lambda key: Client().post("/api/connectors/posthog/batch", {"batch": [], "api_key": key}, "application/json"),
+    ],
+)
+def test_key__wherever_it_is_sent__counts_for_its_tenant(
+    merchant: Api, settings: Any, statements: list[str], send: Callable[[str], Any]
+) -> None:
+    response = send(merchant.key)
+    assert response.status_code in (200, 404)
+    response.close()  # one that is streamed has its place until then
+    settings.TENANT_THREADS = 1
+    statements.clear()
+
+    with held(merchant.tenant_id):
+        response = send(merchant.key)
+
+    assert (response.status_code, response["Retry-After"]) == (429, "1")
+    assert statements == []
+    assert send(merchant.key).status_code in (200, 404)
+
+
+def test_key__that_turns_out_to_be_of_a_tenant_with_its_share__is_refused(merchant: Api, settings: Any) -> None:
+    settings.TENANT_THREADS = 1
+
+    with held(merchant.tenant_id):
+        response = merchant.get("/api/settings")
+
+    assert (response.status_code, response.json()["code"]) == (429, "too_many_concurrent_requests")
+    assert merchant.get("/api/settings").status_code == 200
+
+
+# --- Staff ------------------------------------------------------------------------------------------------------------
+
+
+def test_logins__that_are_guessed_on_many_connections__leave_threads_to_the_api(own_server: Server, acme: Api) -> None:
+    log_in("vera")
+    page = httpx.get(f"{own_server.url}/admin/login/", trust_env=False)
+    found = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page.text)
+    assert found
+    form = {"username": "vera", "password": "a wrong password", "csrfmiddlewaretoken": found[1]}
+    cookies = {"csrftoken": page.cookies["csrftoken"]}
+
+    def guess(client: httpx.Client) -> httpx.Response:
+        client.cookies.update(cookies)
+        return client.post(f"{own_server.url}/admin/login/", data=form)
+
+    with hammer(32, guess) as answers:
+        wait_until(lambda: len(answers) > 50)
+        for _ in range(20):
+            assert get(own_server, "/api/settings", acme).status_code == 200
+
+    statuses = Counter(answer.status_code for answer in answers)
+    # Five guesses, and those that were under way with the fifth: two in each of two processes.
+    failed = len(lines(own_server, "staff_login_failed"))
+    assert 5 <= failed <= 5 + 3
+    assert statuses[429] == len(answers) - statuses[200] > 40
+    assert statuses[200] <= 5
+    refused = next(answer for answer in answers if answer.status_code == 429)
+    assert refused.headers["Content-Type"].startswith("text/html")
+    assert int(refused.headers["Retry-After"]) > 0
+    assert ">429<" in refused.text
+    assert all(line["address"] == "127.0.0.1" for line in lines(own_server, "staff_login_failed"))
+    entries = Counter(action for (action,) in as_owner("SELECT action FROM tenants_auditentry"))
+    assert entries["staff_login.failed"] == failed
+    assert 1 <= entries["staff_login.locked_out"] <= 4
+    ((rows,),) = as_owner("SELECT count(*) FROM axes_accessattempt")
+    assert rows == 1
+
+
+def test_staff_pages__beyond_their_share__are_refused_as_a_page(settings: Any) -> None:
+    settings.STAFF_THREADS = 1
+    with held("staff pages"):
+        response = Client().get("/admin/login/")
+
+    assert (response.status_code, response["Retry-After"]) == (429, "1")
+    assert response["Content-Type"].startswith("text/html")
+    assert Client().get("/admin/login/").status_code == 200
+
+
+# --- Places are given back --------------------------------------------------------------------------------------------
+
+
+def test_place__whatever_became_of_the_request__is_given_back(acme: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(**_: Any) -> None:
+        raise RuntimeError
+
+    assert acme.get("/api/settings").status_code == 200
+    assert acme.get("/api/settings?unknown=1").status_code in (200, 400)
+    assert acme.get("/api/customers/nobody").status_code == 404
+    assert b"".join(acme.get("/api/decisions/export").streaming_content) == b""
+    assert Client().head("/api/settings", headers={"Authorization": f"Bearer {acme.key}"}).status_code == 200
+    assert Client().get("/api/settings", headers={"Authorization": f"Bearer {keys.generate()}"}).status_code == 401
+    assert Client().get("/api/settings").status_code == 401
+    monkeypatch.setattr("tenants.access.rate_limit.spend", fail)
+    assert acme.get("/api/settings").status_code == 500
+
+    assert places.taken(acme.tenant_id) == 0
+    assert places.taken(shares._UNKNOWN) == 0
+
+
+def test_place__while_an_answer_is_streamed__is_kept(acme: Api) -> None:
+    response = acme.get("/api/decisions/export")
+
+    assert places.taken(acme.tenant_id) == 1
+    assert list(response.streaming_content) == []
+    assert places.taken(acme.tenant_id) == 0
+
+
+def test_known_keys__are_bounded_in_number(monkeypatch: pytest.MonkeyPatch, acme: Api) -> None:
+    monkeypatch.setattr(shares, "_MOST_KNOWN", 3)
+    monkeypatch.setattr(shares, "_tenants", {})
+    for number in range(10):
+        shares.learn(bytes([number]), acme.tenant_id)
+    places.leave()
+
+    assert list(shares._tenants) == [bytes([7]), bytes([8]), bytes([9])]
