@@ -7,9 +7,11 @@ from uuid import UUID
 
 from django.db import connection
 
-from retivo.api.pagination import Cursor, cut
+from retivo.api.pagination import Cursor, bounded, cut
 
 Row = TypeVar("Row")
+
+_ADDED = 3  # columns, by `bounded`
 
 
 def page(
@@ -41,8 +43,10 @@ def page(
         on_page += f" AND {beyond}"
         parameters |= {"after_time": after.created_at, "after_id": after.id}
     with connection.cursor() as cursor:
-        cursor.execute(listing.format(matching=on_page), parameters)
-        rows, next_cursor = cut([read(row) for row in cursor.fetchall()], limit, place)
+        cursor.execute(bounded(listing.format(matching=on_page)), parameters)
+        fetched = cursor.fetchall()
+        found = fetched[0][-1] if fetched else 0
+        rows, next_cursor = cut([read(row[:-_ADDED]) for row in fetched], limit, place, found=found)
         if after is None and next_cursor is None:
             return rows, len(rows), None
         cursor.execute(f"SELECT count(*) FROM {table} t WHERE {matching}", parameters)

@@ -35,6 +35,7 @@ class FailureReason(models.TextChoices):
     ATTEMPTS_EXHAUSTED = "attempts_exhausted"
     ENDPOINT_GONE = "endpoint_gone"
     INVALID_PARAMETERS = "invalid_parameters"
+    PARAMETERS_TOO_COSTLY = "parameters_too_costly"
     ACTION_TYPE_INACTIVE = "action_type_inactive"
     USER_OPTED_OUT = "user_opted_out"
     INTERNAL_ERROR = "internal_error"

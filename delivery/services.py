@@ -8,11 +8,11 @@ from uuid import UUID
 from django.db import connection
 
 from delivery.models import Action, ActionStatus, Attempt, Endpoint
-from integrations import parameters_schema
+from integrations.parameters import checking
 from learning import services as learning
-from retivo.api.errors import FieldError, Problem, escape_pointer, not_found, validation_failed
+from retivo.api.errors import FieldError, Problem, not_found, validation_failed
 from retivo.api.json import encode
-from retivo.api.pagination import Cursor, cut
+from retivo.api.pagination import Cursor, cut_query
 from tenants import audit
 
 # What a committed dispatch wakes workers on.
@@ -36,7 +36,7 @@ def dispatch(
 
     Raises:
         Problem: 404 where the tenant has no such action type or user, 409 `action_type_inactive`, 400 where the
-            parameters break the type's schema.
+            parameters break the type's schema, 503 where that cannot be told now.
     """
     with connection.cursor() as cursor:
         cursor.execute(_FIND_TYPE, {"tenant_id": tenant_id, "user_id": user_id, "action_type_id": action_type_id})
@@ -46,7 +46,7 @@ def dispatch(
         is_active, schema, name, provider, domain = row
         if not is_active:
             raise Problem(409, "action_type_inactive", "This action type is not active.")
-        check_parameters(parameters, schema)
+        _check_parameters(tenant_id, parameters, schema)
         action = Action(
             tenant_id=tenant_id,
             action_type_id=action_type_id,
@@ -67,18 +67,11 @@ def dispatch(
     return action
 
 
-def check_parameters(parameters: dict[str, Any], schema: str) -> None:
-    """Raises Problem 400 with each parameter that breaks the schema, which is JSON."""
-    errors = [
-        FieldError(
-            pointer="/parameters" + "".join(f"/{escape_pointer(part)}" for part in fault.instance_path),
-            code="invalid_parameters",
-            detail=fault.message[:300],
+def _check_parameters(tenant_id: UUID, parameters: dict[str, Any], schema: str) -> None:
+    if faults := checking.check(schema, parameters, owner=tenant_id):
+        raise validation_failed(
+            [FieldError(**{**fault, "pointer": f"/parameters{fault['pointer']}"}) for fault in faults]
         )
-        for fault in parameters_schema.validator(schema).iter_errors(parameters)
-    ]
-    if errors:
-        raise validation_failed(errors)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +102,7 @@ def list_actions(*, tenant_id: UUID, where: ActionFilter, limit: int, after: Cur
             where=["(delivery_action.created_at, delivery_action.id) < (%s, %s)"],
             params=[after.created_at, after.id],
         )
-    found, next_cursor = cut(page[: limit + 1], limit, lambda action: (action.created_at, action.id))
+    found, next_cursor = cut_query(page, limit, lambda action: (action.created_at, action.id))
     return {"actions": found, "total": total, "next_cursor": next_cursor}
 
 

@@ -7,8 +7,9 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from integrations import parameters_schema, webhook_url
+from integrations import webhook_url
 from integrations.models import PROVIDER, SNAKE_CASE
+from integrations.parameters import schema as parameters_schema
 from integrations.schema import PARAMETERS_SCHEMA, RENAMED_PROPERTIES
 from retivo.api.serializers import ObjectField, StringField, pattern
 

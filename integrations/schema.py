@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from integrations.parameters_schema import DIALECT
+from integrations.parameters.schema import DIALECT
 from retivo.api.schema import TEXT
 
 _HERE = "#/components/schemas/ParametersSchema/$defs"

@@ -6,6 +6,7 @@ from rest_framework import serializers
 
 from decisions.models import Channel, InterventionStatus, LifecycleArea, PlaybookStatus
 from decisions.playbooks import conditions
+from decisions.recommending.serializers import refuse_large_parameters
 from retivo.api.pagination import CursorField, PageQuerySerializer, PageSerializer
 from retivo.api.serializers import (
     BooleanField,
@@ -47,6 +48,16 @@ def _nested(error: conditions.InvalidConditionsError) -> dict[str, Any]:
 
 def _unescaped(token: str) -> str:
     return token.replace("~1", "/").replace("~0", "~")
+
+
+class HintsField(ObjectField):
+    """Anything; where it has `parameters` as a recommendation's context has them, they are as large as those may be."""
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        value = super().to_internal_value(data)
+        if isinstance(parameters := value.get("parameters"), dict):
+            refuse_large_parameters(parameters)
+        return value
 
 
 class QuietHoursSerializer(StrictSerializer):
@@ -93,7 +104,7 @@ class PlaybookChangeSerializer(StrictSerializer):
         required=False, help_text="A user leaves when they hold; without any, when the entry conditions do not."
     )
     constraints = ConstraintsSerializer(required=False)
-    strategy_hints = ObjectField(required=False, help_text="For what chooses the action; kept as it is.")
+    strategy_hints = HintsField(required=False, help_text="For what chooses the action; kept as it is.")
 
 
 class PlaybookRequestSerializer(PlaybookChangeSerializer):

@@ -16,8 +16,8 @@ from uuid import UUID
 import msgspec
 
 from decisions.recommending.rules import Limits
-from decisions.recommending.situation import ActionType, Situation
-from integrations import parameters_schema
+from decisions.recommending.situation import ActionType, Completed, Situation
+from integrations.parameters import checking
 from retivo.api.json import encode
 
 HOLDOUT, SHADOW_MODE, NO_CANDIDATES, BUDGET = "holdout", "shadow_mode", "no_candidates", "budget"
@@ -107,7 +107,12 @@ EXCLUSIONS = (
     Exclusion(
         "parameters_incomplete",
         "Its parameters, by its schema's defaults and the context, do not fit its schema.",
-        lambda s, a: parameters(a, s) is None,
+        lambda s, a: _completed(a, s).fault not in ("", checking.TOO_COSTLY),
+    ),
+    Exclusion(
+        checking.TOO_COSTLY,
+        "Checking its parameters takes too long.",
+        lambda s, a: _completed(a, s).fault == checking.TOO_COSTLY,
     ),
     Exclusion(
         "action_cooldown",
@@ -147,19 +152,45 @@ def exclusion(situation: Situation, action_type: ActionType) -> str | None:
 
 
 def parameters(action_type: ActionType, situation: Situation) -> dict[str, Any] | None:
-    """The schema's defaults, and what the request's context says instead; None where that breaks the schema."""
-    given = situation.request.parameters_for(action_type)
-    completed = _completed(action_type.schema, encode(given).decode())
+    """The schema's defaults, and what the request's context says instead; None where that does not fit the schema.
+
+    Raises:
+        Problem: 503 where it cannot be told now.
+    """
+    completed = _completed(action_type, situation).parameters
     return None if completed is None else msgspec.json.decode(completed)
 
 
+def _completed(action_type: ActionType, situation: Situation) -> Completed:
+    if (known := situation.completed.get(action_type.id)) is not None:
+        return known
+    schema = action_type.schema
+    given = encode(situation.request.parameters_for(action_type)).decode()
+    if len(schema) + len(given) <= _REMEMBERED and checking.is_light(schema, given):
+        completed = _remembered(schema, given)
+    else:
+        completed = _complete(schema, given, owner=situation.tenant_id, allowance=situation.allowance)
+    situation.completed[action_type.id] = completed
+    return completed
+
+
+# In characters of a schema and what was given: what is remembered of both is bounded.
+_REMEMBERED = 4096
+
+
 @lru_cache(maxsize=4096)
-def _completed(schema: str, given: str) -> bytes | None:
-    """As JSON, so that nobody changes what is cached."""
+def _remembered(schema: str, given: str) -> Completed:
+    return _complete(schema, given, owner=None, allowance=None)
+
+
+def _complete(schema: str, given: str, *, owner: object, allowance: checking.Allowance | None) -> Completed:
+    """As JSON, so that nobody changes what is remembered."""
     rules = msgspec.json.decode(schema)
     properties = rules.get("properties", {}) if isinstance(rules, dict) else {}
     defaults = {
         name: rule["default"] for name, rule in properties.items() if isinstance(rule, dict) and "default" in rule
     }
     values = defaults | msgspec.json.decode(given)
-    return encode(values) if parameters_schema.validator(schema).is_valid(values) else None
+    if faults := checking.check(schema, values, owner=owner, allowance=allowance):
+        return Completed(fault=faults[0]["code"])
+    return Completed(encode(values))

@@ -6,6 +6,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from decisions.recommending.situation import MAX_CANDIDATES, Request
+from integrations.parameters import checking
 from retivo.api.schema import JSON_VALUE
 from retivo.api.serializers import BooleanField, ObjectField, StrictSerializer, StringField
 
@@ -22,7 +23,8 @@ _OBJECT = {
         "properties": {
             "parameters": {
                 "type": "object",
-                "description": "Parameters by an action type's name or id; they go before its schema's defaults.",
+                "description": "Parameters by an action type's name or id, of each at most 16 KiB; they go before its "
+                "schema's defaults.",
                 "additionalProperties": _OBJECT,
                 "propertyNames": JSON_VALUE["propertyNames"],
             }
@@ -40,7 +42,15 @@ class ContextField(ObjectField):
         if not isinstance(by_action, dict) or not all(isinstance(each, dict) for each in by_action.values()):
             message = "Must be an object of objects: parameters by an action type's name or id."
             raise serializers.ValidationError({"parameters": [serializers.ErrorDetail(message, "invalid_parameters")]})
+        refuse_large_parameters(by_action)
         return value
+
+
+def refuse_large_parameters(by_action: dict[str, Any]) -> None:
+    """Raises DRF's ValidationError, from what holds `parameters`, with each that no check would take."""
+    faults = [(name, checking.size_fault(each)) for name, each in by_action.items()]
+    if large := {name: [serializers.ErrorDetail(f["detail"], f["code"])] for name, f in faults if f is not None}:
+        raise serializers.ValidationError({"parameters": large})
 
 
 class RecommendRequestSerializer(StrictSerializer):

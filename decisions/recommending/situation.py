@@ -1,7 +1,7 @@
 """All that a decision goes by, read in one statement: the user, the tenant's rules and switches, what could be done."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -12,6 +12,7 @@ from django.db import connection
 
 from decisions.recommending import rules
 from decisions.recommending.rules import Rules
+from integrations.parameters.checking import Allowance
 from learning import services as learning
 from tenants.access.authentication import Query
 
@@ -47,6 +48,14 @@ class ActionType(msgspec.Struct, frozen=True, array_like=True):
     schema: str  # of its parameters, as JSON
 
 
+@dataclass(frozen=True)
+class Completed:
+    """An action's parameters, as JSON, or why there are none."""
+
+    parameters: bytes | None = None
+    fault: str = ""
+
+
 class Given(msgspec.Struct, frozen=True, array_like=True):
     """That the user was given an action, by an earlier decision."""
 
@@ -56,6 +65,7 @@ class Given(msgspec.Struct, frozen=True, array_like=True):
 
 @dataclass(frozen=True, kw_only=True)
 class Situation:
+    tenant_id: UUID
     request: Request
     now: datetime
     user: Mapping[str, Any]
@@ -69,6 +79,10 @@ class Situation:
     given: Sequence[Given]
     spent_usd: Decimal
     newest: learning.Newest
+    # What candidates' parameters are, by the action types' ids: of one decision none is checked twice.
+    completed: dict[str, Completed] = field(default_factory=dict)
+    # Half of what one alone may take when it is sent.
+    allowance: Allowance = field(default_factory=lambda: Allowance(0.05))
 
 
 def query(request: Request, now: datetime) -> Query:
@@ -110,6 +124,7 @@ def read(*, tenant_id: UUID, request: Request, now: datetime, row: Row | None = 
             cursor.execute(_GIVEN, asked)
             (given,) = cursor.fetchone()
     return Situation(
+        tenant_id=tenant_id,
         request=request,
         now=now,
         user=dict(zip(_FEATURED, columns, strict=True)) | {"traits": msgspec.json.decode(traits)},

@@ -5,8 +5,9 @@ transaction for all of its actions in a batch. Times are the database's: hosts n
 """
 
 import hashlib
+import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import lru_cache, partial
 from itertools import groupby
@@ -20,7 +21,7 @@ from django.db import InterfaceError, OperationalError, connection
 
 from delivery.models import FailureReason
 from delivery.transport.sending import Answer
-from integrations import parameters_schema
+from integrations.parameters import checking
 from retivo import encryption
 from retivo.api.json import encode
 from tenants.context import tenant_context
@@ -33,6 +34,10 @@ _CIRCUIT_LONGEST_SECONDS = 600
 # One that takes longer than this to answer is slow, until it answers in less.
 SLOW_SECONDS = 2.0
 _EXPIRED_AT_ONCE = 10_000  # as expire_actions() has it
+
+# What may be spent on checking the parameters of a batch before its leases are handed out; the rest are checked later,
+# each by itself.
+_CHECKING_SECONDS = 0.1
 
 # The database cannot be reached, or went away.
 AWAY = (OperationalError, InterfaceError)
@@ -54,6 +59,7 @@ class Lease:
     body: bytes
     is_expired: bool
     refusal: str = ""  # why it is not to be sent at all
+    unchecked: tuple[str, str] | None = None  # a schema and the parameters, to be checked by `checked` before sending
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,15 +84,30 @@ class Room:
 
 
 def claim(room: Room) -> list[Lease]:
-    """Lease due actions; of one endpoint no more are in flight over all workers than there is room for."""
+    """Lease due actions; of one endpoint no more are in flight over all workers than there is room for.
+
+    Of what takes long to check it leaves the checking to `checked`, so that nobody waits for it but its own tenant.
+    """
     parameters = vars(room) | {"seconds": settings.DELIVERY_LEASE_SECONDS, "slow_seconds": SLOW_SECONDS}
     with connection.cursor() as cursor:
         cursor.execute(_CLAIM, parameters)
         claimed = sorted(cursor.fetchall(), key=lambda row: row[0])
     leases = []
+    until = time.monotonic() + _CHECKING_SECONDS
     for tenant_id, rows in groupby(claimed, key=lambda row: row[0]):
-        leases += _read(tenant_id, {action_id: tuple(flags) for _, action_id, *flags in rows})
+        leases += _read(tenant_id, {action_id: tuple(flags) for _, action_id, *flags in rows}, until)
     return leases
+
+
+def checked(lease: Lease) -> Lease:
+    """With its parameters checked.
+
+    Raises:
+        Problem: 503 where it cannot be told now.
+    """
+    assert lease.unchecked is not None  # noqa: S101  # for mypy
+    schema, parameters = lease.unchecked
+    return replace(lease, unchecked=None, refusal=_fault(lease.tenant_id, schema, parameters))
 
 
 def record(results: Iterable[Result]) -> None:
@@ -116,18 +137,19 @@ def expire() -> int:
             return total
 
 
-def _read(tenant_id: UUID, flags: dict[str, tuple[bool, ...]]) -> list[Lease]:
+def _read(tenant_id: UUID, flags: dict[str, tuple[bool, ...]], until: float) -> list[Lease]:
     with tenant_context(tenant_id), connection.cursor() as cursor:
         cursor.execute(_READ, {"tenant_id": tenant_id, "ids": list(flags)})
         rows = cursor.fetchall()
-    return [_lease(tenant_id, row, *flags[row[0]]) for row in rows]
+    return [_lease(tenant_id, row, flags[row[0]], until) for row in rows]
 
 
-def _lease(tenant_id: UUID, row: Sequence[Any], is_failing: bool, is_slow: bool, is_gone: bool) -> Lease:
+def _lease(tenant_id: UUID, row: Sequence[Any], flags: Sequence[bool], until: float) -> Lease:
     (id, number, replayed_from, name, provider, domain, user_id, decision_id, parameters, created_at, expires_at) = row[
         :11
     ]
     (is_expired, stopped_by, url, schema, owner_id, *tokens) = row[11:]
+    is_failing, is_slow, is_gone = flags
     body = {
         "action_id": id,
         "action_type": name,
@@ -142,10 +164,18 @@ def _lease(tenant_id: UUID, row: Sequence[Any], is_failing: bool, is_slow: bool,
     }
     step = number - replayed_from
     secrets: tuple[str, ...] = ()
+    unchecked = None
     try:
         secrets = tuple(_secret(bytes(token)) for token in tokens if token is not None)
         gone = FailureReason.ENDPOINT_GONE if is_gone else ""
-        refusal = stopped_by or gone or _refusal(schema, parameters, step)
+        # One step beyond the schedule: workers died with all of them.
+        spent = FailureReason.ATTEMPTS_EXHAUSTED if step > len(settings.DELIVERY_RETRY_SECONDS) + 1 else ""
+        refusal = stopped_by or gone or spent
+        if not refusal:  # the schema may have changed since the parameters were checked
+            if time.monotonic() < until and checking.is_light(schema, parameters):
+                refusal = _fault(tenant_id, schema, parameters)
+            else:
+                unchecked = schema, parameters
     except Exception as error:  # one that cannot be prepared must not stop the others
         log.error("action_not_prepared", action_id=id, exc_info=error)
         refusal = FailureReason.INTERNAL_ERROR
@@ -162,16 +192,16 @@ def _lease(tenant_id: UUID, row: Sequence[Any], is_failing: bool, is_slow: bool,
         body=encode(body),
         is_expired=is_expired,
         refusal=refusal,
+        unchecked=unchecked,
     )
 
 
-def _refusal(schema: str, parameters: str, step: int) -> str:
-    if step > len(settings.DELIVERY_RETRY_SECONDS) + 1:  # workers died with all of them
-        return FailureReason.ATTEMPTS_EXHAUSTED
-    # Again: the schema may have changed since.
-    if not parameters_schema.validator(schema).is_valid(msgspec.json.decode(parameters)):
-        return FailureReason.INVALID_PARAMETERS
-    return ""
+def _fault(tenant_id: UUID, schema: str, parameters: str) -> str:
+    faults = checking.check(schema, msgspec.json.decode(parameters), owner=tenant_id)
+    if not faults:
+        return ""
+    is_costly = faults[0]["code"] == checking.TOO_COSTLY
+    return FailureReason.PARAMETERS_TOO_COSTLY if is_costly else FailureReason.INVALID_PARAMETERS
 
 
 @lru_cache(maxsize=1000)

@@ -1,19 +1,23 @@
 """The loop that sends: lease, send many at once, record. Any number of these may run, on any number of hosts.
 
 The database is spoken to by one thread at a time for leasing and one for recording; requests are tasks of the event
-loop. A request is never made inside a transaction. What a worker had leased when it died comes due again by itself.
+loop. Parameters that take long to check have threads of their own, where a tenant's take turns. A request is never made
+inside a transaction. What a worker had leased when it died comes due again by itself.
 """
 
 import asyncio
 import contextlib
 import time
+import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, TypeVar
+from uuid import UUID
 
 import psycopg
 import structlog
+from django.conf import settings
 from django.db import close_old_connections, connections
 
 from delivery.services import CHANNEL
@@ -22,6 +26,7 @@ from delivery.transport.sending import Sender
 from delivery.worker import leases
 from delivery.worker.leases import AWAY, SLOW_SECONDS, Lease, Result, Room
 from delivery.worker.verdicts import judge
+from retivo.api.errors import Problem
 from retivo.database.backend.waiting import BoundedAsyncConnection
 
 log = structlog.get_logger("retivo.delivery")
@@ -40,6 +45,7 @@ _BATCH = 100
 _POLL_SECONDS = 1.0
 _LISTEN_SECONDS = 30.0
 _AFTER_FAILURE_SECONDS = 1.0
+_CHECKERS = 2
 
 
 class Worker:
@@ -55,6 +61,8 @@ class Worker:
         self._stopping = asyncio.Event()
         self._claimer = ThreadPoolExecutor(1, "claim")
         self._recorder = ThreadPoolExecutor(1, "record")
+        self._checker = ThreadPoolExecutor(_CHECKERS, "check")
+        self._checking: weakref.WeakValueDictionary[UUID, asyncio.Lock] = weakref.WeakValueDictionary()
 
     def stop(self) -> None:
         self._stopping.set()
@@ -72,6 +80,7 @@ class Worker:
         for thread in (self._claimer, self._recorder):
             await asyncio.get_running_loop().run_in_executor(thread, connections.close_all)
             thread.shutdown()
+        self._checker.shutdown()
 
     async def run_until_idle(self) -> None:
         """Send what is due, and stop when nothing is: for tests and benchmarks."""
@@ -127,6 +136,26 @@ class Worker:
     # --- Sending ----------------------------------------------------------------------------------------------------
 
     async def _send(self, lease: Lease) -> None:
+        checked = await self._checked(lease) if lease.unchecked else lease
+        if checked is None:
+            self._add(Result(lease=lease, wait_seconds=_AFTER_FAILURE_SECONDS))
+        else:
+            await self._send_checked(checked)
+
+    async def _checked(self, lease: Lease) -> Lease | None:
+        """None where there was no room to check it in time: its lease must not run out while it is being sent."""
+        until = time.monotonic() + settings.DELIVERY_LEASE_SECONDS / 4
+        turn = self._checking.setdefault(lease.tenant_id, asyncio.Lock())
+        async with turn:
+            try:
+                if time.monotonic() < until:
+                    checks = partial(leases.checked, lease)
+                    return await asyncio.get_running_loop().run_in_executor(self._checker, checks)
+            except Problem as error:
+                log.warning("parameters_not_checked", action_id=lease.action_id, reason=error.detail)
+        return None
+
+    async def _send_checked(self, lease: Lease) -> None:
         if lease.refusal:
             self._add(Result(lease=lease, reason=lease.refusal))
         elif lease.is_expired:

@@ -6,7 +6,7 @@ from typing import Any
 from drf_spectacular.utils import OpenApiParameter
 
 from integrations.action_types import serializers
-from integrations.parameters_schema import DIALECT
+from integrations.parameters.schema import DIALECT
 from integrations.serializers import RotatedSecretSerializer, RotateSecretRequestSerializer
 from retivo.api.errors import FieldError
 from retivo.api.operation import operation

@@ -13,7 +13,7 @@ from integrations.models import ActionType
 from retivo import encryption
 from retivo.api.errors import FieldError, Problem, not_found
 from retivo.api.json import encode
-from retivo.api.pagination import Cursor, cut
+from retivo.api.pagination import Cursor, cut_query
 from tenants import audit
 from tenants.models import UPGRADE_TO, PlanTier, Tenant
 
@@ -35,7 +35,7 @@ def list_action_types(
             Q(created_at__gt=after.created_at) | Q(created_at=after.created_at, id__gt=str(after.id))
         )
     ordered = matching.order_by("created_at", "id")
-    found, next_cursor = cut(ordered[: limit + 1], limit, lambda found: (found.created_at, found.id))
+    found, next_cursor = cut_query(ordered, limit, lambda found: (found.created_at, found.id))
     return {"action_types": found, "total": total, "next_cursor": next_cursor}
 
 

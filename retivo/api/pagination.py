@@ -1,4 +1,7 @@
-"""Keyset pages over lists that are ordered by `(created_at, id)`: `limit`, an opaque `cursor`, `next_cursor`."""
+"""Keyset pages over lists that are ordered by `(created_at, id)`: `limit`, an opaque `cursor`, `next_cursor`.
+
+A page ends at its limit, or earlier at 4 MiB: what tenants may fill freely is large where they want it to be.
+"""
 
 import base64
 import binascii
@@ -8,6 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+from django.db import connection
+from django.db.models import Model, QuerySet
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -15,6 +20,9 @@ from retivo.api.errors import FieldError, validation_failed
 from retivo.api.serializers import QueryIntegerField, StrictSerializer, StringField
 
 Row = TypeVar("Row")
+Found = TypeVar("Found", bound=Model)
+
+MAX_BYTES = 4 * 2**20
 
 
 @dataclass(frozen=True)
@@ -59,8 +67,40 @@ class NameCursor(Cursor):
         return text
 
 
+def bounded(statement: str) -> str:
+    """The statement of a page, without the rows that begin beyond `MAX_BYTES`; they never leave the database.
+
+    A last column `found` says how many rows there were with those, for `cut`. The first row is always there.
+    """
+    return f"""
+        WITH page AS ({statement}), sized AS (
+            SELECT page.*, octet_length(page::text) AS row_bytes FROM page
+        ), summed AS (
+            SELECT sized.*, sum(row_bytes) OVER (ROWS UNBOUNDED PRECEDING) - row_bytes AS bytes_before,
+                count(*) OVER () AS found
+            FROM sized
+        )
+        SELECT * FROM summed WHERE bytes_before < {MAX_BYTES}
+    """  # noqa: S608  # our own statement
+
+
+def cut_query(
+    rows: QuerySet[Found], limit: int, place: Callable[[Found], tuple[datetime, uuid.UUID | str]]
+) -> tuple[list[Found], str | None]:
+    """`cut` of an ordered queryset; it is asked first how many rows fit on a page."""
+    statement, parameters = rows[: limit + 1].query.sql_with_params()
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT count(*), max(found) FROM ({bounded(statement)}) fitting", parameters)  # noqa: S608
+        fitting, found = cursor.fetchone()
+    return cut(rows[:fitting], limit, place, found=found or 0)
+
+
 def cut(
-    rows: Iterable[Row], limit: int | None, place: Callable[[Row], tuple[datetime, uuid.UUID | str]]
+    rows: Iterable[Row],
+    limit: int | None,
+    place: Callable[[Row], tuple[datetime, uuid.UUID | str]],
+    *,
+    found: int | None = None,
 ) -> tuple[list[Row], str | None]:
     """A page of `rows`, and the cursor of the next page; None where this is the last one.
 
@@ -68,11 +108,12 @@ def cut(
         rows: one more than `limit` were asked for, which tells whether there is a next page.
         limit: None for all of them.
         place: where a row stands in the list: `(created_at, id)`, or what the list is ordered by instead.
+        found: how many rows there were before `bounded` left some out; None where it was not asked.
     """
-    found = list(rows)
-    if limit is None or len(found) <= limit:
-        return found, None
-    page = found[:limit]
+    page = list(rows)
+    if (len(page) if found is None else found) <= min(len(page), limit or len(page)):
+        return page, None
+    page = page[:limit]
     return page, str(Cursor(*place(page[-1])))
 
 

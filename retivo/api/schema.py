@@ -67,6 +67,7 @@ class ObjectFieldExtension(OpenApiSerializerFieldExtension):
             "type": "object",
             "additionalProperties": {"$ref": "#/components/schemas/JsonValue"},
             "propertyNames": JSON_VALUE["propertyNames"],
+            **({"description": "At most 64 KiB of JSON without blanks."} if direction == "request" else {}),
         }
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 from django.core.validators import RegexValidator
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -128,18 +129,27 @@ class UUIDField(serializers.UUIDField):
         return super().to_internal_value(data)
 
 
-class ObjectField(serializers.JSONField):
-    """A JSON object of any members."""
+MAX_OBJECT_BYTES = 64 * 1024
 
-    default_error_messages = {"not_an_object": "Must be an object."}
+
+class ObjectField(serializers.JSONField):
+    """A JSON object of any members, as large as one may be: 64 KiB without blanks."""
+
+    default_error_messages = {
+        "not_an_object": "Must be an object.",
+        "too_large": f"Must be at most {MAX_OBJECT_BYTES // 1024} KiB of JSON without blanks.",
+    }
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         if not isinstance(data, dict):
             self.fail("not_an_object")
+        if len(_encoded(data)) > MAX_OBJECT_BYTES:
+            self.fail("too_large")
         value: dict[str, Any] = super().to_internal_value(data)  # type: ignore[assignment]  # a dict went in
         return value
 
 
+_encoded = msgspec.json.Encoder().encode
 _DIGITS = re.compile(r"-?[0-9]{1,20}").fullmatch
 _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII).fullmatch
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}").fullmatch

@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand
 
 from integrations import services as integrations
-from integrations.parameters_schema import normalize
+from integrations.parameters.schema import normalize
 from partners.customers import services
 from tenants import services as tenants
 from tenants.accounts import services as accounts

@@ -1,11 +1,11 @@
 """What a schema may be: one that takes no more time and memory than is its author's to take."""
 
-import json
 from typing import Any
 
 import pytest
 
-from integrations.parameters_schema import InvalidSchemaError, normalize, validator
+from integrations.parameters import engine
+from integrations.parameters.schema import InvalidSchemaError, normalize
 
 pytestmark = pytest.mark.no_database
 
@@ -31,7 +31,7 @@ def test_pattern__that_backtracks_elsewhere__is_matched_in_linear_time() -> None
     """Python's own `re` does not end in a lifetime on this."""
     schema = normalize({"code": {"type": "string", "pattern": "(a+)+$"}})
 
-    checks = validator(json.dumps(schema))
+    checks = engine.compiled(schema)
 
     assert not checks.is_valid({"code": "a" * 100_000 + "b"})
     assert checks.is_valid({"code": "a" * 100_000})
@@ -120,4 +120,38 @@ def test_normalize__what_leads_elsewhere_or_nowhere__is_refused_by_its_pointer(s
 )
 def test_normalize__json_schema__is_kept_as_it_is(schema: dict[str, Any]) -> None:
     assert normalize(schema) == schema
-    validator(json.dumps(schema)).is_valid({})
+    engine.compiled(schema).is_valid({})
+
+
+def test_patterns__that_are_too_much_together__are_refused() -> None:
+    """Each alone is taken; the flat form is counted as a whole, too."""
+    pattern = "^((a{0,50}){0,50}b?)*$"
+    assert normalize({"a": {"type": "string", "pattern": pattern}})
+
+    for schema in (
+        {"allOf": [{"pattern": f"{pattern}{n}"} for n in range(30)]},
+        {f"p{n}": {"type": "string", "pattern": f"{pattern}{n}"} for n in range(30)},
+        {"allOf": [{"$ref": "#/$defs/a"}] * 20, "$defs": {"a": {"pattern": pattern}}},
+    ):
+        with pytest.raises(InvalidSchemaError, match="at most 512 KiB together") as refused:
+            normalize(schema)
+        assert refused.value.pointer == ""
+
+
+def test_pattern__longer_than_2000_characters__is_refused() -> None:
+    with pytest.raises(InvalidSchemaError, match="2,000 characters in each pattern"):
+        normalize({"pattern": "|".join(f"a{n}" for n in range(500))})
+
+
+def test_references__that_multiply_data__are_refused() -> None:
+    countries = {"enum": [f"country-{n}" for n in range(1000)]}
+    schema = {"$defs": {"a": countries}, "properties": {f"p{n}": {"$ref": "#/$defs/a"} for n in range(100)}}
+
+    with pytest.raises(InvalidSchemaError, match="at most 1,024 KiB"):
+        normalize(schema)
+
+
+def test_data__that_looks_like_a_pattern__is_none() -> None:
+    schema = {"default": {"pattern": "("}, "properties": {"pattern": {"const": {"patternProperties": {"(": 1}}}}}
+
+    assert normalize(schema) == schema

@@ -1,36 +1,38 @@
 """The schema of an action's parameters: JSON Schema 2020-12, or the guide's flat form, which becomes one.
 
-Others write them, so checking against one must end soon. Patterns are matched in time linear in the text, and so have
-no look-around and no back-references; what a schema expands to is bounded, for references multiply and may lead in
-circles.
+Others write them, so compiling one and checking against it must end soon. Patterns are matched in time linear in the
+text, and so have no look-around and no back-references; what a schema expands to is bounded, for references multiply
+and may lead in circles. `docs/action-types.md` has the bounds as a table.
 """
 
+from collections import Counter
 from collections.abc import Iterator
-from functools import lru_cache
+from dataclasses import dataclass
 from typing import Any
 
-import msgspec
-from jsonschema_rs import (
-    Draft202012Validator,
-    ReferencingError,
-    RegexOptions,
-    Registry,
-    ValidationError,
-    ValidationErrorKind,
-)
+import jsonschema_rs
 
+from integrations.parameters import engine
+from integrations.parameters.children import CostlyError, children
 from retivo.api.errors import escape_pointer
+from retivo.api.json import encode
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 # With references followed, each time anew.
 MAX_MEMBERS = 2000
+MAX_EXPANDED_BYTES = 2**20
 MAX_PATTERNS = 30
+MAX_PATTERN_LENGTH = 2000
 # One in another doubles the work, and more than doubles it.
 MAX_UNEVALUATED = 4
 
-# What a pattern may take when compiled: `^[a-z]{1,2000}$` fits, `^\p{L}{100}$` does not.
-_PATTERNS = RegexOptions(size_limit=2**19)
+# Patterns that take no more than this are compiled here, others by a process that can be killed.
+SMALL_PATTERN_BYTES = 2**14
+_COMPILE_SECONDS = 0.25
+
+# As much work as so many bytes of schema: `"multipleOf": 1e-300` divides numbers of a thousand bits.
+_MULTIPLE_OF_BYTES = 2**13
 
 
 class InvalidSchemaError(ValueError):
@@ -39,6 +41,14 @@ class InvalidSchemaError(ValueError):
     def __init__(self, pointer: str, message: str) -> None:
         super().__init__(message)
         self.pointer = pointer
+
+
+@dataclass(frozen=True)
+class Extent:
+    """How much a schema is, with its references followed."""
+
+    size: int  # bytes of JSON that are as much work
+    patterns: Counter[str]
 
 
 def normalize(schema: dict[str, Any]) -> dict[str, Any]:
@@ -56,13 +66,15 @@ def normalize(schema: dict[str, Any]) -> dict[str, Any]:
             _check(spec, f"/{escape_pointer(name)}")
             if not isinstance(schema[name].get("required", False), bool):
                 raise InvalidSchemaError(f"/{escape_pointer(name)}/required", "Must be true or false.")
-        return {
+        whole = {
             "$schema": DIALECT,
             "type": "object",
             "properties": properties,
             "required": [name for name, spec in schema.items() if spec.get("required", False)],
             "additionalProperties": False,
         }
+        _compile(whole, extent(whole), "")
+        return whole
     _check(schema, "")
     return schema
 
@@ -101,43 +113,62 @@ def _check(schema: dict[str, Any], root: str) -> None:
             raise InvalidSchemaError(pointer, "Only the schema itself may have an `$id`.")
         if name in _REFERENCES and isinstance(value, str) and not value.startswith("#"):
             raise InvalidSchemaError(pointer, "Must refer to a place in this schema: `#…`.")
-    _check_extent(schema, root)
+    _compile(schema, extent(schema, root), root)
+
+
+def _compile(schema: dict[str, Any], found: Extent, root: str) -> None:
+    """Raises InvalidSchemaError where it is no schema, or its patterns are too much."""
     try:
-        _compile(schema)
-    except ValidationError as error:
-        pointer = "".join(f"/{escape_pointer(part)}" for part in error.instance_path)
-        message = error.message[:300]
-        if isinstance(error.kind, ValidationErrorKind.Format) and error.kind.format == "regex":
-            message = "Must be a regular expression, a short one without look-around and back-references."
-        raise InvalidSchemaError(root + pointer, message) from error
+        if engine.size_of(found.patterns, most=SMALL_PATTERN_BYTES) is None:
+            fault, _ = children.ask("fault", schema, found.patterns, owner=None, seconds=_COMPILE_SECONDS)
+        else:
+            fault = engine.fault(schema, found.patterns)
+    except CostlyError:
+        fault = [], "Its patterns take too long to compile: repeat less, and not in repeats."
+    if fault is not None:
+        path, message = fault
+        raise InvalidSchemaError(root + "".join(f"/{escape_pointer(part)}" for part in path), message)
 
 
-def _check_extent(schema: dict[str, Any], root: str) -> None:
+def extent(schema: dict[str, Any], root: str = "") -> Extent:
     """Raises InvalidSchemaError where the schema is too much, or a reference leads out of it or to nothing."""
     try:
-        resolver = Registry([(_HERE, schema)]).resolver(_HERE)
-    except (ReferencingError, ValueError) as error:
+        resolver = jsonschema_rs.Registry([(_HERE, schema)]).resolver(_HERE)
+    except (jsonschema_rs.ReferencingError, ValueError) as error:
         raise InvalidSchemaError(root, str(error)[:300]) from error
-    members = patterns = unevaluated = 0
+    members = size = unevaluated = 0
+    patterns: Counter[str] = Counter()
     pending: list[tuple[str, Any]] = [(root, schema)]
     while pending:
         at, node = pending.pop()
+        size += len(encode(node))
+        if size > MAX_EXPANDED_BYTES:
+            detail = f"Must have at most {MAX_EXPANDED_BYTES // 1024:,} KiB of JSON with its references followed."
+            raise InvalidSchemaError(root, detail)
         for pointer, name, value in _members(node, at):
             members += 1
-            patterns += name == "pattern" or pointer.split("/")[-2] == "patternProperties"
+            if name == "pattern" and isinstance(value, str):
+                patterns[value] += 1
+            elif pointer.split("/")[-2] == "patternProperties":
+                patterns[name] += 1
             unevaluated += name in ("unevaluatedProperties", "unevaluatedItems")
+            size += _MULTIPLE_OF_BYTES * (name == "multipleOf")
             if members > MAX_MEMBERS:
                 detail = f"Must have at most {MAX_MEMBERS:,} members with its references followed, none in a circle."
                 raise InvalidSchemaError(root, detail)
-            if patterns > MAX_PATTERNS or unevaluated > MAX_UNEVALUATED:
+            if patterns.total() > MAX_PATTERNS or unevaluated > MAX_UNEVALUATED:
                 detail = f"Must have at most {MAX_PATTERNS} patterns and {MAX_UNEVALUATED} times `unevaluated…`"
                 raise InvalidSchemaError(root, f"{detail} with its references followed.")
             if name in _REFERENCES and isinstance(value, str):
                 try:
                     pending.append((pointer, resolver.lookup(value).contents))
-                except (ReferencingError, ValueError) as error:
+                except (jsonschema_rs.ReferencingError, ValueError) as error:
                     detail = f"{value[:200]!r} refers to nothing in this schema."
                     raise InvalidSchemaError(pointer, detail) from error
+    if any(len(pattern) > MAX_PATTERN_LENGTH for pattern in patterns):
+        detail = f"Must have at most {MAX_PATTERN_LENGTH:,} characters in each pattern."
+        raise InvalidSchemaError(root, detail)
+    return Extent(size * 4**unevaluated, patterns)
 
 
 _REFERENCES = ("$ref", "$dynamicRef")
@@ -154,13 +185,3 @@ def _members(node: Any, pointer: str) -> Iterator[tuple[str, str, Any]]:
     elif isinstance(node, list):
         for index, child in enumerate(node):
             yield from _members(child, f"{pointer}/{index}")
-
-
-def _compile(schema: dict[str, Any]) -> Draft202012Validator:
-    return Draft202012Validator(schema, pattern_options=_PATTERNS, offline=True)
-
-
-@lru_cache(maxsize=256)
-def validator(schema: str) -> Draft202012Validator:
-    """For parameters, of a stored schema's JSON."""
-    return _compile(msgspec.json.decode(schema))
