@@ -24,7 +24,7 @@ DOORS: list[tuple[str, str, dict[str, Any], str]] = [
     ("POST", "/api/playbooks", {"name": "p"}, "entry_conditions"),
     ("POST", "/api/playbooks", {"name": "p"}, "exit_conditions"),
     ("POST", "/api/decisions/recommend", {"user_id": "u"}, "context"),
-    ("POST", "/api/external/actions/ea_1/outcome", {"status": "completed"}, "result"),
+    ("POST", f"/api/external/actions/ea_{'0' * 32}/outcome", {"status": "completed"}, "result"),
     ("POST", "/api/external/action-types", ACTION_TYPE, "parameters_schema"),
     ("PATCH", "/api/settings", {}, "config"),
 ]

@@ -93,7 +93,7 @@ class TraitsSerializer(StrictSerializer):
     traits = TraitsField(
         required=False,
         help_text="Whatever you know of the user, merged by JSON Merge Patch (RFC 7396): null removes. The named "
-        "traits may stand here, too; what stands beside `traits` wins. A user's have at most 64 KiB in all.",
+        "traits may stand here, too; what stands beside `traits` wins. A user's traits have the same bound in all.",
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:

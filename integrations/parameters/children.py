@@ -26,8 +26,8 @@ from retivo.api.errors import Problem
 log = structlog.get_logger("retivo.parameters")
 
 CHILDREN = 2
-# How long to wait for a child that is free, for the answer of one that runs, and of one that has to be started first, on
-# a busy host. All three together are less than a transaction may be idle for.
+# How long to wait for a child that is free, for the answer of one that runs, and of one that is started first, on a
+# busy host. All three together are less than a transaction may be idle for.
 _TURN_SECONDS = 1.0
 _ANSWER_SECONDS = 1.0
 _START_SECONDS = 2.5

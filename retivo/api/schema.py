@@ -61,13 +61,13 @@ JSON_VALUE: Schema = {
 
 class ObjectFieldExtension(OpenApiSerializerFieldExtension):
     target_class = "retivo.api.serializers.ObjectField"
+    match_subclasses = True
 
     def map_serializer_field(self, auto_schema: SpectacularAutoSchema, direction: str) -> Schema:
         return {
             "type": "object",
             "additionalProperties": {"$ref": "#/components/schemas/JsonValue"},
             "propertyNames": JSON_VALUE["propertyNames"],
-            **({"description": "At most 64 KiB of JSON without blanks."} if direction == "request" else {}),
         }
 
 

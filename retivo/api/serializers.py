@@ -140,6 +140,10 @@ class ObjectField(serializers.JSONField):
         "too_large": f"Must be at most {MAX_OBJECT_BYTES // 1024} KiB of JSON without blanks.",
     }
 
+    def __init__(self, *, help_text: str | None = None, **kwargs: Any) -> None:
+        bound = f"At most {MAX_OBJECT_BYTES // 1024} KiB of JSON without blanks."
+        super().__init__(help_text=help_text and f"{help_text} {bound}", **kwargs)
+
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         if not isinstance(data, dict):
             self.fail("not_an_object")
