@@ -80,6 +80,8 @@ _TEXT_TRAIT = {"type": ["string", "null"], "maxLength": MAX_LENGTH, "pattern": T
 class TraitsField(ObjectField):
     """Any traits; the named ones under their rules."""
 
+    is_bounded = False  # once they are merged, with a 413 of their own
+
 
 class TraitsSerializer(StrictSerializer):
     """What a request says of a user. A named trait may stand beside `traits` or in it, and is kept in both places."""
@@ -93,7 +95,7 @@ class TraitsSerializer(StrictSerializer):
     traits = TraitsField(
         required=False,
         help_text="Whatever you know of the user, merged by JSON Merge Patch (RFC 7396): null removes. The named "
-        "traits may stand here, too; what stands beside `traits` wins. A user's traits have the same bound in all.",
+        "traits may stand here, too; what stands beside `traits` wins. A user's have at most 64 KiB in all.",
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:

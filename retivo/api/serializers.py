@@ -135,6 +135,8 @@ MAX_OBJECT_BYTES = 64 * 1024
 class ObjectField(serializers.JSONField):
     """A JSON object of any members, as large as one may be: 64 KiB without blanks."""
 
+    is_bounded = True
+
     default_error_messages = {
         "not_an_object": "Must be an object.",
         "too_large": f"Must be at most {MAX_OBJECT_BYTES // 1024} KiB of JSON without blanks.",
@@ -142,12 +144,12 @@ class ObjectField(serializers.JSONField):
 
     def __init__(self, *, help_text: str | None = None, **kwargs: Any) -> None:
         bound = f"At most {MAX_OBJECT_BYTES // 1024} KiB of JSON without blanks."
-        super().__init__(help_text=help_text and f"{help_text} {bound}", **kwargs)
+        super().__init__(help_text=f"{help_text} {bound}" if help_text and self.is_bounded else help_text, **kwargs)
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         if not isinstance(data, dict):
             self.fail("not_an_object")
-        if len(_encoded(data)) > MAX_OBJECT_BYTES:
+        if self.is_bounded and len(_encoded(data)) > MAX_OBJECT_BYTES:
             self.fail("too_large")
         value: dict[str, Any] = super().to_internal_value(data)  # type: ignore[assignment]  # a dict went in
         return value
