@@ -18,11 +18,11 @@ wsgi_app = "retivo.wsgi"
 chdir = str(Path(__file__).parent)
 sys.path.insert(0, chdir)  # as gunicorn does, but only after it has read this file
 
-from retivo.threads import web_threads  # noqa: E402
+from retivo.threads import SPARE, web_threads  # noqa: E402
 
 workers = int(os.environ.get("WEB_CONCURRENCY") or 2)
 worker_class = "gthread"
-threads = web_threads()  # each has a database connection of its own
+threads = web_threads() + SPARE  # each has a database connection of its own
 preload_app = True
 # A socket a worker: with a shared one, one worker may come to hold every kept-alive connection.
 reuse_port = True

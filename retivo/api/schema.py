@@ -203,7 +203,10 @@ TOO_MANY = Problems(
 UNAVAILABLE = Problems(
     "Unavailable",
     503,
-    {"temporarily_unavailable": NO_ANSWER},
+    {
+        "temporarily_unavailable": NO_ANSWER,
+        "overloaded": "This process has no thread to give: all of them wait. Try again in a moment.",
+    },
 )
 
 

@@ -6,12 +6,13 @@ the unknown, who have a share together: a look-up that waits may be of a key tha
 """
 
 import threading
+from collections.abc import Hashable, Mapping
 from uuid import UUID
 
 from django.conf import settings
 
 from retivo.api.errors import Problem
-from retivo.threads import places
+from retivo.threads import FullError, places
 
 _UNKNOWN = "unknown keys"
 _MOST_KNOWN = 20_000  # keys, of some 300 bytes each
@@ -24,13 +25,13 @@ def enter(digest: bytes) -> bool:
     """Take a place for the request of a key, before any work in the database. True if the tenant of the key is known.
 
     Raises:
-        Problem: 429 if the key's tenant, or the unknown keys, have their share already.
+        Problem: 429 if the key's tenant, or the unknown keys, have their share already; 503 if no thread is free.
     """
     tenant_id = _tenants.get(digest)
     if tenant_id is not None:
         _take_for(tenant_id)
-    elif not places.take({digest: settings.TENANT_THREADS, _UNKNOWN: settings.UNKNOWN_KEYS_THREADS}):
-        raise _too_many()
+    else:
+        _take({digest: settings.TENANT_THREADS, _UNKNOWN: settings.UNKNOWN_KEYS_THREADS})
     return tenant_id is not None
 
 
@@ -48,14 +49,15 @@ def learn(digest: bytes, tenant_id: UUID) -> None:
 
 
 def _take_for(tenant_id: UUID) -> None:
-    if not places.take({tenant_id: settings.TENANT_THREADS}):
-        raise _too_many()
+    _take({tenant_id: settings.TENANT_THREADS})
 
 
-def _too_many() -> Problem:
-    return Problem(
-        429,
-        "too_many_concurrent_requests",
-        "Too many of your requests are being answered at once. Try again when one of them has ended.",
-        headers={"Retry-After": "1"},
-    )
+def _take(parties: Mapping[Hashable, int]) -> None:
+    try:
+        is_taken = places.take(parties)
+    except FullError as error:
+        detail = "This process has no thread to give: all of them wait. Try again in a moment."
+        raise Problem(503, "overloaded", detail, headers={"Retry-After": "1"}) from error
+    if not is_taken:
+        detail = "Too many of your requests are being answered at once. Try again when one of them has ended."
+        raise Problem(429, "too_many_concurrent_requests", detail, headers={"Retry-After": "1"})

@@ -7,7 +7,7 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 
 from retivo.staff import error_pages
-from retivo.threads import places
+from retivo.threads import FullError, places
 from tenants.context import staff_context
 
 
@@ -23,9 +23,13 @@ class StaffPagesMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if not request.path.startswith("/admin/"):
             return self.get_response(request)
-        if not places.take({"staff pages": settings.STAFF_THREADS}):
+        try:
+            is_taken = places.take({"staff pages": settings.STAFF_THREADS})
+        except FullError:
+            is_taken = False
+        if not is_taken:
             return error_pages.too_many(
-                request, "Too many staff pages are being loaded at once. Try again in a moment.", retry_after=1
+                request, "Too many pages are being loaded at once. Try again in a moment.", retry_after=1
             )
         with staff_context():
             response = self.get_response(request)

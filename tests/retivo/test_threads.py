@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from retivo.threads import Places, share
+from retivo.threads import FullError, Places, share
 
 pytestmark = pytest.mark.no_database
 
@@ -92,3 +92,42 @@ def test_take_and_leave__by_many_threads__loses_no_place() -> None:
     in_threads(8, work)
 
     assert (places.taken("tenant"), places.taken("all")) == (0, 0)
+
+
+def test_take__every_thread_is_taken__waits_for_a_place_that_comes_free() -> None:
+    places = Places(room=1)
+    taken, waits = threading.Event(), threading.Event()
+
+    def first() -> None:
+        places.take({"a": 1})
+        taken.set()
+        waits.wait(10)
+        places.leave()
+
+    thread = threading.Thread(target=first)
+    thread.start()
+    taken.wait(10)
+    threading.Timer(0.05, waits.set).start()
+
+    assert places.take({"b": 1})
+    thread.join()
+
+
+def test_take__no_place_comes_free__is_refused_at_once_until_one_does() -> None:
+    places = Places(room=1)
+    with ThreadPoolExecutor(1) as stuck:
+        stuck.submit(places.take, {"a": 1}).result()
+
+        for _ in range(50):  # each by itself would wait, and the test with them
+            with pytest.raises(FullError):
+                places.take({"b": 1})
+        stuck.submit(places.leave).result()
+
+        assert places.take({"b": 1})
+
+
+def test_take__again_by_the_thread_that_has_a_place__needs_no_room() -> None:
+    places = Places(room=1)
+
+    assert places.take({"key": 1})
+    assert places.take({"tenant": 1})
