@@ -16,7 +16,7 @@ from decisions.playbooks import conditions as grammar
 from decisions.playbooks import serializers
 from retivo.api.json import MAX_NUMBER, MIN_NUMBER
 from retivo.api.operation import Example, operation
-from retivo.api.schema import INVALID_QUERY, KEY_IN_USE, NOT_FOUND, Link, Problems
+from retivo.api.schema import INVALID_QUERY, KEY_IN_USE, NO_FULL_ACCESS, NOT_FOUND, Link, Problems
 
 Schema = dict[str, Any]
 
@@ -106,6 +106,9 @@ _WITHOUT_CONDITIONS = {
 }
 
 
+_LIMIT = {"playbook_limit_reached": "Your plan's limit of 100 playbooks that are not archived is reached."}
+_ACTIVE_LIMIT = {"active_playbook_limit_reached": "Your plan's limit of 10 active playbooks is reached."}
+
 _ILLEGAL = {"illegal_transition": "An intervention that is rejected cannot become approved."}
 _ILLEGAL_MOVE = Problems("IllegalTransition", 409, _ILLEGAL)
 
@@ -187,7 +190,7 @@ create_playbook = operation(
     status=201,
     answers=serializers.CreatedPlaybookSerializer,
     example=_brief(_PLAYBOOK, "id", "name", "created_at", status="draft"),
-    problems=[KEY_IN_USE],
+    problems=[KEY_IN_USE, Problems("PlaybookLimitReached", 403, {**NO_FULL_ACCESS.examples, **_LIMIT})],
     links=[
         Link(operation_id, "playbookId", "/id")
         for operation_id in ("getPlaybook", "changePlaybook", "changePlaybookStatus")
@@ -229,6 +232,7 @@ change_playbook_status = operation(
     example=_brief(_PLAYBOOK, "id", "name", "status"),
     problems=[
         NOT_FOUND,
+        Problems("PlaybookNoRoom", 403, {**NO_FULL_ACCESS.examples, **_ACTIVE_LIMIT, **_LIMIT}),
         Problems(
             "PlaybookStep",
             409,

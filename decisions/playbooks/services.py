@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import msgspec
 from django.db import connection
 
-from decisions import listing
+from decisions import listing, models
 from decisions.models import PLAYBOOK_TRANSITIONS, WITH_OUTCOME, LifecycleArea, PlaybookStatus
 from decisions.playbooks import interventions
 from events import next_actions
@@ -16,6 +16,8 @@ from retivo.api.errors import Problem, not_found
 from retivo.api.json import encode
 from retivo.api.pagination import Cursor
 from tenants import audit
+from tenants.models import PlanTier, Tenant
+from tenants.plans import LIMITS, limit_reached
 
 # Its members that are JSON objects.
 OBJECTS = ("entry_conditions", "exit_conditions", "constraints", "strategy_hints")
@@ -64,7 +66,12 @@ def get_playbook(*, tenant_id: UUID, playbook_id: UUID) -> Playbook:
 
 
 def create_playbook(*, actor: str, tenant_id: UUID, name: str, **fields: Any) -> dict[str, Any]:
-    """A draft, which the runner leaves alone."""
+    """A draft, which the runner leaves alone.
+
+    Raises:
+        Problem: 403 `playbook_limit_reached` if the tenant has as many as its plan allows.
+    """
+    _stay_within_plan(tenant_id, PlaybookStatus.DRAFT)
     playbook_id = uuid4()
     given = {"lifecycle_area": LifecycleArea.RETENTION, **{part: {} for part in OBJECTS}, **fields, "name": name}
     with connection.cursor() as cursor:
@@ -107,7 +114,8 @@ def change_playbook_status(*, actor: str, tenant_id: UUID, playbook_id: UUID, st
     One that is archived lets go of its users, and what it planned and has not sent is cancelled.
 
     Raises:
-        Problem: 404; 409 for a step that `PLAYBOOK_TRANSITIONS` has not, or for activating one without conditions.
+        Problem: 404; 409 for a step that `PLAYBOOK_TRANSITIONS` has not, or for activating one without conditions; 403
+            `active_playbook_limit_reached` or `playbook_limit_reached` for one more than the plan allows.
     """
     next_actions.hold_off_erasure(tenant_id=tenant_id)
     key: dict[str, Any] = {"tenant_id": tenant_id, "id": playbook_id}
@@ -118,6 +126,7 @@ def change_playbook_status(*, actor: str, tenant_id: UUID, playbook_id: UUID, st
             raise Problem(409, "illegal_transition", detail, extra={"current_status": before})
         if status == PlaybookStatus.ACTIVE:
             _require_conditions(area, entry_conditions)
+        _stay_within_plan(tenant_id, status)
         with connection.cursor() as cursor:
             cursor.execute(_SET_PLAYBOOK_STATUS, {**key, "status": status})
             if status == PlaybookStatus.ARCHIVED:
@@ -142,6 +151,23 @@ def _locked_playbook(key: Mapping[str, Any]) -> tuple[str, str, dict[str, Any], 
         raise not_found()
     status, area, entry_conditions, name = row
     return status, area, msgspec.json.decode(entry_conditions), name
+
+
+def _stay_within_plan(tenant_id: UUID, status: str) -> None:
+    """Raises Problem 403 where there is no room for one more playbook that is active, or one more that is a draft."""
+    if status not in (PlaybookStatus.ACTIVE, PlaybookStatus.DRAFT):
+        return
+    # Changes of one tenant take turns, or two could both be the last one.
+    tier = PlanTier(Tenant.objects.select_for_update(no_key=True).only("plan_tier").get(id=tenant_id).plan_tier)
+    of_tenant = models.Playbook.objects.filter(tenant_id=tenant_id)
+    if status == PlaybookStatus.ACTIVE:
+        limit, current = LIMITS[tier].active_playbooks, of_tenant.filter(status=PlaybookStatus.ACTIVE).count()
+        code, things = "active_playbook_limit_reached", "active playbooks"
+    else:
+        limit, current = LIMITS[tier].playbooks, of_tenant.exclude(status=PlaybookStatus.ARCHIVED).count()
+        code, things = "playbook_limit_reached", "playbooks that are not archived"
+    if current >= limit:
+        raise limit_reached(tier, code=code, things=things, current=current, limit=limit)
 
 
 def _require_conditions(area: str, entry_conditions: Any) -> None:

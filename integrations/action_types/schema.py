@@ -73,9 +73,7 @@ _LIMIT_REACHED = Problems(
     403,
     {
         **NO_FULL_ACCESS.examples,
-        "action_type_limit_reached": (
-            "Your plan's limit of 100 action types of your own is reached, those that are off included."
-        ),
+        "action_type_limit_reached": ("Your plan's limit of 100 action types of your own, on or off, is reached."),
     },
 )
 

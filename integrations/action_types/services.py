@@ -15,10 +15,8 @@ from retivo.api.errors import FieldError, Problem, not_found
 from retivo.api.json import encode
 from retivo.api.pagination import Cursor, cut_query
 from tenants import audit
-from tenants.models import UPGRADE_TO, PlanTier, Tenant
-
-# How many of its own a tenant may have, on or off. A decision weighs 50.
-MAX_OWN = {PlanTier.STARTER: 100, PlanTier.GROWTH: 200, PlanTier.SCALE: 500, PlanTier.CUSTOM: 1000}
+from tenants.models import PlanTier, Tenant
+from tenants.plans import LIMITS, limit_reached
 
 # What an action type is known by, to receivers and in what was sent.
 _FIXED = {"name", "provider"}
@@ -142,14 +140,11 @@ def _of(tenant_id: UUID) -> Any:
 
 def _stay_within_plan(tenant: Tenant) -> None:
     tier = PlanTier(tenant.plan_tier)
+    limit = LIMITS[tier].own_action_types
     before = ActionType.objects.filter(tenant_id=tenant.id, integration=None).count() - 1
-    if before >= MAX_OWN[tier]:
-        raise Problem(
-            403,
-            "action_type_limit_reached",
-            f"Your plan's limit of {MAX_OWN[tier]} action types of your own is reached, those that are off included.",
-            extra={"current": before, "limit": MAX_OWN[tier], "upgrade_to": UPGRADE_TO[tier]},
-        )
+    if before >= limit:
+        things = "action types of your own, on or off,"
+        raise limit_reached(tier, code="action_type_limit_reached", things=things, current=before, limit=limit)
 
 
 def _locked(tenant_id: UUID, action_type_id: str) -> ActionType:

@@ -4,7 +4,8 @@ from uuid import uuid4
 import pytest
 
 from tenants.context import staff_context
-from tenants.models import AuditEntry, Scope
+from tenants.models import UPGRADE_TO, AuditEntry, PlanTier, Scope
+from tenants.plans import LIMITS
 from tenants.services import issue_key
 from tests.conftest import Api
 from tests.decisions.cast import INTERVENTIONS, PLAYBOOKS, ask, interventions, is_in, person, playbook, run
@@ -257,3 +258,55 @@ def test_audit__each_change__is_recorded_without_what_it_says(merchant: Api) -> 
         ("playbook.status_changed", {"playbook_id": made, "before": "draft", "after": "active"}),
         ("playbook.status_changed", {"playbook_id": made, "before": "active", "after": "archived"}),
     ]
+
+
+# --- Limits of a plan -----------------------------------------------------------------------------------------------
+
+
+def fill(api: Api, count: int, status: str) -> None:
+    ask(
+        api,
+        "INSERT INTO decisions_playbook (tenant_id, id, name, status, lifecycle_area, entry_conditions,"
+        " exit_conditions, constraints, strategy_hints)"
+        " SELECT %(tenant_id)s, gen_random_uuid(), 'P', %(status)s, 'retention', '{\"health\": 1}', '{}', '{}', '{}'"
+        " FROM generate_series(1, %(count)s)",
+        tenant_id=api.tenant_id,
+        status=status,
+        count=count,
+    )
+
+
+@pytest.mark.parametrize("tier", PlanTier.values)
+def test_activate__one_more_than_the_plan_allows__is_403_and_those_before_go_on(acme: Api, tier: str) -> None:
+    merchant = acme.provision("merchant", plan_tier=tier)
+    limit = LIMITS[PlanTier(tier)].active_playbooks
+    fill(merchant, limit + 1, "active")  # as after a change to a smaller plan
+    made = playbook(merchant, status="draft")
+
+    response = set_status(merchant, made, "active")
+
+    problem = response.json()
+    assert (response.status_code, problem["code"]) == (403, "active_playbook_limit_reached")
+    assert (problem["current"], problem["limit"]) == (limit + 1, limit)
+    assert problem["upgrade_to"] == UPGRADE_TO[PlanTier(tier)]
+    assert listed(merchant, status="active")["total"] == limit + 1
+    for running in listed(merchant, status="active")["playbooks"][:2]:
+        assert set_status(merchant, running["id"], "paused").status_code == 200
+    assert set_status(merchant, made, "active").status_code == 200
+    assert set_status(merchant, made, "active").status_code == 200  # it is already
+
+
+def test_create__one_more_than_the_plan_allows__is_403_until_one_is_archived(acme: Api) -> None:
+    merchant = acme.provision("merchant", plan_tier="starter")
+    limit = LIMITS[PlanTier.STARTER].playbooks
+    fill(merchant, 3, "archived")
+    fill(merchant, limit - 1, "draft")
+    made = playbook(merchant, status="draft")
+
+    response = merchant.post(PLAYBOOKS, {"name": "One more"})
+
+    assert (response.status_code, response.json()["code"]) == (403, "playbook_limit_reached")
+    assert (response.json()["current"], response.json()["limit"]) == (limit, limit)
+    assert merchant.delete(f"{PLAYBOOKS}/{made}").status_code == 200
+    assert merchant.post(PLAYBOOKS, {"name": "One more"}).status_code == 201
+    assert set_status(merchant, made, "draft").json()["code"] == "playbook_limit_reached"
