@@ -96,7 +96,10 @@ class Playbook(models.Model):
 
     class Meta:
         ordering = ["created_at", "id"]
-        indexes = [models.Index("tenant", "created_at", "id", name="playbook_listed")]
+        indexes = [
+            models.Index("tenant", "created_at", "id", name="playbook_listed"),
+            models.Index("tenant", name="playbook_active", condition=Q(status=PlaybookStatus.ACTIVE)),
+        ]
         constraints = [
             models.CheckConstraint(condition=Q(status__in=PlaybookStatus.values), name="playbook_status_known"),
             models.CheckConstraint(condition=Q(lifecycle_area__in=LifecycleArea.values), name="playbook_area_known"),
@@ -237,6 +240,8 @@ class Decision(models.Model):
             models.Index("tenant", "created_at", "id", name="decision_listed"),
             models.Index("tenant", "user_id", "created_at", name="decision_of_user"),
             models.Index("tenant", "created_at", name="decision_open", condition=Q(closed_at__isnull=True)),
+            # Over all tenants: whose decisions are of an age to be looked at.
+            models.Index("created_at", "tenant", name="decision_due", condition=Q(closed_at__isnull=True)),
             models.Index("tenant", "created_at", name="decision_reserving", condition=Q(cost_state="reserved")),
         ]
         constraints = [
@@ -315,6 +320,7 @@ class LiftCount(models.Model):
     held_out_converted = models.IntegerField()
 
     class Meta:
+        indexes = [models.Index("counted_at", name="lift_count_age")]
         constraints = [
             models.CheckConstraint(
                 condition=Q(treated_converted__range=(0, F("treated")), held_out_converted__range=(0, F("held_out"))),

@@ -5,68 +5,32 @@ from uuid import UUID
 
 from decisions.lift import services as lift
 from decisions.playbooks import runner
-from decisions.upkeep import aftermath, forgetting
+from decisions.upkeep import aftermath, forgetting, waiting
 from tenants.context import tenant_context
 from tenants.upkeep import rounds
-
-_WITH_PLAYBOOKS = """
-    SELECT t.id FROM tenants_tenant t
-    WHERE t.plan_status = 'active' AND (
-        EXISTS (SELECT FROM decisions_playbook p WHERE p.tenant_id = t.id AND p.status = 'active')
-        OR EXISTS (
-            SELECT FROM decisions_intervention i WHERE i.tenant_id = t.id AND i.status IN ('planned', 'approved')
-        )
-    )
-    ORDER BY t.created_at, t.id
-"""
-
-# An intervention in flight has a decision, and a cost is of one.
-_WITH_DECISIONS = """
-    SELECT t.id FROM tenants_tenant t
-    WHERE t.plan_status = 'active' AND EXISTS (SELECT FROM decisions_decision d WHERE d.tenant_id = t.id)
-    ORDER BY t.created_at, t.id
-"""
-
-# What was counted of decisions that are gone has to be counted anew, too.
-_WITH_LIFT = """
-    SELECT t.id FROM tenants_tenant t
-    WHERE t.plan_status = 'active' AND (
-        EXISTS (SELECT FROM decisions_decision d WHERE d.tenant_id = t.id)
-        OR EXISTS (SELECT FROM decisions_liftcount l WHERE l.tenant_id = t.id)
-    )
-    ORDER BY t.created_at, t.id
-"""
-
-# Suspended ones, too. Examples are of decisions, and receivers' answers of actions.
-_WITH_ROWS = """
-    SELECT t.id FROM tenants_tenant t
-    WHERE EXISTS (SELECT FROM decisions_decision d WHERE d.tenant_id = t.id)
-        OR EXISTS (SELECT FROM decisions_intervention i WHERE i.tenant_id = t.id)
-        OR EXISTS (SELECT FROM delivery_action a WHERE a.tenant_id = t.id)
-    ORDER BY t.created_at, t.id
-"""
+from tenants.upkeep.rounds import Turn
 
 
-@rounds.periodic(cron="* * * * *", tenants=_WITH_PLAYBOOKS)
-def run_playbooks(tenant_id: UUID) -> None:
+@rounds.periodic(cron="* * * * *", tenants=waiting.TO_RUN)
+def run_playbooks(tenant_id: UUID, turn: Turn) -> None:
     """Who enters, who leaves, what is due, and what is done for them."""
-    runner.run_tenant(tenant_id)
+    runner.run_tenant(tenant_id, turn)
 
 
-@rounds.periodic(cron="* * * * *", tenants=_WITH_DECISIONS)
-def settle_decisions(tenant_id: UUID) -> None:
+@rounds.periodic(cron="* * * * *", tenants=waiting.TO_SETTLE)
+def settle_decisions(tenant_id: UUID, turn: Turn) -> None:
     """What came of decisions, and of the interventions they were for."""
-    aftermath.settle_tenant(tenant_id)
+    aftermath.settle_tenant(tenant_id, turn=turn)
 
 
-@rounds.periodic(cron="*/10 * * * *", tenants=_WITH_LIFT)
-def count_lift(tenant_id: UUID) -> None:
+@rounds.periodic(cron="*/10 * * * *", tenants=waiting.TO_COUNT)
+def count_lift(tenant_id: UUID, turn: Turn) -> None:
     """For what partners are told of all their customers; a tenant asks for its own anew each time."""
     with tenant_context(tenant_id):
         lift.keep_count(tenant_id=tenant_id, now=datetime.now(UTC))
 
 
-@rounds.periodic(cron="41 2 * * *", tenants=_WITH_ROWS)
-def forget_old(tenant_id: UUID) -> None:
+@rounds.periodic(cron="41 2 * * *", tenants=waiting.TO_FORGET)
+def forget_old(tenant_id: UUID, turn: Turn) -> None:
     """Decisions, interventions, actions and examples that are past their time."""
     forgetting.forget_tenant(tenant_id)

@@ -95,6 +95,25 @@ class Action(models.Model):
         return self.id
 
 
+class ActionChange(models.Model):
+    """That an action came to an end, or that its outcome was reported: what hangs on its decision has to be looked at.
+
+    Written by the trigger `note_change` with the change itself. A failed action is worth a second look when it expires,
+    for no replay delivers it from then on.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+", db_constraint=False, db_index=False)
+    action_id = models.CharField(max_length=40)
+    due_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index("tenant", "due_at", name="action_change_due")]
+
+    def __str__(self) -> str:
+        return self.action_id
+
+
 class Attempt(models.Model):
     """One request to the receiver, and what came of it."""
 

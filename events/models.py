@@ -129,6 +129,14 @@ class ScoringSweep(models.Model):
     tenant = models.OneToOneField(Tenant, on_delete=models.CASCADE, primary_key=True, related_name="+")
     began_at = models.DateTimeField()
     after = models.CharField(max_length=255, null=True, help_text="Its last user so far; NULL where it is done")  # noqa: DJ001
+    asked_at = models.DateTimeField(null=True, help_text="When a user was last made without an event")
+
+    class Meta:
+        indexes = [
+            models.Index("began_at", name="sweep_age"),
+            models.Index("tenant", name="sweep_under_way", condition=models.Q(after__isnull=False)),
+            models.Index("asked_at", name="sweep_asked"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.began_at}: {'done' if self.after is None else self.after}"
@@ -160,9 +168,12 @@ class MonthlyUsage(models.Model):
     active_users = models.IntegerField(
         default=0, help_text="In shard 0 alone, locked while users are added; events are in the others"
     )
+    active_at = models.DateTimeField(db_default=Now(), help_text="Of the last change, to the minute: `note_activity`")
 
     class Meta:
         verbose_name_plural = "monthly usage"
+        # Who sent something lately. The minute changes once for many batches, whose updates stay heap-only.
+        indexes = [models.Index("active_at", "tenant", name="usage_active")]
 
     def __str__(self) -> str:
         return f"{self.month:%Y-%m}/{self.shard}"

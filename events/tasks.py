@@ -7,12 +7,15 @@ from procrastinate.contrib.django import app
 
 from events.scoring import services as scoring
 from tenants.upkeep import rounds
+from tenants.upkeep.rounds import Turn
 
-_WITH_USERS = """
-    SELECT t.id FROM tenants_tenant t
-    WHERE EXISTS (SELECT FROM events_trackeduser u WHERE u.tenant_id = t.id)
-    ORDER BY t.created_at, t.id
-"""
+# A round that was missed leaves those it would have found to the sweep, if nothing comes of them meanwhile.
+_TO_SCORE = rounds.of(
+    "SELECT tenant_id FROM events_monthlyusage WHERE active_at >= now() - interval '16 minutes'",
+    "SELECT tenant_id FROM events_scoringsweep WHERE asked_at >= now() - interval '16 minutes'",
+    f"SELECT tenant_id FROM events_scoringsweep WHERE began_at <= now() - interval '{scoring.SWEEP_EVERY}'",  # noqa: S608
+    "SELECT tenant_id FROM events_scoringsweep WHERE after IS NOT NULL",
+)
 
 
 @app.periodic(cron="7 1 * * *")
@@ -22,7 +25,7 @@ def maintain_events(timestamp: int) -> None:
     call_command("maintain_events", verbosity=0)
 
 
-@rounds.periodic(cron="*/5 * * * *", tenants=_WITH_USERS)
-def score_tenants(tenant_id: UUID) -> None:
+@rounds.periodic(cron="*/5 * * * *", tenants=_TO_SCORE)
+def score_tenants(tenant_id: UUID, turn: Turn) -> None:
     """Scores and stages: of those who were active, and once a day of everyone."""
-    scoring.score_tenant(tenant_id)
+    scoring.score_tenant(tenant_id, turn=turn)

@@ -9,10 +9,15 @@ from learning import services
 from learning.patterns import releases
 from tenants.context import tenant_context
 from tenants.upkeep import rounds
+from tenants.upkeep.rounds import Turn
 
 
-def fold_tenant(tenant_id: UUID) -> int:
-    """Fold all that waits for one tenant, a transaction a batch; how many examples."""
+def fold_tenant(tenant_id: UUID, turn: Turn | None = None) -> int:
+    """Fold all that waits for one tenant, a transaction a batch; how many examples.
+
+    Raises:
+        TurnOver: what waits is found again.
+    """
     total = 0
     while True:
         with tenant_context(tenant_id):
@@ -20,6 +25,8 @@ def fold_tenant(tenant_id: UUID) -> int:
         if not folded:
             return total
         total += folded
+        if turn:
+            turn.check()
 
 
 def fold_waiting() -> int:
@@ -28,14 +35,14 @@ def fold_waiting() -> int:
         cursor.execute("SELECT tenant_id FROM tenants_with_waiting_examples() AS tenant_id")
         tenants = [tenant_id for (tenant_id,) in cursor.fetchall()]
     folded: list[int] = []
-    rounds.each("fold_examples", tenants, lambda tenant_id: folded.append(fold_tenant(tenant_id)))
+    rounds.each("fold_examples", tenants, lambda tenant_id, turn: folded.append(fold_tenant(tenant_id)))
     return sum(folded)
 
 
-@app.periodic(cron="* * * * *")
-@app.task(queueing_lock="fold_examples")
-def fold_examples(timestamp: int) -> None:
-    fold_waiting()
+@rounds.periodic(cron="* * * * *", tenants=rounds.of(rounds.having("learning_example", "r.features IS NOT NULL")))
+def fold_examples(tenant_id: UUID, turn: Turn) -> None:
+    """What waits to be learned from."""
+    fold_tenant(tenant_id, turn)
 
 
 @app.periodic(cron="41 3 * * *")

@@ -195,3 +195,16 @@ class IdempotentAnswer(models.Model):
 
     def __str__(self) -> str:
         return self.key
+
+
+class Place(models.Model):
+    """Where a round's work for a tenant stopped when its turn was over (`tenants.upkeep.places`)."""
+
+    pk = models.CompositePrimaryKey("work", "tenant")
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+", db_index=False)
+    work = models.CharField(max_length=64)
+    place = models.JSONField()
+    stopped_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.work}: {self.place}"

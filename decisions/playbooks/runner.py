@@ -3,18 +3,27 @@
 Each batch is one transaction under the lock of its playbook's row, so runs that overlap take turns. What is done
 stands in the tables alone: a run that was killed is made good by the next one, whatever it had finished, and the unique
 constraint `intervention_once_for_each_step` holds that nothing is planned twice.
+
+Batches are as large as `BATCH_SECONDS` allow: what a user costs depends on the conditions that the tenant wrote. A
+statement that takes longer than `STATEMENT_SECONDS` is ended and tried with fewer users; one user for whom even that is
+too long is passed over. When the tenant's turn is over the run notes its place, and the next one goes on there.
 """
 
+import time
 from collections import Counter
-from collections.abc import Generator
-from dataclasses import dataclass
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache, lru_cache
+from itertools import zip_longest
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo, available_timezones
 
 import msgspec
-from django.db import connection
+import psycopg
+import structlog
+from django.db import OperationalError, connection
 
 from decisions.models import NEVER_HAPPENED, PENDING, READY, Channel, LifecycleArea
 from decisions.playbooks import acting, interventions
@@ -23,37 +32,83 @@ from decisions.playbooks.conditions import compile_conditions
 from events import next_actions
 from retivo.api.json import encode
 from tenants.context import tenant_context
+from tenants.upkeep import places
+from tenants.upkeep.rounds import Turn, TurnOver
+
+log = structlog.get_logger("retivo.playbooks")
 
 BATCH = 1000
-BEGUN_AT_ONCE = 100  # each holds a lock on its user
+FIRST_BATCH = 100  # then what it took is known
+BATCH_SECONDS = 0.25  # a change of the playbook waits as long
+STATEMENT_SECONDS = 2
+BEGUN_AT_ONCE = 25  # each holds a lock on its user
 WIN_BACK_DELAYS = [7, 30, 60]
 
 Counts = Counter[str]
 
 
-def run_tenant(tenant_id: UUID) -> Counts:
-    """All there is to do for a tenant now; for a periodic job."""
-    return run_playbooks(tenant_id=tenant_id, now=datetime.now(UTC))
+_WORK = "run_playbooks"
 
 
-def run_playbooks(*, tenant_id: UUID, now: datetime, batch: int = BATCH) -> Counts:
-    """Run each active playbook over all users, then begin what may be begun.
+class Place(msgspec.Struct, omit_defaults=True):
+    """Where a run stopped: at a playbook and behind a user of it, and behind an intervention that was ready."""
+
+    playbook: tuple[datetime, UUID] | None = None
+    user: str = ""
+    ready: tuple[datetime, str] | None = None
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run for a tenant, and what it did so far."""
+
+    tenant_id: UUID
+    now: datetime
+    batch: int = BATCH
+    counts: Counts = field(default_factory=Counter)
+
+
+def run_tenant(tenant_id: UUID, turn: Turn | None = None) -> Counts:
+    """All there is to do for a tenant now; for a periodic job.
+
+    Raises:
+        TurnOver: with the place noted.
+    """
+    return run_playbooks(tenant_id=tenant_id, now=datetime.now(UTC), turn=turn)
+
+
+def run_playbooks(*, tenant_id: UUID, now: datetime, batch: int = BATCH, turn: Turn | None = None) -> Counts:
+    """Run each active playbook over all users, then begin what may be begun. Each has half of the turn.
 
     Returns:
         How many `users` were looked at, `entered`, `left`, and how many interventions were `planned`, `cancelled` and
         `begun`.
+
+    Raises:
+        TurnOver: with the place noted.
     """
-    counts: Counts = Counter()
+    turn = turn or Turn()
+    run = Run(tenant_id, now, batch)
     with tenant_context(tenant_id), connection.cursor() as cursor:
+        kept = places.find(tenant_id=tenant_id, work=_WORK)
         cursor.execute(_ACTIVE, {"tenant_id": tenant_id})
-        playbooks = [row[0] for row in cursor.fetchall()]
-    times = local_times(now)
-    for playbook_id in playbooks:
-        for done in _run_playbook(tenant_id, playbook_id, now, times, batch):
-            counts.update(done)
-    for done in _begin_ready(tenant_id, now, times, min(batch, BEGUN_AT_ONCE)):
-        counts.update(done)
-    return counts
+        playbooks = cursor.fetchall()
+    before = msgspec.convert(kept, Place) if kept else Place()
+    place = Place()
+    # Where only what is ready is unfinished, the playbooks have been run over all users since it began.
+    if before.playbook or not before.ready:
+        place = _run_over_users(run, turn.half(), playbooks, before)
+    for after in begin_ready(run, before.ready):
+        if turn.is_over():
+            place.ready = after
+            break
+    is_done = place == Place()
+    if kept or not is_done:
+        with tenant_context(tenant_id):
+            places.keep(tenant_id=tenant_id, work=_WORK, place=None if is_done else place)
+    if not is_done:
+        raise TurnOver
+    return run.counts
 
 
 # --- One playbook ---------------------------------------------------------------------------------------------------
@@ -103,64 +158,129 @@ class _Playbook:
         }
 
 
-def _run_playbook(
-    tenant_id: UUID, playbook_id: UUID, now: datetime, times: str, batch: int
-) -> Generator[dict[str, int]]:
-    after: str | None = ""
-    while after is not None:
-        with tenant_context(tenant_id), connection.cursor() as cursor:
-            next_actions.hold_off_erasure(tenant_id=tenant_id)
-            key: dict[str, Any] = {"tenant_id": tenant_id, "playbook_id": playbook_id, "now": now, "after": after}
-            cursor.execute(_LOCK, key)
-            row = cursor.fetchone()
-            if row is None:  # paused or archived since the batch before
-                return
-            area, *conditions = row
-            playbook = _Playbook(playbook_id, area, *map(msgspec.json.decode, conditions))
-            sweep, parameters = playbook.sweep()
-            cursor.execute(sweep, {**key, **parameters, "size": batch})
-            users, last, entered, left, cancelled = cursor.fetchone()
-            planned: list[str] = []
-            if users:
-                cursor.execute(_PLAN, {**key, **playbook.limits(), "last": last, "times": times})
-                planned = [user_id for (user_id,) in cursor.fetchall()]
-            interventions.refresh_next_actions(tenant_id=tenant_id, users=sorted({*cancelled, *planned}))
-        yield {"users": users, "entered": entered, "left": left, "cancelled": len(cancelled), "planned": len(planned)}
-        after = last if users == batch else None
+def _run_over_users(run: Run, turn: Turn, playbooks: Sequence[tuple[datetime, UUID]], before: Place) -> Place:
+    """Oldest playbook first, from where the run before stopped; where this one does, after a batch at the least."""
+    left = [playbook for playbook in playbooks if not before.playbook or playbook >= before.playbook]
+    for playbook, following in zip_longest(left, left[1:]):
+        after = before.user if playbook == before.playbook else ""
+        for reached in run_playbook(run, playbook[1], after):
+            if turn.is_over():
+                return Place(playbook, reached)
+        if following and turn.is_over():
+            return Place(following)
+    return Place()
 
 
-def _begin_ready(tenant_id: UUID, now: datetime, times: str, batch: int) -> Generator[dict[str, int]]:
-    """Hand over what is planned and needs no approval, or has it, oldest first."""
-    after: tuple[datetime, str] | None = (datetime.min.replace(tzinfo=UTC), "")
-    while after is not None:
-        with tenant_context(tenant_id), connection.cursor() as cursor:
-            next_actions.hold_off_erasure(tenant_id=tenant_id)
-            parameters: dict[str, Any] = {"tenant_id": tenant_id, "times": times, "size": batch}
+def run_playbook(run: Run, playbook_id: UUID, after: str = "") -> Generator[str]:
+    """Yields after each batch but the last, with its last user."""
+    size = min(run.batch, FIRST_BATCH)
+    while True:
+        began = time.monotonic()
+        try:
+            users, last = _run_batch(run, playbook_id, after, size)
+        except OperationalError as error:
+            if not isinstance(error.__cause__, psycopg.errors.QueryCanceled):
+                raise
+            if size > 1:
+                size = max(1, size // 8)
+                continue
+            users, last = 1, _user_behind(run, after)
+            log.error("user_passed_over", tenant_id=str(run.tenant_id), playbook_id=str(playbook_id), user_id=last)
+        if users < size or last is None:
+            return
+        yield last
+        after = last
+        size = max(1, min(int(size * BATCH_SECONDS / (time.monotonic() - began)), size * 4, run.batch))
+
+
+def _run_batch(run: Run, playbook_id: UUID, after: str, size: int) -> tuple[int, str | None]:
+    """How many of `size` users there were, and the last; none where the playbook is no longer active.
+
+    Raises:
+        OperationalError: because of QueryCanceled, where a statement took too long.
+    """
+    with tenant_context(run.tenant_id), connection.cursor() as cursor:
+        next_actions.hold_off_erasure(tenant_id=run.tenant_id)
+        key: dict[str, Any] = {"tenant_id": run.tenant_id, "playbook_id": playbook_id, "now": run.now, "after": after}
+        cursor.execute(_LOCK, key)
+        row = cursor.fetchone()
+        if row is None:
+            return 0, None
+        area, *conditions, _ = row
+        playbook = _Playbook(playbook_id, area, *map(msgspec.json.decode, conditions))
+        sweep, parameters = playbook.sweep()
+        cursor.execute(sweep, {**key, **parameters, "size": size})
+        users, last, entered, left, cancelled = cursor.fetchone()
+        planned: list[str] = []
+        if users:
+            cursor.execute(_PLAN, {**key, **playbook.limits(), "last": last, "times": local_times(run.now)})
+            planned = [user_id for (user_id,) in cursor.fetchall()]
+        interventions.refresh_next_actions(tenant_id=run.tenant_id, users=sorted({*cancelled, *planned}))
+    run.counts.update(users=users, entered=entered, left=left, cancelled=len(cancelled), planned=len(planned))
+    return users, last
+
+
+def _user_behind(run: Run, after: str) -> str | None:
+    with tenant_context(run.tenant_id), connection.cursor() as cursor:
+        cursor.execute(_USER_BEHIND, {"tenant_id": run.tenant_id, "after": after})
+        (found,) = cursor.fetchone()
+    return found if found is None else str(found)
+
+
+def begin_ready(run: Run, after: tuple[datetime, str] | None = None) -> Generator[tuple[datetime, str]]:
+    """Hand over what is planned and needs no approval, or has it, oldest first.
+
+    Yields after each page but the last, with its last intervention.
+    """
+    after = after or (datetime.min.replace(tzinfo=UTC), "")
+    size = min(run.batch, BEGUN_AT_ONCE)
+    while True:
+        with tenant_context(run.tenant_id), connection.cursor() as cursor:
+            next_actions.hold_off_erasure(tenant_id=run.tenant_id)
+            parameters: dict[str, Any] = {"tenant_id": run.tenant_id, "times": local_times(run.now), "size": size}
             cursor.execute(_READY, {**parameters, "after_time": after[0], "after_id": after[1]})
             rows = cursor.fetchall()
             ready = [Ready(*columns) for *columns, _, may_begin in rows if may_begin]
-            begun = acting.act(tenant_id=tenant_id, ready=ready, now=now) if ready else 0
-        yield {"begun": begun}
-        after = (rows[-1][-2], rows[-1][0]) if len(rows) == batch else None
+            begun = acting.act(tenant_id=run.tenant_id, ready=ready, now=run.now) if ready else 0
+        run.counts["begun"] += begun
+        if len(rows) < size:
+            return
+        after = (rows[-1][-2], rows[-1][0])
+        yield after
 
 
 def local_times(now: datetime) -> str:
     """What time it is in each zone, as JSON: a name that is none is then not found, where PostgreSQL would fail."""
-    zones = {*available_timezones(), "UTC"}
-    return encode({zone: f"{now.astimezone(ZoneInfo(zone)):%H:%M}" for zone in zones}).decode()
+    return _local_times(now.replace(second=0, microsecond=0))
+
+
+@lru_cache(maxsize=2)  # many tenants are run in a minute
+def _local_times(minute: datetime) -> str:
+    return encode({name: f"{minute.astimezone(zone):%H:%M}" for name, zone in _zones().items()}).decode()
+
+
+@cache
+def _zones() -> dict[str, ZoneInfo]:
+    return {name: ZoneInfo(name) for name in sorted({*available_timezones(), "UTC"})}
 
 
 # --- SQL ------------------------------------------------------------------------------------------------------------
 
 
 _ACTIVE = """
-    SELECT id FROM decisions_playbook WHERE tenant_id = %(tenant_id)s AND status = 'active' ORDER BY created_at, id
+    SELECT created_at, id FROM decisions_playbook WHERE tenant_id = %(tenant_id)s AND status = 'active'
+    ORDER BY created_at, id
 """
 
-_LOCK = """
-    SELECT lifecycle_area, entry_conditions::text, exit_conditions::text, constraints::text FROM decisions_playbook
+# The deadline is for the statements behind this one, until the transaction ends.
+_LOCK = f"""
+    SELECT lifecycle_area, entry_conditions::text, exit_conditions::text, constraints::text,
+        set_config('statement_timeout', '{STATEMENT_SECONDS}s', true)
+    FROM decisions_playbook
     WHERE tenant_id = %(tenant_id)s AND id = %(playbook_id)s AND status = 'active' FOR NO KEY UPDATE
 """
+
+_USER_BEHIND = "SELECT min(user_id) FROM events_trackeduser WHERE tenant_id = %(tenant_id)s AND user_id > %(after)s"
 
 # Look-ups are `(SELECT … LIMIT 1)` and `= ANY(ARRAY(…))`: index scans, where a join could read all the tenant's rows.
 # A user that comes back is another entry; in a win-back only after another churn.

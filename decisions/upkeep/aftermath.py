@@ -5,52 +5,69 @@ users they were for. Each step may be run late, often and in parallel, and a run
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from django.db import connection
 
 from decisions.playbooks import interventions
 from decisions.recommending import budget, rules
 from decisions.recommending.rules import Rules
+from delivery import changes
 from events import next_actions
 from learning import services as learning
 from tenants.context import tenant_context
+from tenants.upkeep import places
+from tenants.upkeep.rounds import Turn, TurnOver
 
 BATCH = 1000
+_WORK = "settle_decisions"
 
 # A decision is due to be looked at for a conversion when it is older by this share than it was the last time.
 _OLDER_BY = 0.1
 _AT_LEAST = timedelta(minutes=1)
-_BETWEEN_RUNS = timedelta(minutes=2)  # they come each minute; one that is late misses none
+BETWEEN_RUNS = timedelta(minutes=2)  # they come each minute; one that is late misses none
 
+Span = tuple[datetime, datetime]  # from, and until before
 _Place = tuple[datetime, str]  # in the order of the ledger: when it was decided, and the id
 
 
-def settle_tenant(tenant_id: UUID, *, now: datetime | None = None, batch: int = BATCH) -> Counter[str]:
-    """All there is to find out now; how much that was, by kind. For a periodic job."""
-    now = now or datetime.now(UTC)
+def settle_tenant(
+    tenant_id: UUID, *, now: datetime | None = None, batch: int = BATCH, turn: Turn | None = None
+) -> Counter[str]:
+    """All there is to find out now; how much that was, by kind. For a periodic job.
+
+    Raises:
+        TurnOver: what is left is found again, in the order in which it is looked for.
+    """
+    now, turn = now or datetime.now(UTC), turn or Turn()
     with tenant_context(tenant_id), connection.cursor() as cursor:
         cursor.execute("SELECT config::text FROM tenants_tenant WHERE id = %s", [tenant_id])
         row = cursor.fetchone()
     if row is None:
         return Counter()
     of_tenant = rules.read(row[0])
+    with tenant_context(tenant_id):
+        noted = changes.find(tenant_id=tenant_id, now=now)
     counts: Counter[str] = Counter()
-    counts["interventions"] = _drained(tenant_id, batch, partial(_follow_actions, now=now))
+    counts["interventions"] = _drained(tenant_id, batch, turn, partial(_follow_actions, now=now))
     counts["costs"] = _drained(
-        tenant_id, batch, lambda tenant_id, limit: budget.settle(tenant_id=tenant_id, limit=limit)
+        tenant_id, batch, turn, lambda tenant_id, limit: budget.settle(tenant_id=tenant_id, limit=limit)
     )
     if of_tenant.conversion is not None:
-        counts["conversions"] = sum(_conversions(tenant_id, of_tenant, now, batch))
-    counts["closed"] = _drained(tenant_id, batch, partial(_close, of_tenant=of_tenant, now=now, counts=counts))
+        counts["conversions"] = sum(_conversions(tenant_id, of_tenant, now, batch, turn))
+    counts["closed"] = _drained(tenant_id, batch, turn, partial(_close, of_tenant=of_tenant, now=now, counts=counts))
+    if noted:
+        with tenant_context(tenant_id):
+            changes.forget(tenant_id=tenant_id, changes=noted)
     return counts
 
 
-def _drained(tenant_id: UUID, batch: int, step: Callable[[UUID, int], int]) -> int:
+def _drained(tenant_id: UUID, batch: int, turn: Turn, step: Callable[[UUID, int], int]) -> int:
     """Steps of a transaction each until there is no more to do."""
     total = 0
     while True:
@@ -59,6 +76,7 @@ def _drained(tenant_id: UUID, batch: int, step: Callable[[UUID, int], int]) -> i
         total += done
         if done < batch:
             return total
+        turn.check()
 
 
 def _follow_actions(tenant_id: UUID, limit: int, *, now: datetime) -> int:
@@ -71,20 +89,31 @@ def _follow_actions(tenant_id: UUID, limit: int, *, now: datetime) -> int:
     return len(users)
 
 
-def _conversions(tenant_id: UUID, of_tenant: Rules, now: datetime, batch: int) -> Iterator[int]:
+def _conversions(tenant_id: UUID, of_tenant: Rules, now: datetime, batch: int, turn: Turn) -> Iterator[int]:
     """Conversion events in the windows of open decisions, whoever was given what: the held out count for the lift.
 
     The newest batch is looked at in each run, and of older decisions those that are due, from the newest to the oldest.
     What a run misses, because an event came late or the run was killed, is found later, at the window's end at last.
     """
-    newest = datetime.max.replace(tzinfo=UTC)
-    found, before = _look(tenant_id, of_tenant, now, batch, since=datetime.min.replace(tzinfo=UTC), before=(newest, ""))
-    yield found
-    for since, until in due(now, of_tenant.window + rules.LATE):
-        before = min(before, (until, ""))
-        while before > (since, ""):
-            found, before = _look(tenant_id, of_tenant, now, batch, since=since, before=before)
-            yield found
+    with tenant_context(tenant_id):
+        kept = places.find(tenant_id=tenant_id, work=_WORK)
+    at, place = now, None
+    if kept:
+        at, place = msgspec.convert(kept, tuple[datetime, _Place | None])
+    else:
+        whole = [(datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))]
+        found, place = _look(tenant_id, of_tenant, now, batch, spans=whole, before=(whole[0][1], ""))
+        yield found
+    # Those that were due when it began: a turn that was over goes on with the same.
+    spans = list(joined(due(at, of_tenant.window + rules.LATE)))
+    while place is not None and not turn.is_over():
+        found, place = _look(tenant_id, of_tenant, now, batch, spans=spans, before=place)
+        yield found
+    if kept or place is not None:
+        with tenant_context(tenant_id):
+            places.keep(tenant_id=tenant_id, work=_WORK, place=place and (at, place))
+    if place is not None:
+        raise TurnOver
 
 
 def due(now: datetime, oldest: timedelta) -> Iterator[tuple[datetime, datetime]]:
@@ -95,18 +124,31 @@ def due(now: datetime, oldest: timedelta) -> Iterator[tuple[datetime, datetime]]
     """
     age = timedelta(0)
     while age <= oldest:
-        yield now - age - _BETWEEN_RUNS, now - age
+        yield now - age - BETWEEN_RUNS, now - age
         age += max(_AT_LEAST, age * _OLDER_BY)
 
 
+def joined(spans: Iterable[Span]) -> Iterator[Span]:
+    """Those that overlap or touch as one; newest first."""
+    since, until = None, None
+    for span in spans:
+        if since is not None and until is not None and span[1] < since:
+            yield since, until
+            until = None
+        since, until = span[0], until or span[1]
+    if since is not None and until is not None:
+        yield since, until
+
+
 def _look(
-    tenant_id: UUID, of_tenant: Rules, now: datetime, batch: int, *, since: datetime, before: _Place
-) -> tuple[int, _Place]:
-    """How many of the newest open decisions in between converted, and before which place to go on."""
+    tenant_id: UUID, of_tenant: Rules, now: datetime, batch: int, *, spans: Sequence[Span], before: _Place
+) -> tuple[int, _Place | None]:
+    """How many of the newest open decisions in the spans converted, and before which place to go on."""
     with tenant_context(tenant_id), connection.cursor() as cursor:
         parameters = _expected(of_tenant) | {
             "tenant_id": tenant_id,
-            "since": since,
+            "sinces": [since for since, _ in spans],
+            "untils": [until for _, until in spans],
             "before_time": before[0],
             "before_id": before[1],
             "now": now,
@@ -115,7 +157,7 @@ def _look(
         cursor.execute(_FIND_CONVERSIONS, parameters)
         looked_at, last_time, last_id, converted = cursor.fetchone()
         _report(tenant_id, [{"decision_id": each, "conversion": parameters["value"]} for each in converted])
-    return len(converted), (last_time, last_id) if looked_at == batch else (since, "")
+    return len(converted), (last_time, last_id) if looked_at == batch else None
 
 
 def _expected(of_tenant: Rules) -> dict[str, Any]:
@@ -186,13 +228,19 @@ _CONVERTED_AT = """
       AND e.month <= date_trunc('month', %(now)s::timestamptz AT TIME ZONE 'UTC')::date
 """
 
+# The spans come one after another, newest first, and no further than to the limit.
 # Whose user was not active since is not looked up. Subqueries, because a join read all of a tenant's users.
 _FIND_CONVERSIONS = f"""
     WITH open AS MATERIALIZED (
-        SELECT d.id, d.user_id, d.created_at, d.converted_at FROM decisions_decision d
-        WHERE d.tenant_id = %(tenant_id)s AND d.closed_at IS NULL
-          AND d.created_at >= %(since)s AND (d.created_at, d.id) < (%(before_time)s, %(before_id)s)
-        ORDER BY d.created_at DESC, d.id DESC LIMIT %(limit)s
+        SELECT d.* FROM unnest(%(sinces)s::timestamptz[], %(untils)s::timestamptz[]) AS span (since, until)
+        CROSS JOIN LATERAL (
+            SELECT d.id, d.user_id, d.created_at, d.converted_at FROM decisions_decision d
+            WHERE d.tenant_id = %(tenant_id)s AND d.closed_at IS NULL
+              AND d.created_at >= span.since AND d.created_at < span.until
+              AND (d.created_at, d.id) < (%(before_time)s, %(before_id)s)
+            ORDER BY d.created_at DESC, d.id DESC LIMIT %(limit)s
+        ) d
+        LIMIT %(limit)s
     ), found AS MATERIALIZED (
         SELECT o.id, CASE WHEN (
             SELECT u.last_activity_at FROM events_trackeduser u

@@ -17,7 +17,10 @@ from django.utils import timezone
 from events.scoring import formulas
 from retivo.api.json import encode
 from tenants.context import tenant_context
+from tenants.upkeep import places
+from tenants.upkeep.rounds import Turn, TurnOver
 
+_WORK = "score_tenants"
 BATCH = 2000
 SWEEP_EVERY = timedelta(hours=20)  # with a job that runs at all hours, once a day at least
 
@@ -45,7 +48,9 @@ def score_users(*, tenant_id: UUID, user_ids: Collection[str], now: datetime | N
     return written
 
 
-def score_tenant(tenant_id: UUID, *, everyone: bool = False, now: datetime | None = None) -> int:
+def score_tenant(
+    tenant_id: UUID, *, everyone: bool = False, now: datetime | None = None, turn: Turn | None = None
+) -> int:
     """Score the tenant's users that need it, in transactions of `BATCH` users each. For a periodic job.
 
     Those active since they were scored need it at each run; once a day a sweep goes over all of them, because scores
@@ -56,19 +61,35 @@ def score_tenant(tenant_id: UUID, *, everyone: bool = False, now: datetime | Non
 
     Returns:
         How many users were written.
+
+    Raises:
+        TurnOver: the next turn goes on behind the last user.
     """
+    turn = turn or Turn()
     with tenant_context(tenant_id), connection.cursor() as cursor:
         began_at = now or timezone.now()
         before = began_at - SWEEP_EVERY
         cursor.execute(_BEGIN_SWEEP, {"tenant_id": tenant_id, "now": began_at, "before": before, "everyone": everyone})
         found = cursor.fetchone()
-    sweeping, after = found is not None, found[0] if found else ""
+        kept = places.find(tenant_id=tenant_id, work=_WORK)
+    sweeping, after = found is not None, found[0] if found else kept or ""
     total = 0
     while after is not None:
         with tenant_context(tenant_id), connection.cursor() as cursor:
             written, after = _score_batch(cursor, tenant_id, after, sweeping, now)
+            is_over = after is not None and turn.is_over()
+            if is_over or (kept and after is None):  # a sweep notes its place itself, and makes the other void
+                places.keep(tenant_id=tenant_id, work=_WORK, place=after)
         total += written
+        if is_over:
+            raise TurnOver
     return total
+
+
+def ask(tenant_id: UUID) -> None:
+    """Have the next round look at the tenant, whose users changed without an event. In the caller's transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute(_ASK, {"tenant_id": tenant_id})
 
 
 def _score_batch(
@@ -252,6 +273,15 @@ _BEGIN_SWEEP = """
         WHERE %(everyone)s OR events_scoringsweep.after IS NOT NULL
            OR events_scoringsweep.began_at <= %(before)s
     RETURNING after
+"""
+
+# Who asked a minute ago need not wait for a row that others write.
+_ASK = """
+    INSERT INTO events_scoringsweep (tenant_id, began_at, asked_at)
+    SELECT %(tenant_id)s, now(), now() WHERE NOT EXISTS (
+        SELECT FROM events_scoringsweep WHERE tenant_id = %(tenant_id)s AND asked_at > now() - interval '1 minute'
+    )
+    ON CONFLICT (tenant_id) DO UPDATE SET asked_at = excluded.asked_at
 """
 
 _NOTE_SWEEP = "UPDATE events_scoringsweep SET after = %(after)s WHERE tenant_id = %(tenant_id)s"

@@ -14,6 +14,7 @@ from django.db import connection
 from events.ingestion.traits import MAX_BYTES, too_large
 from events.models import LifecycleStage, RiskLevel
 from events.scoring import formulas
+from events.scoring import services as scoring
 from retivo.api.errors import Problem, not_found
 from retivo.api.json import encode
 from retivo.api.merge_patch import merge_patch
@@ -135,6 +136,7 @@ def save_user(*, tenant_id: UUID, user_id: str, traits: dict[str, Any]) -> tuple
         cursor.execute(_INSERT, {**key, **columns, "traits": encode(merged).decode()})
         row = cursor.fetchone()
     if row is not None:
+        scoring.ask(tenant_id)
         return user_detail(row), True
     return change_user(tenant_id=tenant_id, user_id=user_id, traits=traits), False
 

@@ -41,6 +41,8 @@ TENANT_COLUMNS = {
     "learning_pattern": "partner_id",
     "learning_receipt": "tenant_id",
     "delivery_action": "tenant_id",
+    "delivery_actionchange": "tenant_id",
+    "tenants_place": "tenant_id",
     "delivery_attempt": "tenant_id",
     "delivery_endpoint": "tenant_id",
     "decisions_playbook": "tenant_id",
@@ -82,6 +84,10 @@ def two_partners(acme: Api, rival: Api) -> tuple[Api, Api]:
             run_tenant(api.tenant_id)
             _decide(api)
     as_owner(ACTIONS)
+    as_owner(CHANGES)
+    as_owner(
+        "INSERT INTO tenants_place (tenant_id, work, place, stopped_at) SELECT id, 'w', '1', now() FROM tenants_tenant"
+    )
     as_owner(ATTEMPTS)
     as_owner(ENDPOINTS)
     as_owner(RELEASE)
@@ -113,6 +119,9 @@ ACTIONS = """
                                  due_at, attempts, replayed_from, failure_reason, expires_at)
     SELECT DISTINCT ON (tenant_id) tenant_id, id, name, provider, '', 'u', '{}', 'pending', now(), 1, 0, '', now()
       FROM integrations_actiontype
+"""
+CHANGES = """
+    INSERT INTO delivery_actionchange (tenant_id, action_id, due_at) SELECT tenant_id, id, now() FROM delivery_action
 """
 ATTEMPTS = """
     INSERT INTO delivery_attempt (tenant_id, action_id, number, started_at, latency_ms, error, response)
@@ -180,6 +189,7 @@ ANSWERS = {
     "learning_consent": "text",
     "lift_of_customers": "record",
     "maintain_events": "record",
+    "note_change": "trigger",
     "partners_consent": "text",
     "switches_of_caller": "record",
     "tenants_with_waiting_examples": "SETOF uuid",

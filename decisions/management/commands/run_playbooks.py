@@ -31,7 +31,7 @@ class Command(BaseCommand):
             raise CommandError("; ".join(error.messages)) from error
         slugs = {one.id: one.slug for one in found}
 
-        def run(tenant_id: UUID) -> None:
+        def run(tenant_id: UUID, _: rounds.Turn) -> None:
             counts = run_tenant(tenant_id)
             if counts or tenant:
                 said = ", ".join(f"{name} {n}" for name, n in counts.items()) or "nothing"

@@ -31,7 +31,7 @@ class Command(BaseCommand):
             with staff_context():
                 everybody = Tenant.objects.values_list("id", flat=True)
                 found = list(everybody) if tenant is None else [services.find_tenant(tenant).id]
-            rounds.each("score_users", found, lambda id: written.append(score_tenant(id, everyone=everyone)))
+            rounds.each("score_users", found, lambda id, turn: written.append(score_tenant(id, everyone=everyone)))
         except ValidationError as error:
             raise CommandError("; ".join(error.messages)) from error
         except rounds.RoundError as error:

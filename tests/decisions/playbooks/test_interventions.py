@@ -8,7 +8,7 @@ from django.db import IntegrityError
 
 from decisions.models import INTERVENTION_TRANSITIONS, InterventionStatus
 from decisions.playbooks.interventions import move_interventions
-from decisions.playbooks.runner import _begin_ready, local_times
+from decisions.playbooks.runner import Run, begin_ready
 from tenants.context import tenant_context
 from tests.conftest import Api, Server
 from tests.decisions.cast import INTERVENTIONS, NOON, PLAYBOOKS, ask, change, interventions, person, plan, playbook, run
@@ -225,9 +225,11 @@ def test_next_action__follows_the_first_that_is_to_come__until_there_is_none(mer
 
 def acted_on(api: Api) -> list[str]:
     """For whom a decision was made."""
-    begun = sum(done["begun"] for done in _begin_ready(api.tenant_id, NOON, local_times(NOON), 2))
+    run = Run(api.tenant_id, NOON, batch=2)
+    for _ in begin_ready(run):
+        pass
     users = ask(api, "SELECT user_id FROM decisions_intervention WHERE decision_id IS NOT NULL ORDER BY user_id")
-    assert begun == len(users)
+    assert run.counts["begun"] == len(users)
     return [user_id for (user_id,) in users]
 
 

@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.db import transaction
 
 from decisions.playbooks import runner
+from tenants.upkeep.rounds import Turn, TurnOver
 from tests.conftest import REPOSITORY, Api, database_url
 from tests.decisions.cast import (
     DAY,
@@ -26,7 +28,7 @@ from tests.decisions.cast import (
     run,
     users_of,
 )
-from tests.owner import as_owner
+from tests.owner import as_owner, owner_cursor
 
 
 def people(api: Api, count: int) -> None:
@@ -164,7 +166,7 @@ def test_run__more_users_than_a_batch__looks_at_each_once(merchant: Api) -> None
     assert run(merchant, batch=5)["planned"] == 0
 
 
-@pytest.mark.parametrize("users", [1, 500])
+@pytest.mark.parametrize("users", [1, runner.FIRST_BATCH - 1])
 def test_run__however_many_users__takes_the_same_few_statements(
     merchant: Api, statements: list[str], users: int
 ) -> None:
@@ -174,8 +176,9 @@ def test_run__however_many_users__takes_the_same_few_statements(
 
     assert run(merchant)["planned"] == users
 
-    # Which are active; of the one batch: context, lock, lock, sweep, plan, and the next actions' three; what is ready.
-    assert len(statements) == 2 + 8 + 3
+    # Where to begin, and which are active; of the one batch: context, lock, lock, sweep, plan, and the next actions'
+    # three; what is ready.
+    assert len(statements) == 3 + 8 + 3
 
 
 def test_run__killed_between_two_batches__is_made_good_by_the_next(
@@ -183,9 +186,11 @@ def test_run__killed_between_two_batches__is_made_good_by_the_next(
 ) -> None:
     people(merchant, 25)
     playbook(merchant)
-    batches = runner._run_playbook(merchant.tenant_id, _only_playbook(merchant), NOON, runner.local_times(NOON), 10)
-    assert next(batches)["planned"] == 10
+    killed = runner.Run(merchant.tenant_id, NOON, batch=10)
+    batches = runner.run_playbook(killed, _only_playbook(merchant))
+    next(batches)
     batches.close()
+    assert killed.counts["planned"] == 10
 
     assert run(merchant, NOON + DAY, batch=10)["planned"] == 15
     assert len(users_of(merchant)) == len(set(users_of(merchant))) == 25
@@ -257,3 +262,65 @@ def test_run__process_killed_in_the_midst__the_next_run_finishes(merchant: Api) 
 
 def _planned() -> int:
     return int(as_owner("SELECT count(*) FROM decisions_intervention")[0][0])
+
+
+# --- Turns ----------------------------------------------------------------------------------------------------------
+
+
+def has_more(api: Api) -> bool:
+    """Run for the shortest turn there is; whether it left anything."""
+    try:
+        run(api, batch=10, turn=Turn(0))
+    except TurnOver:
+        return True
+    return False
+
+
+def test_run__turn_is_over__the_next_goes_on_behind_the_last_user_until_all_are_reached(merchant: Api) -> None:
+    people(merchant, 25)
+    first, second = playbook(merchant), playbook(merchant)
+    reached: list[int] = []
+    while has_more(merchant):
+        reached.append(len(users_of(merchant)))
+
+    assert reached == sorted(reached)
+    assert 4 <= len(reached) < 20  # 2 playbooks of 3 batches, the last of which leaves no place
+    assert is_in(merchant, first) == is_in(merchant, second) == {f"u{n}" for n in range(1, 26)}
+    assert len(users_of(merchant)) == 50
+    assert ask(merchant, "SELECT count(*) FROM tenants_place") == [(0,)]
+
+
+def test_run__playbook_at_which_a_turn_ended_is_archived__goes_on_with_the_next(merchant: Api) -> None:
+    people(merchant, 25)
+    first, second = playbook(merchant), playbook(merchant)
+    with pytest.raises(TurnOver):
+        run(merchant, batch=10, turn=Turn(0))
+    assert merchant.delete(f"{PLAYBOOKS}/{first}").status_code == 200
+
+    run(merchant, batch=10)
+
+    assert len(is_in(merchant, second)) == 25
+
+
+def test_run__a_user_who_cannot_be_judged__is_passed_over_and_the_others_are_not(
+    merchant: Api, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A statement that does not end, here for a lock, is ended; the users are then fewer, at last one."""
+    people(merchant, 5)
+    made = playbook(merchant)
+
+    with transaction.atomic("owner"), owner_cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO decisions_playbookentry"
+            " (tenant_id, playbook_id, user_id, number, since, entered_at, steps_done)"
+            " VALUES (%s, %s, 'u3', 1, now(), now(), 0)",
+            [merchant.tenant_id, made],
+        )
+        run(merchant)
+        transaction.set_rollback(True, "owner")
+
+    assert is_in(merchant, made) == {"u1", "u2", "u4", "u5"}
+    (line,) = [record.getMessage() for record in caplog.records if "user_passed_over" in record.getMessage()]
+    assert "u3" in line
+    run(merchant)
+    assert is_in(merchant, made) == {"u1", "u2", "u3", "u4", "u5"}

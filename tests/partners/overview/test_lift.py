@@ -244,6 +244,7 @@ def test_count_lift__of_decided_users__is_what_the_customer_is_told_itself(acme:
         assert found[kind] == pytest.approx(own[kind])
 
     configure(shop, conversion=None)
+    as_owner("UPDATE decisions_liftcount SET counted_at = now() - interval '20 hours'")
     tasks.count_lift(0)
     assert told(acme)["customers"] == 0  # nobody can convert
 
@@ -252,6 +253,7 @@ def test_count_lift__of_many_users__is_taken_once_an_hour(acme: Api) -> None:
     shop = shop_of(acme)
     configure(shop, conversion={"event": "bought"})
     counted(shop, lift.MANY, 5, 20, 1, ago=timedelta(minutes=50))
+    recommend(shop, "u0")
 
     tasks.count_lift(0)
     assert told(acme)["treated"]["users"] == lift.MANY

@@ -10,7 +10,9 @@ from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from decisions import tasks
-from tenants.upkeep import rounds
+from decisions.upkeep import waiting
+from tenants.context import tenant_context
+from tenants.upkeep import places, rounds
 from tests.conftest import Api
 from tests.decisions.cast import interventions, person, playbook
 from tests.delivery.worker.processes import wait_for
@@ -49,8 +51,8 @@ def test_round__tenants_without_an_active_playbook__are_not_looked_at(acme: Api)
     (shop,) = shops_of(acme, 1)
     acme.provision("idle")
 
-    assert rounds.ask(tasks._WITH_PLAYBOOKS) == [shop.tenant_id]
-    assert rounds.ask(tasks._WITH_DECISIONS) == []
+    assert rounds.ask(waiting.TO_RUN) == [shop.tenant_id]
+    assert rounds.ask(waiting.TO_SETTLE) == []
 
 
 def test_round__more_than_a_chunk__is_shared_out_once_and_each_share_does_its_own(
@@ -100,3 +102,65 @@ def is_waited_for(cursor: Any) -> bool:
     """Whether another transaction waits for the end of this one."""
     cursor.execute("SELECT count(*) FROM pg_locks WHERE transactionid = pg_current_xact_id()::xid AND NOT granted")
     return bool(cursor.fetchone()[0])
+
+
+# --- Shares of time -------------------------------------------------------------------------------------------------
+
+
+class Endless:
+    """Work that is never done for some tenants and done at once for others; in which order it was asked for."""
+
+    def __init__(self, *heavy: Api) -> None:
+        self.heavy = {api.tenant_id for api in heavy}
+        self.asked: list[UUID] = []
+
+    def __call__(self, tenant_id: UUID, turn: rounds.Turn) -> None:
+        self.asked.append(tenant_id)
+        if tenant_id in self.heavy:
+            while not turn.is_over():
+                pass
+            with tenant_context(tenant_id):
+                places.keep(tenant_id=tenant_id, work="test", place=len(self.asked))
+            raise rounds.TurnOver
+
+
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, seconds in {"TURN_SECONDS": 0.02, "SHARE_SECONDS": 0.1, "ROUND_SECONDS": 60.0}.items():
+        monkeypatch.setattr(rounds, name, seconds)
+
+
+@pytest.mark.usefixtures("short")
+def test_round__work_without_end__ends_with_the_tenants_share_and_keeps_nobody_waiting(acme: Api) -> None:
+    heavy, light = acme.provision("heavy"), acme.provision("light")
+    work = Endless(heavy)
+
+    rounds.each("test", [heavy.tenant_id, light.tenant_id], work)
+
+    assert work.asked[:2] == [heavy.tenant_id, light.tenant_id]  # after one turn, not after the share
+    assert set(work.asked[2:]) == {heavy.tenant_id}
+    assert 2 <= work.asked.count(heavy.tenant_id) <= 5
+
+
+@pytest.mark.usefixtures("short")
+def test_round__what_is_unfinished__comes_last_in_the_next__longest_waiting_first(acme: Api) -> None:
+    first, second, light = (acme.provision(slug) for slug in ("first", "second", "light"))
+    tenants = [api.tenant_id for api in (first, second, light)]
+    rounds.each("test", tenants, Endless(second))
+    rounds.each("test", tenants, Endless(first))
+    work = Endless(first, second)
+
+    rounds.each("test", tenants, work)
+
+    assert work.asked[:3] == [light.tenant_id, second.tenant_id, first.tenant_id]
+
+
+def test_round__is_over__everybody_had_a_turn_and_nobody_another(acme: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rounds, "TURN_SECONDS", 0.01)
+    monkeypatch.setattr(rounds, "ROUND_SECONDS", 0.0)
+    shops = [acme.provision(f"shop-{n}") for n in range(3)]
+    work = Endless(*shops)
+
+    rounds.each("test", [shop.tenant_id for shop in shops], work)
+
+    assert work.asked == [shop.tenant_id for shop in shops]
