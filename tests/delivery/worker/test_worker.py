@@ -146,6 +146,10 @@ def test_periodic_work__for_more_tenants_than_a_chunk__is_shared_as_jobs_and_all
         rounds.CHUNK + 1,
     )
     as_owner(
+        "INSERT INTO events_scoringsweep (tenant_id, began_at)"
+        " SELECT id, now() - interval '21 hours' FROM tenants_tenant"
+    )
+    as_owner(
         "INSERT INTO events_trackeduser"
         " (tenant_id, user_id, name, email, company, role, locale, traits, lifecycle_stage, opted_out)"
         " SELECT id, 'u', '', '', '', '', '', '{}', 'new', false FROM tenants_tenant"
