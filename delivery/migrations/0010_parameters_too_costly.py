@@ -14,7 +14,7 @@ _REASONS = [
 
 
 class Migration(migrations.Migration):
-    dependencies = [("delivery", "0008_format_claim_actions")]
+    dependencies = [("delivery", "0009_action_changes")]
 
     operations = [
         migrations.AlterField(
