@@ -119,6 +119,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "retivo.api.middleware.RequestIdMiddleware",
+    "retivo.sight.middleware.AnswerFirst",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.common.CommonMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -208,7 +209,6 @@ MAX_BODY_BYTES = 1024 * 1024
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
 
 SECURE_SSL_REDIRECT = not DEVELOPMENT
-SECURE_REDIRECT_EXEMPT = [r"^api/health$"]
 SECURE_HSTS_SECONDS = 0 if DEVELOPMENT else 365 * 24 * 3600
 SECURE_HSTS_INCLUDE_SUBDOMAINS = True
 SECURE_HSTS_PRELOAD = True
@@ -274,9 +274,9 @@ SPECTACULAR_SETTINGS = {
     "VERSION": VERSION,
     "OAS_VERSION": "3.1.1",
     "DESCRIPTION": (
-        "Send `Authorization: Bearer rt_live_…` with every request but health. Bodies are JSON of at most 1 MiB; "
-        "a field that an operation does not know is refused by name. Times are RFC 3339 in UTC. Whatever is not a "
-        "success is `application/problem+json`; act on its `code`, show its `error`. A method that a path does not "
+        "Send `Authorization: Bearer rt_live_…` with every request but the service's own. Bodies are JSON of at most "
+        "1 MiB; a field that an operation does not know is refused by name. Times are RFC 3339 in UTC. Whatever is not "
+        "a success is `application/problem+json`; act on its `code`, show its `error`. A method that a path does not "
         "have is 405, with those that it has in `Allow`."
     ),
     "TAGS": [

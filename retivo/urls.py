@@ -6,7 +6,7 @@ from django.views.generic import RedirectView
 
 from retivo.admin import search
 from retivo.api.docs import DocsView, SchemaView
-from retivo.api.health import HealthView
+from retivo.sight.probes import HealthView, LivezView, ReadyzView
 from retivo.staff import error_pages
 from tenants.accounts.admin import own_password
 
@@ -14,6 +14,8 @@ from tenants.accounts.admin import own_password
 urlpatterns = [
     path("", RedirectView.as_view(url="/api/docs")),
     path("api/health", HealthView.as_view(), name="health"),
+    path("api/livez", LivezView.as_view(), name="livez"),
+    path("api/readyz", ReadyzView.as_view(), name="readyz"),
     path("api/openapi.json", SchemaView.as_view(), name="schema"),
     path("api/docs", DocsView.as_view(), name="docs"),
     path("api/partners/", include("partners.urls")),

@@ -208,3 +208,27 @@ class Place(models.Model):
 
     def __str__(self) -> str:
         return f"{self.work}: {self.place}"
+
+
+class WorkerProcess(models.Model):
+    """A worker that ran within the last hour, and when it last said so, by the database's clock. Of no tenant."""
+
+    id = models.UUIDField(primary_key=True)
+    host = models.CharField(max_length=255)
+    started_at = models.DateTimeField(db_default=Now())
+    seen_at = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return f"{self.host}, since {self.started_at:%Y-%m-%d %H:%M}"
+
+
+class TaskRun(models.Model):
+    """What became of a worker's task lately, whichever worker did it. Of no tenant."""
+
+    task = models.CharField(primary_key=True, max_length=200, help_text="Its dotted name")
+    succeeded_at = models.DateTimeField(null=True, help_text="Last")
+    failed_at = models.DateTimeField(null=True, help_text="Last")
+    seconds = models.FloatField(help_text="How long the last run took")
+
+    def __str__(self) -> str:
+        return self.task

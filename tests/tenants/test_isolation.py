@@ -54,6 +54,8 @@ TENANT_COLUMNS = {
 }
 # Of no tenant: any tenant's context sees it, no context does not.
 OF_ALL = {"learning_release"}
+# Of no tenant: no tenant's context sees it.
+OF_NONE = {"tenants_taskrun", "tenants_workerprocess"}
 UNSHARED = re.compile(r"(auth|django|procrastinate)_")
 
 
@@ -156,7 +158,7 @@ def tables() -> Iterator[tuple[str, bool, bool]]:
 def test_policies__every_table_of_ours__has_row_level_security_and_a_policy() -> None:
     found = {name: (enabled, policies) for name, enabled, policies in tables() if not UNSHARED.match(name)}
 
-    assert found == dict.fromkeys(TENANT_COLUMNS.keys() | OF_ALL, (True, True))
+    assert found == dict.fromkeys(TENANT_COLUMNS.keys() | OF_ALL | OF_NONE, (True, True))
 
 
 def test_partitions__addressed_directly__are_closed_to_the_runtime_role() -> None:
@@ -253,6 +255,20 @@ def test_raw_sql__without_a_context__sees_nothing(table: str, two_partners: tupl
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT count(*) FROM {table}")
         assert cursor.fetchone() == (0,)
+
+
+@pytest.mark.parametrize("table", sorted(OF_NONE))
+def test_raw_sql__under_a_tenants_context__sees_and_writes_nothing_of_the_workers(acme: Api, table: str) -> None:
+    columns = "(id, host) VALUES (gen_random_uuid(), 'x')" if "process" in table else "(task, seconds) VALUES ('x', 1)"
+    insert = f"INSERT INTO {table} {columns}"
+    with connection.cursor() as cursor:
+        cursor.execute(insert.replace("'x'", "'y'"))
+
+    with tenant_context(acme.tenant_id), connection.cursor() as cursor:
+        cursor.execute(f"SELECT * FROM {table}")
+        assert cursor.fetchall() == []
+    with pytest.raises(ProgrammingError, match="row-level security"), tenant_context(acme.tenant_id):
+        connection.cursor().execute(insert)
 
 
 def test_context__after_a_request__is_gone_from_the_connection(acme: Api, merchant: Api) -> None:

@@ -14,6 +14,7 @@ from procrastinate.psycopg_connector import PsycopgConnector
 from delivery.worker.loop import Worker, connection_parameters
 from retivo.database.backend.waiting import BoundedAsyncConnection
 from retivo.processes import exit_unless_fit, exit_with
+from tenants.upkeep import workers
 
 log = structlog.get_logger("retivo.worker")
 
@@ -50,8 +51,11 @@ async def _run() -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop)
     log.info("worker_started")
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(worker.run())
-        tasks.create_task(_work_off_jobs(stopping))
+        beating = tasks.create_task(workers.beat())
+        sending = tasks.create_task(worker.run())
+        await _work_off_jobs(stopping)
+        await sending
+        beating.cancel()
     log.info("worker_stopped")
 
 
@@ -78,7 +82,10 @@ async def _jobs() -> None:
         try:
             async with with_pool.open_async():
                 await with_pool.run_worker_async(
-                    concurrency=2, install_signal_handlers=False, shutdown_graceful_timeout=_GRACE_SECONDS
+                    concurrency=2,
+                    install_signal_handlers=False,
+                    shutdown_graceful_timeout=_GRACE_SECONDS,
+                    worker_middleware=[workers.note_run],
                 )
         finally:
             # Also where opening it was cancelled: a pool that still connects takes no notice of being cancelled, and

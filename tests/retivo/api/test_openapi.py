@@ -26,8 +26,11 @@ OPERATIONS: dict[str, dict[str, Any]] = {
 AUTHENTICATED = {"401", "403", "429", "503"}
 CHANGE = AUTHENTICATED | {"400", "413", "415"}
 POST = CHANGE | {"409", "422"}
+PROBES = {"getHealth", "getLiveness", "getReadiness"}
 STATUSES = {
     "getHealth": {"200", "503"},
+    "getLiveness": {"200"},
+    "getReadiness": {"200", "503"},
     "listCustomers": {"200", "400"} | AUTHENTICATED,
     "provisionCustomer": {"201"} | POST,
     "getCustomer": {"200", "404"} | AUTHENTICATED,
@@ -145,19 +148,19 @@ def test_operations__all_of_them__document_the_statuses_they_answer() -> None:
 
 @pytest.mark.no_database
 @pytest.mark.parametrize("name", STATUSES)
-def test_operation__each__is_described_and_needs_a_key_but_health(name: str) -> None:
+def test_operation__each__is_described_and_needs_a_key_but_probes(name: str) -> None:
     operation = OPERATIONS[name]
 
     assert operation["summary"]
     assert operation["description"]
     assert operation["tags"]
-    assert operation.get("security") == (None if name == "getHealth" else [{"bearerAuth": []}])
+    assert operation.get("security") == (None if name in PROBES else [{"bearerAuth": []}])
     for parameter in operation.get("parameters", []):
         assert parameter["in"] == "path" or parameter.get("description") or "enum" in parameter["schema"]
 
 
 @pytest.mark.no_database
-@pytest.mark.parametrize("name", sorted(STATUSES.keys() - {"getHealth"}))
+@pytest.mark.parametrize("name", sorted(STATUSES.keys() - PROBES))
 def test_operation__each_error__is_a_problem_with_an_example_for_each_code(name: str) -> None:
     for status, response in responses(OPERATIONS[name]).items():
         if status >= "400":
@@ -188,10 +191,10 @@ def test_headers__each_answer__names_those_it_has() -> None:
             headers = set(response["headers"])
             assert "X-Request-Id" in headers
             assert ("WWW-Authenticate" in headers) == (status == "401")
-            assert ("Retry-After" in headers) == (status == "429" or (status == "503" and name != "getHealth"))
+            assert ("Retry-After" in headers) == (status == "429" or (status == "503" and name not in PROBES))
             takes_key = "Idempotency-Key" in {parameter["name"] for parameter in operation.get("parameters", [])}
             assert ("Idempotency-Replayed" in headers) == (status < "300" and takes_key)
-            if status < "300" and name != "getHealth":
+            if status < "300" and name not in PROBES:
                 assert {"RateLimit", "RateLimit-Policy"} <= headers
 
 
