@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from retivo.metrics import files
+
 if TYPE_CHECKING:
     from gunicorn.arbiter import Arbiter
     from gunicorn.workers.base import Worker
@@ -28,6 +30,9 @@ preload_app = True
 reuse_port = True
 # The heartbeat's file, off the disk where that is possible.
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
+
+# All workers' counts, which each of them shows; made anew with each server.
+files.make_folder(worker_tmp_dir)
 
 keepalive = 75  # seconds; longer than load balancers (60) keep theirs, so that it is they who close
 timeout = 30
@@ -52,6 +57,18 @@ def when_ready(_arbiter: "Arbiter") -> None:
     gc.collect()
     gc.freeze()
     connections.close_all()
+
+
+def pre_fork(server: "Arbiter", worker: "Worker") -> None:
+    worker.place = files.free_place({other.place for other in server.WORKERS.values()})
+
+
+def post_fork(_server: "Arbiter", worker: "Worker") -> None:
+    files.take_place(worker.place)
+
+
+def on_exit(_server: "Arbiter") -> None:
+    files.remove_folder()
 
 
 def post_worker_init(worker: "Worker") -> None:

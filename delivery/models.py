@@ -154,6 +154,16 @@ class Endpoint(models.Model):
     last_failure_at = models.DateTimeField(null=True)
     last_failure = models.CharField(max_length=32, blank=True, help_text="A status, or an attempt's error")
 
+    class Meta:
+        indexes = [
+            models.Index(
+                "open_until",
+                "disabled_at",
+                name="endpoint_unwell",
+                condition=models.Q(open_until__isnull=False) | models.Q(disabled_at__isnull=False),
+            ),
+        ]
+
     def __str__(self) -> str:
         return self.url
 

@@ -6,9 +6,12 @@ class RetivoConfig(AppConfig):
 
     def ready(self) -> None:
         from django.core.signals import request_finished
+        from django.db.backends.signals import connection_created
 
         from retivo.database import checks  # noqa: F401 - registers the check
+        from retivo.metrics import measures
         from retivo.threads import places
 
         # The server closes each answer when it has sent it, or has failed to.
         request_finished.connect(lambda **_: places.leave(), weak=False, dispatch_uid="retivo.threads")
+        connection_created.connect(measures.time_statements, dispatch_uid="retivo.metrics")

@@ -247,6 +247,10 @@ UNKNOWN_KEYS_THREADS = share(Decimal("0.75"), web_threads())
 RATE_LIMIT = env.str("RATE_LIMIT", default="60000/60")
 WEBHOOKS_MAY_USE_LOOPBACK_HTTP = DEVELOPMENT
 
+# Who holds it reads /metrics; without one, this host alone does.
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+WORKER_METRICS_PORT = env.int("WORKER_METRICS_PORT", default=0)
+
 # Sending actions. The contract's numbers; not from the environment, but another settings module may change them.
 DELIVERY_TIMEOUT_SECONDS: float = 15
 DELIVERY_RETRY_SECONDS: Sequence[float] = (5, 5 * 60, 30 * 60, 2 * 3600, 5 * 3600, 10 * 3600, 10 * 3600)

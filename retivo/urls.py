@@ -6,6 +6,7 @@ from django.views.generic import RedirectView
 
 from retivo.admin import search
 from retivo.api.docs import DocsView, SchemaView
+from retivo.sight.exposition import metrics
 from retivo.sight.probes import HealthView, LivezView, ReadyzView
 from retivo.staff import error_pages
 from tenants.accounts.admin import own_password
@@ -18,6 +19,7 @@ urlpatterns = [
     path("api/readyz", ReadyzView.as_view(), name="readyz"),
     path("api/openapi.json", SchemaView.as_view(), name="schema"),
     path("api/docs", DocsView.as_view(), name="docs"),
+    path("metrics", metrics),
     path("api/partners/", include("partners.urls")),
     path("api/external/", include("integrations.action_types.urls")),
     path("api/external/", include("delivery.urls")),

@@ -22,12 +22,13 @@ from django.db import close_old_connections, connections
 
 from delivery.services import CHANNEL
 from delivery.transport import signing
-from delivery.transport.sending import Sender
+from delivery.transport.sending import Answer, Sender
 from delivery.worker import leases
 from delivery.worker.leases import AWAY, SLOW_SECONDS, Lease, Result, Room
-from delivery.worker.verdicts import judge
+from delivery.worker.verdicts import Verdict, judge
 from retivo.api.errors import Problem
 from retivo.database.backend.waiting import BoundedAsyncConnection
+from retivo.metrics import measures
 
 log = structlog.get_logger("retivo.delivery")
 
@@ -166,6 +167,7 @@ class Worker:
             )
             answer = await self._sender.send(url=lease.url, headers=headers, body=lease.body)
             verdict = judge(answer, attempt=lease.step)
+            _count(answer, verdict)
             self._add(
                 Result(
                     lease=lease,
@@ -241,6 +243,12 @@ def connection_parameters() -> dict[str, Any]:
     """The runtime role's connection, for psycopg itself."""
     parameters = connections["default"].get_connection_params()
     return {name: value for name, value in parameters.items() if name not in ("cursor_factory", "context")}
+
+
+def _count(answer: Answer, verdict: Verdict) -> None:
+    result = "delivered" if verdict.delivered else "failed" if verdict.reason else "retried"
+    kind = answer.error or f"{(answer.status or 0) // 100}xx"
+    measures.ATTEMPTS.labels(result, kind).observe(answer.latency_ms / 1000)
 
 
 def _part(free: int) -> int:

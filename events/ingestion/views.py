@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 import psycopg
-from django.db import IntegrityError
+from django.db import IntegrityError, transaction
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from rest_framework.authentication import BaseAuthentication
@@ -14,6 +14,7 @@ from rest_framework.response import Response
 from events.ingestion import batch, policy, schema, services
 from events.ingestion.batch import Batch
 from retivo.api.errors import Problem
+from retivo.metrics import measures
 from tenants.access.authentication import ApiKeyAuthentication
 from tenants.access.view import TenantView
 
@@ -37,7 +38,7 @@ class EventsView(TenantView):
         return [ApiKeyAuthentication(policy.query(datetime.now(UTC)), self.key)]
 
     def track(self, events: Batch, *, now: datetime, source: str, provider: str | None = None) -> services.Outcome:
-        return services.track(
+        outcome = services.track(
             tenant_id=self.caller.tenant_id,
             policy=policy.read(cast("tuple[Any, ...]", self.request.auth)),
             batch=events,
@@ -45,6 +46,16 @@ class EventsView(TenantView):
             source=source,
             provider=provider,
         )
+        transaction.on_commit(lambda: _count(outcome))
+        return outcome
+
+
+def _count(outcome: services.Outcome) -> None:
+    measures.count_events(
+        accepted=outcome["accepted"],
+        duplicates=outcome["duplicates"],
+        rejected=[rejection["code"] for rejection in outcome["rejected"]],
+    )
 
 
 class TrackView(EventsView):

@@ -15,6 +15,8 @@ from django.http import Http404, HttpRequest, HttpResponse
 from psycopg.errors import LockNotAvailable, QueryCanceled
 from rest_framework import exceptions
 
+from retivo.metrics import measures
+
 CONTENT_TYPE = "application/problem+json"
 
 # What is told of a request at most, or a body of 1 MiB could ask for an answer of 10: faults, and characters of each.
@@ -149,6 +151,7 @@ def body_too_large() -> Problem:
 
 def problem_response(request: HttpRequest, problem: Problem) -> HttpResponse:
     """For answers given outside a view: middleware and Django's own 404 and 500 handlers."""
+    measures.PROBLEMS.labels(problem.code).inc()
     return HttpResponse(
         msgspec.json.encode(problem.body(getattr(request, "request_id", ""))),
         status=problem.status,

@@ -14,6 +14,7 @@ from gunicorn.http.errors import ParseException
 from retivo.api.compression import gunzip
 from retivo.api.errors import Problem, body_too_large, problem_response
 from retivo.logging import route_of
+from retivo.metrics import measures
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -29,7 +30,7 @@ class RequestIdMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        started = time.perf_counter()
+        started, waited = time.perf_counter(), measures.database_seconds()
         sent = request.headers.get("X-Request-Id", "")
         request_id = sent if _SANE_REQUEST_ID(sent) else uuid.uuid4().hex
         request.request_id = request_id  # type: ignore[attr-defined]
@@ -37,12 +38,20 @@ class RequestIdMiddleware:
         try:
             response = self.get_response(request)
             response.headers["X-Request-Id"] = request_id
+            route, seconds = route_of(request), time.perf_counter() - started
             log.info(
                 "request",
                 method=request.method,
-                route=route_of(request),
+                route=route,
                 status=response.status_code,
-                ms=round((time.perf_counter() - started) * 1000, 2),
+                ms=round(seconds * 1000, 2),
+            )
+            measures.count_request(
+                method=request.method or "",
+                route=route,
+                status=response.status_code,
+                seconds=seconds,
+                database_seconds=measures.database_seconds() - waited,
             )
         finally:
             structlog.contextvars.clear_contextvars()

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import closing
 from threading import Lock, Thread
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import psycopg
 from django.db import connections
@@ -14,6 +14,13 @@ from psycopg.abc import PQGen
 
 T = TypeVar("T")
 RV = TypeVar("RV")
+
+
+class Connection(Protocol):
+    """What a question is put to: psycopg's connection, or what else executes a statement and answers with its rows."""
+
+    def execute(self, query: Any, params: Any = None) -> Any: ...
+
 
 _CONNECT_SECONDS = 2  # the least that psycopg takes
 

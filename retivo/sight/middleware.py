@@ -8,11 +8,11 @@ from django.urls import resolve
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
-FIRST = frozenset({"/api/livez", "/api/readyz", "/api/health"})
+FIRST = frozenset({"/api/livez", "/api/readyz", "/api/health", "/metrics"})
 
 
 class AnswerFirst:
-    """Calls the views of `FIRST` at once: without TLS, and for any `Host`, as balancers ask by address."""
+    """Calls the views of `FIRST` at once: without TLS, and for any `Host`, as balancers and monitors ask by address."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response

@@ -9,26 +9,22 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 from uuid import UUID, uuid4
 
 import structlog
-from django.db import InterfaceError, OperationalError, close_old_connections, connection, connections
+from django.db import InterfaceError, OperationalError, close_old_connections, connections
 from procrastinate import JobContext
 from procrastinate.middleware import AsyncCallNext
 from procrastinate.worker import Worker
+
+from retivo.database.reading import Connection
 
 log = structlog.get_logger("retivo.worker")
 
 BEAT_SECONDS = 10
 # A worker that said nothing for this long is taken for dead.
 ALIVE_SECONDS = 60
-
-
-class Cursor(Protocol):
-    """Django's, or psycopg's own connection: what executes a statement and answers with its rows."""
-
-    def execute(self, query: str, params: Any = None) -> Any: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,17 +44,17 @@ class Alive:
     silent_seconds: float | None
 
 
-def alive(asked: Cursor) -> Alive:
+def alive(connection: Connection) -> Alive:
     """Asked outside any tenant's context."""
-    count, silent = asked.execute(_ALIVE, {"alive": ALIVE_SECONDS}).fetchone()
+    count, silent = connection.execute(_ALIVE, {"alive": ALIVE_SECONDS}).fetchone()
     return Alive(count=count, silent_seconds=silent)
 
 
-def runs(asked: Cursor) -> Mapping[str, Run]:
+def runs(connection: Connection) -> Mapping[str, Run]:
     """By the tasks' names; asked outside any tenant's context."""
     return {
         task: Run(succeeded_at=succeeded_at, failed_at=failed_at, seconds=seconds)
-        for task, succeeded_at, failed_at, seconds in asked.execute(_RUNS).fetchall()
+        for task, succeeded_at, failed_at, seconds in connection.execute(_RUNS).fetchall()
     }
 
 
@@ -78,7 +74,7 @@ async def beat(*, every_seconds: float = BEAT_SECONDS) -> None:
 def _beat(worker_id: UUID) -> None:
     close_old_connections()
     try:
-        with connection.cursor() as cursor:
+        with connections["default"].cursor() as cursor:
             cursor.execute(_BEAT, {"id": worker_id, "host": socket.gethostname()[:255]})
     except (OperationalError, InterfaceError) as error:  # the next one says the same
         log.error("heartbeat_failed", reason=str(error).strip().splitlines()[-1:])

@@ -186,6 +186,9 @@ def test_functions__with_their_owners_rights__are_closed_to_public_and_trust_no_
 ANSWERS = {
     "authenticate_api_key": "SETOF record",
     "claim_actions": "TABLE(tenant_id uuid, action_id text, is_failing boolean, is_slow boolean, is_gone boolean)",
+    "delivery_backlog": "TABLE(state text, status text, actions bigint, oldest_seconds double precision)",
+    "oldest_event_keys": "double precision",
+    "unwell_endpoints": "record",
     "contribute": "TABLE(block text, place integer, total bigint)",
     "expire_actions": "integer",
     "learning_consent": "text",

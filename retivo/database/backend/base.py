@@ -33,6 +33,8 @@ _LOST_STATEMENT = (errors.InvalidSqlStatementName, errors.DuplicatePreparedState
 
 _SILENCE = Silence()  # of the server behind "default"; the owner's connection is for commands, which may wait
 
+from retivo.metrics import measures
+
 
 class DatabaseWrapper(base.DatabaseWrapper):
     connection: BoundedConnection
@@ -86,6 +88,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
         Django would send a query. A server that went away has closed the socket, and that can be seen from here.
         """
         return not self.connection.closed and not _is_hung_up(self.connection)
+
+    def _commit(self) -> None:
+        with measures.waiting():
+            super()._commit()
 
 
 class _ErrorWrapper(DatabaseErrorWrapper):

@@ -5,7 +5,8 @@ import signal
 from typing import Any
 
 import structlog
-from django.core.management.base import BaseCommand, CommandParser
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connections
 from procrastinate.contrib.django import app
 from procrastinate.exceptions import ConnectorException
@@ -14,6 +15,7 @@ from procrastinate.psycopg_connector import PsycopgConnector
 from delivery.worker.loop import Worker, connection_parameters
 from retivo.database.backend.waiting import BoundedAsyncConnection
 from retivo.processes import exit_unless_fit, exit_with
+from retivo.sight import exposition
 from tenants.upkeep import workers
 
 log = structlog.get_logger("retivo.worker")
@@ -35,6 +37,11 @@ class Command(BaseCommand):
             exit_with(exit_with_parent)
         exit_unless_fit()
         connections.close_all()  # this thread's; the loop's threads have their own
+        if settings.WORKER_METRICS_PORT:
+            try:
+                exposition.serve(settings.WORKER_METRICS_PORT)
+            except OSError as error:
+                raise CommandError(f"WORKER_METRICS_PORT {settings.WORKER_METRICS_PORT}: {error.strerror}.") from error
         asyncio.run(_run())
 
 

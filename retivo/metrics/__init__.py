@@ -1,0 +1,1 @@
+"""What is counted and timed, in each process by itself; `retivo.sight.exposition` shows it."""
