@@ -229,6 +229,9 @@ class Decision(models.Model):
     compared = models.BooleanField(help_text="Counts for the lift: nothing but what follows the holdout applied")
     action_id = models.CharField(max_length=40, null=True)  # noqa: DJ001  # not dispatched
     intervention_id = models.CharField(max_length=40, null=True)  # noqa: DJ001  # asked for by the API
+    request_id = models.CharField(
+        max_length=128, blank=True, db_default="", help_text="Of the API's request, or the job, that made it"
+    )
     cost_usd = models.DecimalField(max_digits=18, decimal_places=6, null=True, help_text="Of the dispatched action")
     cost_state = models.CharField(max_length=8, choices=CostState, null=True)  # noqa: DJ001  # costs nothing
     converted_at = models.DateTimeField(null=True)
@@ -291,6 +294,7 @@ class DecisionRow(models.Model):
     shadow = models.BooleanField("shadow mode")
     action_id = models.CharField(max_length=40, null=True)  # noqa: DJ001  # as in Decision
     intervention_id = models.CharField(max_length=40, null=True)  # noqa: DJ001  # as in Decision
+    request_id = models.CharField("request", max_length=128)
     cost_usd = models.DecimalField("cost in USD", max_digits=18, decimal_places=6, null=True)
     cost_state = models.CharField(max_length=8, choices=CostState, null=True)  # noqa: DJ001  # as in Decision
     converted_at = models.DateTimeField(null=True)

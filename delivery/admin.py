@@ -58,7 +58,7 @@ class ActionAdmin(NewestAdmin):
         ("tenant_link", "user_id"),
         ("action_type", "shown_status"),
         ("provider", "domain"),
-        "decision_link",
+        ("decision_link", "request_id"),
         ("created_at", "expires_at"),
         ("due_at", "delivered_at"),
         ("failure_reason", "attempts"),

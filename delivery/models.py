@@ -57,6 +57,9 @@ class Action(models.Model):
     domain = models.CharField(max_length=63, blank=True)
     user_id = models.CharField(max_length=255)
     decision_id = models.CharField(max_length=40, null=True)  # noqa: DJ001  # none is not an id
+    request_id = models.CharField(
+        max_length=128, blank=True, db_default="", help_text="Of the API's request, or the job, that made it"
+    )
     parameters = models.JSONField()
     status = models.CharField(max_length=16, choices=ActionStatus, default=ActionStatus.PENDING)
     due_at = models.DateTimeField(help_text="When it is to be sent next; while it is being sent, the lease's end")
@@ -178,6 +181,7 @@ class ActionRow(models.Model):
     domain = models.CharField(max_length=63)
     user_id = models.CharField("user", max_length=255)
     decision_id = models.CharField("decision", max_length=40, null=True)  # noqa: DJ001  # as in Action
+    request_id = models.CharField("request", max_length=128)
     parameters = models.JSONField()
     status = models.CharField(max_length=16, choices=ActionStatus)
     due_at = models.DateTimeField()

@@ -18,6 +18,7 @@ _ACTION: dict[str, Any] = {
     "domain": "loyalty",
     "user_id": "user-42",
     "decision_id": "dec_c1f4c7a28a554e0eb5a80f6c2b7d9e30",
+    "request_id": "3f0b8a52c1d94e5f8e7a6b5c4d3e2f10",
     "parameters": {"amount": 50},
     "attempts": 1,
     "due_at": None,

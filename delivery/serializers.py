@@ -59,6 +59,9 @@ class ActionSerializer(serializers.Serializer[Any]):
     domain = serializers.CharField(allow_blank=True)
     user_id = serializers.CharField()
     decision_id = serializers.CharField(allow_null=True)
+    request_id = serializers.CharField(
+        allow_blank=True, help_text="`X-Request-Id` of the request that dispatched it, or the id of a job."
+    )
     parameters = serializers.DictField()
     attempts = serializers.IntegerField(help_text="Begun so far.")
     due_at = serializers.SerializerMethodField(help_text="The next attempt, where there is to be one.")

@@ -13,6 +13,7 @@ from learning import services as learning
 from retivo.api.errors import FieldError, Problem, not_found, validation_failed
 from retivo.api.json import encode
 from retivo.api.pagination import Cursor, cut_query
+from retivo.logging import request_id
 from tenants import audit
 
 # What a committed dispatch wakes workers on.
@@ -55,6 +56,7 @@ def dispatch(
             domain=domain,
             user_id=user_id,
             decision_id=decision_id,
+            request_id=request_id(),
             parameters=parameters,
             created_at=now,
             expires_at=expires_at or now + DEFAULT_LIFETIME,
@@ -186,6 +188,7 @@ _INSERTED = (
     "domain",
     "user_id",
     "decision_id",
+    "request_id",
     "created_at",
     "expires_at",
 )

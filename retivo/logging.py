@@ -19,6 +19,11 @@ def route_of(request: HttpRequest) -> str | None:
     return None if match is None else f"/{match.route}"
 
 
+def request_id() -> str:
+    """The id of the request that is being answered or of the job that is being done; empty where it is neither."""
+    return str(structlog.contextvars.get_contextvars().get("request_id", ""))
+
+
 class RouteForPath(logging.Filter):
     """Django's own record of an answer says reason and path."""
 

@@ -55,7 +55,7 @@ class DecisionAdmin(NewestAdmin):
         ("confident", "drawn"),
         "reasoning",
         ("by_model", "prior"),
-        "action_link",
+        ("action_link", "request_id"),
         ("outcome", "cost"),
         ("conversion_told", "shadow"),
         "parameters",

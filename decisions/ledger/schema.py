@@ -33,6 +33,7 @@ _DECISION: dict[str, Any] = {
     "shadow": False,
     "action_id": RECOMMENDATION["action_id"],
     "intervention_id": None,
+    "request_id": "3f0b8a52c1d94e5f8e7a6b5c4d3e2f10",
     "cost_usd": "0.500000",
     "model_version": 12,
     "prior_share": 0.36,

@@ -47,6 +47,9 @@ class DecisionSerializer(serializers.Serializer[Any]):
     shadow = serializers.BooleanField()
     action_id = serializers.CharField(allow_null=True)
     intervention_id = serializers.CharField(allow_null=True)
+    request_id = serializers.CharField(
+        allow_blank=True, help_text="`X-Request-Id` of the request that asked for it, or the id of a job."
+    )
     cost_usd = serializers.CharField(allow_null=True)
     model_version = serializers.IntegerField()
     prior_share = serializers.FloatField(allow_null=True)

@@ -45,6 +45,7 @@ class Decision(msgspec.Struct, kw_only=True):
     shadow: bool
     action_id: str | None
     intervention_id: str | None
+    request_id: str
     cost_usd: str | None
     model_version: int
     prior_share: float | None

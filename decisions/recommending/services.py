@@ -24,6 +24,7 @@ from learning.model.policy import Choice
 from learning.model.state import NOTHING, State
 from retivo.api.errors import FieldError, Problem
 from retivo.api.json import encode
+from retivo.logging import request_id
 
 
 class Candidate(msgspec.Struct, kw_only=True):
@@ -246,6 +247,7 @@ def _write(tenant_id: UUID, decided: Decided, intervention_id: str | None) -> No
         "compared": decided.compared,
         "action_id": decided.action_id,
         "intervention_id": intervention_id,
+        "request_id": request_id(),
         "cost_usd": decided.cost_usd,
         "cost_state": None if decided.cost_usd is None else "reserved",
         "closed_at": None if decided.compared else found.now,
@@ -298,7 +300,7 @@ def _unknown(pointer: str, detail: str) -> Problem:
 _COLUMNS = (
     "tenant_id, user_id, created_at, request, candidates, guardrails, stopped_by, action, action_type_id, parameters,"
     " confidence, propensity, reasoning, model_version, features, prior_share, holdout, shadow, compared, action_id,"
-    " intervention_id, cost_usd, cost_state, closed_at"
+    " intervention_id, request_id, cost_usd, cost_state, closed_at"
 )
 _JSON = {"request", "candidates", "guardrails", "parameters", "features"}
 

@@ -49,6 +49,7 @@ class Lease:
 
     tenant_id: UUID
     action_id: str
+    request_id: str  # of what dispatched it
     number: int  # of this attempt
     step: int  # in the schedule, from 1
     url: str
@@ -148,7 +149,7 @@ def _lease(tenant_id: UUID, row: Sequence[Any], flags: Sequence[bool], until: fl
     (id, number, replayed_from, name, provider, domain, user_id, decision_id, parameters, created_at, expires_at) = row[
         :11
     ]
-    (is_expired, stopped_by, url, schema, owner_id, *tokens) = row[11:]
+    (is_expired, stopped_by, url, schema, owner_id, request_id, *tokens) = row[11:]
     is_failing, is_slow, is_gone = flags
     body = {
         "action_id": id,
@@ -177,11 +178,12 @@ def _lease(tenant_id: UUID, row: Sequence[Any], flags: Sequence[bool], until: fl
             else:
                 unchecked = schema, parameters
     except Exception as error:  # one that cannot be prepared must not stop the others
-        log.error("action_not_prepared", action_id=id, exc_info=error)
+        log.error("action_not_prepared", action_id=id, request_id=request_id, exc_info=error)
         refusal = FailureReason.INTERNAL_ERROR
     return Lease(
         tenant_id=tenant_id,
         action_id=id,
+        request_id=request_id,
         number=number,
         step=step,
         url=url,
@@ -220,7 +222,8 @@ def _store(store: Callable[[list[Result]], None], results: list[Result]) -> None
             for result in results:
                 _store(store, [result])
         else:
-            log.error("result_not_stored", action_id=results[0].lease.action_id, exc_info=error)
+            lease = results[0].lease
+            log.error("result_not_stored", action_id=lease.action_id, request_id=lease.request_id, exc_info=error)
 
 
 def _record_actions(tenant_id: UUID, results: list[Result]) -> None:
@@ -290,7 +293,7 @@ _READ = """
     SELECT a.id, a.attempts, a.replayed_from, a.action_type, a.provider, a.domain, a.user_id, a.decision_id,
            a.parameters::text, a.created_at, a.expires_at, a.expires_at <= clock_timestamp(),
            CASE WHEN u.opted_out THEN 'user_opted_out' WHEN NOT t.active THEN 'action_type_inactive' END,
-           t.delivery_webhook, t.parameters_schema::text, coalesce(t.partner_id, t.tenant_id),
+           t.delivery_webhook, t.parameters_schema::text, coalesce(t.partner_id, t.tenant_id), a.request_id,
            coalesce(t.encrypted_webhook_secret, i.encrypted_webhook_secret),
            CASE WHEN coalesce(t.previous_secret_until, i.previous_secret_until) > now()
                 THEN coalesce(t.encrypted_previous_secret, i.encrypted_previous_secret) END

@@ -165,9 +165,11 @@ class Worker:
             headers = signing.headers(
                 secrets=lease.secrets, message_id=lease.action_id, timestamp=int(time.time()), body=lease.body
             )
+            if lease.request_id:
+                headers["X-Retivo-Request-Id"] = lease.request_id
             answer = await self._sender.send(url=lease.url, headers=headers, body=lease.body)
             verdict = judge(answer, attempt=lease.step)
-            _count(answer, verdict)
+            _tell(lease, answer, verdict)
             self._add(
                 Result(
                     lease=lease,
@@ -184,7 +186,7 @@ class Worker:
             self._add(Result(lease=lease, wait_seconds=0))
         elif failure := task.exception():
             # A fault of ours: the lease runs out, and the attempt counts, so that it ends in `failed`.
-            log.error("sending_failed", action_id=lease.action_id, exc_info=failure)
+            log.error("sending_failed", action_id=lease.action_id, request_id=lease.request_id, exc_info=failure)
 
     def _add(self, result: Result) -> None:
         self._results.append(result)
@@ -245,10 +247,20 @@ def connection_parameters() -> dict[str, Any]:
     return {name: value for name, value in parameters.items() if name not in ("cursor_factory", "context")}
 
 
-def _count(answer: Answer, verdict: Verdict) -> None:
+def _tell(lease: Lease, answer: Answer, verdict: Verdict) -> None:
+    """An attempt's line in the log, and its count."""
     result = "delivered" if verdict.delivered else "failed" if verdict.reason else "retried"
     kind = answer.error or f"{(answer.status or 0) // 100}xx"
     measures.ATTEMPTS.labels(result, kind).observe(answer.latency_ms / 1000)
+    log.info(
+        "attempt",
+        action_id=lease.action_id,
+        request_id=lease.request_id,
+        number=lease.number,
+        result=result,
+        answer=answer.summary,
+        ms=answer.latency_ms,
+    )
 
 
 def _part(free: int) -> int:

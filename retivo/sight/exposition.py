@@ -132,9 +132,9 @@ def exposition(accept: str) -> tuple[bytes, str]:
     """All metrics that this process can tell, in the format that `accept` asks for, and its content type."""
     registry = CollectorRegistry()
     if files.are_shared():
-        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        MultiProcessCollector(registry)
     else:
-        registry.register(measures.REGISTRY)  # type: ignore[arg-type]
+        registry.register(measures.REGISTRY)
         ProcessCollector(registry=registry)
     registry.register(_FromDatabase())
     encode, content_type = choose_encoder(accept)

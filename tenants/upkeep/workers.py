@@ -83,11 +83,15 @@ def _beat(worker_id: UUID) -> None:
 
 
 async def note_run(call_next: AsyncCallNext, context: JobContext, worker: Worker) -> Any:
-    """Procrastinate's worker middleware: has each job's end noted under its task's name."""
+    """Procrastinate's worker middleware: has each job's end noted under its task's name.
+
+    What the job does and logs has the id `job-<number>` in place of a request's.
+    """
     started = time.monotonic()
     succeeded = False
     try:
-        result = await call_next()
+        with structlog.contextvars.bound_contextvars(request_id=f"job-{context.job.id}"):
+            result = await call_next()
         succeeded = True
     finally:
         seconds = time.monotonic() - started

@@ -91,7 +91,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def _commit(self) -> None:
         with measures.waiting():
-            super()._commit()
+            super()._commit()  # type: ignore[misc]  # the stubs lack it
 
 
 class _ErrorWrapper(DatabaseErrorWrapper):
