@@ -1,0 +1,260 @@
+"""The checks of `manage.py doctor`: what is wrong with the database, the pooler, the workers or the keys.
+
+Each is a function of a connection that answers with what it found. It has a connection and a deadline of its own, so
+that one that hangs holds up no other.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import psycopg
+from cryptography.fernet import Fernet, InvalidToken
+from django.apps import apps
+from django.conf import settings
+from psycopg import sql
+
+from events import figures as events
+from integrations.management.commands.rotate_encryption import ENCRYPTED
+from retivo import encryption
+from retivo.database.reading import PatientConnection, asked, connect
+from retivo.database.roles import AUTH, MINIMUM_SERVER_VERSION, RUNTIME, STAFF
+from retivo.sight.probes import pending_migrations
+from tenants.upkeep import workers
+
+CHECK_SECONDS = 5.0
+
+_CLOCKS_MAY_DIFFER_SECONDS = 30
+_MONTHS_AHEAD = 3  # that maintain_events makes
+_KEYS_WARN_SECONDS = 5 * 86400
+_SAMPLED = 50  # of the newest of each kind of secret
+
+
+class Grade(StrEnum):
+    OK = "ok"
+    WARNING = "warn"
+    FAILURE = "FAIL"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    name: str
+    grade: Grade
+    detail: str
+
+
+Found = tuple[Grade, str]
+
+
+def examine() -> Iterator[Finding]:
+    """All checks, one after another. Where there is no database, nothing else can be asked."""
+    for name, check in _CHECKS.items():
+        finding = _examine(name, check)
+        yield finding
+        if name == "database" and finding.grade == Grade.FAILURE:
+            return
+
+
+def _examine(name: str, check: Callable[[PatientConnection], Found]) -> Finding:
+    try:
+        with closing(connect(seconds=CHECK_SECONDS)) as connection:
+            grade, detail = asked(connection, check, seconds=CHECK_SECONDS)
+    except (psycopg.Error, TimeoutError) as error:
+        grade, detail = Grade.FAILURE, (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return Finding(name=name, grade=grade, detail=detail)
+
+
+def _database(connection: PatientConnection) -> Found:
+    version = connection.info.server_version
+    grade = Grade.OK if version >= MINIMUM_SERVER_VERSION else Grade.FAILURE
+    return grade, f"PostgreSQL {version // 10000}.{version % 10000}; 16 or newer is needed"
+
+
+def _clock(connection: PatientConnection) -> Found:
+    before = time.time()
+    (theirs,) = _row(connection, "SELECT extract(epoch FROM clock_timestamp())::float8")
+    ahead = (before + time.time()) / 2 - theirs
+    grade = Grade.OK if abs(ahead) <= _CLOCKS_MAY_DIFFER_SECONDS else Grade.FAILURE
+    side = "ahead of" if ahead > 0 else "behind"
+    return grade, f"this host is {abs(ahead):.3f} s {side} the database; at most {_CLOCKS_MAY_DIFFER_SECONDS} s"
+
+
+def _pooler(connection: PatientConnection) -> Found:
+    """PgBouncer tells its clients a process id of its own, and its version to its administrators alone."""
+    (pid,) = _row(connection, "SELECT pg_backend_pid()")
+    if pid == connection.info.backend_pid:
+        return Grade.OK, "none: connections lead to the server itself"
+    connection.execute("COMMIT")
+    kept = _keeps_statements(connection)
+    connection.execute("BEGIN")
+    if kept:
+        return Grade.OK, "there is one, which keeps prepared statements"
+    return Grade.FAILURE, (
+        "there is one that loses prepared statements: take PgBouncer 1.21 or newer with max_prepared_statements > 0, "
+        "or its session mode"
+    )
+
+
+def _keeps_statements(connection: PatientConnection) -> bool:
+    """Whether a statement is still known after another client has taken the session that it was prepared in."""
+    connection.prepare_threshold = 0
+    with closing(connect(seconds=CHECK_SECONDS / 2)) as other:
+        try:
+            connection.execute("SELECT 1", prepare=True)
+            other.execute("BEGIN")
+            connection.execute("SELECT 1", prepare=True)
+        except (psycopg.errors.InvalidSqlStatementName, psycopg.errors.DuplicatePreparedStatement):
+            return False
+    return True
+
+
+def _schema(connection: PatientConnection) -> Found:
+    pending = pending_migrations(connection)
+    if pending:
+        return Grade.FAILURE, f"{len(pending)} migrations are pending ({_some(pending)}): run manage.py migrate"
+    return Grade.OK, "no migration is pending"
+
+
+def _indexes(connection: PatientConnection) -> Found:
+    rows = connection.execute(
+        "SELECT indexrelid::regclass::text FROM pg_index WHERE NOT indisvalid ORDER BY 1 LIMIT 100"
+    ).fetchall()
+    if rows:
+        return Grade.FAILURE, f"invalid: {_some([name for (name,) in rows])}; drop them and run manage.py migrate"
+    return Grade.OK, "all are valid"
+
+
+def _partitions(connection: PatientConnection) -> Found:
+    ahead = events.months_ahead(connection)
+    grade = Grade.OK if ahead >= _MONTHS_AHEAD else Grade.WARNING if ahead else Grade.FAILURE
+    return grade, f"events' partitions are there for {ahead} months ahead, {_MONTHS_AHEAD} in order"
+
+
+def _key_rings(connection: PatientConnection) -> Found:
+    oldest = events.oldest_keys_seconds(connection)
+    grade = Grade.OK if oldest < _KEYS_WARN_SECONDS else Grade.WARNING
+    if oldest >= events.KEYS_TOO_OLD_SECONDS:
+        grade = Grade.FAILURE
+    most = events.KEYS_TOO_OLD_SECONDS / 86400
+    return grade, f"the oldest idempotency keys are at most {oldest / 86400:.1f} days old; below {most:.0f} in order"
+
+
+def _role(connection: PatientConnection) -> Found:
+    user, is_superuser, bypasses, owns, missing, inherits = _row(connection, _ROLE, [[RUNTIME, AUTH, STAFF], STAFF])
+    faults = [
+        *(["is a superuser"] if is_superuser else []),
+        *(["has BYPASSRLS"] if bypasses else []),
+        *(["owns tables"] if owns else []),
+        *([f"inherits the rights of {STAFF}"] if inherits else []),
+        *([f"misses the roles {_some(missing)}"] if missing else []),
+    ]
+    if faults:
+        return Grade.FAILURE, f"{user} {', '.join(faults)}"
+    return Grade.OK, f"{user} is bound by row-level security"
+
+
+def _timeouts(connection: PatientConnection) -> Found:
+    rows = connection.execute(_TIMEOUTS).fetchall()
+    without = [name for name, milliseconds in rows if milliseconds == "0"]
+    if without:
+        return Grade.FAILURE, f"the runtime role has no {_some(without)}: run manage.py migrate"
+    return Grade.OK, ", ".join(f"{name} {int(milliseconds) / 1000:g} s" for name, milliseconds in rows)
+
+
+def _grants(connection: PatientConnection) -> Found:
+    """Of our tables, without their partitions: each has row-level security, and the runtime role may use it."""
+    rooms = {app.label for app in apps.get_app_configs() if Path(app.path).parent == settings.BASE_DIR}
+    tables = sorted({model._meta.db_table for model in apps.get_models() if model._meta.app_label in rooms})
+    rows = connection.execute(_GRANTS, [tables]).fetchall()
+    if rows:
+        return Grade.FAILURE, _some([f"{table} {fault}" for table, fault in rows])
+    return Grade.OK, f"{len(tables)} tables have row-level security and the runtime role's grants"
+
+
+def _worker(connection: PatientConnection) -> Found:
+    found = workers.alive(connection)
+    if not found.count:
+        silent = "the last hour" if found.silent_seconds is None else f"{found.silent_seconds:.0f} seconds"
+        return Grade.FAILURE, f"none was seen for {silent}: nothing is sent"
+    runs = workers.runs(connection)
+    failing = sorted(
+        name for name, run in runs.items() if run.failed_at is not None and run.failed_at > (run.succeeded_at or 0)
+    )
+    if failing:
+        return Grade.WARNING, f"{found.count} seen within a minute; failed last: {_some(failing)}"
+    return Grade.OK, f"{found.count} seen within a minute, no task failed last"
+
+
+def _encryption(connection: PatientConnection) -> Found:
+    for number, key in enumerate(settings.ENCRYPTION_KEYS, start=1):
+        try:
+            Fernet(key)
+        except ValueError:
+            return Grade.FAILURE, f"number {number} of ENCRYPTION_KEYS is no Fernet key"
+    connection.execute(f"SET LOCAL ROLE {STAFF}")
+    sampled = 0
+    for model, column in ENCRYPTED:
+        table, key = model._meta.db_table, str(model._meta.pk.column)  # type: ignore[union-attr]
+        names = {"column": sql.Identifier(column), "table": sql.Identifier(table), "key": sql.Identifier(key)}
+        newest = sql.SQL("SELECT {column} FROM {table} WHERE {column} IS NOT NULL ORDER BY {key} DESC LIMIT %s")
+        for (token,) in connection.execute(newest.format(**names), [_SAMPLED]).fetchall():
+            try:
+                encryption.decrypt(bytes(token))
+            except InvalidToken:
+                return Grade.FAILURE, f"none of ENCRYPTION_KEYS decrypts a {column} of {table}"
+            sampled += 1
+    return Grade.OK, f"{len(settings.ENCRYPTION_KEYS)} keys; {sampled} stored secrets were tried and decrypt"
+
+
+def _row(connection: PatientConnection, statement: str, parameters: list[object] | None = None) -> tuple[object, ...]:
+    (row,) = connection.execute(statement, parameters).fetchall()
+    return tuple(row)
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+
+
+_CHECKS: dict[str, Callable[[PatientConnection], Found]] = {
+    "database": _database,
+    "clock": _clock,
+    "pooler": _pooler,
+    "schema": _schema,
+    "indexes": _indexes,
+    "partitions": _partitions,
+    "key rings": _key_rings,
+    "role": _role,
+    "timeouts": _timeouts,
+    "grants": _grants,
+    "worker": _worker,
+    "encryption": _encryption,
+}
+
+_ROLE = """
+    SELECT r.rolname, r.rolsuper, r.rolbypassrls,
+           EXISTS (
+               SELECT FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')
+               AND pg_has_role(r.oid, c.relowner, 'USAGE')
+           ),
+           ARRAY(SELECT name FROM unnest(%s::text[]) AS name WHERE to_regrole(name) IS NULL),
+           EXISTS (SELECT FROM pg_roles s WHERE s.rolname = %s AND pg_has_role(r.oid, s.oid, 'USAGE'))
+      FROM pg_roles r WHERE r.rolname = current_user
+"""
+
+# As the session began: this one has set its own.
+_TIMEOUTS = """
+    SELECT name, reset_val FROM pg_settings
+     WHERE name IN ('lock_timeout', 'statement_timeout', 'idle_in_transaction_session_timeout') ORDER BY name
+"""
+
+_GRANTS = """
+    SELECT name, CASE WHEN c.oid IS NULL THEN 'is missing' WHEN NOT c.relrowsecurity THEN 'has no row-level security'
+                      ELSE 'is closed to the runtime role' END
+      FROM unnest(%s::text[]) AS name LEFT JOIN pg_class c ON c.oid = to_regclass('public.' || quote_ident(name))
+     WHERE c.oid IS NULL OR NOT c.relrowsecurity
+        OR NOT (has_any_column_privilege(c.oid, 'SELECT') OR has_any_column_privilege(c.oid, 'INSERT'))
+     ORDER BY name
+"""
