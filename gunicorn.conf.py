@@ -75,7 +75,10 @@ def post_worker_init(worker: "Worker") -> None:
     """Prepare a worker that has loaded the application, before its first request."""
     from gunicorn import util
 
+    from retivo import tracing
     from retivo.api.unreadable import write_problem
+
+    tracing.start("retivo-web")
 
     # Ctrl-C reaches the whole process group; the arbiter then sends SIGQUIT. Both at once can deadlock a gthread worker
     # in its own signal handler, until `graceful_timeout` has it killed.

@@ -120,6 +120,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "retivo.api.middleware.RequestIdMiddleware",
     "retivo.sight.middleware.AnswerFirst",
+    *(["retivo.tracing.TraceRequests"] if env.str("OTEL_EXPORTER_OTLP_ENDPOINT", default="") else []),
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.common.CommonMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",

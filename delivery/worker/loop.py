@@ -26,6 +26,7 @@ from delivery.transport.sending import Answer, Sender
 from delivery.worker import leases
 from delivery.worker.leases import AWAY, SLOW_SECONDS, Lease, Result, Room
 from delivery.worker.verdicts import Verdict, judge
+from retivo import tracing
 from retivo.api.errors import Problem
 from retivo.database.backend.waiting import BoundedAsyncConnection
 from retivo.metrics import measures
@@ -167,7 +168,12 @@ class Worker:
             )
             if lease.request_id:
                 headers["X-Retivo-Request-Id"] = lease.request_id
-            answer = await self._sender.send(url=lease.url, headers=headers, body=lease.body)
+            with tracing.attempt(
+                url=lease.url, headers=headers, action_id=lease.action_id, request_id=lease.request_id
+            ) as span:
+                answer = await self._sender.send(url=lease.url, headers=headers, body=lease.body)
+                if span is not None:
+                    span.set_attribute("retivo.answer", answer.summary)
             verdict = judge(answer, attempt=lease.step)
             _tell(lease, answer, verdict)
             self._add(

@@ -10,6 +10,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 import psycopg
 from cryptography.fernet import Fernet, InvalidToken
@@ -197,7 +198,7 @@ def _encryption(connection: PatientConnection) -> Found:
     connection.execute(f"SET LOCAL ROLE {STAFF}")
     sampled = 0
     for model, column in ENCRYPTED:
-        table, key = model._meta.db_table, str(model._meta.pk.column)  # type: ignore[union-attr]
+        table, key = model._meta.db_table, str(model._meta.pk.column)
         names = {"column": sql.Identifier(column), "table": sql.Identifier(table), "key": sql.Identifier(key)}
         newest = sql.SQL("SELECT {column} FROM {table} WHERE {column} IS NOT NULL ORDER BY {key} DESC LIMIT %s")
         for (token,) in connection.execute(newest.format(**names), [_SAMPLED]).fetchall():
@@ -209,7 +210,7 @@ def _encryption(connection: PatientConnection) -> Found:
     return Grade.OK, f"{len(settings.ENCRYPTION_KEYS)} keys; {sampled} stored secrets were tried and decrypt"
 
 
-def _row(connection: PatientConnection, statement: str, parameters: list[object] | None = None) -> tuple[object, ...]:
+def _row(connection: PatientConnection, statement: str, parameters: list[object] | None = None) -> tuple[Any, ...]:
     (row,) = connection.execute(statement, parameters).fetchall()
     return tuple(row)
 

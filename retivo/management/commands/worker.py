@@ -13,6 +13,7 @@ from procrastinate.exceptions import ConnectorException
 from procrastinate.psycopg_connector import PsycopgConnector
 
 from delivery.worker.loop import Worker, connection_parameters
+from retivo import tracing
 from retivo.database.backend.waiting import BoundedAsyncConnection
 from retivo.processes import exit_unless_fit, exit_with
 from retivo.sight import exposition
@@ -42,6 +43,7 @@ class Command(BaseCommand):
                 exposition.serve(settings.WORKER_METRICS_PORT)
             except OSError as error:
                 raise CommandError(f"WORKER_METRICS_PORT {settings.WORKER_METRICS_PORT}: {error.strerror}.") from error
+        tracing.start("retivo-worker")
         asyncio.run(_run())
 
 
@@ -92,7 +94,7 @@ async def _jobs() -> None:
                     concurrency=2,
                     install_signal_handlers=False,
                     shutdown_graceful_timeout=_GRACE_SECONDS,
-                    worker_middleware=[workers.note_run],
+                    worker_middleware=[workers.note_run, tracing.trace_job],
                 )
         finally:
             # Also where opening it was cancelled: a pool that still connects takes no notice of being cancelled, and

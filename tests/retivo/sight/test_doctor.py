@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -162,8 +163,8 @@ def test_doctor__invalid_index__is_named() -> None:
 
 
 def test_doctor__clock_two_days_behind__is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = doctor.time.time
-    monkeypatch.setattr(doctor.time, "time", lambda: now() - 2 * 86400)
+    now = time.time
+    monkeypatch.setattr(time, "time", lambda: now() - 2 * 86400)
 
     grade, detail = found("clock")
 
