@@ -34,8 +34,9 @@ SOURCES = [
     *(found for package in PACKAGES for found in sorted((REPOSITORY / package).rglob("*.py"))),
 ]
 
-# What looks like a module and is none: a setting of PostgreSQL, a host, and the connector that the guide adds.
-NO_MODULES = {"retivo.tenant_id", "retivo.example", "events.connectors.amplitude"}
+# What looks like a module and is none: a setting of PostgreSQL, an attribute of spans, a host, and the connector that
+# the guide adds.
+NO_MODULES = {"retivo.tenant_id", "retivo.request_id", "retivo.example", "events.connectors.amplitude"}
 # The same of paths: a unit, and files that a run writes.
 NO_PATHS = re.compile(r"events/s$|bench/out/")
 
