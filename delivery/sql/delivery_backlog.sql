@@ -6,7 +6,7 @@
 -- sent. Expired actions are not counted.
 --
 -- As in claim_actions, lanes are found by jumping through the index `action_due`. The function
--- looks at 5,000 lanes at most, and counts 1,000 actions in each and 100,000 in all, so that it costs a tenth of a
+-- looks at 5,000 lanes at most, and counts 1,000 actions in each and 100,000 in all, so that it costs a fifth of a
 -- second at most. Beyond that, counts are lower bounds.
 CREATE OR REPLACE FUNCTION delivery_backlog()
     RETURNS TABLE (state text, status text, actions bigint, oldest_seconds float8)

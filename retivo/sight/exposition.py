@@ -25,7 +25,7 @@ from retivo.database.reading import PatientConnection, Reading
 from retivo.metrics import files, measures
 from tenants.upkeep import workers
 
-# However often it is asked, and by however many. It costs at most a tenth of a second of the database each time.
+# However often it is asked, and by however many. It costs at most a fifth of a second of the database each time.
 _ANSWER_SECONDS = 1.0
 _KEPT_SECONDS = 5.0
 
