@@ -8,7 +8,7 @@ from django.core.handlers.wsgi import WSGIHandler
 from django.core.wsgi import get_wsgi_application
 
 from retivo.database import embedded_postgres
-from retivo.processes import exit_unless_fit
+from retivo.database.checks import exit_unless_fit
 
 
 def _application() -> WSGIHandler:

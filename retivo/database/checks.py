@@ -1,16 +1,28 @@
 """What must hold of the database before a process serves from it. `retivo.wsgi`, `worker` and `migrate` run these."""
 
+import sys
 import time
 from collections.abc import Sequence
 from typing import Any
 
-from django.core.checks import CheckMessage, Error, Tags, register
-from django.db import DatabaseError, connections
+from django.core.checks import CheckMessage, Error, Tags, register, run_checks
+from django.db import DatabaseError, OperationalError, connections
 
 from retivo.database import startup
 from retivo.database.roles import MINIMUM_SERVER_VERSION, STAFF
 
 MAX_CLOCK_SECONDS = 30
+
+
+def exit_unless_fit() -> None:
+    """Wait for the database, then exit where system checks fail, with a line for each."""
+    try:
+        connections["default"].ensure_connection()
+    except OperationalError as error:
+        sys.exit(f"retivo: The database does not answer: {startup.reason(error)}")
+    found = run_checks(databases=["default"])
+    if serious := [message for message in found if message.is_serious() and not message.is_silenced()]:
+        sys.exit("\n".join(f"retivo: {' '.join(str(message).split()).removeprefix('?: ')}" for message in serious))
 
 
 @register(Tags.database)

@@ -18,6 +18,7 @@ from psycopg import IsolationLevel as Isolation
 
 from retivo.database import deadlines, startup
 from retivo.database.backend.waiting import BoundedConnection, Silence
+from retivo.metrics import measures
 
 log = structlog.get_logger("retivo.database")
 
@@ -32,8 +33,6 @@ _OUTAGES = (
 _LOST_STATEMENT = (errors.InvalidSqlStatementName, errors.DuplicatePreparedStatement)
 
 _SILENCE = Silence()  # of the server behind "default"; the owner's connection is for commands, which may wait
-
-from retivo.metrics import measures
 
 
 class DatabaseWrapper(base.DatabaseWrapper):

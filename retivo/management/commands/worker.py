@@ -15,7 +15,8 @@ from procrastinate.psycopg_connector import PsycopgConnector
 from delivery.worker.loop import Worker, connection_parameters
 from retivo import tracing
 from retivo.database.backend.waiting import BoundedAsyncConnection
-from retivo.processes import exit_unless_fit, exit_with
+from retivo.database.checks import exit_unless_fit
+from retivo.processes import exit_with
 from retivo.sight import exposition
 from tenants.upkeep import workers
 

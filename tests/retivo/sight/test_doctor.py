@@ -81,11 +81,11 @@ def _no_timeout() -> None:
 
 
 def _pending() -> None:
-    as_owner("UPDATE django_migrations SET name = 'x' WHERE app = 'tenants' AND name = '0009_workers'")
+    as_owner("UPDATE django_migrations SET name = 'x' WHERE app = 'tenants' AND name = '0010_workers'")
 
 
 def _not_pending() -> None:
-    as_owner("UPDATE django_migrations SET name = '0009_workers' WHERE app = 'tenants' AND name = 'x'")
+    as_owner("UPDATE django_migrations SET name = '0010_workers' WHERE app = 'tenants' AND name = 'x'")
 
 
 NEXT_MONTH = "'events_event_90_' || to_char((now() AT TIME ZONE 'UTC') + interval '1 month', 'YYYY_MM')"
@@ -131,7 +131,7 @@ def _grant() -> None:
     ("name", "spoil", "mend", "grade", "detail"),
     [
         ("timeouts", _no_timeout, _nothing, Grade.FAILURE, "no lock_timeout"),
-        ("schema", _pending, _not_pending, Grade.FAILURE, "tenants.0009_workers"),
+        ("schema", _pending, _not_pending, Grade.FAILURE, "tenants.0010_workers"),
         ("partitions", _lack_partition, _give_partition_back, Grade.FAILURE, "0 months ahead"),
         ("worker", _no_worker, _nothing, Grade.FAILURE, "none was seen for 12"),
         ("worker", _failing_task, _nothing, Grade.WARNING, "failed last: a.task"),

@@ -108,16 +108,16 @@ def test_readyz__migration_pending__is_503_and_a_newer_schema_is_fine() -> None:
     as_owner("INSERT INTO django_migrations (app, name, applied) VALUES ('tenants', '9999_of_the_next_release', now())")
     try:
         newer = client.get("/api/readyz")
-        as_owner("UPDATE django_migrations SET name = 'x' WHERE app = 'tenants' AND name = '0009_workers'")
+        as_owner("UPDATE django_migrations SET name = 'x' WHERE app = 'tenants' AND name = '0010_workers'")
         time.sleep(KEPT)
         pending = client.get("/api/readyz")
     finally:
-        as_owner("UPDATE django_migrations SET name = '0009_workers' WHERE app = 'tenants' AND name = 'x'")
+        as_owner("UPDATE django_migrations SET name = '0010_workers' WHERE app = 'tenants' AND name = 'x'")
         as_owner("DELETE FROM django_migrations WHERE name = '9999_of_the_next_release'")
 
     assert newer.status_code == 200, newer.content
     assert pending.status_code == 503
-    assert pending.json()["checks"]["schema"]["error"] == "1 migrations are pending, the first is tenants.0009_workers."
+    assert pending.json()["checks"]["schema"]["error"] == "1 migrations are pending, the first is tenants.0010_workers."
 
 
 @pytest.mark.no_database

@@ -7,7 +7,7 @@ from retivo.database.sql import InForce
 
 
 class Migration(migrations.Migration):
-    dependencies = [("tenants", "0008_entries_without_a_tenant")]
+    dependencies = [("tenants", "0009_place")]
 
     operations = [
         migrations.CreateModel(

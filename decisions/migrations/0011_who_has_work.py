@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     atomic = False  # nobody waits for the indexes
 
-    dependencies = [("decisions", "0009_retention")]
+    dependencies = [("decisions", "0010_request_ids")]
 
     operations = [
         AddIndexConcurrently(

@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
     atomic = False  # for the index
 
     dependencies = [
-        ("delivery", "0008_format_claim_actions"),
+        ("delivery", "0010_parameters_too_costly"),
         ("integrations", "0006_who_changes_action_types"),
         ("tenants", "0008_entries_without_a_tenant"),
     ]
