@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any, TypeVar
 
 import psycopg
@@ -55,22 +56,35 @@ def must_not_prepare(connect: Callable[[], psycopg.Connection[Any]]) -> bool:
     """
     global _must_not_prepare  # noqa: PLW0603  # one a process
     if _must_not_prepare is None:
-        _must_not_prepare = any(_loses_statements(connect) for _ in range(_TRIES))
+        with closing(connect()) as connection:
+            is_behind = is_pooled(connection)
+        _must_not_prepare = is_behind and loses_statements(connect)
     return _must_not_prepare
+
+
+def is_pooled(connection: psycopg.Connection[Any]) -> bool:
+    """Whether a pooler is in between: PgBouncer tells its clients a process id of its own."""
+    rows = connection.execute("SELECT pg_backend_pid()", prepare=False).fetchall()
+    return bool(rows[0][0] != connection.info.backend_pid)
+
+
+def loses_statements(connect: Callable[[], psycopg.Connection[Any]]) -> bool:
+    """Whether a statement that was prepared may be unknown, or another, when it is executed."""
+    return any(_loses_statements(connect) for _ in range(_TRIES))
 
 
 def _loses_statements(connect: Callable[[], psycopg.Connection[Any]]) -> bool:
     """Prepare a statement, and execute it while somebody else has the session it was prepared in."""
-    with connect() as asking, connect() as other:
-        asking.autocommit = True
+    with closing(connect()) as asking, closing(connect()) as other:
+        asking.prepare_threshold = 0
+        asking.autocommit = other.autocommit = True
         try:
             asking.execute("SELECT 1", prepare=True)
-            other.execute("SELECT 1")  # and the transaction stays open
+            other.execute("BEGIN", prepare=False)
+            other.execute("SELECT 1", prepare=False)
             asking.execute("SELECT 1", prepare=True)
         except (errors.InvalidSqlStatementName, errors.DuplicatePreparedStatement):
             return True
         except psycopg.OperationalError:
-            # Nothing makes a client of the server itself wait here: a pooler that has one session to give.
-            asking.close()
-            return True
+            return True  # a pooler with a single session to give, for which this client waited in vain
     return False

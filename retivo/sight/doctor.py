@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from psycopg import sql
 from events import figures as events
 from integrations.management.commands.rotate_encryption import ENCRYPTED
 from retivo import encryption
+from retivo.database import startup
+from retivo.database.checks import MAX_CLOCK_SECONDS
 from retivo.database.reading import PatientConnection, asked, connect
 from retivo.database.roles import AUTH, MINIMUM_SERVER_VERSION, RUNTIME, STAFF
 from retivo.sight.probes import pending_migrations
@@ -28,7 +31,6 @@ from tenants.upkeep import workers
 
 CHECK_SECONDS = 5.0
 
-_CLOCKS_MAY_DIFFER_SECONDS = 30
 _MONTHS_AHEAD = 3  # that maintain_events makes
 _KEYS_WARN_SECONDS = 5 * 86400
 _SAMPLED = 50  # of the newest of each kind of secret
@@ -78,38 +80,21 @@ def _clock(connection: PatientConnection) -> Found:
     before = time.time()
     (theirs,) = _row(connection, "SELECT extract(epoch FROM clock_timestamp())::float8")
     ahead = (before + time.time()) / 2 - theirs
-    grade = Grade.OK if abs(ahead) <= _CLOCKS_MAY_DIFFER_SECONDS else Grade.FAILURE
+    grade = Grade.OK if abs(ahead) <= MAX_CLOCK_SECONDS else Grade.FAILURE
     side = "ahead of" if ahead > 0 else "behind"
-    return grade, f"this host is {abs(ahead):.3f} s {side} the database; at most {_CLOCKS_MAY_DIFFER_SECONDS} s"
+    return grade, f"this host is {abs(ahead):.3f} s {side} the database; at most {MAX_CLOCK_SECONDS} s"
 
 
 def _pooler(connection: PatientConnection) -> Found:
-    """PgBouncer tells its clients a process id of its own, and its version to its administrators alone."""
-    (pid,) = _row(connection, "SELECT pg_backend_pid()")
-    if pid == connection.info.backend_pid:
+    """PgBouncer tells its version to its administrators alone, so what it does is tried."""
+    if not startup.is_pooled(connection):
         return Grade.OK, "none: connections lead to the server itself"
-    connection.execute("COMMIT")
-    kept = _keeps_statements(connection)
-    connection.execute("BEGIN")
-    if kept:
+    if not startup.loses_statements(partial(connect, seconds=CHECK_SECONDS / 2)):
         return Grade.OK, "there is one, which keeps prepared statements"
-    return Grade.FAILURE, (
-        "there is one that loses prepared statements: take PgBouncer 1.21 or newer with max_prepared_statements > 0, "
-        "or its session mode"
+    return Grade.WARNING, (
+        "there is one that loses prepared statements, so none are prepared, which costs throughput: take PgBouncer "
+        "1.21 or newer with max_prepared_statements > 0, or its session mode"
     )
-
-
-def _keeps_statements(connection: PatientConnection) -> bool:
-    """Whether a statement is still known after another client has taken the session that it was prepared in."""
-    connection.prepare_threshold = 0
-    with closing(connect(seconds=CHECK_SECONDS / 2)) as other:
-        try:
-            connection.execute("SELECT 1", prepare=True)
-            other.execute("BEGIN")
-            connection.execute("SELECT 1", prepare=True)
-        except (psycopg.errors.InvalidSqlStatementName, psycopg.errors.DuplicatePreparedStatement):
-            return False
-    return True
 
 
 def _schema(connection: PatientConnection) -> Found:

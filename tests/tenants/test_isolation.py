@@ -56,7 +56,7 @@ TENANT_COLUMNS = {
 OF_ALL = {"learning_release"}
 # Of no tenant: no tenant's context sees it.
 OF_NONE = {"tenants_taskrun", "tenants_workerprocess"}
-UNSHARED = re.compile(r"(auth|django|procrastinate)_")
+UNSHARED = re.compile(r"(auth|axes|django|procrastinate)_")
 
 
 @pytest.fixture

@@ -125,6 +125,7 @@ def test_periodic_work__all_of_it__is_registered_with_its_time() -> None:
         "decisions.tasks.count_lift": "*/10 * * * *",
         "decisions.tasks.forget_old": "41 2 * * *",
         "delivery.tasks.expire_actions": "* * * * *",
+        "tenants.tasks.forget_logins": "41 2 * * *",
     }
 
 

@@ -145,11 +145,14 @@ def test_transaction__that_does_nothing__is_ended_and_what_it_held_is_free(serve
 
 
 def test_session__ended_by_a_deadline__is_an_outage_to_whoever_goes_on_with_it() -> None:
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SET LOCAL idle_in_transaction_session_timeout = '50ms'")
-        time.sleep(1)
-        with pytest.raises(OperationalError):
+    def go_on() -> None:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET LOCAL idle_in_transaction_session_timeout = '50ms'")
+            time.sleep(1)
             cursor.execute("SELECT 1")
+
+    with pytest.raises(OperationalError):
+        go_on()
 
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")

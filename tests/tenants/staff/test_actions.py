@@ -230,7 +230,8 @@ def test_history_is_the_audit_trail(viewer: Client, acme: Api, rival: Api) -> No
 
 def test_the_audit_trail_is_searched_and_filtered(viewer: Client, acme: Api, rival: Api) -> None:
     def found(**query: str) -> list[str]:
-        return [entry.action for entry in viewer.get(AUDIT, query).context["cl"].result_list]
+        entries = viewer.get(AUDIT, query).context["cl"].result_list
+        return [entry.action for entry in entries if entry.action != "staff_user.logged_in"]
 
     assert found() == ["api_key.issued", "partner.created"] * 2
     assert found(action="partner.created") == ["partner.created"] * 2
