@@ -205,6 +205,6 @@ def test_command__while_somebody_else_makes_a_user__records_its_own_alone() -> N
 def test_migration__backwards_and_forwards__keeps_entries_without_a_tenant() -> None:
     with staff_context():
         accounts.create_user(actor="test", username="nora", password=PASSWORD)
-    for target in ("0007", "0008"):
-        call_command("migrate", "tenants", target, verbosity=0)
+    for target in (["tenants", "0007"], []):  # and what depends on it, both ways
+        call_command("migrate", *target, verbosity=0)
         assert [action for action, *_ in audited(actor="test")] == ["staff_user.created"]
