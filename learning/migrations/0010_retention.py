@@ -43,7 +43,7 @@ class Migration(migrations.Migration):
             reverse_sql="REVOKE DELETE, UPDATE (decided_at) ON learning_remembereddecision FROM app_rt",
         ),
         migrations.RunSQL(
-            sql=[f"DROP FUNCTION {name}" for name in _NAMES],
+            sql=[f"DROP FUNCTION IF EXISTS {name}" for name in _NAMES],
             reverse_sql=[
                 _examples._FORGET,
                 _remembered._FORGET,

@@ -1,4 +1,4 @@
-"""Django's PostgreSQL backend, whose health check costs no round trip and whose waits end.
+"""Django's PostgreSQL backend: no round trip for health, waits that end, a schema editor that can be interrupted.
 
 An outage is always an OperationalError, whatever psycopg makes of it.
 """
@@ -17,6 +17,7 @@ from psycopg import Connection, errors
 from psycopg import IsolationLevel as Isolation
 
 from retivo.database import deadlines, startup
+from retivo.database.backend.schema import DatabaseSchemaEditor
 from retivo.database.backend.waiting import BoundedConnection, Silence
 from retivo.metrics import measures
 
@@ -36,6 +37,7 @@ _SILENCE = Silence()  # of the server behind "default"; the owner's connection i
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
+    SchemaEditorClass = DatabaseSchemaEditor
     connection: BoundedConnection
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> BoundedConnection:

@@ -1,5 +1,6 @@
 """manage.py migrate, as the owner of the tables: the runtime role may not change the schema."""
 
+import time
 from typing import Any
 
 import psycopg
@@ -9,34 +10,61 @@ from django.core.management.base import CommandError, CommandParser
 from django.core.management.commands import migrate
 from django.db import connections
 
-from retivo.database import roles
+from retivo.database import changing, roles
 from retivo.management.commands.bootstrap_roles import login
+
+_PATIENCE_SECONDS = 300
 
 
 class Command(migrate.Command):
-    help = "Make the roles if need be, then migrate as the owner (DATABASE_OWNER_URL)."
+    help = (
+        "Make the roles if need be, then migrate as the owner (DATABASE_OWNER_URL). Safe while requests are served, in"
+        " parallel, and again after it was interrupted."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
+        parser.add_argument(
+            "--patience",
+            type=float,
+            default=_PATIENCE_SECONDS,
+            metavar="SECONDS",
+            help="how long to try again for a lock that somebody holds, or to wait for another migrate",
+        )
         parser.set_defaults(database="owner")
 
-    def handle(self, *args: Any, **options: Any) -> str | None:
+    def handle(self, *args: Any, patience: float, **options: Any) -> str | None:
         if options["database"] not in settings.DATABASES:
             raise CommandError("Set DATABASE_OWNER_URL: migrations run as the owner of the tables.")
+        if options["plan"] or options["check_unapplied"]:
+            super().handle(*args, **options)
+            return None
         owner = connections["owner"]
         owner.ensure_connection()
         connection: psycopg.Connection[Any] = owner.connection
+        deadline = time.monotonic() + patience
         try:
-            roles.bootstrap(connection, owner=login("owner"), runtime=login("default"))
-        except roles.RolesError as error:
+            changing.prepare(connection)
+            with changing.turn(connection, deadline=deadline):
+                for attempt in changing.attempts(deadline):
+                    with attempt.watched(connection):
+                        self._migrate(connection, *args, **options)
+                    if attempt.obstacle:
+                        self.stderr.write(f"\nWaiting for a lock: {attempt.obstacle}. Trying again …")
+        except (roles.RolesError, changing.ChangeError) as error:
             raise CommandError(str(error)) from error
+        if not options["app_label"]:
+            call_command("sync_staff_groups", verbosity=options["verbosity"])
+        return None
+
+    def _migrate(self, connection: psycopg.Connection[Any], *args: Any, **options: Any) -> None:
+        roles.bootstrap(connection, owner=login("owner"), runtime=login("default"))
         roles.prepare_database(connection)
         runtime = connections["default"]
         runtime.ensure_connection()
         roles.set_own_deadlines(runtime.connection)
+        for name in changing.drop_invalid_indexes(connection):
+            self.stderr.write(f"Dropped the index {name}, which an interrupted migrate had left unfinished.")
         super().handle(*args, **options)
         # `makemigrations` and the deployment's own checks read what is applied through the runtime role.
         connection.execute("GRANT SELECT ON django_migrations TO app_rt")
-        if not (options["plan"] or options["app_label"]):
-            call_command("sync_staff_groups", verbosity=options["verbosity"])
-        return None

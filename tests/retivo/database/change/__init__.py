@@ -1,0 +1,1 @@
+"""An app whose migrations want locks that somebody holds."""
