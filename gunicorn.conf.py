@@ -26,8 +26,9 @@ workers = int(os.environ.get("WEB_CONCURRENCY") or 2)
 worker_class = "gthread"
 threads = web_threads() + SPARE  # each has a database connection of its own
 preload_app = True
-# A socket a worker: with a shared one, one worker may come to hold every kept-alive connection.
-reuse_port = True
+# One socket for all, which a new release inherits (docs/decisions/0013). SO_REUSEPORT, a socket a worker, spread
+# connections no more evenly, and a worker that stopped reset what waited in its own.
+reuse_port = False
 # The heartbeat's file, off the disk where that is possible.
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
 

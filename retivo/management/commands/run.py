@@ -35,7 +35,7 @@ class Command(BaseCommand):
         _wait_until_free(host, port)
         call_command("migrate", interactive=False, verbosity=0)
         call_command("seed_demo")
-        # Migrating takes seconds, and SO_REUSEPORT would let two servers share the port without a word.
+        # Migrating takes seconds, in which somebody else may take the port.
         _wait_until_free(host, port)
         connections.close_all()
         address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
