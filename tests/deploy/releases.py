@@ -29,12 +29,12 @@ class Release:
 
     folder: Path
 
-    def manage(self, *arguments: str) -> str:
+    def manage(self, *arguments: str, **more: str) -> str:
         """The standard output of a command, which must succeed."""
         done = subprocess.run(
             [sys.executable, "manage.py", *arguments],
             cwd=self.folder,
-            env=environment(),
+            env=environment(**more),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
