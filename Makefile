@@ -14,10 +14,10 @@ PRODUCTION = RETIVO_DEVELOPMENT=0 ALLOWED_HOSTS=retivo.example \
 	SECRET_KEY="$$($(PY) -c 'import secrets; print(secrets.token_urlsafe(64))')" \
 	ENCRYPTION_KEYS="$$($(PY) -c 'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())')"
 
-.PHONY: help run test check format openapi bench demo simulate clean
+.PHONY: help run test check format openapi bench bench-growth demo simulate clean
 
 help: ## list these targets
-	@sed -n 's/^\([a-z]*\):.* ## \(.*\)/  make \1	\2/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.* ## \(.*\)/  make \1	\2/p' Makefile | expand -t 20
 
 run: .venv/installed ## set up, migrate, seed the demo and serve (HOST=127.0.0.1 PORT=8000 DATA_DIR=.data)
 	@exec $(PY) manage.py run --host "$(HOST)" --port "$(PORT)" --exit-with-parent $$PPID
@@ -42,8 +42,11 @@ format: .venv/installed-dev ## let ruff put the code in order
 openapi: .venv/installed ## write openapi.yaml from the code
 	$(PY) manage.py spectacular --validate --fail-on-warn --file openapi.yaml
 
-bench: .venv/installed-dev ## measure against a hello view and the bare SQL (BENCH_SECONDS=…)
+bench: .venv/installed-dev ## measure against a peer, a hello view and the bare SQL (BENCH_SECONDS=…)
 	@exec $(PY) -m bench
+
+bench-growth: .venv/installed-dev ## the same with 20 M events and 100,000 tenants: hours (BENCH_SCALE=0.01)
+	@exec $(PY) -m bench.growth
 
 demo: .venv/installed-dev ## walk the closed loop with two merchants: a table, and bench/out/demo.png
 	@exec $(PY) -m bench.demo

@@ -64,10 +64,10 @@ def main() -> None:
     from learning import tasks as learning
 
     started = time.monotonic()
-    with database(), receiver() as received, gunicorn() as port, worker():
-        partner = client(port, new_partner_key())
+    with database(), receiver() as received, gunicorn() as server, worker():
+        partner = client(server.port, new_partner_key())
         secret = register(partner, received.url, town.ACTIONS)
-        merchants = [merchant(port, partner, number) for number in (1, 2)]
+        merchants = [merchant(server.port, partner, number) for number in (1, 2)]
         days = []
         for day in range(DAYS):
             for one in merchants:

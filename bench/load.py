@@ -6,17 +6,22 @@ import statistics
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from bench import cpu
+from bench.cpu import Cpu
+from bench.server import Server
 
 Request = bytes
 
 
 @dataclass(frozen=True)
 class Result:
-    """`seconds` are the latencies of the single requests; `elapsed` is the wall-clock time of them all."""
+    """`seconds` are the latencies of the single requests, `elapsed` and `cpu` the time that all of them took."""
 
     seconds: list[float]
     elapsed: float
+    cpu: Cpu = field(default_factory=Cpu)
 
     @property
     def per_second(self) -> float:
@@ -27,7 +32,12 @@ class Result:
         return statistics.quantiles(self.seconds, n=100, method="inclusive")[percent - 1] * 1000
 
     def __add__(self, other: "Result") -> "Result":
-        return Result(self.seconds + other.seconds, self.elapsed + other.elapsed)
+        return Result(self.seconds + other.seconds, self.elapsed + other.elapsed, self.cpu + other.cpu)
+
+    @property
+    def cpu_ms(self) -> float:
+        """Of web and PostgreSQL together, for each request."""
+        return self.cpu.request / len(self.seconds) * 1000
 
 
 def request(path: str, *, key: str = "", body: bytes | None = None) -> Request:
@@ -40,7 +50,7 @@ def request(path: str, *, key: str = "", body: bytes | None = None) -> Request:
 
 
 def run(
-    port: int,
+    server: Server,
     make: Callable[[int], Request],
     *,
     connections: int,
@@ -54,13 +64,14 @@ def run(
         AssertionError: an answer has another status.
     """
     numbers = itertools.count()
+    before = cpu.spent(server.process)
     started = time.perf_counter()
     latencies: list[list[float]] = [[] for _ in range(connections)]
     failures: list[Exception] = []
 
     def work(seen: list[float]) -> None:
         try:
-            with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
+            with socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection:
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 while len(seen) < at_least or time.perf_counter() - started < seconds:
                     message = make(next(numbers))
@@ -79,7 +90,8 @@ def run(
         thread.join()
     if failures:
         raise failures[0]
-    return Result(list(itertools.chain(*latencies)), time.perf_counter() - started)
+    elapsed = time.perf_counter() - started
+    return Result(list(itertools.chain(*latencies)), elapsed, cpu.spent(server.process) - before)
 
 
 def _read(connection: socket.socket) -> bytes:

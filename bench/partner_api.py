@@ -9,7 +9,7 @@ import psycopg
 from django.db import connection, connections
 
 from bench import load, report
-from bench.server import database, gunicorn
+from bench.server import Server, database, gunicorn
 from integrations import services as integrations
 from partners.customers import queries
 from partners.customers import services as customers
@@ -25,8 +25,12 @@ def measure(seconds: float) -> list[report.Figure]:
     """`seconds` is the length of one round of one measurement."""
     with database():
         partner, key = _populate()
-        with gunicorn() as port:
-            return [*_get(port, key, seconds), *_list(port, key, seconds), *_provision(port, key, partner, seconds)]
+        with gunicorn() as server:
+            return [
+                *_get(server, key, seconds),
+                *_list(server, key, seconds),
+                *_provision(server, key, partner, seconds),
+            ]
 
 
 def _populate() -> tuple[Tenant, str]:
@@ -56,17 +60,17 @@ def _populate() -> tuple[Tenant, str]:
     return partner, key.text
 
 
-def _get(port: int, key: str, seconds: float) -> list[report.Figure]:
+def _get(server: Server, key: str, seconds: float) -> list[report.Figure]:
     with staff_context():
         customers = list(Tenant.objects.filter(tenant_role=TenantRole.CUSTOMER).values_list("id", flat=True)[:500])
     requests = [load.request(f"/api/partners/customers/{customer}", key=key) for customer in customers]
     hello = load.request("/bench/hello")
 
     def load_hello() -> load.Result:
-        return load.run(port, lambda n: hello, connections=CONNECTIONS, seconds=seconds)
+        return load.run(server, lambda n: hello, connections=CONNECTIONS, seconds=seconds)
 
     def load_get() -> load.Result:
-        return load.run(port, lambda n: requests[n % len(requests)], connections=CONNECTIONS, seconds=seconds)
+        return load.run(server, lambda n: requests[n % len(requests)], connections=CONNECTIONS, seconds=seconds)
 
     hellos, gets = load.rounds(load_hello, load_get)
     return [
@@ -76,7 +80,7 @@ def _get(port: int, key: str, seconds: float) -> list[report.Figure]:
     ]
 
 
-def _list(port: int, key: str, seconds: float) -> list[report.Figure]:
+def _list(server: Server, key: str, seconds: float) -> list[report.Figure]:
     message = load.request("/api/partners/customers", key=key)
     query = queries.LIST.replace("%(partner_id)s", "(SELECT id FROM tenants_tenant WHERE slug = 'bench')")
     query = query.replace("%(limit)s", "NULL")
@@ -84,7 +88,7 @@ def _list(port: int, key: str, seconds: float) -> list[report.Figure]:
         query = query.replace(f"%({name})s", "NULL")
 
     def load_list() -> load.Result:
-        return load.run(port, lambda n: message, connections=1, seconds=seconds)
+        return load.run(server, lambda n: message, connections=1, seconds=seconds)
 
     owner = connections["owner"]
     owner.ensure_connection()
@@ -108,7 +112,7 @@ def _list(port: int, key: str, seconds: float) -> list[report.Figure]:
     ]
 
 
-def _provision(port: int, key: str, partner: Tenant, seconds: float) -> list[report.Figure]:
+def _provision(server: Server, key: str, partner: Tenant, seconds: float) -> list[report.Figure]:
     def make(number: int) -> bytes:
         stamp = f"{time.monotonic_ns()}-{number}"
         return load.request(
@@ -116,7 +120,7 @@ def _provision(port: int, key: str, partner: Tenant, seconds: float) -> list[rep
         )
 
     def load_provision() -> load.Result:
-        return load.run(port, make, connections=CONNECTIONS, seconds=seconds, status=201)
+        return load.run(server, make, connections=CONNECTIONS, seconds=seconds, status=201)
 
     def bare() -> load.Result:
         latencies, started = [], time.perf_counter()
@@ -155,4 +159,5 @@ def _speed(name: str, result: load.Result) -> list[report.Figure]:
         report.figure(f"{name}, requests", result.per_second, "1/s"),
         report.figure(f"{name}, p50", result.percentile(50), "ms"),
         report.figure(f"{name}, p99", result.percentile(99), "ms"),
+        report.figure(f"{name}, web and PostgreSQL", result.cpu_ms, "ms CPU"),
     ]

@@ -1,12 +1,15 @@
-"""Recommendations for a tenant of a million users, against get customer on the same gunicorn, in one run."""
+"""Recommendations for a tenant of a million users, get customer, and the peer's look-up by key, in one run."""
 
 import json
+from collections.abc import Callable
 from random import Random
+from uuid import UUID
 
 from django.db import connections
 
-from bench import load, report
-from bench.server import database, gunicorn
+from bench import batches, load, report, server
+from bench.server import Server
+from bench.track import cpu_figures, make_peer_tables, vacuum
 from integrations import services as integrations
 from partners.customers import services as partners
 from tenants import services as tenants
@@ -19,8 +22,9 @@ CONNECTIONS = 16
 
 def measure(seconds: float) -> list[report.Figure]:
     """`seconds` is the length of one round of one measurement."""
-    with database():
+    with server.database():
         customer_id, partners_key, key = _populate()
+        _populate_peer(customer_id, partners_key, key)
         customer = load.request(f"/api/partners/customers/{customer_id}", key=partners_key)
         random = Random(1)
 
@@ -28,12 +32,24 @@ def measure(seconds: float) -> list[report.Figure]:
             body = {"user_id": f"u{random.randrange(USERS)}"}
             return load.request("/api/decisions/recommend", key=key, body=json.dumps(body).encode())
 
-        with gunicorn() as port:
-            gets, recommendations = load.rounds(
-                lambda: load.run(port, lambda n: customer, connections=CONNECTIONS, seconds=seconds),
-                lambda: load.run(port, recommend, connections=CONNECTIONS, seconds=seconds),
+        def turn(to: Server, make: Callable[[int], load.Request]) -> Callable[[], load.Result]:
+            return lambda: load.run(to, make, connections=CONNECTIONS, seconds=seconds)
+
+        with server.gunicorn() as ours, server.peer() as theirs:
+            gets, their_gets, recommendations, their_look_ups = load.rounds(
+                turn(ours, lambda _: customer),
+                turn(theirs, lambda _: customer),
+                turn(ours, recommend),
+                turn(theirs, recommend),
             )
     return [
+        *cpu_figures("get customer", gets, at_most=0.95),
+        report.figure("the peer's look-up of a customer", their_gets.cpu_ms, "ms CPU"),
+        report.figure("get customer / peer", gets.cpu_ms / their_gets.cpu_ms, "×"),
+        *cpu_figures("recommend", recommendations, at_most=2.1),
+        report.figure("the peer's look-up of a user", their_look_ups.cpu_ms, "ms CPU"),
+        report.figure("recommend / peer", recommendations.cpu_ms / their_look_ups.cpu_ms, "×"),
+        report.figure("recommend / get customer, CPU", recommendations.cpu_ms / gets.cpu_ms, "×"),
         report.figure("get customer, requests", gets.per_second, "1/s"),
         report.figure("recommend, requests", recommendations.per_second, "1/s"),
         report.figure("recommend, p50", recommendations.percentile(50), "ms"),
@@ -59,15 +75,23 @@ def _populate() -> tuple[str, str, str]:
         )
     with tenant_context(partner.id):
         made = partners.provision_customer(actor="bench", partner_id=partner.id, name="M", slug="merchant")["customer"]
-    with connections["owner"].cursor() as cursor:
-        cursor.execute(_POPULATE, {"tenant_id": made["tenant_id"], "users": USERS})
-        cursor.execute("VACUUM ANALYZE")
+    batches.add_users(str(made["tenant_id"]), USERS)
+    vacuum()
     return str(made["tenant_id"]), partners_key.text, made["api_key"]
 
 
-_POPULATE = """
-    INSERT INTO events_trackeduser (tenant_id, user_id, name, email, company, role, locale, traits, lifecycle_stage,
-                                    opted_out, engagement_score, last_activity_at)
-    SELECT %(tenant_id)s, 'u' || n, '', '', '', '', '', '{"plan": "pro"}', 'active', false, random(), now()
+def _populate_peer(customer_id: str, *api_keys: str) -> None:
+    """The same users, and a customer of about the size that ours is answered with, for both keys."""
+    make_peer_tables(UUID(customer_id), *api_keys)
+    with connections["owner"].cursor() as cursor:
+        cursor.execute(_PEER_OBJECTS, {"tenant_id": customer_id, "users": USERS})
+        cursor.execute("VACUUM ANALYZE peer_object")
+
+
+_PEER_OBJECTS = """
+    INSERT INTO peer_object
+    SELECT %(tenant_id)s::uuid, 'u' || n, '{"plan": "pro", "name": "Ada", "lifecycle_stage": "active"}'
     FROM generate_series(0, %(users)s - 1) n
+    UNION ALL
+    SELECT %(tenant_id)s::uuid, %(tenant_id)s::text, jsonb_build_object('name', 'M', 'config', repeat('x', 1000))
 """

@@ -1,4 +1,4 @@
-"""A gunicorn as production runs it, on a database of its own."""
+"""A gunicorn as production runs it, and the peer, on a database of their own."""
 
 import os
 import signal
@@ -7,13 +7,24 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
+import psutil  # type: ignore[import-untyped]
 from django.core.management import call_command
 from django.db import connections
 
 DATABASE = "retivo_bench"
+WORKERS = int(os.environ.get("WEB_CONCURRENCY") or 2)  # as gunicorn.conf.py has it
+
+
+@dataclass(frozen=True)
+class Server:
+    """`process` is the parent of all that serve."""
+
+    port: int
+    process: psutil.Process
 
 
 @contextmanager
@@ -34,22 +45,37 @@ def database() -> Iterator[None]:
         connections.close_all()
 
 
-@contextmanager
-def gunicorn() -> Iterator[int]:
+def gunicorn() -> AbstractContextManager[Server]:
     """Serves `bench.settings` on a free port until the block ends; its log goes nowhere."""
+    environment = {"DJANGO_SETTINGS_MODULE": "bench.settings", "BENCH_DATABASE": DATABASE}
+    return _serve(["gunicorn", "-c", "gunicorn.conf.py", "-b", "127.0.0.1:{port}"], environment)
+
+
+def peer() -> AbstractContextManager[Server]:
+    """Serves `bench.peer` with as many processes, once its tables are there."""
+    settings = connections["owner"].settings_dict
+    host = settings["HOST"] or settings["OPTIONS"].get("host", "")
+    login = {"PGUSER": settings["USER"], "PGPASSWORD": settings["PASSWORD"], "PGDATABASE": DATABASE, "PGHOST": host}
+    if settings["PORT"]:
+        login["PGPORT"] = str(settings["PORT"])
+    command = ["uvicorn", "bench.peer:app", "--port", "{port}", "--workers", str(WORKERS), "--no-access-log"]
+    return _serve(command, {name: value for name, value in login.items() if value})
+
+
+@contextmanager
+def _serve(command: list[str], environment: dict[str, str]) -> Iterator[Server]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]
-    environment = os.environ | {"DJANGO_SETTINGS_MODULE": "bench.settings", "BENCH_DATABASE": DATABASE}
     process = subprocess.Popen(
-        [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "-b", f"127.0.0.1:{port}"],
+        [sys.executable, "-m", *(part.format(port=port) for part in command)],
         cwd=Path(__file__).parent.parent,
-        env=environment,
+        env=os.environ | environment,
         stderr=subprocess.DEVNULL,
     )
     try:
         _wait(port, process)
-        yield port
+        yield Server(port, psutil.Process(process.pid))
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(timeout=30)
@@ -59,13 +85,13 @@ def _wait(port: int, process: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise RuntimeError("gunicorn ended; start it by hand to see why")
+            raise RuntimeError(f"{process.args!r} ended; start it by hand to see why")
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()
             return
         except OSError:
             time.sleep(0.1)
-    raise RuntimeError("gunicorn does not listen")
+    raise RuntimeError(f"{process.args!r} does not listen")
 
 
 def _drop() -> None:

@@ -1,4 +1,4 @@
-"""Batch ingestion against the best bare SQL for the same rows, and against the plain serializer way, in one run."""
+"""Batch ingestion against the peer, the best bare SQL for the same rows, and the plain serializer way, in one run."""
 
 import itertools
 import json
@@ -6,20 +6,23 @@ import threading
 import time
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
-import psutil  # type: ignore[import-untyped]
 import psycopg
 from django.db import connections, models
 from django.utils import timezone
 from rest_framework import serializers
 
-from bench import load, report
-from bench.server import database, gunicorn
+from bench import batches, cpu, load, peer, report, server
+from bench.batches import EVENTS
+from bench.server import Server
+from events.scoring import services as scoring
 from tenants import services as tenants
+from tenants.access import keys
 from tenants.context import staff_context
 
-EVENTS = 100
 USERS = 5_000
+MANY_USERS = 1_000_000
 CONNECTIONS = 16
 BARE_CONNECTIONS = 4
 MEMORY_EVENTS = 1_000_000
@@ -27,92 +30,154 @@ MEMORY_EVENTS = 1_000_000
 
 def measure(seconds: float) -> list[report.Figure]:
     """`seconds` is the length of one round of one measurement."""
-    with database():
-        with staff_context():
-            tenant, key = tenants.create_partner(actor="bench", name="Bench", slug="bench")
-            tenants.update_tenant(actor="bench", tenant=tenant, changes={"tracked_user_limit": 10 * USERS})
-        _make_bare_tables()
-        numbers = itertools.count()
+    with server.database():
+        tenant_id, key = make_tenant()
+        make_peer_tables(tenant_id, key)
+        with server.gunicorn() as ours, server.peer() as theirs:
+            known = batches.requests(key, users=batches.in_turn(USERS), keys=batches.counting("known"))
+            load.run(ours, known, connections=4, seconds=0, at_least=USERS // EVENTS // 4 + 1)
+            counted = batches.requests(key, users=batches.in_turn(USERS), keys=batches.counting("counted"))
+            cold = load.run(ours, counted, connections=CONNECTIONS, seconds=2 * seconds)
+            vacuum()
+            return [
+                *_against_the_peer(ours, theirs, key, counted, cold=cold, seconds=seconds),
+                *_against_sql(ours, counted, str(tenant_id), seconds),
+                report.figure(
+                    f"a worker's memory after {MEMORY_EVENTS:,} events more",
+                    _growth_over(MEMORY_EVENTS // EVENTS, ours, counted),
+                    "×",
+                    at_most=1.1,
+                ),
+                *among_many(ours, MANY_USERS, seconds),
+            ]
 
-        def batch(_: int) -> bytes:
-            return load.request("/api/track", key=key.text, body=_body(next(numbers)))
 
-        with gunicorn() as port:
-            for _ in _BODIES:  # all users known, as they are for most of a month
-                load.run(port, batch, connections=1, seconds=0)
-            with connections["owner"].cursor() as cursor:
-                cursor.execute("VACUUM ANALYZE")  # as autovacuum will have done
-            bare, same_tables, ours = load.rounds(
-                lambda: _bare(_BARE, str(tenant.id), numbers, seconds),
-                lambda: _bare(_BARE_IN_OUR_TABLES, str(tenant.id), numbers, seconds),
-                lambda: load.run(port, batch, connections=CONNECTIONS, seconds=seconds),
-            )
-            growth = _growth_over(MEMORY_EVENTS // EVENTS, port, batch)
-        plain = _plain(str(tenant.id), numbers, min(seconds, 2))
-    per_second = ours.per_second * EVENTS
-    limit, limit_in_our_tables = bare.per_second * EVENTS, same_tables.per_second * EVENTS
+def make_tenant() -> tuple[UUID, str]:
+    """A tenant without a limit that a benchmark reaches, and its key."""
+    with staff_context():
+        tenant, key = tenants.create_partner(actor="bench", name="Bench", slug="bench")
+        tenants.update_tenant(actor="bench", tenant=tenant, changes={"tracked_user_limit": 10 * MANY_USERS})
+    return tenant.id, key.text
+
+
+def make_peer_tables(tenant_id: UUID, *api_keys: str) -> None:
+    with connections["owner"].cursor() as cursor:
+        for statement in filter(str.strip, peer.TABLES.split(";")):
+            cursor.execute(statement)
+        for key in api_keys:
+            cursor.execute("INSERT INTO peer_key VALUES (%s, %s, '{full}')", [keys.digest(key), tenant_id])
+
+
+def vacuum() -> None:
+    """As autovacuum will do."""
+    with connections["owner"].cursor() as cursor:
+        cursor.execute("VACUUM ANALYZE")
+
+
+def _against_the_peer(
+    ours: Server,
+    theirs: Server,
+    key: str,
+    counted: Callable[[int], load.Request],
+    *,
+    cold: load.Result,
+    seconds: float,
+) -> list[report.Figure]:
+    random = batches.requests(key, users=batches.in_turn(USERS), keys=batches.scattered)
+    size = batches.stored_bytes()
+
+    def turn(to: Server, make: Callable[[int], load.Request]) -> Callable[[], load.Result]:
+        return lambda: load.run(to, make, connections=CONNECTIONS, seconds=seconds)
+
+    warm, their_warm, scattered, their_scattered = load.rounds(
+        turn(ours, counted), turn(theirs, counted), turn(ours, random), turn(theirs, random)
+    )
+    stored = (len(warm.seconds) + len(scattered.seconds)) * EVENTS
+    bytes_each = (batches.stored_bytes() - size) / stored
     return [
-        report.figure(f"L: bare SQL over {BARE_CONNECTIONS} connections", limit, "events/s"),
-        report.figure("the same into our own tables", limit_in_our_tables, "events/s"),
-        report.figure(f"track over {CONNECTIONS} connections", per_second, "events/s"),
-        report.figure("track, p50", ours.percentile(50), "ms"),
-        report.figure("track, p99", ours.percentile(99), "ms", at_most=150),
-        report.figure("track / L", per_second / limit, "×", at_least=0.5),
-        report.figure("track / bare SQL into our own tables", per_second / limit_in_our_tables, "×"),
-        report.figure("DRF serializers and bulk_create, no HTTP", plain, "events/s"),
-        report.figure("track / serializers", per_second / plain, "×", at_least=4),
-        report.figure(f"a worker's memory after {MEMORY_EVENTS:,} events more", growth, "×", at_most=1.1),
+        *cpu_figures("track × 100, keys that count up", warm),
+        *cpu_figures("the peer × 100, keys that count up", their_warm),
+        report.figure("track / peer, keys that count up", warm.cpu_ms / their_warm.cpu_ms, "×", at_most=1.1),
+        *cpu_figures("track × 100, random keys", scattered),
+        *cpu_figures("the peer × 100, random keys", their_scattered),
+        report.figure("track / peer, random keys", scattered.cpu_ms / their_scattered.cpu_ms, "×", at_most=1.3),
+        report.figure("track × 100, cold: no statistics, never vacuumed", cold.cpu_ms, "ms CPU"),
+        report.figure("cold / warm", cold.cpu_ms / warm.cpu_ms, "×", at_most=1.1),
+        report.figure("an event with its key, half of them random", bytes_each, "bytes", at_most=300),
+        report.figure(f"track over {CONNECTIONS} connections", warm.per_second * EVENTS, "events/s"),
+        report.figure("track, p50", warm.percentile(50), "ms"),
+        report.figure("track, p99", warm.percentile(99), "ms", at_most=150),
     ]
 
 
-def _growth_over(batches: int, port: int, batch: Callable[[int], load.Request]) -> float:
+def among_many(ours: Server, users: int, seconds: float) -> list[report.Figure]:
+    """Random users of many, and the scoring that they cause, which the worker does afterwards."""
+    with staff_context():
+        other, other_key = tenants.create_partner(actor="bench", name="Many", slug=f"many-{users}")
+        tenants.update_tenant(actor="bench", tenant=other, changes={"tracked_user_limit": 10 * users})
+    batches.add_users(str(other.id), users)
+    vacuum()
+    random = batches.requests(other_key.text, users=batches.at_random(users), keys=batches.scattered)
+    sent = load.run(ours, random, connections=CONNECTIONS, seconds=5 * seconds)
+    before = cpu.spent()
+    scoring.score_tenant(other.id)
+    scored = cpu.spent() - before
+    scoring_ms = scored.request / len(sent.seconds) * 1000
+    return [
+        *cpu_figures(f"track × 100, random among {users:,} users", sent),
+        report.figure("the scoring that it causes, a batch", scoring_ms, "ms CPU"),
+        report.figure("both", sent.cpu_ms + scoring_ms, "ms CPU", at_most=6),
+    ]
+
+
+def cpu_figures(name: str, result: load.Result, *, at_most: float | None = None) -> list[report.Figure]:
+    """What a request costs, and whom."""
+    count = len(result.seconds)
+    return [
+        report.figure(name, result.cpu_ms, "ms CPU", at_most=at_most),
+        report.figure("  of it PostgreSQL", result.cpu.backends / count * 1000, "ms CPU"),
+        report.figure("  apart: PostgreSQL's background", result.cpu.background / count * 1000, "ms CPU"),
+    ]
+
+
+def _against_sql(
+    ours: Server, counted: Callable[[int], load.Request], tenant_id: str, seconds: float
+) -> list[report.Figure]:
+    with connections["owner"].cursor() as cursor:
+        cursor.execute(_BARE_TABLE)
+        cursor.execute("CREATE INDEX ON bench_event USING brin (received_at)")
+    numbers = itertools.count()
+    bare, track = load.rounds(
+        lambda: _bare(tenant_id, numbers, seconds),
+        lambda: load.run(ours, counted, connections=CONNECTIONS, seconds=seconds),
+        count=3,
+    )
+    plain = _plain(tenant_id, numbers, min(seconds, 2))
+    limit, per_second = bare.per_second * EVENTS, track.per_second * EVENTS
+    return [
+        report.figure(f"L: bare SQL over {BARE_CONNECTIONS} connections", limit, "events/s"),
+        report.figure("track / L", per_second / limit, "×", at_least=0.5),
+        report.figure("DRF serializers and bulk_create, no HTTP", plain, "events/s"),
+        report.figure("track / serializers", per_second / plain, "×", at_least=4),
+    ]
+
+
+def _growth_over(count: int, ours: Server, batch: Callable[[int], load.Request]) -> float:
     """The workers' memory afterwards over before, of the one that grew most."""
-    workers = [process for child in psutil.Process().children() for process in child.children()]
+    workers = ours.process.children()
     before = [worker.memory_info().rss for worker in workers]
-    load.run(port, batch, connections=CONNECTIONS, seconds=0, at_least=batches // CONNECTIONS)
+    load.run(ours, batch, connections=CONNECTIONS, seconds=0, at_least=count // CONNECTIONS)
     ratios: list[float] = [worker.memory_info().rss / was for worker, was in zip(workers, before, strict=True)]
     return max(ratios)
 
 
-_MARK = "@batch@"
-
-
-def _events(number: int) -> list[dict[str, Any]]:
-    return [
-        {
-            "user_id": f"user-{(number * EVENTS + n) % USERS}",
-            "event": "page_viewed",
-            "properties": {"path": f"/products/{n}", "value": n * 1.5, "campaign": "spring"},
-            "idempotency_key": f"{_MARK}-{n}",
-        }
-        for n in range(EVENTS)
-    ]
-
-
-# Made once: whatever makes the JSON is not what is measured.
-_ROWS = [json.dumps(_events(number)) for number in range(USERS // EVENTS)]
-_BODIES = [f'{{"events": {rows}}}'.encode() for rows in _ROWS]
-
-
-def _rows(number: int) -> str:
-    """100 events under keys of their own."""
-    return _ROWS[number % len(_ROWS)].replace(_MARK, f"b{number}")
-
-
-def _body(number: int) -> bytes:
-    return _BODIES[number % len(_BODIES)].replace(_MARK.encode(), b"t%d" % number)
-
-
-def _make_bare_tables() -> None:
-    with connections["owner"].cursor() as cursor:
-        cursor.execute(
-            "CREATE TABLE bench_event (id bigint GENERATED ALWAYS AS IDENTITY, tenant_id uuid NOT NULL,"
-            " received_at timestamptz NOT NULL DEFAULT now(),"
-            " timestamp timestamptz NOT NULL, user_id text NOT NULL, name text NOT NULL, idempotency_key text NOT NULL,"
-            " properties jsonb NOT NULL, UNIQUE (tenant_id, idempotency_key))"
-        )
-        cursor.execute("CREATE INDEX ON bench_event USING brin (received_at)")
-
+_BARE_TABLE = """
+    CREATE TABLE bench_event (
+        id bigint GENERATED ALWAYS AS IDENTITY, tenant_id uuid NOT NULL, received_at timestamptz NOT NULL DEFAULT now(),
+        timestamp timestamptz NOT NULL, user_id text NOT NULL, name text NOT NULL, idempotency_key text NOT NULL,
+        properties jsonb NOT NULL, UNIQUE (tenant_id, idempotency_key)
+    )
+"""
 
 _BARE = """
     INSERT INTO bench_event (tenant_id, timestamp, user_id, name, idempotency_key, properties)
@@ -122,21 +187,11 @@ _BARE = """
 """
 
 
-# The rows that track writes, without a look-up, a limit, an isolation or a duplicate to think of.
-_BARE_IN_OUR_TABLES = """
-    WITH sent AS MATERIALIZED (
-        SELECT user_id, event, properties, substring(sha256(convert_to(idempotency_key, 'UTF8')) FOR 16) AS key
-        FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (user_id text, event text, idempotency_key text, properties jsonb)
-    ), key AS (
-        INSERT INTO events_eventkey (tenant_id, key, ring) SELECT %(tenant_id)s::uuid, key, 0 FROM sent
-        ON CONFLICT DO NOTHING
-    )
-    INSERT INTO events_event (tenant_id, timestamp, user_id, name, source, properties, retention_days, month)
-    SELECT %(tenant_id)s::uuid, now(), user_id, event, 'bare', properties, 90, date_trunc('month', now()) FROM sent
-"""
+def _rows(number: int) -> str:
+    return batches.rows(batches.in_turn(USERS)(number), batches.counting("bare")(number))
 
 
-def _bare(sql: str, tenant_id: str, numbers: "itertools.count[int]", seconds: float) -> load.Result:
+def _bare(tenant_id: str, numbers: "itertools.count[int]", seconds: float) -> load.Result:
     """The rows as they are, from JSON that is made before the clock starts for each of them."""
     latencies: list[float] = []
     parameters = connections["owner"].get_connection_params()
@@ -148,7 +203,7 @@ def _bare(sql: str, tenant_id: str, numbers: "itertools.count[int]", seconds: fl
             while time.perf_counter() - started < seconds:
                 rows = _rows(next(numbers))
                 begun = time.perf_counter()
-                bare.execute(sql, {"tenant_id": tenant_id, "rows": rows}, prepare=True)
+                bare.execute(_BARE, {"tenant_id": tenant_id, "rows": rows}, prepare=True)
                 latencies.append(time.perf_counter() - begun)
 
     started = time.perf_counter()
@@ -188,7 +243,7 @@ def _plain(tenant_id: str, numbers: "itertools.count[int]", seconds: float) -> f
     """Events a second of one process, the way most projects are written; HTTP would only slow it down."""
     stored, started = 0, time.perf_counter()
     while time.perf_counter() - started < seconds:
-        form = _PlainEvent(data=json.loads(_body(next(numbers)))["events"], many=True)
+        form = _PlainEvent(data=json.loads(_rows(next(numbers))), many=True)
         form.is_valid(raise_exception=True)
         with staff_context():
             _PlainRow._default_manager.bulk_create(
