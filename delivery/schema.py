@@ -61,7 +61,7 @@ list_actions = _operation(
     "`next_cursor` for the next.",
     parameters=[serializers.ActionListQuerySerializer],
     answers=serializers.ActionListSerializer,
-    example={"actions": [_ACTION], "total": 1, "next_cursor": None},
+    example={"actions": [_ACTION], "total": 1, "total_is_exact": True, "next_cursor": None},
     problems=[INVALID_QUERY],
 )
 

@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from delivery.models import ActionStatus, FailureReason, OutcomeStatus
 from delivery.services import ActionFilter
-from retivo.api.pagination import CursorField, NameCursor, PageSerializer
+from retivo.api.pagination import CursorField, LookedAtPageSerializer, NameCursor
 from retivo.api.serializers import (
     ChoiceField,
     ObjectField,
@@ -99,7 +99,7 @@ class AttemptSerializer(serializers.Serializer[Any]):
         return attempt.error or None
 
 
-class ActionListSerializer(PageSerializer):
+class ActionListSerializer(LookedAtPageSerializer):
     actions = ActionSerializer(many=True)
 
 

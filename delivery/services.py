@@ -12,7 +12,8 @@ from integrations.parameters import checking
 from learning import services as learning
 from retivo.api.errors import FieldError, Problem, not_found, validation_failed
 from retivo.api.json import encode
-from retivo.api.pagination import Cursor, cut_query
+from retivo.api.listing import Listing
+from retivo.api.pagination import Cursor
 from retivo.logging import request_id
 from tenants import audit
 
@@ -88,24 +89,23 @@ class ActionFilter:
 
 def list_actions(*, tenant_id: UUID, where: ActionFilter, limit: int, after: Cursor | None) -> dict[str, Any]:
     """A page of the tenant's actions, newest first."""
-    wanted = {
-        "status": where.status,
-        "provider": where.provider,
-        "user_id": where.user_id,
-        "created_at__gte": where.since,
-    }
-    actions = Action.objects.filter(
-        tenant_id=tenant_id, **{name: value for name, value in wanted.items() if value is not None}
+    wanted = {"status": where.status, "provider": where.provider, "user_id": where.user_id}
+    page = _LISTING.page(
+        tenant_id=tenant_id,
+        limit=limit,
+        after=after,
+        where={name: value for name, value in wanted.items() if value is not None},
+        ranges=["true" if where.since is None else "t.created_at >= %(since)s"],
+        parameters={"since": where.since},
     )
-    total = actions.count()
-    page = actions.order_by("-created_at", "-id")
-    if after is not None:
-        page = page.extra(  # a row comparison, which the index answers and Q objects do not write
-            where=["(delivery_action.created_at, delivery_action.id) < (%s, %s)"],
-            params=[after.created_at, after.id],
-        )
-    found, next_cursor = cut_query(page, limit, lambda action: (action.created_at, action.id))
-    return {"actions": found, "total": total, "next_cursor": next_cursor}
+    found = Action.objects.filter(tenant_id=tenant_id, id__in=page.rows).order_by("-created_at", "-id")
+    return page.named("actions") | {"actions": list(found)}
+
+
+# The parameters for their size, which bounds the page.
+_LISTING: Listing[str] = Listing(
+    table="delivery_action", columns="t.id, t.parameters::text", read=lambda row: row[0], descending=True
+)
 
 
 def get_action(*, tenant_id: UUID, action_id: str) -> tuple[Action, list[Attempt]]:

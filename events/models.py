@@ -80,7 +80,15 @@ class TrackedUser(models.Model):
         # Neither activity nor a score is in one, so that the updates of each event and each scoring stay heap-only.
         indexes = [
             models.Index(fields=["tenant", "created_at", "user_id"], name="tracked_user_order"),
-            models.Index(fields=["tenant", "lifecycle_stage", "risk_level"], name="tracked_user_stage"),
+            models.Index(
+                fields=["tenant", "lifecycle_stage", "risk_level", "created_at", "user_id"],
+                name="tracked_user_stage_order",
+            ),
+            models.Index(
+                fields=["tenant", "created_at", "user_id"],
+                condition=models.Q(opted_out=True),
+                name="tracked_user_opted_out",
+            ),
             *(
                 models.Index(
                     fields=["tenant", f"search_{column}"],

@@ -86,7 +86,7 @@ list_decisions = operation(
     tag="Decisions",
     parameters=[serializers.DecisionListQuerySerializer],
     answers=serializers.DecisionListSerializer,
-    example={"decisions": [_DECISION], "total": 1, "next_cursor": None},
+    example={"decisions": [_DECISION], "total": 1, "total_is_exact": True, "next_cursor": None},
     problems=[INVALID_QUERY],
 )
 

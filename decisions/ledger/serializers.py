@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from delivery.models import OutcomeStatus
-from retivo.api.pagination import PageQuerySerializer, PageSerializer
+from retivo.api.pagination import LookedAtPageSerializer, PageQuerySerializer
 from retivo.api.serializers import ObjectField, StrictSerializer, StringField, TimestampField
 
 
@@ -71,7 +71,7 @@ class DecisionDetailSerializer(DecisionSerializer):
     features = serializers.DictField(child=serializers.FloatField(allow_null=True))
 
 
-class DecisionListSerializer(PageSerializer):
+class DecisionListSerializer(LookedAtPageSerializer):
     decisions = DecisionSerializer(many=True)
 
 

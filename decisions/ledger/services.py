@@ -8,11 +8,11 @@ from uuid import UUID
 import msgspec
 from django.db import connection
 
-from decisions import listing
 from learning.model.state import NOTHING
 from learning.services import REWARD, REWARDS
 from retivo.api.errors import not_found
 from retivo.api.json import encode
+from retivo.api.listing import Listing
 from retivo.api.pagination import Cursor
 from tenants.context import tenant_context
 
@@ -85,18 +85,7 @@ def list_decisions(
     *, tenant_id: UUID, where: Mapping[str, Any], limit: int, after: Cursor | None = None
 ) -> dict[str, Any]:
     """A page of the decisions, newest first, and how many match on all pages."""
-    found, total, next_cursor = listing.page(
-        _LIST,
-        table="decisions_decision",
-        beyond="(t.created_at, t.id) < (%(after_time)s, %(after_id)s)",
-        tenant_id=tenant_id,
-        where=where,
-        limit=limit,
-        after=after,
-        read=lambda row: Decision(**_members(row)),
-        place=lambda decision: (decision.created_at, decision.id),
-    )
-    return {"decisions": found, "total": total, "next_cursor": next_cursor}
+    return _LISTING.page(tenant_id=tenant_id, limit=limit, after=after, where=where).named("decisions")
 
 
 def get_decision(*, tenant_id: UUID, decision_id: str) -> DecisionDetail:
@@ -215,14 +204,22 @@ _COLUMNS = f"""
 """
 
 # The look-up is LATERAL with a LIMIT: an index scan for each of a page's rows, where a join could read all actions.
-_FROM = """
-    decisions_decision t LEFT JOIN LATERAL (
+_WITH_ACTION = """
+    LEFT JOIN LATERAL (
         SELECT status, outcome_status, outcome_at FROM delivery_action
         WHERE tenant_id = t.tenant_id AND id = t.action_id LIMIT 1
     ) a ON true
 """
 
-_LIST = f"SELECT {_COLUMNS} FROM {_FROM} WHERE {{matching}} ORDER BY t.created_at DESC, t.id DESC LIMIT %(limit)s"
+_FROM = f"decisions_decision t {_WITH_ACTION}"
+
+_LISTING: Listing[Decision] = Listing(
+    table="decisions_decision",
+    columns=_COLUMNS,
+    read=lambda row: Decision(**_members(row)),
+    joined=_WITH_ACTION,
+    descending=True,
+)
 
 _GET = f"""
     SELECT {_COLUMNS}, t.request::text, t.candidates::text, t.features::text

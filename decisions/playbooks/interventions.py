@@ -8,11 +8,11 @@ from uuid import UUID
 import msgspec
 from django.db import connection
 
-from decisions import listing
 from decisions.models import INTERVENTION_TRANSITIONS, PENDING, Channel, InterventionStatus, PlaybookStatus
 from events import next_actions
 from retivo.api.errors import FieldError, Problem, not_found
 from retivo.api.json import encode
+from retivo.api.listing import Listing
 from retivo.api.pagination import Cursor
 
 
@@ -40,18 +40,7 @@ def list_interventions(
     *, tenant_id: UUID, where: Mapping[str, Any], limit: int, after: Cursor | None = None
 ) -> dict[str, Any]:
     """A page of the interventions, newest first, and how many match on all pages."""
-    interventions, total, next_cursor = listing.page(
-        _LIST_INTERVENTIONS,
-        table="decisions_intervention",
-        beyond=_BEFORE_INTERVENTION,
-        tenant_id=tenant_id,
-        where=where,
-        limit=limit,
-        after=after,
-        read=_shown,
-        place=lambda intervention: (intervention.planned_at, intervention.id),
-    )
-    return {"interventions": interventions, "total": total, "next_cursor": next_cursor}
+    return _LISTING.page(tenant_id=tenant_id, limit=limit, after=after, where=where).named("interventions")
 
 
 def get_intervention(*, tenant_id: UUID, intervention_id: str) -> Intervention:
@@ -165,13 +154,16 @@ def literals(statuses: Sequence[InterventionStatus]) -> str:
     return ", ".join(f"'{status.value}'" for status in statuses)
 
 
-_LIST_INTERVENTIONS = """
-    SELECT t.id, t.user_id, t.playbook_id, t.status, t.channel, t.message_body, t.reasoning, t.confidence,
-        t.planned_at, t.approved_at, t.sent_at, t.delivered_at, t.flagged, t.flag_reason, t.quality_checks::text
-    FROM decisions_intervention t WHERE {matching} ORDER BY t.planned_at DESC, t.id DESC LIMIT %(limit)s
-"""
-
-_BEFORE_INTERVENTION = "(t.planned_at, t.id) < (%(after_time)s, %(after_id)s)"
+_LISTING: Listing[Intervention] = Listing(
+    table="decisions_intervention",
+    columns="""
+        t.id, t.user_id, t.playbook_id, t.status, t.channel, t.message_body, t.reasoning, t.confidence, t.planned_at,
+        t.approved_at, t.sent_at, t.delivered_at, t.flagged, t.flag_reason, t.quality_checks::text
+    """,
+    read=_shown,
+    order=("planned_at", "id"),
+    descending=True,
+)
 
 _FIND_USER = "SELECT opted_out FROM events_trackeduser WHERE tenant_id = %(tenant_id)s AND user_id = %(user_id)s"
 

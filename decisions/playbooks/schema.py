@@ -175,7 +175,7 @@ list_playbooks = operation(
     tag=_PLAYBOOKS,
     parameters=[serializers.PlaybookListQuerySerializer],
     answers=serializers.PlaybookListSerializer,
-    example={"playbooks": [_PLAYBOOK], "total": 1, "next_cursor": None},
+    example={"playbooks": [_PLAYBOOK], "total": 1, "total_is_exact": True, "next_cursor": None},
     problems=[INVALID_QUERY],
 )
 
@@ -258,7 +258,7 @@ list_interventions = operation(
     tag=_INTERVENTIONS,
     parameters=[serializers.InterventionListQuerySerializer],
     answers=serializers.InterventionListSerializer,
-    example={"interventions": [_INTERVENTION], "total": 1, "next_cursor": None},
+    example={"interventions": [_INTERVENTION], "total": 1, "total_is_exact": True, "next_cursor": None},
     problems=[INVALID_QUERY],
 )
 

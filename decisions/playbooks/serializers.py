@@ -7,7 +7,7 @@ from rest_framework import serializers
 from decisions.models import Channel, InterventionStatus, LifecycleArea, PlaybookStatus
 from decisions.playbooks import conditions
 from decisions.recommending.serializers import refuse_large_parameters
-from retivo.api.pagination import CursorField, PageQuerySerializer, PageSerializer
+from retivo.api.pagination import CursorField, LookedAtPageSerializer, PageQuerySerializer
 from retivo.api.serializers import (
     BooleanField,
     ChoiceField,
@@ -156,7 +156,7 @@ class PlaybookSerializer(serializers.Serializer[Any]):
     )
 
 
-class PlaybookListSerializer(PageSerializer):
+class PlaybookListSerializer(LookedAtPageSerializer):
     playbooks = PlaybookSerializer(many=True)
 
 
@@ -199,7 +199,7 @@ class InterventionSerializer(serializers.Serializer[Any]):
     quality_checks = ObjectField(allow_null=True)
 
 
-class InterventionListSerializer(PageSerializer):
+class InterventionListSerializer(LookedAtPageSerializer):
     interventions = InterventionSerializer(many=True)
 
 

@@ -8,12 +8,13 @@ from uuid import UUID, uuid4
 import msgspec
 from django.db import connection
 
-from decisions import listing, models
+from decisions import models
 from decisions.models import PLAYBOOK_TRANSITIONS, WITH_OUTCOME, LifecycleArea, PlaybookStatus
 from decisions.playbooks import interventions
 from events import next_actions
 from retivo.api.errors import Problem, not_found
 from retivo.api.json import encode
+from retivo.api.listing import Listing
 from retivo.api.pagination import Cursor
 from tenants import audit
 from tenants.models import PlanTier, Tenant
@@ -43,18 +44,7 @@ def list_playbooks(
     *, tenant_id: UUID, where: Mapping[str, Any], limit: int, after: Cursor | None = None
 ) -> dict[str, Any]:
     """A page of the playbooks, oldest first, and how many match on all pages."""
-    playbooks, total, next_cursor = listing.page(
-        _LIST_PLAYBOOKS,
-        table="decisions_playbook",
-        beyond=_AFTER_PLAYBOOK,
-        tenant_id=tenant_id,
-        where=where,
-        limit=limit,
-        after=after,
-        read=lambda row: Playbook(*row[:4], *map(msgspec.Raw, row[4:8]), *row[8:]),
-        place=lambda playbook: (playbook.created_at, playbook.id),
-    )
-    return {"playbooks": playbooks, "total": total, "next_cursor": next_cursor}
+    return _LISTING.page(tenant_id=tenant_id, limit=limit, after=after, where=where).named("playbooks")
 
 
 def get_playbook(*, tenant_id: UUID, playbook_id: UUID) -> Playbook:
@@ -187,15 +177,16 @@ def _stored(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 _OUTCOMES = ", ".join(f"'{status}'" for status in WITH_OUTCOME)
 
-_LIST_PLAYBOOKS = f"""
-    SELECT t.id, t.name, t.status, t.lifecycle_area, t.entry_conditions::text, t.exit_conditions::text,
+_LISTING: Listing[Playbook] = Listing(
+    table="decisions_playbook",
+    columns=f"""
+        t.id, t.name, t.status, t.lifecycle_area, t.entry_conditions::text, t.exit_conditions::text,
         t.constraints::text, t.strategy_hints::text, t.created_at, t.status_changed_at,
         (SELECT avg((i.status = 'completed')::int)::float8 FROM decisions_intervention i
           WHERE i.tenant_id = t.tenant_id AND i.playbook_id = t.id AND i.status IN ({_OUTCOMES}))
-    FROM decisions_playbook t WHERE {{matching}} ORDER BY t.created_at, t.id LIMIT %(limit)s
-"""
-
-_AFTER_PLAYBOOK = "(t.created_at, t.id) > (%(after_time)s, %(after_id)s)"
+    """,
+    read=lambda row: Playbook(*row[:4], *map(msgspec.Raw, row[4:8]), *row[8:]),
+)
 
 _INSERT_PLAYBOOK = """
     INSERT INTO decisions_playbook (tenant_id, id, name, status, lifecycle_area, entry_conditions, exit_conditions,

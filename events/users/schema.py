@@ -95,7 +95,7 @@ list_users = _operation(
     "together, and `total` counts what they match.",
     parameters=[serializers.UserListQuerySerializer],
     answers=serializers.UserListSerializer,
-    example={"customers": [_USER], "total": 1, "next_cursor": None},
+    example={"customers": [_USER], "total": 1, "total_is_exact": True, "next_cursor": None},
     problems=[INVALID_QUERY],
 )
 

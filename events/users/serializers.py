@@ -9,7 +9,7 @@ from rest_framework import serializers
 from events.ingestion.batch import UNREACHABLE
 from events.models import LifecycleStage, RiskLevel
 from events.users.services import NAMED_TRAITS
-from retivo.api.pagination import PageQuerySerializer, PageSerializer
+from retivo.api.pagination import LookedAtPageSerializer, PageQuerySerializer
 from retivo.api.schema import TEXT
 from retivo.api.serializers import (
     BooleanField,
@@ -172,9 +172,8 @@ class TrackedUserDetailSerializer(TrackedUserSerializer):
     milestones = MilestoneSerializer(many=True)
 
 
-class UserListSerializer(PageSerializer):
+class UserListSerializer(LookedAtPageSerializer):
     customers = TrackedUserSerializer(many=True)
-    total = serializers.IntegerField(help_text="How many match, on all pages.")
 
 
 class UserResponseSerializer(serializers.Serializer[Any]):

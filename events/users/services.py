@@ -5,6 +5,7 @@ A named trait has a column of its own beside its place in `traits`; whatever is 
 
 from collections.abc import Mapping
 from datetime import datetime
+from itertools import product
 from typing import Any
 from uuid import UUID
 
@@ -17,8 +18,9 @@ from events.scoring import formulas
 from events.scoring import services as scoring
 from retivo.api.errors import Problem, not_found
 from retivo.api.json import encode
+from retivo.api.listing import Listing
 from retivo.api.merge_patch import merge_patch
-from retivo.api.pagination import Cursor, cut
+from retivo.api.pagination import Cursor
 from tenants import audit
 from tenants.access import idempotency
 from tenants.access.authentication import Query
@@ -70,27 +72,54 @@ class UserDetail(User):
 
 
 def list_users(*, tenant_id: UUID, where: Mapping[str, Any], limit: int, after: Cursor | None = None) -> dict[str, Any]:
-    """A page of the users, oldest first, and how many match on all pages.
+    """A page of the users, oldest first, and how many match on all pages, as `retivo.api.listing` finds them.
 
     Args:
-        where: values for some of `FILTERS`, which all hold, and `search`: a prefix of the id, name, email or company.
+        where: values for some of `SCORES`, stages, risks and `opted_out`, which all hold, and `search`: a prefix of the
+            id, name, email or company.
     """
-    source = _SEARCHED if "search" in where else "events_trackeduser"
-    matching = " AND ".join(["u.tenant_id = %(tenant_id)s", *(FILTERS[name] for name in where if name != "search")])
-    on_page = f"{matching} AND {_AFTER}" if after else matching
-    parameters: dict[str, Any] = {"tenant_id": tenant_id, **where, "limit": limit + 1}
-    if after:
-        parameters |= {"after_created_at": after.created_at, "after_user_id": after.id}
-    with connection.cursor() as cursor:
-        cursor.execute(_LIST.format(source=source, matching=on_page), parameters)
-        found = [_user(row) for row in cursor.fetchall()]
-        users, next_cursor = cut(found, limit, lambda user: (user.created_at, user.id))
-        if after is None and next_cursor is None:
-            total = len(users)
+    asked = {"tenant_id": tenant_id, **where}
+    source, remaining = None, [SCORES[name] for name in where if name in SCORES]
+    if "search" in where:
+        if _is_narrow(asked):
+            source = _FOUND_USERS
         else:
-            cursor.execute(_COUNT.format(source=source, matching=matching), parameters)
-            (total,) = cursor.fetchone()
-    return {"customers": users, "total": total, "next_cursor": next_cursor}
+            remaining.append(_BEGINS)
+    ranges, more = _ranges(where)
+    page = _LISTING.page(
+        tenant_id=tenant_id,
+        limit=limit,
+        after=after,
+        ranges=ranges,
+        remaining=remaining + more,
+        parameters=where,
+        source=source,
+    )
+    return page.named("customers")
+
+
+def _ranges(where: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+    """The stretches of the index that fits best, and what it leaves to be looked at."""
+    stages = {where[name] for name in ("lifecycle_stage", "stage") if name in where}
+    risks = {where[name] for name in ("risk_level", "risk") if name in where}
+    if len(stages) > 1 or len(risks) > 1:
+        return ["false"], []
+    if where.get("opted_out"):  # few users are, and so their index is short
+        asked = {"lifecycle_stage": stages, "risk_level": risks}
+        return ["t.opted_out"], [f"t.{name} = '{value}'" for name, values in asked.items() for value in values]
+    remaining = ["NOT t.opted_out"] if "opted_out" in where else []
+    if not stages and not risks:
+        return ["true"], remaining
+    combinations = product(stages or LifecycleStage.values, risks or RiskLevel.values)
+    return [f"t.lifecycle_stage = '{stage}' AND t.risk_level = '{risk}'" for stage, risk in combinations], remaining
+
+
+def _is_narrow(asked: Mapping[str, Any]) -> bool:
+    """Whether a search finds so few users that all of them can be read at once."""
+    with connection.cursor() as cursor:
+        cursor.execute(_MOST_FOUND, asked)
+        most: int = cursor.fetchone()[0]
+    return most <= NARROW
 
 
 def user_stats(*, tenant_id: UUID) -> dict[str, Any]:
@@ -201,64 +230,73 @@ def _progress(reached: str, config: str | None) -> list[Milestone]:
     return [Milestone(milestone.name, times.get(milestone.name)) for milestone in milestones]
 
 
-# What a list can be filtered by: a parameter and its condition. Only what is asked for stands in the statement, so
-# that its plan, prepared or not, uses the index that fits.
-FILTERS = {
-    "lifecycle_stage": "u.lifecycle_stage = %(lifecycle_stage)s",
-    "stage": "u.lifecycle_stage = %(stage)s",
-    "risk_level": "u.risk_level = %(risk_level)s",
-    "risk": "u.risk_level = %(risk)s",
-    "opted_out": "u.opted_out = %(opted_out)s",
-    **{
-        f"{score}_{bound}": f"u.{column} {operator} %({score}_{bound})s"
-        for score, column in {
-            "activation": "activation_score",
-            "engagement": "engagement_score",
-            "expansion": "expansion_score",
-            "health": "health",
-        }.items()
-        for bound, operator in {"min": ">=", "max": "<="}.items()
-    },
+# No index has a score, for each scoring would write it.
+SCORES = {
+    f"{score}_{bound}": f"t.{column} {operator} %({score}_{bound})s"
+    for score, column in {
+        "activation": "activation_score",
+        "engagement": "engagement_score",
+        "expansion": "expansion_score",
+        "health": "health",
+    }.items()
+    for bound, operator in {"min": ">=", "max": "<="}.items()
 }
 
 _COLUMNS = """
-    u.user_id, u.name, u.email, u.company, u.role, u.team_size, u.locale, u.opted_out, u.lifecycle_stage,
-    u.stage_changed_at, u.health, u.activation_score, u.engagement_score, u.expansion_score, u.risk_level,
-    u.last_activity_at, u.created_at, u.traits::text, u.next_action::text
+    t.user_id, t.name, t.email, t.company, t.role, t.team_size, t.locale, t.opted_out, t.lifecycle_stage,
+    t.stage_changed_at, t.health, t.activation_score, t.engagement_score, t.expansion_score, t.risk_level,
+    t.last_activity_at, t.created_at, t.traits::text, t.next_action::text
 """
 
-# All that begins with a text lies between it and it with the last character there is behind it. OFFSET 0 keeps ORDER BY
-# and LIMIT out: for their sake a plan would walk all users in their order until enough have matched.
-_FOUND = " OR ".join(
-    f"search_{column} BETWEEN lower(%(search)s) AND lower(%(search)s) || chr(1114111)"
-    for column in ("user_id", "name", "email", "company")
+_LISTING: Listing[User] = Listing(
+    table="events_trackeduser",
+    columns=_COLUMNS,
+    read=_user,
+    order=("created_at", "user_id"),
 )
-_SEARCHED = f"(SELECT * FROM events_trackeduser WHERE tenant_id = %(tenant_id)s AND ({_FOUND}) OFFSET 0)"
 
-_LIST = f"""
-    SELECT {_COLUMNS} FROM {{source}} u WHERE {{matching}} ORDER BY u.created_at, u.user_id LIMIT %(limit)s
-"""
+# How many users a search may find in one column, to be read at once.
+NARROW = 1000
 
-_AFTER = "(u.created_at, u.user_id) > (%(after_created_at)s, %(after_user_id)s)"
+# All that begins with a text lies between it and it with the last character there is behind it.
+_SEARCHED = {
+    column: f"search_{column} BETWEEN lower(%(search)s) AND lower(%(search)s) || chr(1114111)"
+    for column in ("user_id", "name", "email", "company")
+}
+_BEGINS = f"({' OR '.join(_SEARCHED.values())})"
 
-_COUNT = "SELECT count(*) FROM {source} u WHERE {matching}"
+_FOUND = {
+    column: f"""(
+        SELECT user_id FROM events_trackeduser WHERE tenant_id = %(tenant_id)s AND {condition}
+        ORDER BY search_{column} LIMIT {NARROW + 1}
+    )"""
+    for column, condition in _SEARCHED.items()
+}
+
+_MOST_FOUND = f"SELECT greatest({', '.join(f'(SELECT count(*) FROM {found} f)' for found in _FOUND.values())})"
+
+# OFFSET 0 keeps ORDER BY and LIMIT out: for their sake a plan would walk all users until enough have matched.
+_FOUND_USERS = f"""(
+    SELECT u.* FROM ({" UNION ".join(_FOUND.values())}) found JOIN events_trackeduser u USING (user_id)
+    WHERE u.tenant_id = %(tenant_id)s OFFSET 0
+)"""
 
 _STATS = """
     SELECT lifecycle_stage, risk_level, count(*) FROM events_trackeduser WHERE tenant_id = %(tenant_id)s GROUP BY 1, 2
 """
 
 _DETAIL = f"""
-    {_COLUMNS}, u.milestones::text,
-    (SELECT (t.config -> 'scores')::text FROM tenants_tenant t WHERE t.id = u.tenant_id)
+    {_COLUMNS}, t.milestones::text,
+    (SELECT (o.config -> 'scores')::text FROM tenants_tenant o WHERE o.id = t.tenant_id)
 """
 
 _GET = f"""
-    SELECT {_DETAIL} FROM events_trackeduser u
-    WHERE u.tenant_id = caller.tenant_id AND u.user_id = %(user_id)s
+    SELECT {_DETAIL} FROM events_trackeduser t
+    WHERE t.tenant_id = caller.tenant_id AND t.user_id = %(user_id)s
 """
 
 _INSERT = f"""
-    INSERT INTO events_trackeduser AS u
+    INSERT INTO events_trackeduser AS t
         (tenant_id, user_id, name, email, company, role, locale, team_size, traits, lifecycle_stage, opted_out)
     VALUES (%(tenant_id)s, %(user_id)s, %(name)s, %(email)s, %(company)s, %(role)s, %(locale)s, %(team_size)s,
             %(traits)s::jsonb, 'new', false)
@@ -272,10 +310,10 @@ _LOCK = f"""
 """
 
 _UPDATE = f"""
-    UPDATE events_trackeduser AS u
+    UPDATE events_trackeduser AS t
     SET {", ".join(f"{name} = %({name})s" for name in NAMED_TRAITS)}, traits = %(traits)s::jsonb,
-        opted_out = coalesce(%(opted_out)s::boolean, u.opted_out)
-    WHERE u.tenant_id = %(tenant_id)s AND u.user_id = %(user_id)s
+        opted_out = coalesce(%(opted_out)s::boolean, t.opted_out)
+    WHERE t.tenant_id = %(tenant_id)s AND t.user_id = %(user_id)s
     RETURNING {_DETAIL}
 """
 

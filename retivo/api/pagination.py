@@ -67,6 +67,9 @@ class NameCursor(Cursor):
         return text
 
 
+ADDED = 3  # columns, by `bounded`
+
+
 def bounded(statement: str) -> str:
     """The statement of a page, without the rows that begin beyond `MAX_BYTES`; they never leave the database.
 
@@ -131,6 +134,9 @@ class CursorField(StringField):
         return self.of.parse(super().to_internal_value(data))
 
 
+_BESIDE_ROWS = ("total", "total_is_exact", "next_cursor")
+
+
 class PageQuerySerializer(StrictSerializer):
     """Query parameters of a list, all optional; whatever a list has beside these is a filter."""
 
@@ -155,4 +161,19 @@ class PageSerializer(serializers.Serializer[Any]):
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
         """The rows first."""
         fields: dict[str, serializers.Field[Any, Any, Any, Any]] = super().get_fields()
-        return dict(sorted(fields.items(), key=lambda field: field[0] in PageSerializer._declared_fields))
+        return dict(sorted(fields.items(), key=lambda field: field[0] in _BESIDE_ROWS))
+
+
+class LookedAtPageSerializer(PageSerializer):
+    """An answer with a page of `retivo.api.listing`."""
+
+    total = serializers.IntegerField(
+        help_text="How many the filter matches, on all pages; at least so many where `total_is_exact` is false."
+    )
+    total_is_exact = serializers.BooleanField(
+        help_text="False where the list goes on behind its first 10,000 rows, which are those counted."
+    )
+    next_cursor = serializers.CharField(
+        allow_null=True,
+        help_text="Null on the last page. A page may be shorter than `limit`, even empty, and not be the last.",
+    )

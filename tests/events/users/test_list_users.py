@@ -1,12 +1,11 @@
 import base64
-import re
 from typing import Any
 
 import pytest
-from django.db import connection
 
 from events.users import services
-from tenants.context import tenant_context
+from retivo.api import listing
+from tests.buffers import reads
 from tests.conftest import Api
 from tests.events.users.people import USERS, get, save, score
 from tests.owner import as_owner
@@ -34,7 +33,12 @@ def fill(api: Api, count: int) -> None:
 
 
 def test_list__no_users__is_empty(merchant: Api) -> None:
-    assert merchant.get(USERS).json() == {"customers": [], "total": 0, "next_cursor": None}
+    assert merchant.get(USERS).json() == {
+        "customers": [],
+        "total": 0,
+        "total_is_exact": True,
+        "next_cursor": None,
+    }
 
 
 def test_list__some_users__shows_each_as_get_does_but_for_its_milestones(merchant: Api) -> None:
@@ -159,54 +163,104 @@ def test_search__a_text_that_was_removed__is_found_no_more(merchant: Api) -> Non
     assert ids(merchant, search="ada") == []
 
 
-def plans(api: Api, sql: str, **parameters: Any) -> list[str]:
-    """As it is planned for these parameters, and as a prepared statement may be planned for any."""
-    names = list(dict.fromkeys(re.findall(r"%\((\w+)\)s", sql)))
-    generic = re.sub(r"%\((\w+)\)s", lambda name: f"${names.index(name[1]) + 1}", sql)
-    with tenant_context(api.tenant_id), connection.cursor() as cursor:
-        cursor.execute(f"EXPLAIN {sql}", {"tenant_id": api.tenant_id, **parameters})
-        custom = cursor.fetchall()
-        cursor.execute(f"EXPLAIN (GENERIC_PLAN) {generic}")
-        return ["\n".join(row[0] for row in rows) for rows in (custom, cursor.fetchall())]
-
-
-def statements_of(api: Api, statements: list[str], **query: Any) -> list[str]:
-    statements.clear()
-    assert api.get(USERS, query).status_code == 200
-    return [sql for sql in statements if "events_trackeduser" in sql]
+LOOK = 200
 
 
 @pytest.fixture
-def crowd(acme: Api) -> Api:
-    """A merchant with 20,000 users beside another with as many, and statistics that say so."""
+def crowd(acme: Api, monkeypatch: pytest.MonkeyPatch) -> Api:
+    """A merchant with 20,000 users, stored in another order than they are listed in, beside another with as many."""
+    monkeypatch.setattr(listing, "LOOK", LOOK)
     merchant, other = acme.provision("merchant"), acme.provision("other")
     for api in (merchant, other):
         fill(api, 20_000)
-    as_owner("VACUUM ANALYZE events_trackeduser")
+    as_owner(
+        "UPDATE events_trackeduser SET created_at = created_at + (hashtext(user_id) %% 10000) * interval '1 minute',"
+        " lifecycle_stage = CASE WHEN user_id LIKE '%%1' THEN 'active' ELSE 'new' END,"
+        " opted_out = user_id IN ('user-4', 'user-44') WHERE tenant_id = %s",
+        merchant.tenant_id,
+    )
     return merchant
 
 
-def test_plans__as_the_runtime_role__are_backed_by_the_indexes_that_are_theirs(
-    crowd: Api, statements: list[str]
-) -> None:
-    page, count = statements_of(crowd, statements, limit=50)
-    found, found_count = statements_of(crowd, statements, search="user-1999", limit=5)
-    after = {"after_created_at": "2026-01-01T01:00:00Z", "after_user_id": "user-1"}
-    later = services._LIST.format(
-        source="events_trackeduser", matching=f"u.tenant_id = %(tenant_id)s AND {services._AFTER}"
-    )
+CROWDED = [
+    {},
+    {"limit": "1000"},
+    {"stage": "active"},
+    {"stage": "churned"},
+    {"risk": "low"},
+    {"risk": "high"},
+    {"stage": "new", "risk": "low"},
+    {"stage": "churned", "risk": "high"},
+    {"opted_out": "true"},
+    {"opted_out": "true", "stage": "active"},
+    {"opted_out": "false", "risk": "high"},
+    {"engagement_min": "0.5"},
+    {"health_max": "0", "activation_min": "1", "stage": "active"},
+    {"expansion_min": "1", "risk": "low", "opted_out": "false"},
+    {"search": "user"},
+    {"search": "user-1999", "stage": "active"},
+    {"search": "company 1", "opted_out": "true"},
+    {"search": "nobody"},
+]
 
-    for plan in [*plans(crowd, page, limit=51), *plans(crowd, later, limit=51, **after)]:
-        assert "Index Scan using tracked_user_order" in plan
-        assert "Sort" not in plan
-    for plan in [*plans(crowd, found, search="user-1999", limit=6), *plans(crowd, found_count, search="user-1999")]:
-        for column in ("user_id", "name", "email", "company"):
-            assert f"Bitmap Index Scan on tracked_user_search_{column}" in plan
-            assert re.search(rf"Index Cond: .*\(search_{column} >= .*\) AND \(search_{column} <= ", plan)
-        assert "Seq Scan" not in plan
-        assert "tracked_user_order" not in plan
-    for plan in [*plans(crowd, count), *plans(crowd, services._STATS)]:
-        assert "Seq Scan" not in plan
+
+def test_list__of_many_users__reads_no_more_than_its_bound_whatever_is_asked(crowd: Api) -> None:
+    """Neither the number of users nor that of matches, nor what PostgreSQL knows of either, is in it."""
+    as_owner("ALTER TABLE events_trackeduser SET (autovacuum_enabled = off)")
+    try:
+        for statistics in (False, True):
+            if statistics:
+                as_owner("VACUUM ANALYZE events_trackeduser")
+            for query in CROWDED:
+                with reads() as read:
+                    response = crowd.get(USERS, query)
+                    assert response.status_code == 200, response.content
+                    crowd.get(USERS, {**query, "cursor": response.json()["next_cursor"] or cursor_of(MIDDLE)})
+                bound = 4 * max(LOOK, services.NARROW + 1, int(query.get("limit", 50)))
+                for each in read:
+                    assert each.rows <= bound, (statistics, query, each)
+                    assert each.buffers <= 4 * bound, (statistics, query, each)
+    finally:
+        as_owner("ALTER TABLE events_trackeduser RESET (autovacuum_enabled)")
+
+
+MIDDLE = "2026-01-03T00:00:00+00:00 user-1"
+
+
+@pytest.mark.parametrize(
+    "query", [{"health_min": "1"}, {"search": "user", "health_min": "1"}, {"opted_out": "false", "health_min": "1"}]
+)
+def test_list__few_of_many_match__pages_go_on_behind_what_was_looked_at(
+    merchant: Api, monkeypatch: pytest.MonkeyPatch, query: dict[str, str]
+) -> None:
+    monkeypatch.setattr(listing, "LOOK", 4)
+    monkeypatch.setattr(services, "NARROW", 3)
+    fill(merchant, 10)
+    for user_id in ("user-6", "user-9"):
+        score(merchant, user_id, health=1)
+
+    pages, cursor = [], {}
+    while True:
+        body = merchant.get(USERS, {**query, **cursor}).json()
+        assert (body["total"], body["total_is_exact"]) == (0, False)
+        pages.append([user["id"] for user in body["customers"]])
+        if body["next_cursor"] is None:
+            break
+        cursor = {"cursor": body["next_cursor"]}
+
+    assert pages == [[], ["user-6"], ["user-9"]]
+
+
+def test_total__of_more_than_is_looked_at__is_a_lower_bound_and_says_so(
+    merchant: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "LOOK", 4)
+    fill(merchant, 5)
+
+    body = merchant.get(USERS, {"limit": 2}).json()
+
+    assert (body["total"], body["total_is_exact"]) == (4, False)
+    assert merchant.get(USERS, {"limit": 2, "search": "user-5"}).json()["total_is_exact"] is True
 
 
 def test_indexes__hold_nothing_that_each_event_or_scoring_changes(merchant: Api) -> None:

@@ -1,0 +1,43 @@
+"""How much of the database a statement reads: blocks and rows, which do not depend on what else the machine does."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+from django.db import connection
+
+
+class Read(NamedTuple):
+    """`rows` are those of the whole plan that were read from tables and indexes."""
+
+    buffers: int
+    rows: int
+    sql: str
+
+
+@contextmanager
+def reads() -> Iterator[list[Read]]:
+    """Explains each query of the block on its own connection and role, and then runs it."""
+    seen: list[Read] = []
+
+    def explain(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if sql.lstrip(" \n(").startswith(("SELECT", "WITH")):
+            with connection.cursor() as cursor:
+                cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON) {sql}", params)
+                found = cursor.fetchone()[0]
+            ((plan,),) = [(found if isinstance(found, list) else json.loads(found))]
+            top = plan["Plan"]
+            seen.append(Read(top["Shared Hit Blocks"] + top["Shared Read Blocks"], _scanned(top), sql))
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(explain):
+        yield seen
+
+
+def _scanned(plan: dict[str, Any]) -> int:
+    below = sum(_scanned(each) for each in plan.get("Plans", []))
+    if "Scan" not in plan["Node Type"] or plan["Node Type"] in ("Subquery Scan", "CTE Scan", "Function Scan"):
+        return below
+    dropped = plan.get("Rows Removed by Filter", 0) + plan.get("Rows Removed by Index Recheck", 0)
+    return below + int((plan["Actual Rows"] + dropped) * plan["Actual Loops"])
