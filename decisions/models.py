@@ -241,6 +241,7 @@ class Decision(models.Model):
     class Meta:
         indexes = [
             models.Index("tenant", "created_at", "id", name="decision_listed"),
+            models.Index("created_at", "id", name="decision_newest"),  # staff's list, over all tenants
             models.Index("tenant", "user_id", "created_at", name="decision_of_user"),
             models.Index("tenant", "created_at", name="decision_open", condition=Q(closed_at__isnull=True)),
             # Over all tenants: whose decisions are of an age to be looked at.

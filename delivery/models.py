@@ -80,6 +80,7 @@ class Action(models.Model):
             models.Index("expires_at", name="action_expiry", condition=models.Q(status__in=OPEN)),
             models.Index("leased_until", name="action_in_flight", condition=models.Q(leased_until__isnull=False)),
             models.Index("tenant", "created_at", "id", name="action_listed"),
+            models.Index("created_at", "id", name="action_newest"),  # staff's list, over all tenants
             models.Index("tenant", "user_id", "created_at", name="action_of_user"),
         ]
         constraints = [

@@ -7,9 +7,10 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import Count, Prefetch, Q
+from django.db.models import Count, OuterRef, Prefetch, Q, Subquery
+from django.db.models.functions import Coalesce
 
-from integrations.models import ActionTypeTemplate, PartnerIntegration
+from integrations.models import ActionTypeTemplate, IntegrationShare, PartnerIntegration
 from retivo import encryption
 from retivo.api.errors import Problem, not_found
 from retivo.api.json import encode
@@ -153,10 +154,16 @@ def set_active(*, actor: str, integration_id: UUID, active: bool) -> PartnerInte
     return integration
 
 
+_shares_of_one = (
+    IntegrationShare.objects.filter(integration=OuterRef("pk")).order_by().values("integration").annotate(n=Count("*"))
+).values("n")
+
+
 def _with_templates(partner_id: UUID) -> Any:
     return (
         PartnerIntegration.objects.filter(tenant_id=partner_id)
-        .annotate(customers_shared=Count("shares"))
+        # A look-up for each integration of the page; a join would read the shares of all of them first.
+        .annotate(customers_shared=Coalesce(Subquery(_shares_of_one), 0))
         .prefetch_related(Prefetch("templates", ActionTypeTemplate.objects.filter(tenant_id=partner_id)))
         .order_by("created_at", "id")
     )

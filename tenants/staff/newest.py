@@ -1,7 +1,8 @@
 """Lists of tables that hold millions of rows, over all tenants: the newest first, a page at a time, nothing counted.
 
-Such a table is indexed by tenant first. So each tenant is asked for its newest row, an index scan each, and those
-tenants whose newest are the newest of all for the rest: what a page shows can be of no others.
+Such a table has an index on (created_at, id) beside those that begin with the tenant. A filter that none of them serves
+is looked for among `LOOK` rows; a page that finds too few is short, and "Older" goes on behind them. A search for an id
+or a user has an index in each tenant, and so asks each of them.
 """
 
 from typing import Any
@@ -25,19 +26,20 @@ from tenants.models import Tenant
 BEFORE = "before"
 ORDER = ("-created_at", "-id")
 PATIENCE = "5s"
+LOOK = 10_000
+TENANT = "tenant__id__exact"
+INDEXED = (TENANT, "created_at__")
 
 
-def newest(rows: QuerySet[Any], limit: int) -> list[Any]:
-    """The newest of `rows`, which have `tenant`, `created_at` and `id`, by the index (tenant, created_at, id)."""
+def in_any_tenant(rows: QuerySet[Any], limit: int) -> list[Any]:
+    """The newest of the few `rows` that an index of each tenant finds."""
     rows = rows.order_by(*ORDER)
     of_tenant = rows.filter(tenant=OuterRef("pk")).values("created_at")[:1]
     tenants = Tenant.objects.annotate(newest=Subquery(of_tenant)).order_by(F("newest").desc(nulls_last=True), "pk")
     of_each = [rows.filter(tenant=pk)[:limit] for pk, at in tenants.values_list("pk", "newest")[:limit] if at]
     if len(of_each) > 1:
         of_each = [of_each[0].union(*of_each[1:], all=True).order_by(*ORDER)[:limit]]
-    found = [row for rows in of_each for row in rows]
-    prefetch_related_objects(found, "tenant")
-    return found
+    return [row for rows in of_each for row in rows]
 
 
 class NewestList(StaffList):
@@ -49,34 +51,38 @@ class NewestList(StaffList):
         return found
 
     def get_results(self, request: HttpRequest) -> None:
-        rows, limit = self.queryset, self.list_per_page
+        limit = self.list_per_page
         self.is_later_page = BEFORE in self.params
-        if self.is_later_page:
-            try:
-                after = NameCursor.parse(self.params[BEFORE])
-            except Problem as problem:
-                raise IncorrectLookupParameters from problem
-            rows = rows.filter(
-                Q(created_at__lt=after.created_at) | Q(created_at=after.created_at, id__lt=after.id),
-                created_at__lte=after.created_at,  # what an index condition is made of
-            )
-        found = self._found(request, rows, limit + 1)
+        found, goes_on = self._found(request, limit + 1)
         self.result_list = found[:limit]
         self.result_count = self.full_result_count = len(self.result_list)
         self.show_full_result_count = self.can_show_all = self.multi_page = False
         self.paginator = NewestPaginator(self.result_list, limit)
         self.newest_url = self.get_query_string(remove=[BEFORE])
-        self.older_url = ""
         if len(found) > limit:
-            last = self.result_list[-1]
-            self.older_url = self.get_query_string({BEFORE: str(NameCursor(created_at=last.created_at, id=last.id))})
+            goes_on = NameCursor(created_at=found[limit - 1].created_at, id=found[limit - 1].id)
+        self.older_url = self.get_query_string({BEFORE: str(goes_on)}) if goes_on else ""
 
-    def _found(self, request: HttpRequest, rows: QuerySet[Any], limit: int) -> list[Any]:
-        """What no index leads to can take long to find. Nobody waits for that, the database least of all."""
+    def _found(self, request: HttpRequest, limit: int) -> tuple[list[Any], NameCursor | None]:
+        """Rows, and where to go on if more may match behind those looked at.
+
+        What has to ask each tenant can take long. Nobody waits for that, the database least of all.
+        """
+        rows = self._older(self.queryset)
         try:
             with transaction.atomic(), connection.cursor() as cursor:
                 cursor.execute(f"SET LOCAL statement_timeout = '{PATIENCE}'")
-                found = newest(rows, limit)
+                if self.query and TENANT not in self.params:
+                    found, goes_on = in_any_tenant(rows, limit), None
+                else:
+                    goes_on = self._floor()
+                    if goes_on is not None:
+                        # A row comparison, which the index answers; many rows may be of one time.
+                        rows = rows.extra(
+                            where=["(created_at, id) >= (%s, %s)"], params=[goes_on.created_at, goes_on.id]
+                        )
+                    found = list(rows[:limit])
+                prefetch_related_objects(found, "tenant")
                 cursor.execute("SET LOCAL statement_timeout TO DEFAULT")
         except OperationalError as error:
             if not isinstance(error.__cause__, QueryCanceled):
@@ -84,8 +90,26 @@ class NewestList(StaffList):
             self.model_admin.message_user(
                 request, "That takes too long to find. Choose a tenant, a date or fewer filters.", messages.WARNING
             )
-            return []
-        return found
+            return [], None
+        return found, goes_on
+
+    def _older(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+        if not self.is_later_page:
+            return rows.order_by(*ORDER)
+        try:
+            after = NameCursor.parse(self.params[BEFORE])
+        except Problem as problem:
+            raise IncorrectLookupParameters from problem
+        return rows.filter(
+            Q(created_at__lt=after.created_at) | Q(created_at=after.created_at, id__lt=after.id),
+            created_at__lte=after.created_at,  # what an index condition is made of
+        ).order_by(*ORDER)
+
+    def _floor(self) -> NameCursor | None:
+        """The last of the rows looked at; None where they are not so many."""
+        served = {name: values[-1] for name, values in self.filter_params.items() if name.startswith(INDEXED)}
+        looked_at = self._older(self.model.objects.filter(**served)).values_list("created_at", "id")
+        return next((NameCursor(*last) for last in looked_at[LOOK - 1 : LOOK]), None)
 
 
 class NewestPaginator(Paginator):  # type: ignore[type-arg]  # generic for mypy alone
@@ -127,7 +151,9 @@ class NewestAdmin(StaffAdmin):
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         if "\0" in object_id:
             return None
-        return next(iter(newest(self.get_queryset(request).filter(id=object_id), 1)), None)
+        found = in_any_tenant(self.get_queryset(request).filter(id=object_id), 1)
+        prefetch_related_objects(found, "tenant")
+        return next(iter(found), None)
 
 
 class ExactFilter(TextFilter):  # type: ignore[misc]  # unfold carries no types

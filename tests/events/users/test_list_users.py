@@ -239,7 +239,8 @@ def test_list__few_of_many_match__pages_go_on_behind_what_was_looked_at(
     for user_id in ("user-6", "user-9"):
         score(merchant, user_id, health=1)
 
-    pages, cursor = [], {}
+    pages: list[list[str]] = []
+    cursor: dict[str, str] = {}
     while True:
         body = merchant.get(USERS, {**query, **cursor}).json()
         assert (body["total"], body["total_is_exact"]) == (0, False)
