@@ -21,9 +21,10 @@ LOOK = 10_000
 
 # For the rest of the transaction. Whatever PostgreSQL estimates of a tenant's rows, it must not collect and sort all of
 # them: a plan that is kept for every tenant goes by an average, and a new table has no statistics.
-_IN_ORDER = f"""
+IN_ORDER = f"""
     SELECT {", ".join(f"set_config('enable_{node}', 'off', true)" for node in ("sort", "bitmapscan", "seqscan"))}
 """
+IN_ANY_ORDER = IN_ORDER.replace("'off'", "'on'")
 
 Row = TypeVar("Row")
 
@@ -103,7 +104,7 @@ class Listing(Generic[Row]):
         place = ", ".join(f"t.{name}" for name in self.order)
         with connection.cursor() as cursor:
             if not found_by:  # then few rows are found, and sorted
-                cursor.execute(_IN_ORDER)
+                cursor.execute(IN_ORDER)
             look = self._look(source, "*", ranges, beyond)
             statement = (
                 f"SELECT {place}, {self.columns} FROM ({look} LIMIT {LOOK}) t {self.joined} WHERE {matching}"

@@ -19,6 +19,7 @@ from psycopg.errors import QueryCanceled
 from unfold.contrib.filters.admin import TextFilter
 
 from retivo.api.errors import Problem
+from retivo.api.listing import IN_ANY_ORDER, IN_ORDER
 from retivo.api.pagination import NameCursor
 from retivo.staff.pages import StaffAdmin, StaffList, code, column, link, url_of
 from tenants.models import Tenant
@@ -72,9 +73,12 @@ class NewestList(StaffList):
         try:
             with transaction.atomic(), connection.cursor() as cursor:
                 cursor.execute(f"SET LOCAL statement_timeout = '{PATIENCE}'")
-                if self.query and TENANT not in self.params:
-                    found, goes_on = in_any_tenant(rows, limit), None
+                if self.query:
+                    # Of a tenant's few rows all are sorted.
+                    found = list(rows[:limit]) if TENANT in self.params else in_any_tenant(rows, limit)
+                    goes_on = None
                 else:
+                    cursor.execute(IN_ORDER)
                     goes_on = self._floor()
                     if goes_on is not None:
                         # A row comparison, which the index answers; many rows may be of one time.
@@ -82,6 +86,7 @@ class NewestList(StaffList):
                             where=["(created_at, id) >= (%s, %s)"], params=[goes_on.created_at, goes_on.id]
                         )
                     found = list(rows[:limit])
+                    cursor.execute(IN_ANY_ORDER)
                 prefetch_related_objects(found, "tenant")
                 cursor.execute("SET LOCAL statement_timeout TO DEFAULT")
         except OperationalError as error:
@@ -106,7 +111,9 @@ class NewestList(StaffList):
         ).order_by(*ORDER)
 
     def _floor(self) -> NameCursor | None:
-        """The last of the rows looked at; None where they are not so many."""
+        """The last of the rows looked at; None where they are not so many, or indexes serve all that is asked."""
+        if all(name.startswith(INDEXED) for name in self.filter_params):
+            return None
         served = {name: values[-1] for name, values in self.filter_params.items() if name.startswith(INDEXED)}
         looked_at = self._older(self.model.objects.filter(**served)).values_list("created_at", "id")
         return next((NameCursor(*last) for last in looked_at[LOOK - 1 : LOOK]), None)

@@ -9,6 +9,7 @@ import httpx
 import pytest
 from django.db import connections
 
+from retivo.api import listing
 from tests.conftest import Api, Server
 from tests.delivery.cast import Merchant, merchant_of, work
 from tests.delivery.receiver import Answer, Receiver
@@ -62,6 +63,27 @@ def test_list__filters__narrow_it(shop: Merchant) -> None:
     assert listed(shop.api, provider="other") == []
     assert listed(shop.api, since="2026-01-01T01:00:00+01:00") == [new, old]
     assert listed(shop.api, since="2026-01-01T00:00:00.5Z") == [new]
+
+
+def test_list__few_of_many_match__pages_go_on_behind_what_was_looked_at(
+    shop: Merchant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = datetime.now(UTC)
+    (oldest, *_) = [shop.dispatch(now=now + timedelta(milliseconds=n)) for n in range(5)]
+    as_owner("UPDATE delivery_action SET status = 'failed', failure_reason = 'internal_error' WHERE id = %s", oldest)
+    monkeypatch.setattr(listing, "LOOK", 2)
+
+    pages: list[list[str]] = []
+    query: dict[str, Any] = {"status": "failed"}
+    while True:
+        page = shop.api.get(ACTIONS, query).json()
+        assert (page["total"], page["total_is_exact"]) == (0, False)
+        pages.append([action["id"] for action in page["actions"]])
+        if page["next_cursor"] is None:
+            break
+        query["cursor"] = page["next_cursor"]
+
+    assert pages == [[], [], [oldest]]
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,12 @@
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from integrations.models import PartnerIntegration
 from retivo import encryption
 from tenants.context import staff_context
+from tests.buffers import reads
 from tests.conftest import TEMPLATES, Api
 
 PATH = "/api/partners/integrations"
@@ -78,6 +80,22 @@ def test_list__many_integrations__takes_a_constant_number_of_statements(acme: Ap
 
     assert acme.get(PATH).json()["total"] == 20
     assert len(statements) <= 4
+
+
+def test_list__a_page__counts_the_shares_of_what_is_on_it_alone(acme: Api) -> None:
+    for number in range(40):
+        acme.register(f"provider-{number}")
+    for number in range(20):
+        acme.provision(f"merchant-{number}")
+    with connection.cursor() as cursor:  # so small a table would be read whole, again and again
+        cursor.execute("SET enable_seqscan = off")
+
+    with reads() as read:
+        (integration,) = acme.get(PATH, {"limit": 1}).json()["integrations"]
+
+    assert integration["customers_shared"] == 20
+    # Not the 800 shares, but those of two integrations: one is asked for beyond the page.
+    assert max(each.rows for each in read) <= 200
 
 
 def test_list__pages__hold_each_once(acme: Api) -> None:

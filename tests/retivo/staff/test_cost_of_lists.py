@@ -38,6 +38,7 @@ def crowd(acme: Api) -> Api:
     for table in ("events_trackeduser", "decisions_decision"):
         columns = ", ".join(name for (name,) in as_owner(_COLUMNS, table))
         as_owner(_ROWS_OF_EACH.format(table=table, columns=columns), shop.tenant_id)
+    as_owner("UPDATE decisions_decision SET id = 'dec_' || tenant_id")  # ids are unique over all tenants
     as_owner("VACUUM ANALYZE events_trackeduser, decisions_decision, tenants_tenant")
     return shop
 
