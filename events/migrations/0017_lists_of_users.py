@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     atomic = False  # nobody waits for the indexes
 
-    dependencies = [("events", "0014_events_of_14_days")]
+    dependencies = [("events", "0016_oldest_event_keys")]
 
     operations = [
         AddIndexConcurrently(

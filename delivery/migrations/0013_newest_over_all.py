@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     atomic = False  # nobody waits for the index
 
-    dependencies = [("delivery", "0008_format_claim_actions")]
+    dependencies = [("delivery", "0012_request_ids")]
 
     operations = [
         AddIndexConcurrently(

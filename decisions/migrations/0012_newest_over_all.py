@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     atomic = False  # nobody waits for the index
 
-    dependencies = [("decisions", "0009_retention")]
+    dependencies = [("decisions", "0011_who_has_work")]
 
     operations = [
         AddIndexConcurrently(
