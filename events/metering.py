@@ -27,14 +27,15 @@ def named(month: date) -> str:
 
 def usage(*, tenant_id: UUID, limit: int) -> Usage:
     """This month's use of a tenant, as far as the context sees its rows: a partner's sees none of its customers'."""
-    month = this_month()
     with connection.cursor() as cursor:
-        cursor.execute(_USAGE, {"tenant_id": tenant_id, "month": month})
-        active_users, events = cursor.fetchone()
+        cursor.execute(_USAGE, {"tenant_id": tenant_id})
+        month, active_users, events = cursor.fetchone()
     return Usage(month=named(month), active_users=active_users, limit=limit, events=events)
 
 
 _USAGE = """
-    SELECT coalesce(sum(active_users), 0)::bigint, coalesce(sum(events), 0)::bigint
-    FROM events_monthlyusage WHERE tenant_id = %(tenant_id)s AND month = %(month)s
+    SELECT this.month, coalesce(sum(u.active_users), 0)::bigint, coalesce(sum(u.events), 0)::bigint
+    FROM (SELECT date_trunc('month', now() AT TIME ZONE 'UTC')::date) AS this (month)
+    LEFT JOIN events_monthlyusage u ON u.tenant_id = %(tenant_id)s AND u.month = this.month
+    GROUP BY this.month
 """

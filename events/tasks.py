@@ -2,9 +2,10 @@
 
 from uuid import UUID
 
-from django.core.management import call_command
+from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 
+from events import partitions
 from events.scoring import services as scoring
 from tenants.upkeep import rounds
 from tenants.upkeep.rounds import Turn
@@ -18,11 +19,11 @@ _TO_SCORE = rounds.of(
 )
 
 
-@app.periodic(cron="7 1 * * *")
-@app.task(queueing_lock="maintain_events")
+@app.periodic(cron="7 * * * *")
+@app.task(queueing_lock="maintain_events", retry=RetryStrategy(max_attempts=6, wait=300))
 def maintain_events(timestamp: int) -> None:
-    """The months to come get their partitions, those past all retention go."""
-    call_command("maintain_events", verbosity=0)
+    """The months to come get their partitions, those past all retention go, and so do keys that are."""
+    partitions.maintain()
 
 
 @rounds.periodic(cron="*/5 * * * *", tenants=_TO_SCORE)

@@ -1,7 +1,7 @@
 """What a tenant's plan, config and integrations say about the events it sends, asked along with its key."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import date, datetime
 from typing import Any
 
 import msgspec
@@ -12,16 +12,28 @@ from tenants.models import PlanTier
 
 RETENTION_OF_PLAN = {PlanTier.STARTER: 90, PlanTier.GROWTH: 365, PlanTier.SCALE: 1095, PlanTier.CUSTOM: 1095}
 
-RING_SECONDS = 2 * 24 * 3600
-_BOUNDARY_SECONDS = 60
-
 Mapping = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Moment:
+    """The time of a request by the database's clock, which is one for all hosts, and what goes by it.
+
+    `month` is the first day of the one that usage counts in. Idempotency keys are stored in `ring` and looked for in
+    `ring_before`, too.
+    """
+
+    now: datetime
+    month: date
+    ring: str
+    ring_before: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Policy:
     """`limit` is None where the tenant is metered without being refused; `mappings` are those of each provider."""
 
+    moment: Moment
     plan_tier: PlanTier
     limit: int | None
     retention_days: int
@@ -37,31 +49,24 @@ class Policy:
         return by_name
 
 
-def query(now: datetime) -> Query:
-    """Asks for the policy, and holds the tenant's erasures off until the transaction ends."""
-    into_ring = now.timestamp() % RING_SECONDS
-    at_boundary = not _BOUNDARY_SECONDS < into_ring < RING_SECONDS - _BOUNDARY_SECONDS
-    return Query(sql=_QUERY, parameters={"alone": at_boundary})
+def query(now: datetime | None = None) -> Query:
+    """Asks for the policy, and holds the tenant's erasures off until the transaction ends.
+
+    Args:
+        now: as if the database's clock said so.
+    """
+    return Query(sql=_QUERY, parameters={"now": now})
 
 
 def read(row: tuple[Any, ...]) -> Policy:
-    limit, plan_tier, overage, retention_days, mappings, *_ = row
+    limit, plan_tier, overage, retention_days, mappings, now, month, ring, ring_before, *_ = row
     return Policy(
+        moment=Moment(now=now, month=month, ring=ring, ring_before=ring_before),
         plan_tier=PlanTier(plan_tier),
         limit=None if overage == "allow" else limit,
         retention_days=_retention_class(retention_days) or RETENTION_OF_PLAN[PlanTier(plan_tier)],
         mappings=msgspec.json.decode(mappings),
     )
-
-
-def ring(now: datetime) -> int:
-    """Which of the three rings the idempotency keys of this moment are kept in."""
-    return int(now.timestamp()) // RING_SECONDS % 3
-
-
-def month(now: datetime) -> str:
-    """The first day of the month that usage counts in."""
-    return f"{now.astimezone(UTC):%Y-%m}-01"
 
 
 def _retention_class(config: str | None) -> int | None:
@@ -81,8 +86,12 @@ _QUERY = """
         (SELECT coalesce(json_agg(json_build_array(i.provider, i.event_mappings) ORDER BY s.id), '[]')::text
            FROM integrations_integrationshare s JOIN integrations_partnerintegration i ON i.id = s.integration_id
           WHERE s.tenant_id = t.id AND i.active AND i.event_mappings <> '[]'),
-        CASE WHEN %(alone)s THEN pg_advisory_xact_lock(l.key) ELSE pg_advisory_xact_lock_shared(l.key) END,
+        c.now, date_trunc('month', c.now AT TIME ZONE 'UTC')::date,
+        key_ring(c.now), key_ring(c.now - interval '2 days'),
+        CASE WHEN extract(epoch FROM c.now) %% 172800 BETWEEN 60 AND 172740
+             THEN pg_advisory_xact_lock_shared(l.key) ELSE pg_advisory_xact_lock(l.key) END,
         set_config('plan_cache_mode', 'force_generic_plan', true)
-    FROM tenants_tenant t, hashtextextended('retivo.erase:' || t.id, 0) AS l (key)
+    FROM tenants_tenant t, hashtextextended('retivo.erase:' || t.id, 0) AS l (key),
+        (SELECT coalesce(%(now)s::timestamptz, now())) AS c (now)
     WHERE t.id = caller.tenant_id
 """

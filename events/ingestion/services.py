@@ -1,8 +1,7 @@
 """Taking events in. Runs in the tenant's context; one batch is one transaction, and answered after its commit."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import asdict, dataclass
 from typing import Any, TypedDict
 from uuid import UUID
 
@@ -11,7 +10,7 @@ from django.db import connection
 
 from events.ingestion import traits
 from events.ingestion.batch import Batch, Event, Rejection
-from events.ingestion.policy import Mapping, Policy, month, ring
+from events.ingestion.policy import Mapping, Policy
 from events.scoring import services as scoring
 from tenants.models import UPGRADE_TO
 
@@ -33,9 +32,7 @@ class _Renamed(Event):
     original_event: str = ""
 
 
-def track(
-    *, tenant_id: UUID, policy: Policy, batch: Batch, now: datetime, source: str, provider: str | None = None
-) -> Outcome:
+def track(*, tenant_id: UUID, policy: Policy, batch: Batch, source: str, provider: str | None = None) -> Outcome:
     """Store the batch's events once each, meter their users, and keep the users' last activity and traits.
 
     Args:
@@ -47,10 +44,7 @@ def track(
     events = _renamed(_first_of_each_key(batch.events), policy.mappings_of(provider))
     parameters: dict[str, Any] = {
         "tenant_id": tenant_id,
-        "now": now,
-        "month": month(now),
-        "ring": ring(now),
-        "ring_before": (ring(now) - 1) % 3,
+        **asdict(policy.moment),
         "source": source,
         "retention_days": policy.retention_days,
     }
@@ -74,7 +68,7 @@ def track(
         if rows:
             cursor.execute(_IDENTIFY, {**parameters, "rows": _json(rows)})
     if len(stored.touched) <= SCORED_AT_ONCE:
-        scoring.score_users(tenant_id=tenant_id, user_ids=stored.touched, now=now)
+        scoring.score_users(tenant_id=tenant_id, user_ids=stored.touched, now=policy.moment.now)
     rejected_here = sent - len(batch.events)
     batch.rejected.sort(key=lambda rejection: rejection["index"])
     return Outcome(accepted=stored.count, duplicates=sent - rejected_here - stored.count, rejected=batch.rejected)
@@ -224,7 +218,10 @@ _TRAITS = """
     WHERE tenant_id = %(tenant_id)s AND user_id = ANY(ARRAY(SELECT jsonb_array_elements_text(%(users)s::jsonb)))
 """
 
-_HASH = "substring(sha256(convert_to({key}, 'UTF8')) FOR 16)"
+_HASH = "key_hash(%(tenant_id)s::uuid, substring(sha256(convert_to({key}, 'UTF8')) FOR 16))"
+
+# Says of keys that they are of a ring, and so which partition they are in.
+_IN_RING = "key BETWEEN (%({ring})s || repeat('0', 28))::uuid AND (%({ring})s || repeat('f', 28))::uuid"
 
 # Users and keys are looked up by arrays: an index scan for all of them, where a join could read all the tenant's rows.
 # Nothing is stored while a user has not been counted this month. A key that another transaction has stored since is an
@@ -232,10 +229,12 @@ _HASH = "substring(sha256(convert_to({key}, 'UTF8')) FOR 16)"
 _STORE = f"""
     WITH sent AS MATERIALIZED (
         SELECT n, user_id, event, original_event, coalesce(timestamp, %(now)s) AS timestamp,
-            coalesce(properties, '{{}}') AS properties, {_HASH.format(key="idempotency_key")} AS key
+            coalesce(properties, '{{}}') AS properties, (%(ring)s || hash)::uuid AS key,
+            (%(ring_before)s || hash)::uuid AS key_before
         FROM ROWS FROM (jsonb_to_recordset(%(events)s::jsonb) AS (
             user_id text, event text, original_event text, timestamp timestamptz, properties jsonb, idempotency_key text
         )) WITH ORDINALITY AS e (user_id, event, original_event, timestamp, properties, idempotency_key, n)
+        CROSS JOIN LATERAL (SELECT {_HASH.format(key="idempotency_key")} AS hash OFFSET 0) h
     ), counted_user AS MATERIALIZED (
         SELECT user_id, last_activity_at > %(now)s - interval '1 minute' AS fresh FROM events_trackeduser
         WHERE tenant_id = %(tenant_id)s AND user_id = ANY(ARRAY(SELECT user_id FROM sent))
@@ -243,17 +242,17 @@ _STORE = f"""
     ), new_user AS MATERIALIZED (
         SELECT DISTINCT user_id FROM sent WHERE NOT %(admitted)s AND user_id NOT IN (SELECT user_id FROM counted_user)
     ), known_key AS MATERIALIZED (
-        SELECT key FROM events_eventkey
-        WHERE tenant_id = %(tenant_id)s AND key = ANY(ARRAY(SELECT key FROM sent))
-          AND ring IN (%(ring)s, %(ring_before)s)
-    ), key AS (
-        INSERT INTO events_eventkey (tenant_id, key, ring)
-        SELECT %(tenant_id)s, key, %(ring)s FROM sent
-        WHERE key IS NOT NULL AND NOT EXISTS (SELECT FROM new_user) AND key NOT IN (SELECT key FROM known_key)
-        ORDER BY key
-        RETURNING key
+        SELECT key FROM events_storedkey WHERE key = ANY(ARRAY(SELECT key FROM sent)) AND {_IN_RING.format(ring="ring")}
+        UNION ALL
+        SELECT key FROM events_storedkey
+        WHERE key = ANY(ARRAY(SELECT key_before FROM sent)) AND {_IN_RING.format(ring="ring_before")}
     ), stored AS MATERIALIZED (
-        SELECT * FROM sent WHERE NOT EXISTS (SELECT FROM new_user) AND (key IS NULL OR key IN (SELECT key FROM key))
+        SELECT * FROM sent WHERE NOT EXISTS (SELECT FROM new_user) AND (
+            key IS NULL OR key NOT IN (SELECT key FROM known_key) AND key_before NOT IN (SELECT key FROM known_key)
+        )
+    ), key AS (
+        INSERT INTO events_storedkey (tenant_id, key)
+        SELECT %(tenant_id)s, key FROM stored WHERE key IS NOT NULL ORDER BY key
     ), event AS (
         INSERT INTO events_event
             (tenant_id, timestamp, user_id, name, original_name, source, properties, retention_days, month)
@@ -296,8 +295,11 @@ _LOCK_USAGE = """
 
 _KNOWN_KEYS = f"""
     SELECT k FROM jsonb_array_elements_text(%(keys)s::jsonb) k
-    WHERE (SELECT true FROM events_eventkey e WHERE e.tenant_id = %(tenant_id)s AND e.key = {_HASH.format(key="k")}
-              AND e.ring IN (%(ring)s, %(ring_before)s) LIMIT 1)
+    CROSS JOIN LATERAL (SELECT {_HASH.format(key="k")} AS hash OFFSET 0) h
+    WHERE (
+        SELECT true FROM events_storedkey e
+        WHERE e.key IN ((%(ring)s || hash)::uuid, (%(ring_before)s || hash)::uuid) LIMIT 1
+    )
 """
 
 # Its snapshot is taken under the lock: it sees whom the batch before admitted.

@@ -1,6 +1,6 @@
 """Taking events in."""
 
-from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any, cast
 
 import psycopg
@@ -13,6 +13,7 @@ from rest_framework.response import Response
 
 from events.ingestion import batch, policy, schema, services
 from events.ingestion.batch import Batch
+from events.ingestion.policy import Policy
 from retivo.api.errors import Problem
 from retivo.metrics import measures
 from tenants.access.authentication import ApiKeyAuthentication
@@ -35,14 +36,17 @@ class EventsView(TenantView):
         return super().dispatch(request, *args, **kwargs)
 
     def get_authenticators(self) -> list[BaseAuthentication]:
-        return [ApiKeyAuthentication(policy.query(datetime.now(UTC)), self.key)]
+        return [ApiKeyAuthentication(policy.query(), self.key)]
 
-    def track(self, events: Batch, *, now: datetime, source: str, provider: str | None = None) -> services.Outcome:
+    @cached_property
+    def policy(self) -> Policy:
+        return policy.read(cast("tuple[Any, ...]", self.request.auth))
+
+    def track(self, events: Batch, *, source: str, provider: str | None = None) -> services.Outcome:
         outcome = services.track(
             tenant_id=self.caller.tenant_id,
-            policy=policy.read(cast("tuple[Any, ...]", self.request.auth)),
+            policy=self.policy,
             batch=events,
-            now=now,
             source=source,
             provider=provider,
         )
@@ -62,8 +66,7 @@ class TrackView(EventsView):
     @schema.track
     def post(self, request: Request) -> Response:
         def track() -> tuple[int, Any]:
-            now = datetime.now(UTC)
-            return 200, self.track(batch.read(json_body(request), now=now), now=now, source="track")
+            return 200, self.track(batch.read(json_body(request), now=self.policy.moment.now), source="track")
 
         return self.once(request, track)
 
@@ -72,9 +75,8 @@ class ExternalEventsView(EventsView):
     @schema.external_events
     def post(self, request: Request) -> Response:
         def track() -> tuple[int, Any]:
-            now = datetime.now(UTC)
-            provider, events = batch.read_of_provider(json_body(request), now=now)
-            return 200, self.track(events, now=now, source="external", provider=provider)
+            provider, events = batch.read_of_provider(json_body(request), now=self.policy.moment.now)
+            return 200, self.track(events, source="external", provider=provider)
 
         return self.once(request, track)
 

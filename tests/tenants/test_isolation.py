@@ -30,6 +30,7 @@ TENANT_COLUMNS = {
     "integrations_actiontype": "coalesce(partner_id, tenant_id)",
     "events_event": "tenant_id",
     "events_eventkey": "tenant_id",
+    "events_storedkey": "tenant_id",
     "events_trackeduser": "tenant_id",
     "events_monthlyactivity": "tenant_id",
     "events_monthlyusage": "tenant_id",
@@ -85,6 +86,7 @@ def two_partners(acme: Api, rival: Api) -> tuple[Api, Api]:
             api.put(f"/api/playbooks/{playbook}/status", {"status": "active"})
             run_tenant(api.tenant_id)
             _decide(api)
+    as_owner("INSERT INTO events_eventkey (tenant_id, key, ring) SELECT id, 'k', 0 FROM tenants_tenant")
     as_owner(ACTIONS)
     as_owner(CHANGES)
     as_owner(
@@ -190,10 +192,13 @@ ANSWERS = {
     "oldest_event_keys": "double precision",
     "unwell_endpoints": "record",
     "contribute": "TABLE(block text, place integer, total bigint)",
+    "drop_event_partition": "text",
+    "empty_key_ring": "text",
     "expire_actions": "integer",
     "learning_consent": "text",
     "lift_of_customers": "record",
     "maintain_events": "record",
+    "make_event_partition": "text",
     "note_change": "trigger",
     "partners_consent": "text",
     "switches_of_caller": "record",

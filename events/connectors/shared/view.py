@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
@@ -46,9 +45,9 @@ class ConnectorView(EventsView):
         return self.once(request, lambda: (200, self.translate_and_track(request, kind)))
 
     def translate_and_track(self, request: Request, kind: str) -> Any:
-        now = datetime.now(UTC)
+        now = self.policy.moment.now
         batch, skipped = translate(self.vendor, self.sent, kind=kind, key=self.key_text(request), now=now)
-        tracked = self.track(batch, now=now, source=self.vendor.SOURCE)
+        tracked = self.track(batch, source=self.vendor.SOURCE)
         answer = self.vendor.answer(Outcome(sent=self.sent, tracked=tracked, kind=kind))
         return answer if isinstance(answer, int) else {**answer, **tracked, "skipped": skipped}
 

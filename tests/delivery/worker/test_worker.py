@@ -116,7 +116,7 @@ def test_periodic_work__all_of_it__is_registered_with_its_time() -> None:
     assert registered == {
         "retivo.tasks.retry_stalled_jobs": "*/5 * * * *",
         "retivo.tasks.remove_old_jobs": "23 2 * * *",
-        "events.tasks.maintain_events": "7 1 * * *",
+        "events.tasks.maintain_events": "7 * * * *",
         "events.tasks.score_tenants": "*/5 * * * *",
         "learning.tasks.fold_examples": "* * * * *",
         "learning.tasks.release_patterns": "41 3 * * *",

@@ -35,5 +35,5 @@ def traits(api: Api, user: str) -> dict[str, Any]:
 
 def assert_holds_no_key(api: Api) -> None:
     """No row of any table of events names an API key."""
-    for table in ("event", "eventkey", "trackeduser"):
+    for table in ("event", "storedkey", "trackeduser"):
         assert rows(api, f"SELECT * FROM events_{table} t WHERE t::text LIKE '%rt_live_%'") == []

@@ -1,12 +1,17 @@
 """Which events count: those of a key once, and new users' as the plan allows, however parallel they come."""
 
+import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
 from django.db import connection
+from hypothesis import HealthCheck, given, settings, strategies
 
 from events.ingestion import policy, services
 from events.ingestion.batch import Batch, Event
@@ -14,6 +19,7 @@ from events.scoring.services import score_tenant
 from tenants.context import tenant_context
 from tests.conftest import Api, Server
 from tests.events.cast import TRACK, change_tenant, count, event, rows, track, usage
+from tests.owner import as_owner
 
 # --- Idempotency keys -----------------------------------------------------------------------------------------------
 
@@ -36,14 +42,14 @@ def test_key__twice_in_one_batch__is_one_event(merchant: Api) -> None:
 def take_in_context(api: Api, now: datetime, *keys: str) -> services.Outcome:
     """As a request at `now` would, in the tenant's context."""
     events = {index: Event("u", "e", {}, None, key) for index, key in enumerate(keys)}
-    question = policy.query(now)
+    question = policy.query(now)  # the database's clock is not ours to set
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT p.* FROM (SELECT %(tenant_id)s::uuid AS tenant_id) caller CROSS JOIN LATERAL ({question.sql}) p",
             {"tenant_id": api.tenant_id, **question.parameters},
         )
         answer = policy.read(cursor.fetchone())
-    return services.track(tenant_id=api.tenant_id, policy=answer, batch=Batch(events, []), now=now, source="test")
+    return services.track(tenant_id=api.tenant_id, policy=answer, batch=Batch(events, []), source="test")
 
 
 def take(api: Api, now: datetime, *keys: str) -> services.Outcome:
@@ -51,18 +57,129 @@ def take(api: Api, now: datetime, *keys: str) -> services.Outcome:
         return take_in_context(api, now, *keys)
 
 
-@pytest.mark.parametrize("hour", range(0, 96, 7))
-def test_key__for_48_hours_from_any_moment__is_one_event(merchant: Api, hour: int) -> None:
-    first = datetime(2026, 11, 1, tzinfo=UTC) + timedelta(hours=hour)
-    take(merchant, first, "k")
+RING = timedelta(days=2)
 
-    for later in (timedelta(0), timedelta(minutes=1), timedelta(hours=24), timedelta(hours=48)):
-        assert take(merchant, first + later, "k")["duplicates"] == 1
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    first=strategies.datetimes(datetime(2026, 1, 1), datetime(2090, 1, 1), timezones=strategies.just(UTC)),
+    later=strategies.lists(strategies.timedeltas(timedelta(0), timedelta(days=40)), min_size=1, max_size=6),
+)
+def test_key__at_any_later_moment__is_a_duplicate_for_48_hours_and_none_after_96(
+    merchant: Api, first: datetime, later: list[timedelta]
+) -> None:
+    """Nothing is ever emptied here, so whatever is left in a ring from an earlier turn is in the way if it can be."""
+    key = str(uuid4())
+    took_last = None
+    for after in sorted([timedelta(0), *later, timedelta(days=4), timedelta(days=8), timedelta(days=12)]):
+        now = first + after
+        duplicates = take(merchant, now, key)["duplicates"]
+        if took_last is None or now - took_last >= 2 * RING:
+            assert duplicates == 0
+        elif now - took_last <= timedelta(hours=48):
+            assert duplicates == 1
+        if not duplicates:
+            took_last = now
+
+
+def test_key__on_a_host_whose_clock_is_behind__is_a_duplicate_in_the_databases_month(
+    merchant: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    track(merchant, event(idempotency_key="k"))
+    late = timedelta(days=40)
+
+    class Late(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> datetime:
+            return datetime.now(tz) - late
+
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() - late.total_seconds())
+    for name, module in list(sys.modules.items()):
+        if (
+            name.partition(".")[0] in ("events", "tenants", "retivo", "django")
+            and vars(module).get("datetime") is datetime
+        ):
+            monkeypatch.setattr(module, "datetime", Late)
+
+    answer = track(merchant, event(idempotency_key="k"), event(idempotency_key="l"))
+
+    assert (answer["accepted"], answer["duplicates"]) == (1, 1)
+    months = rows(merchant, "SELECT DISTINCT month = date_trunc('month', now()) FROM events_monthlyusage")
+    assert months == [(True,)]
+    assert rows(merchant, "SELECT count(*) FROM events_event WHERE timestamp > now() - interval '1 hour'") == [(2,)]
+
+
+# --- Beside the release before ---------------------------------------------------------------------------------------
+
+# What the release before does with keys, in its own words.
+_KEYS_OF_RELEASE_BEFORE = """
+    WITH sent AS MATERIALIZED (
+        SELECT substring(sha256(convert_to(key, 'UTF8')) FOR 16) AS key FROM unnest(%(keys)s::text[]) AS key
+    ), known_key AS MATERIALIZED (
+        SELECT key FROM events_eventkey
+        WHERE tenant_id = %(tenant_id)s AND key = ANY(ARRAY(SELECT key FROM sent))
+          AND ring IN (%(ring)s, %(ring_before)s)
+    ), key AS (
+        INSERT INTO events_eventkey (tenant_id, key, ring)
+        SELECT %(tenant_id)s, key, %(ring)s FROM sent
+        WHERE key IS NOT NULL AND key NOT IN (SELECT key FROM known_key)
+        ORDER BY key
+        RETURNING key
+    )
+    SELECT count(*) FROM sent WHERE key IN (SELECT key FROM key)
+"""
+
+
+def stored_by_release_before(api: Api, *keys: str) -> int:
+    ring = int(time.time()) // int(RING.total_seconds()) % 3
+    with tenant_context(api.tenant_id), connection.cursor() as cursor:
+        cursor.execute(
+            _KEYS_OF_RELEASE_BEFORE,
+            {"tenant_id": api.tenant_id, "keys": list(keys), "ring": ring, "ring_before": (ring - 1) % 3},
+        )
+        return int(cursor.fetchone()[0])
+
+
+def test_key__stored_by_the_release_before__is_a_duplicate_here(merchant: Api) -> None:
+    assert stored_by_release_before(merchant, "a", "b") == 2
+
+    assert track(merchant, event(idempotency_key="a"), event(idempotency_key="c"))["duplicates"] == 1
+    assert stored_by_release_before(merchant, "a", "d") == 1
+
+
+def test_key__stored_here__is_a_duplicate_to_the_release_before(merchant: Api) -> None:
+    track(merchant, event(idempotency_key="a"))
+
+    assert stored_by_release_before(merchant, "a", "b") == 1
+    assert track(merchant, event(idempotency_key="b"))["duplicates"] == 1
+
+
+def test_key__stored_before_the_upgrade__is_a_duplicate_after_it(merchant: Api, acme: Api) -> None:
+    """In this ring and the one before it; the third held what is past its time."""
+    as_owner("ALTER TABLE events_eventkey DISABLE TRIGGER store_key")
+    try:
+        for days in (0, 2, 4):
+            as_owner(
+                "INSERT INTO events_eventkey (tenant_id, key, ring) VALUES (%s,"
+                " substring(sha256(%s) FOR 16), floor(extract(epoch FROM now()) / 172800 - %s)::int %% 3)",
+                merchant.tenant_id,
+                f"of {days} days".encode(),
+                days // 2,
+            )
+    finally:
+        as_owner("ALTER TABLE events_eventkey ENABLE TRIGGER store_key")
+    as_owner(import_module("events.migrations.0016_keys_of_before")._COPY)
+
+    answers = [track(merchant, event(idempotency_key=f"of {days} days")) for days in (0, 2, 4)]
+
+    assert [answer["duplicates"] for answer in answers] == [1, 1, 0]
+    assert track(acme, event(idempotency_key="of 0 days"))["duplicates"] == 0
 
 
 def test_key__on_either_side_of_a_rings_end_at_once__is_one_event(merchant: Api) -> None:
     """They write to different rings, so no unique key tells them: one has to wait for the other."""
-    boundary = datetime.fromtimestamp(10_000 * policy.RING_SECONDS, UTC)
+    boundary = datetime.fromtimestamp(10_000 * RING.total_seconds(), UTC)
     # The thread's block around the transaction's: it waits for the thread only after the commit.
     with ThreadPoolExecutor(1) as thread, tenant_context(merchant.tenant_id):
         take_in_context(merchant, boundary - timedelta(seconds=1), "k")

@@ -50,7 +50,7 @@ def test_track__another_tenant__sees_nothing_of_it(acme: Api, merchant: Api) -> 
     track(merchant, event(idempotency_key="k"))
 
     for foreign in (acme, other):
-        for table in ("event", "eventkey", "trackeduser", "monthlyactivity", "monthlyusage"):
+        for table in ("event", "storedkey", "trackeduser", "monthlyactivity", "monthlyusage"):
             assert count(foreign, f"events_{table}") == 0
     assert track(other, event(idempotency_key="k"))["accepted"] == 1
 

@@ -117,7 +117,7 @@ def test_raw_sql__a_partner__reads_no_row_behind_the_numbers(acme: Api, merchant
     use(merchant, "a", "b")
 
     with tenant_context(acme.tenant_id), connection.cursor() as cursor:
-        for table in ("event", "eventkey", "trackeduser", "monthlyactivity", "monthlyusage"):
+        for table in ("event", "storedkey", "trackeduser", "monthlyactivity", "monthlyusage"):
             cursor.execute(f"SELECT count(*) FROM events_{table}")
             assert cursor.fetchone() == (0,), table
     assert told(acme) == [(merchant.tenant_id, 2, 2)]

@@ -243,11 +243,11 @@ def test_migrations__the_file_they_apply__is_as_it_was_when_they_were_written(gr
 
 @pytest.mark.no_database
 def test_digest__of_a_file__covers_its_statements_and_no_comment_between_them() -> None:
-    text = (CHECKOUT / "events/sql/maintain_events.sql").read_text()
+    text = (CHECKOUT / "events/sql/make_event_partition.sql").read_text()
 
     assert digest_of("-- More.\n" + text) == digest_of(text)
-    assert digest_of(text.replace("lock_timeout = '5s'", "lock_timeout = '6s'")) != digest_of(text)
-    assert digest_of(text.replace("        -- This month", "        -- The month")) != digest_of(text)
+    assert digest_of(text.replace("lock_timeout = '100ms'", "lock_timeout = '6s'")) != digest_of(text)
+    assert digest_of(text.replace("        -- What the", "        -- All the")) != digest_of(text)
 
 
 def test_migrations__a_functions_file__is_applied_by_one_of_its_room(graph: Any) -> None:

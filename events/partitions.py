@@ -1,0 +1,65 @@
+"""Keeping the tables of events in step with time: three jobs, each retried by itself, whatever becomes of the others.
+
+A job does one thing a transaction and waits a tenth of a second for its lock, because whatever comes after it waits as
+long. What it finds to do depends on the database alone, so what was missed is caught up. `events/sql` has the functions.
+"""
+
+import time
+from collections.abc import Sequence
+
+import structlog
+from django.db import OperationalError, connection
+
+log = structlog.get_logger("retivo.partitions")
+
+# The functions, each of which says what it did, or null where nothing is left to do.
+JOBS = {"made": "make_event_partition", "dropped": "drop_event_partition", "emptied": "empty_key_ring"}
+
+PAUSES: Sequence[float] = (0.2, 0.5, 1, 2)  # seconds between the attempts of a round
+
+
+class PartitionsError(Exception):
+    """Some jobs could not get their locks in this round; the others are done."""
+
+
+def maintain() -> dict[str, list[str]]:
+    """Do all there is to do; of each job the partitions that it made, dropped or emptied.
+
+    Raises:
+        PartitionsError: a job did not get its lock at any attempt. It is safe to try again, at any time.
+    """
+    done: dict[str, list[str]] = {}
+    failed = []
+    for job, function in JOBS.items():
+        done[job] = []
+        try:
+            _work_off(function, done[job])
+        except OperationalError as error:
+            log.warning("partitions_busy", job=job, exc_info=error)
+            failed.append(function)
+    if failed:
+        raise PartitionsError(f"Could not get their locks: {', '.join(failed)}.")
+    return done
+
+
+def _work_off(function: str, done: list[str]) -> None:
+    pauses = iter(PAUSES)
+    while True:
+        try:
+            name = _call(function)
+        except OperationalError:
+            pause = next(pauses, None)
+            if pause is None:
+                raise
+            time.sleep(pause)
+        else:
+            if name is None:
+                return
+            done.append(name)
+
+
+def _call(function: str) -> str | None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {function}()")
+        name: str | None = cursor.fetchone()[0]
+    return name
