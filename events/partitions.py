@@ -1,7 +1,8 @@
 """Keeping the tables of events in step with time: three jobs, each retried by itself, whatever becomes of the others.
 
 A job does one thing a transaction and waits a tenth of a second for its lock, because whatever comes after it waits as
-long. What it finds to do depends on the database alone, so what was missed is caught up. `events/sql` has the functions.
+long. What it finds to do depends on the database alone, so what was missed is caught up. The functions stand in
+`events/sql`.
 """
 
 import time

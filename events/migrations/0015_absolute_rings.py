@@ -28,7 +28,8 @@ class Migration(migrations.Migration):
     operations = [
         migrations.RunSQL(
             sql=[
-                "CREATE TABLE events_storedkey (tenant_id uuid NOT NULL, key uuid PRIMARY KEY) PARTITION BY RANGE (key)",
+                "CREATE TABLE events_storedkey (tenant_id uuid NOT NULL, key uuid PRIMARY KEY)"
+                " PARTITION BY RANGE (key)",
                 *(
                     f"CREATE TABLE events_storedkey_{turn} PARTITION OF events_storedkey"
                     f" FOR VALUES FROM ({_BOUNDS[turn]}) TO ({_BOUNDS[turn + 1]})"
@@ -49,7 +50,7 @@ class Migration(migrations.Migration):
         InForce(
             "events",
             "make_event_partition",
-            digest="4ca63e53779a",
+            digest="2a352a7ed471",
             reverse_sql="DROP FUNCTION make_event_partition",
         ),
         InForce(

@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
+from importlib import import_module
 
 import psycopg
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import connection, transaction
 
 from events import partitions
 from tenants.config import RETENTION_DAYS
@@ -89,6 +90,48 @@ def test_maintain__month_past_its_retention__is_dropped_and_the_others_stay(acme
     with old_partition(kept_days, newest_gone) as gone, old_partition(kept_days, oldest_kept) as kept:
         maintain()
         assert (exists(gone), exists(kept)) == (False, True)
+
+
+# --- Indexes --------------------------------------------------------------------------------------------------------
+
+_INDEX_OF_EACH = import_module("events.migrations.0018_index_of_a_month")._INDEX_OF_EACH
+
+_INDEXES = """
+    SELECT array_agg(a.attname ORDER BY k.n) FROM pg_index i, unnest(i.indkey) WITH ORDINALITY AS k (attnum, n)
+    JOIN pg_attribute a ON a.attrelid = %s::regclass AND a.attnum = k.attnum
+    WHERE i.indrelid = %s::regclass GROUP BY i.indexrelid
+"""
+
+
+def indexes_of(name: str) -> list[list[str]]:
+    return [columns for (columns,) in as_owner(_INDEXES, name, name)]
+
+
+def test_index__of_a_new_partition__is_without_the_timestamp(acme: Api) -> None:
+    late = partition(90, month(3))
+    as_owner(f"DROP TABLE {late}")
+    maintain()
+
+    assert indexes_of(late) == indexes_of("events_event_default") == [["tenant_id", "user_id"]]
+
+
+def test_index__of_partitions_with_rows_at_the_upgrade__stays_and_so_do_the_rows(merchant: Api) -> None:
+    with transaction.atomic(using="owner"):
+        for name in [partition(90, month(0)), partition(90, month(1))]:  # as the release before has them
+            as_owner(f"DROP INDEX {name}_tenant_id_user_id_idx")
+        as_owner("CREATE INDEX event_of_user ON events_event (tenant_id, user_id, timestamp)")
+        as_owner(
+            "INSERT INTO events_event (tenant_id, timestamp, user_id, name, source, properties, retention_days, month)"
+            " VALUES (%s, now(), 'u', 'e', 'test', '{}', 90, %s)",
+            merchant.tenant_id,
+            month(0),
+        )
+        as_owner(_INDEX_OF_EACH)
+
+        assert indexes_of(partition(90, month(0))) == [["tenant_id", "user_id", "timestamp"]]
+        assert indexes_of(partition(90, month(1))) == [["tenant_id", "user_id"]]
+        assert as_owner("SELECT count(*) FROM events_event") == [(1,)]
+        transaction.set_rollback(True, using="owner")
 
 
 # --- Rings of idempotency keys --------------------------------------------------------------------------------------
