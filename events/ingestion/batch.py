@@ -100,6 +100,18 @@ def read_of_provider(body: bytes, *, now: datetime) -> tuple[str, Batch]:
     return envelope.provider, batch
 
 
+def read_plain(body: bytes) -> list[Event] | None:
+    """The events of a batch if there is nothing to be said about any of them, their timestamps aside; else None."""
+    try:
+        events: list[Event] = _decode(body).events
+    except _UNREADABLE_ERRORS:
+        return None
+    keys = [event.idempotency_key for event in events if event.idempotency_key is not None]
+    if not 0 < len(events) <= MAX_EVENTS or len(set(keys)) < len(keys) or _is_suspicious(body):
+        return None
+    return None if any(event.user_id in UNREACHABLE for event in events) else events
+
+
 def _read(body: bytes, now: datetime, decode: Any, decode_raw: Any) -> tuple[Any, Batch]:
     """All events at once; only where that finds a fault, one by one."""
     try:

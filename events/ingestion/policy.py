@@ -7,10 +7,7 @@ from typing import Any
 import msgspec
 
 from tenants.access.authentication import Query
-from tenants.config import RETENTION_DAYS
 from tenants.models import PlanTier
-
-RETENTION_OF_PLAN = {PlanTier.STARTER: 90, PlanTier.GROWTH: 365, PlanTier.SCALE: 1095, PlanTier.CUSTOM: 1095}
 
 Mapping = dict[str, Any]
 
@@ -64,25 +61,16 @@ def read(row: tuple[Any, ...]) -> Policy:
         moment=Moment(now=now, month=month, ring=ring, ring_before=ring_before),
         plan_tier=PlanTier(plan_tier),
         limit=None if overage == "allow" else limit,
-        retention_days=_retention_class(retention_days) or RETENTION_OF_PLAN[PlanTier(plan_tier)],
+        retention_days=retention_days,
         mappings=msgspec.json.decode(mappings),
     )
-
-
-def _retention_class(config: str | None) -> int | None:
-    """The shortest class that keeps events as long as the config asks, or None where it does not say."""
-    try:
-        days = float(config or "")
-    except ValueError:
-        return None
-    return next((kept for kept in RETENTION_DAYS if days <= kept), RETENTION_DAYS[-1])
 
 
 # Requests of one tenant share the lock. An erasure takes it alone, and so do requests at a ring's end, where two that
 # run at once would not find each other's keys. The transaction's further statements are planned once a connection: left
 # to itself PostgreSQL may find planning anew the cheaper, by statistics, and then spends a fifth of a batch on it.
 _QUERY = """
-    SELECT t.tracked_user_limit, t.plan_tier, t.config ->> 'overage', t.config ->> 'retention_days',
+    SELECT t.tracked_user_limit, t.plan_tier, t.config ->> 'overage', days_kept(t.plan_tier, t.config),
         (SELECT coalesce(json_agg(json_build_array(i.provider, i.event_mappings) ORDER BY s.id), '[]')::text
            FROM integrations_integrationshare s JOIN integrations_partnerintegration i ON i.id = s.integration_id
           WHERE s.tenant_id = t.id AND i.active AND i.event_mappings <> '[]'),

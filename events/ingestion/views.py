@@ -11,7 +11,7 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from events.ingestion import batch, policy, schema, services
+from events.ingestion import batch, plain, policy, schema, services
 from events.ingestion.batch import Batch
 from events.ingestion.policy import Policy
 from retivo.api.errors import Problem
@@ -63,6 +63,13 @@ def _count(outcome: services.Outcome) -> None:
 
 
 class TrackView(EventsView):
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        return plain.track(request) or super().dispatch(request, *args, **kwargs)
+
+    def perform_authentication(self, request: Request) -> None:
+        super().perform_authentication(request)
+        plain.remember(bearer_text(request), self.caller)
+
     @schema.track
     def post(self, request: Request) -> Response:
         def track() -> tuple[int, Any]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import structlog
 from django.conf import settings
 from django.core.cache import cache
+from django.http import HttpRequest
 
 from retivo.api.errors import Problem
 
@@ -48,6 +49,15 @@ def spend(key: str) -> Quota:
             headers={"Retry-After": str(reset), **quota.headers},
         )
     return quota
+
+
+def note(request: HttpRequest, quota: Quota) -> None:
+    """Say that this request is counted already, whoever handles it next."""
+    request.quota = quota  # type: ignore[attr-defined]
+
+
+def noted(request: HttpRequest) -> Quota | None:
+    return getattr(request, "quota", None)
 
 
 def _count(counter: str, window: int) -> int:

@@ -89,7 +89,8 @@ class TenantView(APIView):
         if self.key is not None and not self.is_known:
             shares.learn(self.key.digest, self.caller.tenant_id)
         # Before permissions: what a key may not do counts, too.
-        self.headers.update(rate_limit.spend(str(self.caller.key_id)).headers)
+        quota = rate_limit.noted(request._request) or rate_limit.spend(str(self.caller.key_id))
+        self.headers.update(quota.headers)
 
     def once(
         self,

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from importlib import import_module
+from typing import Any
 
 import psycopg
 import pytest
@@ -195,12 +196,12 @@ def test_maintain__after_six_days_without__a_key_of_six_days_ago_is_new(merchant
 
 
 @contextmanager
-def reader(*tables: str) -> Iterator[None]:
+def reader(*tables: str) -> Iterator[psycopg.Connection[Any]]:
     """A backup, say: it has read the tables and keeps its transaction open."""
     with psycopg.connect(database_url("owner")) as connection:
         for table in tables:
             connection.execute(f"SELECT count(*) FROM {table}")
-        yield
+        yield connection
 
 
 def test_maintain__while_a_reader_holds_the_keys__says_so_and_does_the_other_jobs(

@@ -1,0 +1,87 @@
+"""The plain case of `track`, in one trip to the database and without DRF.
+
+A batch is plain if there is nothing to say about it but that it was stored. If there is anything else, the request goes
+the ordinary way, which says it, as if nothing had been tried: `track_batch` stores all or nothing. Both ways write the
+same rows; `tests/events/ingestion/test_plain.py` sends the same batches both ways.
+"""
+
+from typing import NamedTuple, cast
+from uuid import UUID
+
+import structlog
+from django.db import DataError, IntegrityError, InterfaceError, OperationalError, connection
+from django.http import HttpRequest, HttpResponse
+
+from events.ingestion import batch, services, traits
+from retivo.api.errors import Problem, as_problem, problem_response
+from retivo.api.json import encode
+from tenants.access import idempotency, keys, rate_limit
+from tenants.access.authentication import Caller
+
+_MAX_KEYS = 10_000
+
+
+class _Key(NamedTuple):
+    key_id: UUID
+    tenant_id: UUID
+
+
+# Whose key it is, by its digest, so that a request is counted before there is work. Whether the key is still valid is
+# for the database to say.
+_keys: dict[bytes, _Key] = {}
+
+
+def remember(text: str, caller: Caller) -> None:
+    """Let the next request with this key be tried as a plain one."""
+    if len(_keys) >= _MAX_KEYS:
+        _keys.clear()
+    _keys[keys.digest(text)] = _Key(caller.key_id, caller.tenant_id)
+
+
+def track(request: HttpRequest) -> HttpResponse | None:
+    """Store the request's batch and answer; None if the request is not plain, and then nothing was done but counted."""
+    digest = _digest(request)
+    key = None if digest is None else _keys.get(digest)
+    if digest is None or key is None:
+        return None
+    try:
+        quota = rate_limit.spend(str(key.key_id))
+        rate_limit.note(request, quota)
+        stored = _store(digest, key.tenant_id, request.body)
+    except (IntegrityError, DataError):  # a key that was stored meanwhile, or what PostgreSQL cannot hold
+        return None
+    except (Problem, OperationalError, InterfaceError) as error:
+        return problem_response(request, cast("Problem", as_problem(error)))
+    if not stored:
+        return None
+    return HttpResponse(
+        b'{"accepted":%d,"duplicates":0,"rejected":[]}' % stored,
+        content_type="application/json",
+        headers={"Allow": "POST, OPTIONS", "Cache-Control": "no-store", **quota.headers},
+    )
+
+
+def _digest(request: HttpRequest) -> bytes | None:
+    """The bearer key's digest, if the head of the request is as most are."""
+    scheme, _, text = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
+    is_plain = (
+        request.method == "POST"
+        and request.META.get("CONTENT_TYPE") == "application/json"
+        and idempotency.HEADER not in request.headers
+        and scheme.lower() == "bearer"
+    )
+    return keys.digest(text.strip()) if is_plain else None
+
+
+def _store(digest: bytes, tenant_id: UUID, body: bytes) -> int:
+    """How many events were stored: all, or none. The statement is a transaction, committed when it returns."""
+    events = batch.read_plain(body)
+    if events is None or any(map(traits.brings_traits, events)):
+        return 0
+    structlog.contextvars.bind_contextvars(tenant_id=str(tenant_id))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT track_batch(%s, %s::jsonb, 'track', NULL, %s)",
+            [digest, encode(events).decode(), services.SCORED_AT_ONCE],
+        )
+        return len(events) if cursor.fetchone()[0] else 0
