@@ -1,7 +1,7 @@
 """Users have statistics before there are any, so that the first plans of a new database are those of later ones.
 
-Without them every index that begins with the tenant looks equally good for finding users by their ids, and the one that
-was taken read all of the tenant's users, until the first ANALYZE. Partitions of keys and events, which are new every few
+Without them every index that begins with the tenant looks equally good for finding users by their ids. The one that was
+taken read all of the tenant's users, until the first ANALYZE. Partitions of keys and events, which are new every few
 days, need none: they have one index.
 """
 
