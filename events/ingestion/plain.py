@@ -5,7 +5,7 @@ the ordinary way, which says it, as if nothing had been tried: `track_batch` sto
 same rows; `tests/events/ingestion/test_plain.py` sends the same batches both ways.
 """
 
-from typing import NamedTuple, cast
+from typing import cast
 from uuid import UUID
 
 import structlog
@@ -15,45 +15,31 @@ from django.http import HttpRequest, HttpResponse
 from events.ingestion import batch, services, traits
 from retivo.api.errors import Problem, as_problem, problem_response
 from retivo.api.json import encode
-from tenants.access import idempotency, keys, rate_limit
-from tenants.access.authentication import Caller
-
-_MAX_KEYS = 10_000
-
-
-class _Key(NamedTuple):
-    key_id: UUID
-    tenant_id: UUID
+from retivo.metrics import measures
+from tenants.access import idempotency, rate_limit
+from tenants.access.shares import Known
 
 
-# Whose key it is, by its digest, so that a request is counted before there is work. Whether the key is still valid is
-# for the database to say.
-_keys: dict[bytes, _Key] = {}
+def track(request: HttpRequest, *, digest: bytes, known: Known) -> HttpResponse | None:
+    """Store the request's batch and answer; None if the request is not plain, and then nothing was done but counted.
 
-
-def remember(text: str, caller: Caller) -> None:
-    """Let the next request with this key be tried as a plain one."""
-    if len(_keys) >= _MAX_KEYS:
-        _keys.clear()
-    _keys[keys.digest(text)] = _Key(caller.key_id, caller.tenant_id)
-
-
-def track(request: HttpRequest) -> HttpResponse | None:
-    """Store the request's batch and answer; None if the request is not plain, and then nothing was done but counted."""
-    digest = _digest(request)
-    key = None if digest is None else _keys.get(digest)
-    if digest is None or key is None:
+    Args:
+        digest: of the key. Whether it is still valid is for the database to say.
+        known: what was known of the key, so that the request is counted before there is work.
+    """
+    if not _is_plain(request):
         return None
     try:
-        quota = rate_limit.spend(str(key.key_id))
+        quota = rate_limit.spend(str(known.key_id))
         rate_limit.note(request, quota)
-        stored = _store(digest, key.tenant_id, request.body)
+        stored = _store(digest, known.tenant_id, request.body)
     except (IntegrityError, DataError):  # a key that was stored meanwhile, or what PostgreSQL cannot hold
         return None
     except (Problem, OperationalError, InterfaceError) as error:
         return problem_response(request, cast("Problem", as_problem(error)))
     if not stored:
         return None
+    measures.count_events(accepted=stored, duplicates=0, rejected=[])
     return HttpResponse(
         b'{"accepted":%d,"duplicates":0,"rejected":[]}' % stored,
         content_type="application/json",
@@ -61,16 +47,13 @@ def track(request: HttpRequest) -> HttpResponse | None:
     )
 
 
-def _digest(request: HttpRequest) -> bytes | None:
-    """The bearer key's digest, if the head of the request is as most are."""
-    scheme, _, text = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
-    is_plain = (
+def _is_plain(request: HttpRequest) -> bool:
+    """Whether the head of the request is as most are."""
+    return (
         request.method == "POST"
         and request.META.get("CONTENT_TYPE") == "application/json"
         and idempotency.HEADER not in request.headers
-        and scheme.lower() == "bearer"
     )
-    return keys.digest(text.strip()) if is_plain else None
 
 
 def _store(digest: bytes, tenant_id: UUID, body: bytes) -> int:

@@ -63,12 +63,9 @@ def _count(outcome: services.Outcome) -> None:
 
 
 class TrackView(EventsView):
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        return plain.track(request) or super().dispatch(request, *args, **kwargs)
-
-    def perform_authentication(self, request: Request) -> None:
-        super().perform_authentication(request)
-        plain.remember(bearer_text(request), self.caller)
+    def answered(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        answer = plain.track(request, digest=self.key.digest, known=self.known) if self.key and self.known else None
+        return answer or super().answered(request, *args, **kwargs)
 
     @schema.track
     def post(self, request: Request) -> Response:

@@ -1,23 +1,22 @@
--- The age in seconds that an idempotency key may have at most, by the rings that hold any; 0 where none does.
+-- Returns the age in seconds that the oldest idempotency key may have, by the ring that it is of; 0 where there is none.
 --
--- Up to three turns of two days (518,400 s) are in order: maintain_events empties the ring whose turn is next within a
--- day. A ring that is not emptied before its turn comes would make duplicates of new events.
+-- In order are keys of two rings of two days, and those that empty_key_ring comes to within the hour.
 CREATE OR REPLACE FUNCTION oldest_event_keys(OUT seconds float8)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
     AS $$
     DECLARE
-        turn bigint := extract(epoch FROM now())::bigint / 172800;
-        holds_any boolean;
+        first_key uuid;
     BEGIN
-        FOR back IN REVERSE 2..0 LOOP
-            EXECUTE format('SELECT EXISTS (SELECT FROM public.events_eventkey_%s)', (turn - back) % 3) INTO holds_any;
-            IF holds_any THEN
-                seconds := extract(epoch FROM now()) - (turn - back) * 172800;
-                RETURN;
+        seconds := 0;
+        FOR turn IN 0..3 LOOP
+            EXECUTE format('SELECT key FROM public.events_storedkey_%s ORDER BY key LIMIT 1', turn) INTO first_key;
+            IF first_key IS NOT NULL THEN
+                -- The ring's number by the four digits in front, which public.key_ring writes.
+                seconds := greatest(seconds, extract(epoch FROM now())
+                    - ((('x' || left(first_key::text, 4))::bit(16)::int % 16384) * 4 + turn) * 172800);
             END IF;
         END LOOP;
-        seconds := 0;
     END
     $$;
 

@@ -7,6 +7,7 @@ the unknown, who have a share together: a look-up that waits may be of a key tha
 
 import threading
 from collections.abc import Hashable, Mapping
+from typing import NamedTuple
 from uuid import UUID
 
 from django.conf import settings
@@ -14,38 +15,46 @@ from django.conf import settings
 from retivo.api.errors import Problem
 from retivo.threads import FullError, places
 
+
+class Known(NamedTuple):
+    """What a key's last successful authentication told."""
+
+    key_id: UUID
+    tenant_id: UUID
+
+
 _UNKNOWN = "unknown keys"
 _MOST_KNOWN = 20_000  # keys, of some 300 bytes each
 
-_tenants: dict[bytes, UUID] = {}
+_known: dict[bytes, Known] = {}
 _lock = threading.Lock()
 
 
-def enter(digest: bytes) -> bool:
-    """Take a place for the request of a key, before any work in the database. True if the tenant of the key is known.
+def enter(digest: bytes) -> Known | None:
+    """Take a place for the request of a key, before any work in the database. What is known of the key, if anything is.
 
     Raises:
         Problem: 429 if the key's tenant, or the unknown keys, have their share already; 503 if no thread is free.
     """
-    tenant_id = _tenants.get(digest)
-    if tenant_id is not None:
-        _take_for(tenant_id)
+    known = _known.get(digest)
+    if known is not None:
+        _take_for(known.tenant_id)
     else:
         _take({digest: settings.TENANT_THREADS, _UNKNOWN: settings.UNKNOWN_KEYS_THREADS})
-    return tenant_id is not None
+    return known
 
 
-def learn(digest: bytes, tenant_id: UUID) -> None:
+def learn(digest: bytes, known: Known) -> None:
     """The key is the tenant's: count it, and the request that it came with, as the tenant's from now on.
 
     Raises:
         Problem: 429 if the tenant has its share already.
     """
     with _lock:
-        _tenants[digest] = tenant_id
-        if len(_tenants) > _MOST_KNOWN:
-            del _tenants[next(iter(_tenants))]
-    _take_for(tenant_id)
+        _known[digest] = known
+        if len(_known) > _MOST_KNOWN:
+            del _known[next(iter(_known))]
+    _take_for(known.tenant_id)
 
 
 def _take_for(tenant_id: UUID) -> None:

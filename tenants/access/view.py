@@ -47,7 +47,7 @@ class TenantView(APIView):
     # The key as it was sent, or nothing. Another view may find it elsewhere.
     key_text: Callable[[HttpRequest], str] = staticmethod(bearer_text)
     key: SentKey | None = None
-    is_known = False
+    known: shares.Known | None = None  # of this key, from an earlier request
     required_scope: Scope = Scope.FULL
     permission_classes = [HasScope]
     content_negotiation_class = JSONOnly
@@ -59,7 +59,7 @@ class TenantView(APIView):
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         try:
             self.key = read_key(self.key_text(request))
-            self.is_known = shares.enter(self.key.digest)
+            self.known = shares.enter(self.key.digest)
         except Problem as problem:
             self.headers = self.default_response_headers
             return self.finalize_response(cast("Request", request), self.handle_exception(problem))
@@ -86,8 +86,8 @@ class TenantView(APIView):
 
     def perform_authentication(self, request: Request) -> None:
         super().perform_authentication(request)
-        if self.key is not None and not self.is_known:
-            shares.learn(self.key.digest, self.caller.tenant_id)
+        if self.key is not None and self.known is None:
+            shares.learn(self.key.digest, shares.Known(self.caller.key_id, self.caller.tenant_id))
         # Before permissions: what a key may not do counts, too.
         quota = rate_limit.noted(request._request) or rate_limit.spend(str(self.caller.key_id))
         self.headers.update(quota.headers)

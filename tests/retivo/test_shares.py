@@ -288,9 +288,9 @@ def test_place__while_an_answer_is_streamed__is_kept(acme: Api) -> None:
 
 def test_known_keys__are_bounded_in_number(monkeypatch: pytest.MonkeyPatch, acme: Api) -> None:
     monkeypatch.setattr(shares, "_MOST_KNOWN", 3)
-    monkeypatch.setattr(shares, "_tenants", {})
+    monkeypatch.setattr(shares, "_known", {})
     for number in range(10):
         shares.learn(bytes([number]), acme.tenant_id)
     places.leave()
 
-    assert list(shares._tenants) == [bytes([7]), bytes([8]), bytes([9])]
+    assert list(shares._known) == [bytes([7]), bytes([8]), bytes([9])]

@@ -169,7 +169,7 @@ def test_key__stored_before_the_upgrade__is_a_duplicate_after_it(merchant: Api, 
             )
     finally:
         as_owner("ALTER TABLE events_eventkey ENABLE TRIGGER store_key")
-    as_owner(import_module("events.migrations.0016_keys_of_before")._COPY)
+    as_owner(import_module("events.migrations.0018_keys_of_before")._COPY)
 
     answers = [track(merchant, event(idempotency_key=f"of {days} days")) for days in (0, 2, 4)]
 

@@ -95,7 +95,7 @@ def test_maintain__month_past_its_retention__is_dropped_and_the_others_stay(acme
 
 # --- Indexes --------------------------------------------------------------------------------------------------------
 
-_INDEX_OF_EACH = import_module("events.migrations.0018_index_of_a_month")._INDEX_OF_EACH
+_INDEX_OF_EACH = import_module("events.migrations.0020_index_of_a_month")._INDEX_OF_EACH
 
 _INDEXES = """
     SELECT array_agg(a.attname ORDER BY k.n) FROM pg_index i, unnest(i.indkey) WITH ORDINALITY AS k (attnum, n)

@@ -168,9 +168,10 @@ def test_doctor__clock_two_days_behind__is_found(monkeypatch: pytest.MonkeyPatch
 
 
 def test_doctor__keys_of_a_ring_that_was_not_emptied__are_found(merchant: Api) -> None:
-    ((turn,),) = as_owner("SELECT extract(epoch FROM now())::bigint / 172800")
     as_owner(
-        f"INSERT INTO events_eventkey (tenant_id, key, ring) VALUES (%s, 'x', {(turn - 2) % 3})", merchant.tenant_id
+        "INSERT INTO events_storedkey (tenant_id, key)"
+        " VALUES (%s, (key_ring(now() - interval '4 days') || repeat('0', 28))::uuid)",
+        merchant.tenant_id,
     )
 
     grade, detail = found("key rings")

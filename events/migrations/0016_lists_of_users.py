@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     atomic = False  # nobody waits for the indexes
 
-    dependencies = [("events", "0016_oldest_event_keys")]
+    dependencies = [("events", "0015_activity")]
 
     operations = [
         AddIndexConcurrently(

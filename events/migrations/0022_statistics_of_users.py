@@ -32,6 +32,6 @@ _ANALYZE = """
 
 
 class Migration(migrations.Migration):
-    dependencies = [("events", "0019_track_batch"), ("tenants", "0008_entries_without_a_tenant")]
+    dependencies = [("events", "0021_track_batch"), ("tenants", "0008_entries_without_a_tenant")]
 
     operations = [migrations.RunSQL(sql=_ANALYZE, reverse_sql=migrations.RunSQL.noop)]

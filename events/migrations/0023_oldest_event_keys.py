@@ -6,8 +6,8 @@ from retivo.database.sql import InForce
 
 
 class Migration(migrations.Migration):
-    dependencies = [("events", "0015_activity")]
+    dependencies = [("events", "0022_statistics_of_users")]
 
     operations = [
-        InForce("events", "oldest_event_keys", digest="e41c1ceff078", reverse_sql="DROP FUNCTION oldest_event_keys"),
+        InForce("events", "oldest_event_keys", digest="553c6c56347c", reverse_sql="DROP FUNCTION oldest_event_keys"),
     ]

@@ -44,7 +44,7 @@ _INDEX_OF_EACH = """
 
 
 class Migration(migrations.Migration):
-    dependencies = [("events", "0017_partitions_keep_their_bounds")]
+    dependencies = [("events", "0019_partitions_keep_their_bounds")]
 
     operations = [
         migrations.RunSQL(

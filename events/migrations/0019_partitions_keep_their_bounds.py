@@ -63,7 +63,7 @@ _DROP = """
 class Migration(migrations.Migration):
     atomic = False
 
-    dependencies = [("events", "0016_keys_of_before")]
+    dependencies = [("events", "0018_keys_of_before")]
 
     operations = [
         migrations.RunSQL(sql=[_ADD], reverse_sql=[_DROP]),

@@ -23,7 +23,7 @@ _BOUNDS = [
 
 
 class Migration(migrations.Migration):
-    dependencies = [("events", "0014_events_of_14_days")]
+    dependencies = [("events", "0016_lists_of_users")]
 
     operations = [
         migrations.RunSQL(

@@ -6,7 +6,7 @@ from retivo.database.sql import InForce
 
 
 class Migration(migrations.Migration):
-    dependencies = [("events", "0018_index_of_a_month"), ("tenants", "0008_entries_without_a_tenant")]
+    dependencies = [("events", "0020_index_of_a_month"), ("tenants", "0008_entries_without_a_tenant")]
 
     operations = [
         InForce("events", "days_kept", digest="992fd3657a21", reverse_sql="DROP FUNCTION days_kept"),

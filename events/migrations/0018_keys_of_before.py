@@ -20,6 +20,6 @@ _COPY = """
 
 
 class Migration(migrations.Migration):
-    dependencies = [("events", "0015_absolute_rings")]
+    dependencies = [("events", "0017_absolute_rings")]
 
     operations = [migrations.RunSQL(sql=_COPY, reverse_sql=migrations.RunSQL.noop)]
