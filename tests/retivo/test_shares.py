@@ -290,7 +290,7 @@ def test_known_keys__are_bounded_in_number(monkeypatch: pytest.MonkeyPatch, acme
     monkeypatch.setattr(shares, "_MOST_KNOWN", 3)
     monkeypatch.setattr(shares, "_known", {})
     for number in range(10):
-        shares.learn(bytes([number]), acme.tenant_id)
+        shares.learn(bytes([number]), shares.Known(acme.tenant_id, acme.tenant_id))
     places.leave()
 
     assert list(shares._known) == [bytes([7]), bytes([8]), bytes([9])]

@@ -8,6 +8,7 @@ from django.db import connection
 from django.test import override_settings
 from hypothesis import HealthCheck, given, settings, strategies
 
+from tenants.access import shares
 from tenants.context import staff_context
 from tenants.models import ApiKey, Scope
 from tests.conftest import Api
