@@ -83,7 +83,6 @@ def test_alerts__their_runbooks__are_sections_of_the_operations_page() -> None:
         assert anchor in anchors, rule["alert"]
 
 
-@pytest.mark.skipif(not (REPOSITORY / "retivo" / "sight").exists(), reason="there are no metrics")
 def test_metrics__of_alerts_dashboard_and_operations_page__are_told_by_the_code() -> None:
     code = "\n".join(path.read_text() for room in ROOMS for path in (REPOSITORY / room).rglob("*.py"))
     used = "\n".join(
