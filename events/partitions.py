@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import structlog
 from django.db import OperationalError, connection
+from psycopg.errors import DeadlockDetected, LockNotAvailable
 
 log = structlog.get_logger("retivo.partitions")
 
@@ -23,11 +24,16 @@ class PartitionsError(Exception):
     """Some jobs could not get their locks in this round; the others are done."""
 
 
+class _BusyError(Exception):
+    """A job did not get its lock."""
+
+
 def maintain() -> dict[str, list[str]]:
     """Do all there is to do; of each job the partitions that it made, dropped or emptied.
 
     Raises:
         PartitionsError: a job did not get its lock at any attempt. It is safe to try again, at any time.
+        OperationalError: the database is away.
     """
     done: dict[str, list[str]] = {}
     failed = []
@@ -35,8 +41,8 @@ def maintain() -> dict[str, list[str]]:
         done[job] = []
         try:
             _work_off(function, done[job])
-        except OperationalError as error:
-            log.warning("partitions_busy", job=job, exc_info=error)
+        except _BusyError:
+            log.warning("partitions_busy", job=job)
             failed.append(function)
     if failed:
         raise PartitionsError(f"Could not get their locks: {', '.join(failed)}.")
@@ -48,10 +54,12 @@ def _work_off(function: str, done: list[str]) -> None:
     while True:
         try:
             name = _call(function)
-        except OperationalError:
+        except OperationalError as error:
+            if not isinstance(error.__cause__, LockNotAvailable | DeadlockDetected):
+                raise
             pause = next(pauses, None)
             if pause is None:
-                raise
+                raise _BusyError from error
             time.sleep(pause)
         else:
             if name is None:

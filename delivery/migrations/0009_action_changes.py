@@ -35,7 +35,7 @@ class Migration(migrations.Migration):
         InForce(
             "delivery",
             "note_change",
-            digest="a85769c5c9ba",
+            digest="c869246ecb90",
             reverse_sql="DROP TRIGGER note_change ON delivery_action; DROP FUNCTION note_change",
         ),
     ]

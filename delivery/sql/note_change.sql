@@ -18,7 +18,7 @@ REVOKE ALL ON FUNCTION note_change FROM PUBLIC;
 
 CREATE OR REPLACE TRIGGER note_change AFTER UPDATE OF status, outcome_status ON delivery_action FOR EACH ROW
     WHEN (
-        NEW.status NOT IN ('pending', 'dispatched')
+        NEW.status <> 'pending' AND NEW.status <> 'dispatched'
         AND (NEW.status, NEW.outcome_status) IS DISTINCT FROM (OLD.status, OLD.outcome_status)
     )
     EXECUTE FUNCTION note_change();

@@ -275,10 +275,11 @@ _FOUND = {
 
 _MOST_FOUND = f"SELECT greatest({', '.join(f'(SELECT count(*) FROM {found} f)' for found in _FOUND.values())})"
 
-# OFFSET 0 keeps ORDER BY and LIMIT out: for their sake a plan would walk all users until enough have matched.
+# OFFSET 0 keeps ORDER BY and LIMIT out: for their sake a plan would walk all users until enough have matched. An array,
+# where a join could read all the tenant's rows.
 _FOUND_USERS = f"""(
-    SELECT u.* FROM ({" UNION ".join(_FOUND.values())}) found JOIN events_trackeduser u USING (user_id)
-    WHERE u.tenant_id = %(tenant_id)s OFFSET 0
+    SELECT u.* FROM events_trackeduser u
+    WHERE u.tenant_id = %(tenant_id)s AND u.user_id = ANY(ARRAY({" UNION ".join(_FOUND.values())})) OFFSET 0
 )"""
 
 _STATS = """

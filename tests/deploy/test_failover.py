@@ -28,4 +28,4 @@ def test_url__of_servers_that_cannot_be_written_to__is_refused() -> None:
     url = f"{database_url('default')}{'&' if '?' in database_url('default') else '?'}target_session_attrs=read-write"
 
     with pytest.raises(AssertionError, match="session is read-only"):
-        THIS.manage("check", "--database", "default", DATABASE_URL=url, **read_only)
+        THIS.manage("worker", DATABASE_URL=url, DATABASE_WAIT_SECONDS="0", **read_only)

@@ -131,12 +131,14 @@ def test_tenant__whose_row_is_held__leaves_threads_to_others(
         finally:
             cursor.execute("ROLLBACK")
 
-    assert {answer.status_code for answer in during} == {429}
-    problem = during[0].json()
-    assert (problem["code"], problem["status"]) == ("too_many_concurrent_requests", 429)
+    # Those that have a place wait for the row until their deadline.
+    assert {answer.status_code for answer in during} <= {429, 503}
     assert {answer.headers["Retry-After"] for answer in during} == {"1"}
-    assert during[0].headers["Content-Type"] == "application/problem+json"
-    assert during[0].headers["Cache-Control"] == "no-store"
+    refused = next(answer for answer in during if answer.status_code == 429)
+    problem = refused.json()
+    assert (problem["code"], problem["status"]) == ("too_many_concurrent_requests", 429)
+    assert refused.headers["Content-Type"] == "application/problem+json"
+    assert refused.headers["Cache-Control"] == "no-store"
     assert {get(own_server, "/api/settings", hog).status_code for _ in range(20)} == {200}
 
 
@@ -153,7 +155,7 @@ def test_unknown_keys__while_their_look_up_waits__leave_threads_to_others(own_se
                 for _ in range(20):
                     assert get(own_server, "/api/health").status_code == 200
                     assert get(own_server, "/api/openapi.json").status_code == 200
-                assert {answer.status_code for answer in answers} == {429}
+                assert 429 in {answer.status_code for answer in answers} <= {429, 503}
                 cursor.execute("ROLLBACK")
         finally:
             cursor.execute("ROLLBACK")

@@ -168,7 +168,7 @@ def test_children__an_owner_with_many_checks__leaves_a_child_to_another() -> Non
         time.sleep(0.2)
         assert ask(pool, "other")
         waited = time.monotonic() - started
-        assert {each.result() for each in hogs} <= {"costly", "unavailable"}
+        assert {each.result() for each in hogs} & {"costly", "unavailable"}
     ended = time.monotonic() - started
     pool.close()
 

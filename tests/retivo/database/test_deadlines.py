@@ -249,7 +249,7 @@ def answers(url: str) -> bool:
         return False
 
 
-@pytest.mark.parametrize("command", [["-m", "gunicorn", "-c", "gunicorn.conf.py"], ["manage.py", "maintain_events"]])
+@pytest.mark.parametrize("command", [["-m", "gunicorn", "-c", "gunicorn.conf.py"], ["manage.py", "worker"]])
 def test_process__database_stays_away__ends_with_one_line(command: list[str]) -> None:
     url = Proxy(free_port(), None).url()  # type: ignore[arg-type]  # nobody listens
     result = subprocess.run(

@@ -73,7 +73,9 @@ def web(log: Path, **more: str) -> Iterator[Web]:
     port = free_port()
     command = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "-b", f"127.0.0.1:{port}", "retivo.wsgi"]
     with log.open("a") as output:
-        process = subprocess.Popen(command, cwd=REPOSITORY, env=environment(**more), stdout=output, stderr=output)
+        process = subprocess.Popen(
+            command, cwd=REPOSITORY, env=environment(TENANT_SHARE_OF_THREADS="1", **more), stdout=output, stderr=output
+        )
     server = Web(port, process)
 
     def answers() -> bool:
