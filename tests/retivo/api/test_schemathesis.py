@@ -88,6 +88,8 @@ def test_schemathesis__all_checks__finds_nothing(acme: Api, rival: Api, server: 
     action_type = acme.post("/api/external/action-types", ACTION_TYPE).json()["action_type"]["id"]
     actions = seed_actions(acme, action_type)
     decision = acme.post("/api/decisions/recommend", {"user_id": "user-42"}).json()["decision_id"]
+    # A worker, for as long as it takes.
+    as_owner("INSERT INTO tenants_workerprocess (id, host, seen_at) VALUES (gen_random_uuid(), 'here', now() + '1h')")
     identities = tmp_path / "identities.json"
     identities.write_text(json.dumps({"auth": [_identity("acme", acme), _identity("rival", rival)]}))
     config = tmp_path / "schemathesis.toml"
