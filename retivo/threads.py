@@ -30,7 +30,7 @@ def share(part: Decimal, threads: int) -> int:
 # More threads than requests that may wait for something. They answer who asks whether the process lives, and tell all
 # others that it has no thread to give.
 SPARE = 2
-_PATIENCE_SECONDS = 0.25
+_PATIENCE_SECONDS = 1.0
 
 
 class FullError(Exception):

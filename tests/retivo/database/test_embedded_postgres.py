@@ -296,7 +296,7 @@ def test_exit__by_a_signal__stops_the_server(cluster: Path, number: int) -> None
     heard = "import signal\nsignal.signal(signal.SIGHUP, signal.SIG_DFL)\n"
     with User(cluster, script=heard + USER).wait_until_ready() as user:
         user.process.send_signal(number)
-        user.process.wait(30)
+        user.process.wait(120)
     assert server_of(cluster) is None
 
 
