@@ -49,6 +49,13 @@ def held(statement: str, *parameters: Any) -> Iterator[psycopg.Connection[Any]]:
 USAGE_ROW = "SELECT FROM events_monthlyusage WHERE tenant_id = %s AND shard = 0 FOR UPDATE"
 
 
+@pytest.fixture(scope="module")
+def server(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One with the deadlines of production; the one that tests share waits longer."""
+    with gunicorn(tmp_path_factory.mktemp("server") / "log") as running:
+        yield running
+
+
 # --- The roles' deadlines -------------------------------------------------------------------------------------------
 
 
