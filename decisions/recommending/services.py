@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import msgspec
-from django.db import IntegrityError, connection
+from django.db import IntegrityError
 from psycopg.errors import ForeignKeyViolation
 
 from decisions.recommending import budget, guardrails, situation
@@ -24,6 +24,7 @@ from learning.model.policy import Choice
 from learning.model.state import NOTHING, State
 from retivo.api.errors import FieldError, Problem
 from retivo.api.json import encode
+from retivo.database.cursor import kept_cursor
 from retivo.logging import request_id
 
 
@@ -252,13 +253,12 @@ def _write(tenant_id: UUID, decided: Decided, intervention_id: str | None) -> No
         "cost_state": None if decided.cost_usd is None else "reserved",
         "closed_at": None if decided.compared else found.now,
     }
-    with connection.cursor() as cursor:
-        try:
-            cursor.execute(_INSERT, row)
-        except IntegrityError as error:
-            if isinstance(error.__cause__, ForeignKeyViolation):  # an erasure that was under way when we read
-                raise _no_such_user() from error
-            raise
+    try:
+        kept_cursor().execute(_INSERT, row)
+    except IntegrityError as error:
+        if isinstance(error.__cause__, ForeignKeyViolation):  # an erasure that was under way when we read
+            raise _no_such_user() from error
+        raise
 
 
 def _answer(decided: Decided, *, dry_run: bool) -> dict[str, Any]:

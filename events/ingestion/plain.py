@@ -9,12 +9,13 @@ from typing import cast
 from uuid import UUID
 
 import structlog
-from django.db import DataError, IntegrityError, InterfaceError, OperationalError, connection
+from django.db import DataError, IntegrityError, InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 
 from events.ingestion import batch, services, traits
 from retivo.api.errors import Problem, as_problem, problem_response
 from retivo.api.json import encode
+from retivo.database.cursor import kept_cursor
 from retivo.metrics import measures
 from tenants.access import idempotency, rate_limit
 from tenants.access.shares import Known
@@ -62,9 +63,9 @@ def _store(digest: bytes, tenant_id: UUID, body: bytes) -> int:
     if events is None or any(map(traits.brings_traits, events)):
         return 0
     structlog.contextvars.bind_contextvars(tenant_id=str(tenant_id))
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT track_batch(%s, %s::jsonb, 'track', NULL, %s)",
-            [digest, encode(events).decode(), services.SCORED_AT_ONCE],
-        )
-        return len(events) if cursor.fetchone()[0] else 0
+    cursor = kept_cursor()
+    cursor.execute(
+        "SELECT track_batch(%s, %s::jsonb, 'track', NULL, %s)",
+        [digest, encode(events).decode(), services.SCORED_AT_ONCE],
+    )
+    return len(events) if cursor.fetchone()[0] else 0

@@ -11,6 +11,7 @@ from typing import Any
 import structlog
 from django.db import OperationalError
 from django.db.backends.postgresql import base
+from django.db.backends.utils import CursorWrapper
 from django.db.utils import DatabaseErrorWrapper
 from django.utils.functional import cached_property
 from psycopg import Connection, errors
@@ -39,6 +40,7 @@ _SILENCE = Silence()  # of the server behind "default"; the owner's connection i
 class DatabaseWrapper(base.DatabaseWrapper):
     SchemaEditorClass = DatabaseSchemaEditor
     connection: BoundedConnection
+    _kept_cursor: CursorWrapper | None = None
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> BoundedConnection:
         """Without Django's pool and its isolation levels, which this project has no use for."""
@@ -73,6 +75,18 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if of_transactions := deadlines.of_transactions():
             milliseconds = max(milliseconds, of_transactions.statement)
         return milliseconds / 1000 + deadlines.GRACE if milliseconds else None
+
+    def kept_cursor(self) -> CursorWrapper:
+        """A cursor that is made once a connection, and knows by then how each type is written and read.
+
+        For one statement, whose rows are fetched before anyone else executes the next.
+        """
+        self.close_if_health_check_failed()
+        self.ensure_connection()
+        if self._kept_cursor is None or self._kept_cursor.cursor.connection is not self.connection:
+            with self.wrap_database_errors:
+                self._kept_cursor = self._prepare_cursor(self.create_cursor())  # type: ignore[attr-defined]  # the stubs lack it
+        return self._kept_cursor
 
     def do_not_prepare(self) -> None:
         """From now on no connection of this process prepares statements: the settings are all threads'."""
