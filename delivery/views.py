@@ -4,7 +4,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from delivery import schema, services
 from delivery.serializers import (
@@ -14,6 +13,7 @@ from delivery.serializers import (
     NothingSerializer,
     OutcomeRequestSerializer,
 )
+from retivo.api.json import Response
 from tenants.access.view import TenantView
 
 

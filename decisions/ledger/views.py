@@ -2,10 +2,10 @@
 
 from django.http import StreamingHttpResponse
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from decisions.ledger import schema, services
 from decisions.ledger.serializers import DecisionListQuerySerializer, ExportQuerySerializer
+from retivo.api.json import Response
 from tenants.access.view import TenantView
 
 

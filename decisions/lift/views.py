@@ -3,10 +3,10 @@
 from datetime import UTC, datetime
 
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from decisions.lift import schema, services
 from decisions.lift.serializers import LiftQuerySerializer
+from retivo.api.json import Response
 from tenants.access.view import TenantView
 
 

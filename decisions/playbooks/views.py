@@ -4,7 +4,6 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from decisions.models import InterventionStatus, PlaybookStatus
 from decisions.playbooks import interventions, schema, services
@@ -16,6 +15,7 @@ from decisions.playbooks.serializers import (
     PlaybookRequestSerializer,
     PlaybookStatusRequestSerializer,
 )
+from retivo.api.json import Response
 from tenants.access.view import TenantView
 
 

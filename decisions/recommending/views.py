@@ -4,16 +4,14 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, NamedTuple, cast
 
 import msgspec
-from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from decisions.recommending import schema, services, situation
 from decisions.recommending.serializers import RecommendRequestSerializer
 from retivo.api.errors import Problem
-from retivo.api.json import decode
-from tenants.access.authentication import ApiKeyAuthentication
+from retivo.api.json import Response, decode, is_json
+from tenants.access.authentication import Query
 from tenants.access.view import TenantView
 
 
@@ -36,18 +34,19 @@ class RecommendView(TenantView):
 
     wanted: _Wanted | None = None
 
-    def get_authenticators(self) -> list[BaseAuthentication]:
+    def asked(self) -> Query | None:
         self.now = datetime.now(UTC)
+        if not is_json(self.request):
+            return None
         try:
             self.wanted = _wanted(decode(self.request.body))
-        except (AttributeError, Problem, ValidationError):
-            # No request, as drf-spectacular has none; or a body that is refused once we know who sent it.
-            return super().get_authenticators()
-        return [ApiKeyAuthentication(situation.query(self.wanted.request, self.now), self.key)]
+        except (Problem, ValidationError):  # it is refused once we know who sent it
+            return None
+        return situation.query(self.wanted.request, self.now)
 
     @schema.recommend
     def post(self, request: Request) -> Response:
-        data = request.data
+        data = None if self.wanted else request.data
 
         def recommend() -> tuple[int, Any]:
             wanted, dispatch, dry_run = self.wanted or _wanted(data)

@@ -7,16 +7,15 @@ import psycopg
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from events.ingestion import batch, plain, policy, schema, services
 from events.ingestion.batch import Batch
 from events.ingestion.policy import Policy
 from retivo.api.errors import Problem
+from retivo.api.json import Response, is_json
 from retivo.metrics import measures
-from tenants.access.authentication import ApiKeyAuthentication
+from tenants.access.authentication import Query
 from tenants.access.view import TenantView
 
 _RACES = 20
@@ -35,8 +34,8 @@ class EventsView(TenantView):
                     raise
         return super().dispatch(request, *args, **kwargs)
 
-    def get_authenticators(self) -> list[BaseAuthentication]:
-        return [ApiKeyAuthentication(policy.query(), self.key)]
+    def asked(self) -> Query:
+        return policy.query()
 
     @cached_property
     def policy(self) -> Policy:
@@ -64,7 +63,7 @@ def _count(outcome: services.Outcome) -> None:
 
 class TrackView(EventsView):
     def answered(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        answer = plain.track(request, digest=self.key.digest, known=self.known) if self.key and self.known else None
+        answer = plain.track(request, digest=self.key.digest, known=self.known) if self.known else None
         return answer or super().answered(request, *args, **kwargs)
 
     @schema.track
@@ -87,7 +86,7 @@ class ExternalEventsView(EventsView):
 
 def json_body(request: Request) -> bytes:
     """The raw body, which carries load and so is decoded without DRF's parser."""
-    if request.content_type.partition(";")[0].strip().lower() != "application/json":
+    if not is_json(request):
         raise Problem(415, "unsupported_media_type", "Send the body as application/json.")
     body: bytes = request.body
     return body

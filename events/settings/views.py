@@ -1,10 +1,10 @@
 """A tenant's own settings, with its use of the month: here, because below `events` nothing knows of use."""
 
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from events import metering
 from events.settings import schema
+from retivo.api.json import Response
 from tenants import services
 from tenants.access.view import TenantView
 from tenants.serializers import ApiKeySerializer, SettingsRequestSerializer, SwitchRequestSerializer, TenantSerializer

@@ -3,10 +3,10 @@
 from typing import Any
 
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from events.users import schema, services
 from events.users.serializers import UserListQuerySerializer, UserPatchSerializer, UserRequestSerializer
+from retivo.api.json import Response
 from tenants.access.authentication import Query
 from tenants.access.view import OneStatementView, TenantView
 

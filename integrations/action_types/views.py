@@ -4,7 +4,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from integrations.action_types import schema, services
 from integrations.action_types.serializers import (
@@ -14,6 +13,7 @@ from integrations.action_types.serializers import (
     ActionTypeSerializer,
 )
 from integrations.serializers import RotateSecretRequestSerializer
+from retivo.api.json import Response
 from tenants.access.view import TenantView
 
 

@@ -138,7 +138,7 @@ class State:
 
     def _standardised(self, raw: Array) -> Array:
         mean, deviation = self._standard
-        standard = np.clip((raw - mean) / deviation, -_FARTHEST, _FARTHEST)
+        standard = np.minimum(np.maximum((raw - mean) / deviation, -_FARTHEST), _FARTHEST)  # a third of np.clip's time
         return np.where(np.isnan(standard), 0.0, standard)
 
     @cached_property

@@ -1,10 +1,10 @@
 """What a tenant is told of its part in the shared patterns."""
 
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from learning.receipts import schema, services
 from learning.receipts.serializers import ReceiptListQuerySerializer
+from retivo.api.json import Response
 from tenants.access.view import TenantView
 
 

@@ -4,7 +4,6 @@ from typing import Any
 from uuid import UUID
 
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from partners.customers import queries, schema, services
 from partners.customers.serializers import (
@@ -13,6 +12,7 @@ from partners.customers.serializers import (
     ProvisionRequestSerializer,
 )
 from partners.view import PartnerView
+from retivo.api.json import Response
 from tenants.access.authentication import Query
 from tenants.access.view import OneStatementView
 

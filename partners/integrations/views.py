@@ -5,7 +5,6 @@ from typing import Any
 from uuid import UUID
 
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from integrations import services as integrations
 from integrations.serializers import IntegrationRequestSerializer, IntegrationSerializer, RotateSecretRequestSerializer
@@ -13,6 +12,7 @@ from partners.fields import WholeListQuerySerializer
 from partners.integrations import schema, services
 from partners.integrations.serializers import ShareRequestSerializer
 from partners.view import PartnerView
+from retivo.api.json import Response
 
 
 class IntegrationsView(PartnerView):

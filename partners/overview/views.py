@@ -1,11 +1,11 @@
 """The Partner API's stats and patterns over HTTP."""
 
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from partners.customers.serializers import CustomerListQuerySerializer
 from partners.overview import schema, services
 from partners.view import PartnerView
+from retivo.api.json import Response
 
 
 class PatternsView(PartnerView):

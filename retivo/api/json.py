@@ -5,6 +5,7 @@ from typing import IO, Any
 
 import msgspec
 from django.conf import settings
+from django.http import HttpResponse
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
@@ -65,11 +66,28 @@ class JSONRenderer(BaseRenderer):
         return data if isinstance(data, bytes) else encode(data)
 
 
+class Response(HttpResponse):
+    """JSON: `data` encoded, or as it is where it is bytes already."""
+
+    def __init__(self, data: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> None:
+        body = data if isinstance(data, bytes) else encode(data)
+        super().__init__(body, status=status, headers=headers and dict(headers), content_type="application/json")
+
+
+def media_type_of(request: Request) -> str:
+    return request.content_type.partition(";")[0].strip().lower()
+
+
+def is_json(request: Request) -> bool:
+    """Whether the request says that its body is JSON."""
+    return media_type_of(request) == JSONParser.media_type
+
+
 class JSONOnly(BaseContentNegotiation):
     """Answers are JSON whatever `Accept` says; a browser that asks for HTML gets them too."""
 
     def select_parser(self, request: Request, parsers: Any) -> Any:
-        media_type = request.content_type.partition(";")[0].strip().lower()
+        media_type = media_type_of(request)
         return next((parser for parser in parsers if parser.media_type == media_type), None)
 
     def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:

@@ -1,22 +1,22 @@
 """Who is calling: a bearer key, looked up and turned into a tenant context by one function in the database."""
 
-from dataclasses import dataclass
+from functools import cache
 from typing import Any, ClassVar, cast
 from uuid import UUID
 
+import msgspec
 import structlog
-from django.db import connection
 from django.http import HttpRequest
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
 from retivo.api.errors import Problem
+from retivo.database.cursor import kept_cursor
 from tenants.access import keys
 from tenants.models import Scope, TenantRole
 
 
-@dataclass(frozen=True, kw_only=True)
-class Caller:
+class Caller(msgspec.Struct, frozen=True, kw_only=True):
     """The tenant and the key behind a request; `request.user` of every API view."""
 
     tenant_id: UUID
@@ -46,8 +46,7 @@ _REFUSALS = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class Query:
+class Query(msgspec.Struct, frozen=True, kw_only=True):
     """A question that is asked in the same statement as the look-up of the key.
 
     `sql` is a SELECT of at most one row, whose first column is never null. It names `caller.tenant_id`, and so runs
@@ -58,8 +57,7 @@ class Query:
     parameters: dict[str, Any]
 
 
-@dataclass(frozen=True, kw_only=True)
-class SentKey:
+class SentKey(msgspec.Struct, frozen=True, kw_only=True):
     """A key that has the form of one, as it is looked up and as it may be shown; the text itself is not kept."""
 
     digest: bytes
@@ -81,52 +79,55 @@ def read_key(text: str) -> SentKey:
 
 def bearer_text(request: HttpRequest | Request) -> str:
     """The key as it was sent, or nothing."""
-    scheme, _, text = request.headers.get("Authorization", "").partition(" ")
+    scheme, _, text = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
     return text.strip() if scheme.lower() == "bearer" else ""
 
 
-class ApiKeyAuthentication(BaseAuthentication):
-    """`Authorization: Bearer rt_live_…`. Must run inside the transaction that the request's work is done in.
+def authenticate(key: SentKey, query: Query | None = None) -> tuple[Caller, tuple[Any, ...] | None]:
+    """Who sent the key, and the answer to `query`: a row, or None where there is none.
 
-    `request.user` is the `Caller`, `request.auth` the answer to `query`: a row, or None where there is none. `key` is
-    the key where the view has read it already.
+    Must run inside the transaction that the request's work is done in.
 
     Raises:
-        Problem: 401 with no key or one that is malformed, unknown, expired or revoked; 403 for a suspended tenant.
+        Problem: 401 with a key that is unknown, expired or revoked; 403 for a suspended tenant.
     """
+    row = _look_up(key.digest, query)
+    if row is None:
+        raise _unauthorized("api_key_unknown", "There is no such API key.")
+    verdict, key_id, tenant_id, tenant_role, scopes, *answer = row
+    if verdict != "ok":
+        status, code, detail = _REFUSALS[verdict]
+        raise _unauthorized(code, detail) if status == 401 else Problem(status, code, detail)
+    structlog.contextvars.bind_contextvars(tenant_id=str(tenant_id))
+    caller = Caller(
+        tenant_id=tenant_id,
+        tenant_role=TenantRole(tenant_role),
+        key_id=key_id,
+        key_prefix=key.prefix,
+        scopes=frozenset(map(Scope, scopes)),
+    )
+    return caller, tuple(answer) if answer and answer[0] is not None else None
 
-    def __init__(self, query: Query | None = None, key: SentKey | None = None) -> None:
-        self.key = key
-        self.query = query
+
+def _look_up(digest: bytes, query: Query | None) -> tuple[Any, ...] | None:
+    parameters: dict[str, Any] = {"digest": digest, **(query.parameters if query else {})}
+    cursor = kept_cursor()
+    cursor.execute(_statement(query.sql if query else None), parameters)
+    row: tuple[Any, ...] | None = cursor.fetchone()
+    return row
+
+
+@cache  # a view's SQL is always the same
+def _statement(sql: str | None) -> str:
+    look_up = "SELECT * FROM authenticate_api_key(%(digest)s) AS caller"
+    return f"{look_up} LEFT JOIN LATERAL ({sql}) AS answer ON caller.verdict = 'ok'" if sql else look_up
+
+
+class ApiKeyAuthentication(BaseAuthentication):
+    """`Authorization: Bearer rt_live_…`, as DRF and the API's description know it; views call `authenticate`."""
 
     def authenticate(self, request: Request) -> tuple[Caller, tuple[Any, ...] | None]:
-        key = self.key or read_key(bearer_text(request))
-        row = self._look_up(key.digest)
-        if row is None:
-            raise _unauthorized("api_key_unknown", "There is no such API key.")
-        verdict, key_id, tenant_id, tenant_role, scopes, *answer = row
-        if verdict != "ok":
-            status, code, detail = _REFUSALS[verdict]
-            raise _unauthorized(code, detail) if status == 401 else Problem(status, code, detail)
-        structlog.contextvars.bind_contextvars(tenant_id=str(tenant_id))
-        caller = Caller(
-            tenant_id=tenant_id,
-            tenant_role=TenantRole(tenant_role),
-            key_id=key_id,
-            key_prefix=key.prefix,
-            scopes=frozenset(map(Scope, scopes)),
-        )
-        return caller, tuple(answer) if answer and answer[0] is not None else None
-
-    def _look_up(self, digest: bytes) -> tuple[Any, ...] | None:
-        sql, parameters = "SELECT * FROM authenticate_api_key(%(digest)s) AS caller", {"digest": digest}
-        if self.query is not None:
-            sql += f" LEFT JOIN LATERAL ({self.query.sql}) AS answer ON caller.verdict = 'ok'"
-            parameters |= self.query.parameters
-        with connection.cursor() as cursor:
-            cursor.execute(sql, parameters)
-            row: tuple[Any, ...] | None = cursor.fetchone()
-        return row
+        return authenticate(read_key(bearer_text(request)))
 
     def authenticate_header(self, request: Request) -> str:
         return "Bearer"

@@ -18,6 +18,7 @@ from retivo import encryption
 from retivo.api.errors import FieldError, Problem
 
 HEADER = "Idempotency-Key"
+_IN_META = "HTTP_IDEMPOTENCY_KEY"
 KEPT_FOR = timedelta(hours=24)
 
 _PRINTABLE = re.compile(r"[\x21-\x7e]{1,255}").fullmatch
@@ -121,7 +122,7 @@ _FORGET = "DELETE FROM tenants_idempotentanswer WHERE tenant_id = %(tenant_id)s 
 
 
 def _key(request: Request) -> str | None:
-    value = request.headers.get(HEADER)
+    value: str | None = request.META.get(_IN_META)
     if value is None:
         return None
     # A structured-field string (RFC 8941) is quoted; most clients send it bare.

@@ -1,8 +1,9 @@
 """Requests a key may make: a fixed window, counted in Django's cache, announced in every answer (IETF draft-11)."""
 
 import time
-from dataclasses import dataclass
+from functools import lru_cache
 
+import msgspec
 import structlog
 from django.conf import settings
 from django.core.cache import cache
@@ -13,8 +14,7 @@ from retivo.api.errors import Problem
 log = structlog.get_logger("retivo.request")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Quota:
+class Quota(msgspec.Struct, frozen=True, kw_only=True):
     """What is left of the window. `reset` is in seconds."""
 
     limit: int
@@ -36,7 +36,7 @@ def spend(key: str) -> Quota:
     Raises:
         Problem: 429 with `Retry-After` once the window's count is used up.
     """
-    limit, window = map(int, settings.RATE_LIMIT.split("/"))
+    limit, window = _parsed(settings.RATE_LIMIT)
     now = int(time.time())
     reset = window - now % window
     used = _count(f"rate:{key}:{now // window}", window)
@@ -49,6 +49,12 @@ def spend(key: str) -> Quota:
             headers={"Retry-After": str(reset), **quota.headers},
         )
     return quota
+
+
+@lru_cache(1)
+def _parsed(rate: str) -> tuple[int, int]:
+    limit, window = map(int, rate.split("/"))
+    return limit, window
 
 
 def note(request: HttpRequest, quota: Quota) -> None:

@@ -6,20 +6,19 @@ from typing import Any, cast
 from django.db import InterfaceError, OperationalError, transaction
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from rest_framework.authentication import BaseAuthentication
+from rest_framework.metadata import SimpleMetadata
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
-from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from retivo.api.errors import Problem
-from retivo.api.json import JSONOnly, encode
+from retivo.api.errors import Problem, as_problem, problem_response
+from retivo.api.json import JSONOnly, JSONParser, Response, encode
 from tenants.access import idempotency, rate_limit, shares
 from tenants.access.authentication import (
-    ApiKeyAuthentication,
     Caller,
     Query,
     SentKey,
+    authenticate,
     bearer_text,
     caller_of,
     read_key,
@@ -38,59 +37,94 @@ class HasScope(BasePermission):
         return True
 
 
+_PARSERS = [JSONParser()]
+_NEGOTIATOR = JSONOnly()
+
+
 class TenantView(APIView):
     """Takes a place among the threads, authenticates, sets the tenant context and commits after a success.
 
     After anything else it rolls back. Neither a transaction nor a connection is begun before there is a place.
+
+    DRF's own dispatch is not used: it makes negotiators, parsers, renderers and a template's response for each request,
+    of which each request here needs the same.
     """
 
     # The key as it was sent, or nothing. Another view may find it elsewhere.
     key_text: Callable[[HttpRequest], str] = staticmethod(bearer_text)
-    key: SentKey | None = None
-    known: shares.Known | None = None  # of this key, from an earlier request
+    key: SentKey
+    known: shares.Known | None  # of this key, from an earlier request
     required_scope: Scope = Scope.FULL
     permission_classes = [HasScope]
-    content_negotiation_class = JSONOnly
+    allow: str  # the methods that the view has, as the header lists them
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        has = (name for name in cls.http_method_names if hasattr(cls, "get" if name == "head" else name))
+        cls.allow = ", ".join(has).upper()
 
     @property
     def caller(self) -> Caller:
         return caller_of(self.request)
 
+    def asked(self) -> Query | None:
+        """What to ask in the statement that looks up the key; the answer is `request.auth`."""
+        return None
+
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        # A key may stand in the query, for Mixpanel's SDK, where caches do not see that the answer is one caller's.
+        self.headers = {"Allow": self.allow, "Cache-Control": "no-store"}
         try:
             self.key = read_key(self.key_text(request))
             self.known = shares.enter(self.key.digest)
         except Problem as problem:
-            self.headers = self.default_response_headers
-            return self.finalize_response(cast("Request", request), self.handle_exception(problem))
+            return self.finished(problem_response(request, problem))
         return self.answered(request, *args, **kwargs)
 
     def answered(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """The answer to a request that has a place."""
         try:
             with transaction.atomic(durable=True):
-                response = super().dispatch(request, *args, **kwargs)
+                response = self.respond(request, *args, **kwargs)
                 if response.status_code >= 400:
                     transaction.set_rollback(True)
         except (OperationalError, InterfaceError) as error:  # at COMMIT, or with no connection to BEGIN on
-            response = self.handle_exception(error)
+            response = problem_response(request, cast("Problem", as_problem(error)))
         return response
 
-    @property
-    def default_response_headers(self) -> dict[str, str]:
-        # A key may stand in the query, for Mixpanel's SDK, where caches do not see that the answer is one caller's.
-        return {**super().default_response_headers, "Cache-Control": "no-store"}
+    def respond(self, sent: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """What the method of the request's name answers to a caller who may call it, or what is wrong."""
+        request = self.request = Request(sent, parsers=_PARSERS, negotiator=_NEGOTIATOR)
+        try:
+            self.authenticate(request)
+            # Before permissions: what a key may not do counts, too.
+            quota = rate_limit.noted(sent) or rate_limit.spend(str(self.caller.key_id))
+            self.headers |= quota.headers
+            self.check_permissions(request)
+            method = str(sent.method).lower()
+            handler = getattr(self, method, None) if method in self.http_method_names else None
+            response = (handler or self.http_method_not_allowed)(request, *args, **kwargs)
+        except Exception as error:
+            problem = as_problem(error)
+            if problem is None:
+                raise
+            response = problem_response(sent, problem)
+        return self.finished(response)
 
-    def get_authenticators(self) -> list[BaseAuthentication]:
-        return [ApiKeyAuthentication(key=self.key)]
-
-    def perform_authentication(self, request: Request) -> None:
-        super().perform_authentication(request)
-        if self.key is not None and self.known is None:
+    def authenticate(self, request: Request) -> None:
+        caller, request.auth = authenticate(self.key, self.asked())
+        request.user = cast("Any", caller)
+        if self.known is None:
             shares.learn(self.key.digest, shares.Known(self.caller.key_id, self.caller.tenant_id))
-        # Before permissions: what a key may not do counts, too.
-        quota = rate_limit.noted(request._request) or rate_limit.spend(str(self.caller.key_id))
-        self.headers.update(quota.headers)
+
+    def finished(self, response: HttpResponseBase) -> HttpResponseBase:
+        """With the headers that each answer of the view has."""
+        for name, value in self.headers.items():
+            response.headers[name] = value
+        return response
+
+    def options(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        return Response(SimpleMetadata().determine_metadata(request, self))
 
     def once(
         self,
@@ -132,12 +166,10 @@ class OneStatementView(TenantView):
     def answer(self) -> tuple[Any, ...] | None:
         return cast("tuple[Any, ...] | None", self.request.auth)
 
-    def get_authenticators(self) -> list[BaseAuthentication]:
-        # drf-spectacular asks for them too, of a view without a request.
-        asks = self.kwargs and self.request.method in _READS
-        return [ApiKeyAuthentication(self.query(**self.kwargs) if asks else None, self.key)]
+    def asked(self) -> Query | None:
+        return self.query(**self.kwargs) if self.request.method in _READS else None
 
     def answered(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if request.method in _READS:
-            return APIView.dispatch(self, request, *args, **kwargs)
+            return self.respond(request, *args, **kwargs)
         return super().answered(request, *args, **kwargs)

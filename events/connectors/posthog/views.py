@@ -1,10 +1,10 @@
 """The endpoints that take what PostHog's SDKs and webhooks send."""
 
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from events.connectors.posthog import schema, translation
 from events.connectors.shared.view import ConnectorView
+from retivo.api.json import Response
 
 
 class PostHogView(ConnectorView):

@@ -1,10 +1,10 @@
 """The endpoints that take what Segment's SDKs and webhooks send."""
 
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from events.connectors.segment import schema, translation
 from events.connectors.shared.view import ConnectorView, known
+from retivo.api.json import Response
 
 
 class SegmentView(ConnectorView):

@@ -7,7 +7,6 @@ from typing import Any
 
 from django.http import HttpRequest
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from events.connectors.shared import reading
 from events.connectors.shared.reading import Sent
@@ -15,6 +14,7 @@ from events.connectors.shared.translating import translate
 from events.connectors.shared.vendor import Outcome, Vendor
 from events.ingestion.views import EventsView
 from retivo.api.errors import Problem, not_found
+from retivo.api.json import Response
 from tenants.access import keys
 from tenants.access.authentication import bearer_text
 
