@@ -125,12 +125,14 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "retivo.api.middleware.BodyMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "retivo.api.middleware.ApiMiddleware",
+    # Of staff's pages alone.
     "tenants.staff.middleware.StaffPagesMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
 

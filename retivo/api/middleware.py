@@ -1,26 +1,29 @@
-"""What every answer has, whichever view gives it: a request id, a line in the log, a bounded body."""
+"""What every answer has, whichever view gives it: a request id, a line in the log, a bounded body.
+
+And where requests of the API leave the chain: see docs/decisions/0015-api-requests-leave-the-chain-early.md.
+"""
 
 import io
 import re
+import secrets
 import time
-import uuid
 from collections.abc import Callable
+from typing import Any
 
 import structlog
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, UnreadablePostError
+from django.urls import ResolverMatch, resolve
 from gunicorn.http.errors import ParseException
 
 from retivo.api.compression import gunzip
 from retivo.api.errors import Problem, body_too_large, problem_response
-from retivo.logging import route_of
+from retivo.logging import log_request, route_of
 from retivo.metrics import measures
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
 _SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}").fullmatch
-
-log = structlog.get_logger("retivo.request")
 
 
 class RequestIdMiddleware:
@@ -31,21 +34,15 @@ class RequestIdMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         started, waited = time.perf_counter(), measures.database_seconds()
-        sent = request.headers.get("X-Request-Id", "")
-        request_id = sent if _SANE_REQUEST_ID(sent) else uuid.uuid4().hex
+        sent = request.META.get("HTTP_X_REQUEST_ID", "")
+        request_id = sent if _SANE_REQUEST_ID(sent) else secrets.token_hex(16)
         request.request_id = request_id  # type: ignore[attr-defined]
         structlog.contextvars.bind_contextvars(request_id=request_id)
         try:
             response = self.get_response(request)
             response.headers["X-Request-Id"] = request_id
             route, seconds = route_of(request), time.perf_counter() - started
-            log.info(
-                "request",
-                method=request.method,
-                route=route,
-                status=response.status_code,
-                ms=round(seconds * 1000, 2),
-            )
+            log_request(method=request.method, route=route, status=response.status_code, ms=round(seconds * 1000, 2))
             measures.count_request(
                 method=request.method or "",
                 route=route,
@@ -56,6 +53,40 @@ class RequestIdMiddleware:
         finally:
             structlog.contextvars.clear_contextvars()
         return response
+
+
+class ApiMiddleware:
+    """Answers the requests under `/api/`, which have no use for what stands behind it: sessions, forms, logins."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return call_view(request) if request.path_info.startswith("/api/") else self.get_response(request)
+
+
+def call_view(request: HttpRequest) -> HttpResponse:
+    """The answer of the path's view, without any middleware that stands behind the caller.
+
+    Raises:
+        Resolver404: there is none.
+    """
+    request.resolver_match = match = _match(request.path_info)
+    response: Any = match.func(request, *match.args, **match.kwargs)
+    return response if getattr(response, "is_rendered", True) else response.render()  # type: ignore[no-any-return]
+
+
+# Of the paths that no parameter is in: those that carry most load among them.
+_fixed: dict[str, ResolverMatch] = {}
+
+
+def _match(path: str) -> ResolverMatch:
+    match = _fixed.get(path)
+    if match is None:
+        match = resolve(path)
+        if not match.kwargs:
+            _fixed[path] = match
+    return match
 
 
 class BodyMiddleware:
@@ -76,7 +107,7 @@ class BodyMiddleware:
 
 
 def _read(request: HttpRequest) -> None:
-    if "chunked" in request.headers.get("Transfer-Encoding", ""):
+    if "chunked" in request.META.get("HTTP_TRANSFER_ENCODING", ""):
         try:
             body = request.environ["wsgi.input"].read(settings.MAX_BODY_BYTES + 1)  # type: ignore[attr-defined]
         except (ParseException, OSError) as error:  # chunks that are none, or that end too soon
@@ -93,7 +124,7 @@ def _read(request: HttpRequest) -> None:
         raise Problem(400, "bad_request", "The body ends too soon.") from error
     if len(body) < length:
         raise Problem(400, "bad_request", "The body ends too soon.")
-    encoding = request.headers.get("Content-Encoding", "").strip().lower()
+    encoding = request.META.get("HTTP_CONTENT_ENCODING", "").strip().lower()
     if encoding in {"gzip", "x-gzip"}:
         _put(request, gunzip(body))
         del request.META["HTTP_CONTENT_ENCODING"]

@@ -1,10 +1,10 @@
 """What must be answered whatever is the matter is answered before all that could wait or refuse."""
 
 from collections.abc import Callable
-from typing import Any
 
 from django.http import HttpRequest, HttpResponse
-from django.urls import resolve
+
+from retivo.api.middleware import call_view
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -18,10 +18,4 @@ class AnswerFirst:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if request.path_info not in FIRST:
-            return self.get_response(request)
-        request.resolver_match = match = resolve(request.path_info)
-        response: Any = match.func(request, *match.args, **match.kwargs)
-        if not getattr(response, "is_rendered", True):
-            response.render()
-        return response  # type: ignore[no-any-return]
+        return call_view(request) if request.path_info in FIRST else self.get_response(request)
