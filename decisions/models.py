@@ -82,7 +82,7 @@ class Playbook(models.Model):
     """Whom to intervene with, when to stop, and within which limits. `docs/playbooks.md` has the grammar."""
 
     pk = models.CompositePrimaryKey("tenant", "id")
-    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+")
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+", db_index=False)
     id = models.UUIDField(default=uuid.uuid4, editable=False)
     name = models.CharField(max_length=200)
     status = models.CharField(max_length=16, choices=PlaybookStatus, default=PlaybookStatus.DRAFT)
@@ -120,7 +120,7 @@ class PlaybookEntry(models.Model):
     """That a user is in a playbook, or was: one row, whose `number` counts the times they entered."""
 
     pk = models.CompositePrimaryKey("tenant", "playbook_id", "user_id")
-    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+")
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+", db_index=False)
     playbook_id = models.UUIDField()
     user_id = models.CharField(max_length=255)
     number = models.IntegerField(default=1)
@@ -141,7 +141,7 @@ class Intervention(models.Model):
     """One thing to be done for one user. Planned by a playbook, at most once for each step of an entry, or by hand."""
 
     pk = models.CompositePrimaryKey("tenant", "id")
-    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+")
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+", db_index=False)
     id = models.CharField(max_length=40, db_default=PrefixedId(prefix="int"))
     user_id = models.CharField(max_length=255)
     playbook_id = models.UUIDField(null=True)
@@ -341,7 +341,7 @@ class Budget(models.Model):
     """What a tenant's actions of one month (UTC) cost: what was delivered, and what may yet be."""
 
     pk = models.CompositePrimaryKey("tenant", "month")
-    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+")
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+", db_index=False)
     month = models.DateField(help_text="Its first day")
     reserved_usd = models.DecimalField(max_digits=18, decimal_places=6, default=0)
     settled_usd = models.DecimalField(max_digits=18, decimal_places=6, default=0)

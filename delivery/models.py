@@ -48,7 +48,7 @@ class Action(models.Model):
     """
 
     pk = models.CompositePrimaryKey("tenant", "id")
-    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+")
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+", db_index=False)
     id = models.CharField(max_length=40, db_default=PrefixedId(prefix="ea"))
     action_type_id = models.CharField(max_length=40)
     # As they were when it was decided.
@@ -122,7 +122,7 @@ class Attempt(models.Model):
     """One request to the receiver, and what came of it."""
 
     pk = models.CompositePrimaryKey("tenant", "action_id", "number")
-    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+")
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+", db_index=False)
     action_id = models.CharField(max_length=40)
     number = models.IntegerField()
     started_at = models.DateTimeField()
@@ -147,7 +147,7 @@ class Endpoint(models.Model):
     """
 
     pk = models.CompositePrimaryKey("tenant", "id")
-    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+")
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+", db_index=False)
     id = models.UUIDField(help_text="md5 of the tenant and the URL, which itself can be too long for an index")
     url = models.CharField(max_length=2000)
     consecutive_failures = models.IntegerField(default=0)

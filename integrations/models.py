@@ -17,7 +17,7 @@ class PartnerIntegration(models.Model):
     """A partner's platform: its actions, its event names, and the secret that signs what is sent to it."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="integrations")
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="integrations", db_index=False)
     provider = models.CharField(max_length=63)
     display_name = models.CharField(max_length=200)
     domain = models.CharField(max_length=63, blank=True)
@@ -30,6 +30,7 @@ class PartnerIntegration(models.Model):
 
     class Meta:
         ordering = ["created_at", "id"]
+        indexes = [models.Index(fields=["tenant", "created_at", "id"], name="integration_listed")]
         constraints = [
             models.UniqueConstraint(fields=["tenant", "provider"], name="integration_provider_unique_in_partner"),
             models.UniqueConstraint(fields=["id", "tenant"], name="integration_id_tenant"),
@@ -46,7 +47,7 @@ class ActionTypeTemplate(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+", db_constraint=False)
     integration = models.ForeignKey(
-        PartnerIntegration, on_delete=models.CASCADE, related_name="templates", db_constraint=False
+        PartnerIntegration, on_delete=models.CASCADE, related_name="templates", db_constraint=False, db_index=False
     )
     position = models.PositiveSmallIntegerField(help_text="In the order of registration")
     name = models.CharField(max_length=100)
@@ -75,8 +76,10 @@ class IntegrationShare(models.Model):
     """
 
     id = models.BigAutoField(primary_key=True)
-    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="integration_shares", db_constraint=False)
-    partner = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+", db_constraint=False)
+    tenant = models.ForeignKey(
+        Tenant, on_delete=models.CASCADE, related_name="integration_shares", db_constraint=False, db_index=False
+    )
+    partner = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False)
     integration = models.ForeignKey(
         PartnerIntegration, on_delete=models.PROTECT, related_name="shares", db_constraint=False
     )
@@ -117,10 +120,19 @@ class ActionType(models.Model):
         editable=False,
         db_default=PrefixedId(prefix="at"),
     )
-    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="action_types", db_constraint=False)
-    partner = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+", db_constraint=False, null=True)
+    tenant = models.ForeignKey(
+        Tenant, on_delete=models.CASCADE, related_name="action_types", db_constraint=False, db_index=False
+    )
+    partner = models.ForeignKey(
+        Tenant, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False, null=True
+    )
     integration = models.ForeignKey(
-        PartnerIntegration, on_delete=models.PROTECT, related_name="action_types", db_constraint=False, null=True
+        PartnerIntegration,
+        on_delete=models.PROTECT,
+        related_name="action_types",
+        db_constraint=False,
+        db_index=False,
+        null=True,
     )
     template = models.ForeignKey(
         ActionTypeTemplate, on_delete=models.PROTECT, related_name="+", db_constraint=False, null=True

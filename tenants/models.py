@@ -61,7 +61,13 @@ class Tenant(models.Model):
     slug = models.CharField(max_length=63)
     tenant_role = models.CharField(max_length=16, choices=TenantRole, default=TenantRole.STANDALONE)
     parent = models.ForeignKey(
-        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="customers", db_constraint=False
+        "self",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="customers",
+        db_constraint=False,
+        db_index=False,
     )
     parent_role = models.GeneratedField(
         expression=Case(When(parent__isnull=False, then=Value("partner"))),
@@ -176,7 +182,7 @@ class IdempotentAnswer(models.Model):
     """The answer of a request that carried an `Idempotency-Key`, encrypted because it may hold a secret shown once."""
 
     id = models.BigAutoField(primary_key=True)
-    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+")
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+", db_index=False)
     key = models.CharField(max_length=255, help_text="Its SHA-256 in hex")
     fingerprint = models.BinaryField(max_length=32)
     status = models.PositiveSmallIntegerField()

@@ -125,7 +125,7 @@ MATCHING = """
       AND (%(plan_tier)s::text IS NULL OR t.plan_tier = %(plan_tier)s)
       AND (%(plan_status)s::text IS NULL OR t.plan_status = %(plan_status)s)
       AND (%(slug)s::text IS NULL OR t.slug = %(slug)s)
-      AND (%(q)s::text IS NULL OR strpos(lower(t.name), lower(%(q)s)) > 0)
+      AND (%(q)s::text IS NULL OR strpos(lower(t.name) COLLATE "C", lower(%(q)s) COLLATE "C") > 0)
 """
 
 LIST = f"""

@@ -104,7 +104,11 @@ _TABLES = """
     )
     FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND NOT a.attisdropped
     WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
-        AND c.relname <> ALL (%(kept)s) AND a.attname IN ('tenant_id', 'partner_id') AND a.atttypid = 'uuid'::regtype
+        AND c.relname <> ALL (%(kept)s) AND a.atttypid = 'uuid'::regtype
+        -- Rows with both are of a customer, which went before its partner.
+        AND a.attname = CASE WHEN EXISTS (
+            SELECT FROM pg_attribute t WHERE t.attrelid = c.oid AND t.attname = 'tenant_id' AND NOT t.attisdropped
+        ) THEN 'tenant_id' ELSE 'partner_id' END
 """
 
 _PARTITIONS = """

@@ -4,7 +4,9 @@ import pytest
 
 from tenants.context import staff_context
 from tenants.models import PlanStatus, Tenant, TenantRole
+from tests.buffers import reads
 from tests.conftest import Api
+from tests.owner import as_owner
 
 PATH = "/api/partners/customers"
 
@@ -16,6 +18,21 @@ def slugs(response: Any) -> list[str]:
 
 def test_list__no_customers__is_empty(acme: Api) -> None:
     assert acme.get(PATH).json() == {"customers": [], "total": 0, "next_cursor": None}
+
+
+def test_list__of_many__reads_a_page_and_each_customer_once_for_the_total(acme: Api) -> None:
+    as_owner(
+        "INSERT INTO tenants_tenant (id, name, slug, tenant_role, plan_tier, plan_status, tracked_user_limit, config,"
+        " parent_id) SELECT gen_random_uuid(), 'Name ' || n, 'slug-' || n, 'customer', 'starter', 'active', 10, '{}', %s"
+        " FROM generate_series(1, 3000) n",
+        acme.tenant_id,
+    )
+    as_owner("ANALYZE tenants_tenant")
+
+    for query in ({}, {"q": "nobody"}, {"q": "n"}, {"plan_tier": "custom"}, {"plan_status": "active"}):
+        with reads() as read:
+            assert acme.get(PATH, {"limit": 10, **query}).status_code == 200
+        assert sum(each.rows for each in read if "tenants_tenant t" in each.sql) <= 3001 + 11, query
 
 
 def test_list__some_customers__answers_the_contracts_fields_in_order(acme: Api) -> None:
