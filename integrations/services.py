@@ -7,14 +7,14 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import Count, OuterRef, Prefetch, Q, Subquery
+from django.db.models import Count, OuterRef, Prefetch, Subquery
 from django.db.models.functions import Coalesce
 
 from integrations.models import ActionTypeTemplate, IntegrationShare, PartnerIntegration
 from retivo import encryption
 from retivo.api.errors import Problem, not_found
 from retivo.api.json import encode
-from retivo.api.pagination import Cursor, cut
+from retivo.api.pagination import MAX_BYTES, Cursor, cut
 from tenants import audit
 
 
@@ -67,16 +67,31 @@ def register(
 def list_integrations(*, partner_id: UUID, limit: int | None = None, after: Cursor | None = None) -> dict[str, Any]:
     """A page of the partner's integrations with their templates and `customers_shared`, in the order of registration.
 
-    All of them where `limit` is None. `total` counts those on all pages.
+    A page ends at `limit`, or earlier at `MAX_BYTES`. `total` counts those on all pages.
     """
-    page = _with_templates(partner_id)
-    if after is not None:
-        page = page.filter(Q(created_at__gt=after.created_at) | Q(created_at=after.created_at, id__gt=after.id))
-    rows = page if limit is None else page[: limit + 1]
-    found, next_cursor = cut(rows, limit, lambda integration: (integration.created_at, integration.id))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _FITTING,
+            {
+                "partner_id": partner_id,
+                "limit": limit,
+                "max_bytes": MAX_BYTES,
+                "after_created_at": after.created_at if after else "-infinity",
+                "after_id": after.id if after else UUID(int=0),
+            },
+        )
+        keys = cursor.fetchall()
+    fitting = [id for id, fits in keys if fits]
+    found, next_cursor = cut(
+        _with_templates(partner_id).filter(id__in=fitting),
+        None,
+        lambda integration: (integration.created_at, integration.id),
+        found=len(keys),
+    )
+    is_whole = after is None and next_cursor is None
     return {
         "integrations": found,
-        "total": PartnerIntegration.objects.filter(tenant_id=partner_id).count(),
+        "total": len(found) if is_whole else PartnerIntegration.objects.filter(tenant_id=partner_id).count(),
         "next_cursor": next_cursor,
     }
 
@@ -168,6 +183,28 @@ def _with_templates(partner_id: UUID) -> Any:
         .order_by("created_at", "id")
     )
 
+
+# The integrations of a page, and the one behind it if there is one. Read one by one, each with its templates: what is
+# beyond the page is not read at all.
+_FITTING = """
+    WITH RECURSIVE read AS (
+        SELECT %(after_created_at)s::timestamptz AS created_at, %(after_id)s::uuid AS id,
+            0 AS position, 0::bigint AS bytes, true AS fits
+        UNION ALL
+        SELECT i.created_at, i.id, read.position + 1, read.bytes + i.bytes,
+            read.bytes < %(max_bytes)s AND (read.position < %(limit)s::int) IS NOT FALSE
+        FROM read CROSS JOIN LATERAL (
+            SELECT i.created_at, i.id, octet_length(i::text) + coalesce((
+                SELECT sum(octet_length(m::text)) FROM integrations_actiontypetemplate m WHERE m.integration_id = i.id
+            ), 0)::bigint AS bytes
+            FROM integrations_partnerintegration i
+            WHERE i.tenant_id = %(partner_id)s AND (i.created_at, i.id) > (read.created_at, read.id)
+            ORDER BY i.created_at, i.id LIMIT 1
+        ) i
+        WHERE read.fits
+    )
+    SELECT id, fits FROM read WHERE position > 0 ORDER BY position
+"""
 
 _INSERT_INTEGRATION = """
     INSERT INTO integrations_partnerintegration

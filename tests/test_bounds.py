@@ -95,6 +95,43 @@ def test_action_types__larger_together_than_a_page__come_on_several(merchant: Ap
     assert len({id for page in pages for id in page}) == TOTAL
 
 
+def test_integrations__larger_together_than_a_page__come_on_several(acme: Api) -> None:
+    as_owner(
+        "INSERT INTO integrations_partnerintegration (tenant_id, id, provider, display_name, domain, event_mappings,"
+        " encrypted_webhook_secret, active) SELECT %s, gen_random_uuid(), 'p' || n, 'P', '', '[]', '\\x00', true"
+        " FROM generate_series(1, %s) n",
+        acme.tenant_id,
+        TOTAL,
+    )
+    as_owner(
+        "INSERT INTO integrations_actiontypetemplate (tenant_id, id, integration_id, position, name, description,"
+        " parameters_schema, delivery_webhook) SELECT tenant_id, gen_random_uuid(), id, 0, 'a', 'd',"
+        " jsonb_build_object('description', repeat('x', 65000)), 'https://hooks.acme.example/'"
+        " FROM integrations_partnerintegration"
+    )
+
+    pages = walked(acme, "/api/partners/integrations", "integrations")
+    whole = acme.get("/api/partners/integrations").json()
+
+    assert len(pages) == 3
+    assert len({id for page in pages for id in page}) == TOTAL
+    assert [row["id"] for row in whole["integrations"]] == pages[0]
+    assert whole["next_cursor"]
+
+
+def test_event_mappings__above_64_kib_together__are_a_fault_of_the_field(acme: Api) -> None:
+    mappings = [{"from": f"{n}", "to": "x" * 200} for n in range(400)]
+
+    response = acme.post(
+        "/api/partners/integrations", {"provider": "p", "display_name": "P", "event_mappings": mappings}
+    )
+
+    assert response.status_code == 400
+    assert [(error["pointer"], error["code"]) for error in response.json()["errors"]] == [
+        ("/event_mappings", "too_large")
+    ]
+
+
 def test_page__one_row_above_the_bound__is_there_alone(merchant: Api) -> None:
     """As one could be stored before there was a bound."""
     for name in ("p1", "p2"):

@@ -10,6 +10,8 @@ from typing import Annotated, Any, NotRequired, TypedDict, cast
 import msgspec
 
 from retivo.api.errors import Problem
+from retivo.api.json import encode
+from retivo.api.serializers import MAX_OBJECT_BYTES
 
 MAX_EVENTS = 100
 MAX_AHEAD = timedelta(hours=24)
@@ -109,7 +111,7 @@ def read_plain(body: bytes) -> list[Event] | None:
     keys = [event.idempotency_key for event in events if event.idempotency_key is not None]
     if not 0 < len(events) <= MAX_EVENTS or len(set(keys)) < len(keys) or _is_suspicious(body):
         return None
-    return None if any(event.user_id in UNREACHABLE for event in events) else events
+    return None if any(event.user_id in UNREACHABLE or _is_large(event, len(body)) for event in events) else events
 
 
 def _read(body: bytes, now: datetime, decode: Any, decode_raw: Any) -> tuple[Any, Batch]:
@@ -123,7 +125,7 @@ def _read(body: bytes, now: datetime, decode: Any, decode_raw: Any) -> tuple[Any
         return envelope, _read_one_by_one(envelope.events, now)
     batch, latest = Batch(dict(enumerate(envelope.events))), now + MAX_AHEAD
     for index, event in enumerate(envelope.events):
-        if fault := _out_of_bounds(event, latest):
+        if fault := _out_of_bounds(event, latest, len(body)):
             batch.reject(index, *fault)
     return envelope, batch
 
@@ -169,7 +171,8 @@ def _read_one_by_one(items: Sequence[msgspec.Raw], now: datetime) -> Batch:
         except RecursionError:
             batch.reject(index, "nested_too_deep", "The event nests too deep.")
         else:
-            _take(batch, index, event, latest, suspicious=_is_suspicious(bytes(item)))
+            sent = bytes(item)
+            _take(batch, index, event, latest, len(sent), suspicious=_is_suspicious(sent))
     return batch
 
 
@@ -180,22 +183,29 @@ def add(batch: Batch, index: int, members: Any, *, now: datetime) -> None:
     except msgspec.ValidationError as error:
         batch.reject(index, _code(str(error)), f"{error}.")
     else:
-        _take(batch, index, event, now + MAX_AHEAD, suspicious=True)
+        _take(batch, index, event, now + MAX_AHEAD, sys.maxsize, suspicious=True)
 
 
-def _take(batch: Batch, index: int, event: Event, latest: datetime, *, suspicious: bool) -> None:
-    if fault := (_fault(event) if suspicious else None) or _out_of_bounds(event, latest):
+def _take(batch: Batch, index: int, event: Event, latest: datetime, sent_bytes: int, *, suspicious: bool) -> None:
+    if fault := (_fault(event) if suspicious else None) or _out_of_bounds(event, latest, sent_bytes):
         batch.reject(index, *fault)
     else:
         batch.events[index] = event
 
 
-def _out_of_bounds(event: Event, latest: datetime) -> tuple[str, str] | None:
+def _out_of_bounds(event: Event, latest: datetime, sent_bytes: int) -> tuple[str, str] | None:
     if event.user_id in UNREACHABLE:
         return "invalid_user_id", f"`{event.user_id}` cannot be a path, and so no user's id."
     if event.timestamp is not None and not _EARLIEST <= event.timestamp <= latest:
         return "invalid_timestamp", "Must lie between 1970 and 24 hours from now."
+    if _is_large(event, sent_bytes):
+        return "properties_too_large", f"Properties have at most {MAX_OBJECT_BYTES // 1024} KiB of JSON without blanks."
     return None
+
+
+def _is_large(event: Event, sent_bytes: int) -> bool:
+    """Whether its properties have more than `MAX_OBJECT_BYTES`; asked of events that came in more than these alone."""
+    return sent_bytes > MAX_OBJECT_BYTES and len(encode(event.properties)) > MAX_OBJECT_BYTES
 
 
 def _code(message: str) -> str:

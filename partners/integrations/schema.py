@@ -51,7 +51,8 @@ register_integration = partner_operation(
 list_integrations = partner_operation(
     "listIntegrations",
     "List integrations",
-    "Your integrations, oldest first, each with its action types and the number of customers that have it.",
+    "Your integrations, oldest first, each with its action types and the number of customers that have it. A page ends "
+    "at 4 MiB, with or without a `limit`, and `next_cursor` leads on.",
     tag=INTEGRATIONS,
     parameters=[fields.WholeListQuerySerializer],
     answers=serializers.IntegrationListSerializer,

@@ -66,6 +66,7 @@ ODD: dict[str, Any] = {
     "a NUL": event("u1", properties={"a": "\0"}),
     "a time ahead": event("u1", timestamp="2999-01-01T00:00:00Z"),
     "a time before all": event("u1", timestamp="1969-01-01T00:00:00Z"),
+    "properties that are too large": event("u1", properties={"a": "x" * 65_536}),
     "a key once more": event("u1", idempotency_key="known"),
 }
 

@@ -209,6 +209,16 @@ def test_set__of_an_event_sent_again__changes_nothing(merchant: Api) -> None:
     assert rows(merchant, "SELECT traits::text FROM events_trackeduser") == [('{"plan": "pro"}',)]
 
 
+def test_properties__above_64_kib__refuse_their_event_alone(merchant: Api) -> None:
+    fits, large = {"a": "x" * (65_536 - len('{"a":""}'))}, {"a": "x" * 65_536}
+
+    answer = track(merchant, event("u1", properties=fits), event("u1", properties=large), event("u2", "$identify"))
+
+    assert answer["accepted"] == 2
+    assert [(found["index"], found["code"]) for found in answer["rejected"]] == [(1, "properties_too_large")]
+    assert count(merchant, "events_event") == 2
+
+
 def test_traits__that_would_grow_too_large__refuse_their_event_alone(merchant: Api) -> None:
     half, full = "x" * 32_000, "y" * 66_000
 
@@ -220,7 +230,7 @@ def test_traits__that_would_grow_too_large__refuse_their_event_alone(merchant: A
         event("u1", set={"a": "short"}),
         event("u1", set_once={"c": half}),
         event("u2", set={"a": full}),
-        event("u2", properties={"a": full}),
+        event("u2"),
     )
 
     assert answer["accepted"] == 5
