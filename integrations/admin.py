@@ -94,7 +94,7 @@ class ActionTypeAdmin(StaffAdmin):
     list_display = ["name", "tenant_link", "origin", "provider", "domain", "status", "created_at"]
     list_filter = ["active", ("integration", admin.EmptyFieldListFilter)]
     list_select_related = ["tenant", "integration"]
-    ordering = ["-created_at", "id"]
+    ordering = ["tenant_id", "provider", "name"]  # as an index has them
     fields = [
         ("name", "status"),
         ("tenant_link", "origin"),

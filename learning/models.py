@@ -37,6 +37,10 @@ class ModelState(models.Model):
     updated_at = models.DateTimeField(db_default=Now())
 
     class Meta:
+        indexes = [
+            # Counted for each page of staff's. A state is large, and most are not in here.
+            models.Index(fields=["tenant"], condition=Q(pattern_weight__lt=0.1), name="model_state_misled")
+        ]
         constraints = [
             models.CheckConstraint(
                 condition=Q(pattern_weight__isnull=True) | Q(pattern_weight__range=(0, 1)),

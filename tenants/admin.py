@@ -5,12 +5,13 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
-from django.db.models import F, OuterRef, QuerySet
+from django.db.models import Case, F, OuterRef, QuerySet, When
 from django.db.models.functions import Coalesce, Lower
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
+from django.urls import reverse
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
 
@@ -42,8 +43,10 @@ STATUS_BADGES = {"Active": "success", "Suspended": "danger"}
 
 
 def with_counts(tenants: QuerySet[Tenant]) -> QuerySet[Any]:
+    customers = count(Tenant.objects.filter(parent=OuterRef("pk")), by="parent")
     return tenants.annotate(
-        customer_count=count(Tenant.objects.filter(parent=OuterRef("pk")), by="parent"),
+        # Nobody else has any, and to find none of them may take a look at all tenants.
+        customer_count=Case(When(tenant_role=TenantRole.PARTNER, then=customers), default=0),
         active_key_count=count(ApiKey.objects.filter(is_active(), tenant=OuterRef("pk")), by="tenant"),
     )
 
@@ -63,6 +66,10 @@ class PartnerFilter(DropdownFilter):  # type: ignore[misc]  # unfold carries no 
 
 admin.site.register(ApiKey, ApiKeyAdmin)
 admin.site.register(AuditEntry, AuditEntryAdmin)
+
+
+def _is_typed(request: HttpRequest) -> bool:
+    return request.path == reverse("admin:autocomplete")
 
 
 class TenantAdmin(StaffAdmin):
@@ -101,8 +108,13 @@ class TenantAdmin(StaffAdmin):
 
     # --- The list ---
 
+    def get_ordering(self, request: HttpRequest) -> Sequence[Any]:
+        # A choice is offered while its name is typed, and needs no hierarchy, which nothing but a sort has.
+        return [Lower("name"), "id"] if _is_typed(request) else self.ordering
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Tenant]:
-        return with_counts(super().get_queryset(request))
+        tenants: QuerySet[Tenant] = super().get_queryset(request)
+        return tenants if _is_typed(request) else with_counts(tenants)
 
     @column("Name")
     def tree(self, tenant: Tenant) -> SafeString:
@@ -260,7 +272,7 @@ class TenantAdmin(StaffAdmin):
 
 
 def customers_table(partner: Tenant) -> Table:
-    customers = with_counts(partner.customers.order_by(Lower("name"), "id"))
+    customers = with_counts(partner.customers.order_by("created_at", "id"))
     return Table(
         title="Customers",
         headers=["Name", "Slug", "Plan", "Status", "Limit", "Keys"],

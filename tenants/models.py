@@ -5,7 +5,7 @@ import uuid
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Case, Q, Value, When
-from django.db.models.functions import Now
+from django.db.models.functions import Lower, Now
 
 
 class TenantRole(models.TextChoices):
@@ -94,7 +94,11 @@ class Tenant(models.Model):
 
     class Meta:
         ordering = ["created_at", "id"]
-        indexes = [models.Index(fields=["parent", "created_at", "id"], name="tenant_children")]
+        indexes = [
+            models.Index(fields=["parent", "created_at", "id"], name="tenant_children"),
+            models.Index(Lower("name"), "id", name="tenant_by_name"),
+            models.Index(Lower("name"), condition=Q(tenant_role=TenantRole.PARTNER), name="tenant_partners"),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["parent", "slug"],
@@ -145,6 +149,7 @@ class ApiKey(models.Model):
 
     class Meta:
         ordering = ["created_at", "id"]
+        indexes = [models.Index(fields=["created_at", "id"], name="api_key_newest")]
         constraints = [
             models.UniqueConstraint(fields=["digest"], name="api_key_digest_unique"),
             models.CheckConstraint(
@@ -172,7 +177,10 @@ class AuditEntry(models.Model):
     class Meta:
         ordering = ["-id"]
         verbose_name_plural = "audit entries"
-        indexes = [models.Index(fields=["tenant_id", "-id"], name="audit_by_tenant")]
+        indexes = [
+            models.Index(fields=["tenant_id", "-id"], name="audit_by_tenant"),
+            models.Index(fields=["action", "-id"], name="audit_by_action"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.action} by {self.actor}"

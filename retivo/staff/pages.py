@@ -21,19 +21,12 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
-from unfold.views import ChangeList
+
+from retivo.staff.lists import StaffList, StaffPaginator
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 ROWS_SHOWN = 50
-
-
-class StaffList(ChangeList):  # type: ignore[misc]  # unfold carries no types
-    def get_results(self, request: HttpRequest) -> None:
-        super().get_results(request)
-        if not self.filter_params:
-            # One count less than Django's, and no "Show all" over what is all.
-            self.full_result_count = self.result_count
 
 
 class StaffAdmin(ModelAdmin):  # type: ignore[misc]  # unfold carries no types
@@ -42,6 +35,7 @@ class StaffAdmin(ModelAdmin):  # type: ignore[misc]  # unfold carries no types
     actions = None
     list_title = ""
     list_per_page = 100
+    paginator = StaffPaginator
     list_filter_submit = True
     show_full_result_count = False
     show_facets = ShowFacets.NEVER

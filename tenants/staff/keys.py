@@ -69,7 +69,7 @@ class ApiKeyAdmin(StaffAdmin):
     ]
     list_filter = [KeyStatusFilter]
     list_select_related = ["tenant"]
-    ordering = ["-created_at", "id"]
+    ordering = ["-created_at", "-id"]
     fields = [
         ("shown_prefix", "status"),
         ("tenant_link", "label"),

@@ -7,26 +7,24 @@ or a user has an index in each tenant, and so asks each of them.
 
 from typing import Any
 
-from django.contrib import messages
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.paginator import Paginator
-from django.db import OperationalError, connection, transaction
+from django.db import connection
 from django.db.models import F, OuterRef, Q, QuerySet, Subquery, prefetch_related_objects
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from psycopg.errors import QueryCanceled
 from unfold.contrib.filters.admin import TextFilter
 
 from retivo.api.errors import Problem
 from retivo.api.listing import IN_ANY_ORDER, IN_ORDER
 from retivo.api.pagination import NameCursor
-from retivo.staff.pages import StaffAdmin, StaffList, code, column, link, url_of
+from retivo.staff.lists import StaffList, TooSlowError, patience
+from retivo.staff.pages import StaffAdmin, code, column, link, url_of
 from tenants.models import Tenant
 
 BEFORE = "before"
 ORDER = ("-created_at", "-id")
-PATIENCE = "5s"
 LOOK = 10_000
 TENANT = "tenant__id__exact"
 INDEXED = (TENANT, "created_at__")
@@ -71,8 +69,7 @@ class NewestList(StaffList):
         """
         rows = self._older(self.queryset)
         try:
-            with transaction.atomic(), connection.cursor() as cursor:
-                cursor.execute(f"SET LOCAL statement_timeout = '{PATIENCE}'")
+            with patience(), connection.cursor() as cursor:
                 if self.query:
                     # Of a tenant's few rows all are sorted.
                     found = list(rows[:limit]) if TENANT in self.params else in_any_tenant(rows, limit)
@@ -88,13 +85,8 @@ class NewestList(StaffList):
                     found = list(rows[:limit])
                     cursor.execute(IN_ANY_ORDER)
                 prefetch_related_objects(found, "tenant")
-                cursor.execute("SET LOCAL statement_timeout TO DEFAULT")
-        except OperationalError as error:
-            if not isinstance(error.__cause__, QueryCanceled):
-                raise
-            self.model_admin.message_user(
-                request, "That takes too long to find. Choose a tenant, a date or fewer filters.", messages.WARNING
-            )
+        except TooSlowError:
+            self.tell_too_slow(request)
             return [], None
         return found, goes_on
 

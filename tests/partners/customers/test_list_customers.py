@@ -23,8 +23,8 @@ def test_list__no_customers__is_empty(acme: Api) -> None:
 def test_list__of_many__reads_a_page_and_each_customer_once_for_the_total(acme: Api) -> None:
     as_owner(
         "INSERT INTO tenants_tenant (id, name, slug, tenant_role, plan_tier, plan_status, tracked_user_limit, config,"
-        " parent_id) SELECT gen_random_uuid(), 'Name ' || n, 'slug-' || n, 'customer', 'starter', 'active', 10, '{}', %s"
-        " FROM generate_series(1, 3000) n",
+        " parent_id) SELECT gen_random_uuid(), 'Name ' || n, 'slug-' || n, 'customer', 'starter', 'active', 10, '{}',"
+        " %s FROM generate_series(1, 3000) n",
         acme.tenant_id,
     )
     as_owner("ANALYZE tenants_tenant")

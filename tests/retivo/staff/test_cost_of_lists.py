@@ -1,5 +1,9 @@
 """What staff's lists read of the database, where there are many tenants and one row of each."""
 
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import parse_qsl
+
 import pytest
 from django.contrib import admin
 from django.test import Client
@@ -50,6 +54,83 @@ def test_every_list__of_many_tenants__asks_none_of_them_one_by_one(crowd: Api, s
             assert superuser.get(url).status_code == 200
         for each in read:
             assert each.buffers <= MOST_BUFFERS, (type(page), each)
+
+
+def _pages(superuser: Client) -> Iterator[tuple[str, dict[str, str]]]:
+    """Each list with a search that finds nothing and one that finds most, and with each choice of each filter."""
+    for model, page in admin.site._registry.items():
+        url = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+        if page.search_fields:
+            yield from ((url, {"q": text}) for text in ("nobody", "other"))
+        for spec in superuser.get(url).context["cl"].filter_specs:
+            for choice in spec.choices(superuser.get(url).context["cl"]):
+                if query := dict(parse_qsl(choice.get("query_string", "").lstrip("?"))):
+                    yield url, query
+            yield from ((url, {str(spec.parameter_name): str(value)}) for value, _ in _choices(spec))
+
+
+def _choices(spec: Any) -> Any:
+    return getattr(spec, "lookup_choices", ()) if hasattr(spec, "parameter_name") else ()
+
+
+def test_every_search_and_filter__of_many_tenants__reads_each_row_a_few_times_at_most(
+    crowd: Api, superuser: Client
+) -> None:
+    """A part of a name has no index, so a search reads the table once to count and once for its page."""
+    for url, query in _pages(superuser):
+        with reads() as read:
+            assert superuser.get(url, query).status_code in (200, 302), (url, query)
+        for each in read:
+            assert each.rows <= 4 * TENANTS, (url, query, each)
+
+
+@pytest.mark.parametrize("term", ["", "nobody", "other", "other 77"])
+@pytest.mark.parametrize("model", ["delivery.actionrow", "delivery.endpointrow", "decisions.decisionrow"])
+def test_every_autocompletion__reads_tenants_alone_and_does_not_sort_them(
+    crowd: Api, superuser: Client, model: str, term: str
+) -> None:
+    app, _, name = model.partition(".")
+    with reads() as read:
+        answer = superuser.get(
+            reverse("admin:autocomplete"), {"app_label": app, "model_name": name, "field_name": "tenant", "term": term}
+        )
+
+    assert answer.status_code == 200
+    of_tenants = [each for each in read if "tenants_tenant" in each.sql]
+    assert of_tenants
+    for each in of_tenants:
+        assert each.rows <= TENANTS + 10, each
+        assert "tenants_apikey" not in each.sql
+        assert each.buffers <= 300, each
+
+
+def test_a_search__that_takes_too_long__says_so_and_ends(
+    crowd: Api, superuser: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("retivo.staff.lists.PATIENCE", "1ms")
+    as_owner(
+        "INSERT INTO tenants_auditentry (actor, action, detail) SELECT 'a', 'b', '{}' FROM generate_series(1, 99999)"
+    )
+
+    answer = superuser.get(reverse("admin:tenants_auditentry_changelist"), {"q": "nobody"})
+
+    assert answer.status_code == 200
+    assert "That takes too long to find" in answer.content.decode()
+
+
+def test_pages__of_more_rows_than_are_counted__say_that_there_are_more(
+    crowd: Api, superuser: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("retivo.staff.lists.COUNTED", 150)
+
+    first = superuser.get(reverse("admin:tenants_tenant_changelist"))
+    second = superuser.get(reverse("admin:tenants_tenant_changelist"), {"p": 2})
+
+    assert first.context["cl"].result_count == 150
+    assert "or more" in first.content.decode()
+    keys = [[tenant.pk for tenant in page.context["cl"].result_list] for page in (first, second)]
+    assert [len(page) for page in keys] == [100, 50]
+    assert not {*keys[0]} & {*keys[1]}
 
 
 @pytest.mark.parametrize(

@@ -97,7 +97,7 @@ def test_the_number_of_queries_does_not_grow_with_the_rows(viewer: Client, acme:
     assert listed(viewer)[:2] == ["acme", "acme/customer-0000"]
     assert len(listed(viewer)) == 100
     assert queries() == few
-    assert few[1] <= 3
+    assert few[1] <= 4  # how many there are, the keys of the page, its rows, the partners
 
 
 def add_customers(partner: Api, count: int) -> None:
