@@ -5,6 +5,7 @@ from uuid import UUID
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 
 from tenants.context import staff_context
 from tenants.models import AuditEntry, Tenant
@@ -56,6 +57,7 @@ def test_delete__a_customer__leaves_nothing_of_it_and_all_of_the_others(
     empty = {name for name, count in rows_of(gone).items() if not count and ".tenant_id" in name}
     assert {name.partition(".")[0] for name in empty} == partners_alone
     monkeypatch.setattr(deletion, "BATCH", batch)
+    monkeypatch.setattr(deletion, "BLOCKS", batch)
 
     delete(gone, "merchant")
 
@@ -67,6 +69,32 @@ def test_delete__a_customer__leaves_nothing_of_it_and_all_of_the_others(
     with staff_context():
         entry = AuditEntry.objects.get(tenant_id=gone, action="tenant.deleted")
     assert (entry.actor, entry.detail["slug"]) == ("command:delete_tenant", "merchant")
+
+
+def test_delete__a_table_without_an_index_of_tenants__is_read_once(merchant: Api) -> None:
+    with owner_cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO events_storedkey (tenant_id, key)"
+            " SELECT CASE WHEN n %% 2 = 0 THEN %s ELSE gen_random_uuid() END, gen_random_uuid()"
+            " FROM generate_series(1, 20000) n",
+            [merchant.tenant_id],
+        )
+        cursor.execute("ANALYZE events_storedkey")
+        cursor.execute("SELECT sum(relpages) FROM pg_class WHERE relname ~ '^events_storedkey_.$'")
+        (blocks,) = cursor.fetchone()
+    read = []
+
+    def note(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if sql.startswith("DELETE FROM events_storedkey_"):
+            read.append(params)
+        return execute(sql, params, many, context)
+
+    with pytest.MonkeyPatch.context() as patch, connection.execute_wrapper(note):
+        patch.setattr(deletion, "BLOCKS", 10)
+        assert deletion._delete_rows(merchant.tenant_id) >= 10_000
+
+    assert blocks / 10 <= len(read) <= blocks / 10 + 4
+    assert deletion._delete_rows(merchant.tenant_id) == 0
 
 
 def test_delete__a_partner__wants_its_customers_gone_first(two_partners: tuple[Api, Api]) -> None:
