@@ -168,7 +168,12 @@ class Intervention(models.Model):
             models.Index("tenant", "user_id", "planned_at", "id", name="intervention_of_user"),
             models.Index("tenant", "planned_at", "id", name="intervention_ready", condition=Q(status__in=READY)),
             models.Index(
-                "tenant", "playbook_id", "status", name="intervention_outcomes", condition=Q(status__in=WITH_OUTCOME)
+                "tenant",
+                "playbook_id",
+                "planned_at",
+                "status",
+                name="intervention_ended",
+                condition=Q(status__in=WITH_OUTCOME),
             ),
             models.Index("tenant", "sent_at", name="intervention_followed", condition=Q(status__in=FOLLOWED)),
         ]

@@ -171,7 +171,8 @@ def _brief(example: Example, *names: str, **changed: Any) -> Example:
 list_playbooks = operation(
     "listPlaybooks",
     "List playbooks",
-    "Oldest first, a page at a time. `success_rate` is the completed share of a playbook's interventions that ended.",
+    "Oldest first, a page at a time. `success_rate` is the completed share of a playbook's "
+    "newest 1,000 interventions that ended.",
     tag=_PLAYBOOKS,
     parameters=[serializers.PlaybookListQuerySerializer],
     answers=serializers.PlaybookListSerializer,

@@ -152,7 +152,8 @@ class PlaybookSerializer(serializers.Serializer[Any]):
     created_at = serializers.DateTimeField()
     status_changed_at = serializers.DateTimeField()
     success_rate = serializers.FloatField(
-        allow_null=True, help_text="The completed share of its interventions that ended; null while none has."
+        allow_null=True,
+        help_text="The completed share of its newest 1,000 interventions that ended; null while none has.",
     )
 
 

@@ -24,6 +24,9 @@ from tenants.plans import LIMITS, limit_reached
 OBJECTS = ("entry_conditions", "exit_conditions", "constraints", "strategy_hints")
 
 
+RATED = 1_000  # interventions, the newest that ended; of more, a share would hardly differ
+
+
 class Playbook(msgspec.Struct):
     """A playbook as lists show it."""
 
@@ -182,8 +185,11 @@ _LISTING: Listing[Playbook] = Listing(
     columns=f"""
         t.id, t.name, t.status, t.lifecycle_area, t.entry_conditions::text, t.exit_conditions::text,
         t.constraints::text, t.strategy_hints::text, t.created_at, t.status_changed_at,
-        (SELECT avg((i.status = 'completed')::int)::float8 FROM decisions_intervention i
-          WHERE i.tenant_id = t.tenant_id AND i.playbook_id = t.id AND i.status IN ({_OUTCOMES}))
+        (SELECT avg((ended.status = 'completed')::int)::float8 FROM (
+            SELECT i.status FROM decisions_intervention i
+            WHERE i.tenant_id = t.tenant_id AND i.playbook_id = t.id AND i.status IN ({_OUTCOMES})
+            ORDER BY i.planned_at DESC LIMIT {RATED}
+        ) ended)
     """,
     read=lambda row: Playbook(*row[:4], *map(msgspec.Raw, row[4:8]), *row[8:]),
 )

@@ -7,8 +7,10 @@ from tenants.context import staff_context
 from tenants.models import UPGRADE_TO, AuditEntry, PlanTier, Scope
 from tenants.plans import LIMITS
 from tenants.services import issue_key
+from tests.buffers import reads
 from tests.conftest import Api
 from tests.decisions.cast import INTERVENTIONS, PLAYBOOKS, ask, interventions, is_in, person, playbook, run
+from tests.owner import as_owner
 
 FULL: dict[str, Any] = {
     "name": "Second purchase",
@@ -142,6 +144,26 @@ def test_success_rate__is_the_completed_share_of_what_ended(merchant: Api) -> No
         ask(merchant, "UPDATE decisions_intervention SET status = %(s)s WHERE user_id = %(u)s", s=status, u=f"u{n}")
 
     assert listed(merchant)["playbooks"][0]["success_rate"] == 0.25
+
+
+def test_success_rate__of_many__is_of_the_newest_and_reads_no_more(merchant: Api) -> None:
+    person(merchant, "u")
+    playbook(merchant)
+    run(merchant)
+    ask(merchant, "UPDATE decisions_intervention SET status = 'failed'")
+    columns = "user_id, playbook_id, entry, channel, message_body, reasoning, flagged, flag_reason, quality_checks"
+    as_owner(
+        f"INSERT INTO decisions_intervention (tenant_id, id, step, status, planned_at, {columns})"
+        f" SELECT tenant_id, 'int_' || n, n + 1, CASE WHEN n > 3000 THEN 'completed' ELSE 'failed' END,"
+        f" now() + n * interval '1 s', {columns} FROM decisions_intervention, generate_series(1, 4000) n"
+    )
+    as_owner("VACUUM ANALYZE decisions_intervention")
+
+    with reads() as read:
+        (found,) = listed(merchant)["playbooks"]
+
+    assert found["success_rate"] == 1.0
+    assert max(each.rows for each in read if "decisions_intervention" in each.sql) <= 1_010
 
 
 # --- Change ---------------------------------------------------------------------------------------------------------
