@@ -68,7 +68,7 @@ class TrackedUser(models.Model):
     scored_at = models.DateTimeField(null=True)
     next_action = models.JSONField(null=True)
     opted_out = models.BooleanField(default=False)
-    last_activity_at = models.DateTimeField(null=True, help_text="To the minute")
+    last_activity_at = models.DateTimeField(null=True, help_text="Up to five minutes behind")
     counted_month = models.DateField(null=True, help_text="The last one it was found active in; spares a look-up")
     created_at = models.DateTimeField(db_default=Now())
     search_user_id = _search_text("user_id")

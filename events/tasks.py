@@ -10,9 +10,12 @@ from events.scoring import services as scoring
 from tenants.upkeep import rounds
 from tenants.upkeep.rounds import Turn
 
-# A round that was missed leaves those it would have found to the sweep, if nothing comes of them meanwhile.
+# Rounds look back far enough for two that were missed. The second look is for users who rested when events came last:
+# they fall due within 66 minutes. Whom all of these miss, the sweep finds.
 _TO_SCORE = rounds.of(
     "SELECT tenant_id FROM events_monthlyusage WHERE active_at >= now() - interval '16 minutes'",
+    "SELECT tenant_id FROM events_monthlyusage"
+    " WHERE active_at BETWEEN now() - interval '83 minutes' AND now() - interval '67 minutes'",
     "SELECT tenant_id FROM events_scoringsweep WHERE asked_at >= now() - interval '16 minutes'",
     f"SELECT tenant_id FROM events_scoringsweep WHERE began_at <= now() - interval '{scoring.SWEEP_EVERY}'",  # noqa: S608
     "SELECT tenant_id FROM events_scoringsweep WHERE after IS NOT NULL",

@@ -245,7 +245,7 @@ _FIND_CONVERSIONS = f"""
         SELECT o.id, CASE WHEN (
             SELECT u.last_activity_at FROM events_trackeduser u
             WHERE u.tenant_id = %(tenant_id)s AND u.user_id = o.user_id
-        ) >= date_trunc('minute', o.created_at) THEN ({_CONVERTED_AT}) END AS at
+        ) >= o.created_at - interval '5 minutes' THEN ({_CONVERTED_AT}) END AS at
         FROM open o WHERE o.converted_at IS NULL
     ), noted AS (
         UPDATE decisions_decision d SET converted_at = f.at, conversion = %(value)s FROM found f

@@ -14,7 +14,7 @@ from events.ingestion.policy import Mapping, Policy
 from events.scoring import services as scoring
 from tenants.models import UPGRADE_TO
 
-# More users than these wait for the job that scores: each costs about a quarter of a millisecond.
+# If more users than these are active again, they wait for the job that scores: each costs a quarter of a millisecond.
 SCORED_AT_ONCE = 10
 
 _encode = msgspec.json.Encoder().encode
@@ -47,6 +47,7 @@ def track(*, tenant_id: UUID, policy: Policy, batch: Batch, source: str, provide
         **asdict(policy.moment),
         "source": source,
         "retention_days": policy.retention_days,
+        "scored_at_once": SCORED_AT_ONCE,
     }
     with connection.cursor() as cursor:
         described = {index: event for index, event in events.items() if traits.brings_traits(event)}
@@ -67,8 +68,7 @@ def track(*, tenant_id: UUID, policy: Policy, batch: Batch, source: str, provide
         rows = traits.rows(list(events.values())[index] for index in stored.places)
         if rows:
             cursor.execute(_IDENTIFY, {**parameters, "rows": _json(rows)})
-    if len(stored.touched) <= SCORED_AT_ONCE:
-        scoring.score_users(tenant_id=tenant_id, user_ids=stored.touched, now=policy.moment.now)
+    scoring.score_users(tenant_id=tenant_id, user_ids=stored.unscored, now=policy.moment.now)
     rejected_here = sent - len(batch.events)
     batch.rejected.sort(key=lambda rejection: rejection["index"])
     return Outcome(accepted=stored.count, duplicates=sent - rejected_here - stored.count, rejected=batch.rejected)
@@ -140,14 +140,14 @@ def _lock_described(
 
 @dataclass(frozen=True)
 class _Stored:
-    """How many were, their places if some bring traits, and the users who had not been active within a minute.
+    """How many were, their places if some bring traits, and the users to be scored at once.
 
     Nothing, where there are new users.
     """
 
     count: int = 0
     places: Sequence[int] = ()
-    touched: Sequence[str] = ()
+    unscored: Sequence[str] = ()
     new_users: Sequence[str] = ()
 
 
@@ -156,8 +156,8 @@ def _store(cursor: Any, events: dict[int, Event], parameters: dict[str, Any], *,
     if not events:
         return _Stored()
     cursor.execute(_STORE, {**parameters, "events": _json(list(events.values())), "admitted": admitted})
-    count, places, touched, new_users = cursor.fetchone()
-    return _Stored(count, places or (), _list(touched), _list(new_users))
+    count, places, unscored, new_users = cursor.fetchone()
+    return _Stored(count, places or (), _list(unscored), _list(new_users))
 
 
 def _admit(
@@ -236,7 +236,7 @@ _STORE = f"""
         )) WITH ORDINALITY AS e (user_id, event, original_event, timestamp, properties, idempotency_key, n)
         CROSS JOIN LATERAL (SELECT {_HASH.format(key="idempotency_key")} AS hash OFFSET 0) h
     ), counted_user AS MATERIALIZED (
-        SELECT user_id, last_activity_at > %(now)s - interval '1 minute' AS fresh FROM events_trackeduser
+        SELECT user_id, last_activity_at > %(now)s - interval '5 minutes' AS fresh FROM events_trackeduser
         WHERE tenant_id = %(tenant_id)s AND user_id = ANY(ARRAY(SELECT user_id FROM sent))
           AND counted_month = %(month)s
     ), new_user AS MATERIALIZED (
@@ -273,7 +273,7 @@ _STORE = f"""
             FROM stored JOIN touchable USING (user_id) GROUP BY user_id
         ) a
         WHERE u.tenant_id = %(tenant_id)s AND u.user_id = a.user_id
-        RETURNING u.user_id
+        RETURNING u.user_id, ({scoring.RESTS.format(user="u")}) IS TRUE AS rests
     ), metered AS (
         INSERT INTO events_monthlyusage (tenant_id, month, shard, events, active_users)
         SELECT %(tenant_id)s, %(month)s, coalesce((
@@ -283,7 +283,8 @@ _STORE = f"""
         ON CONFLICT (tenant_id, month, shard) DO UPDATE SET events = events_monthlyusage.events + excluded.events
     )
     SELECT count(*), array_agg(n - 1 ORDER BY n) FILTER (WHERE %(brings_traits)s),
-        (SELECT json_agg(user_id)::text FROM touched), (SELECT json_agg(user_id)::text FROM new_user)
+        (SELECT json_agg(user_id) FILTER (WHERE NOT rests)::text FROM touched HAVING count(*) <= %(scored_at_once)s),
+        (SELECT json_agg(user_id)::text FROM new_user)
     FROM stored
 """
 

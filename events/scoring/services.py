@@ -43,7 +43,7 @@ def score_users(*, tenant_id: UUID, user_ids: Collection[str], now: datetime | N
         # Locked before the statement that reads: it sees what a parallel one for the same users wrote.
         cursor.execute(_LOCK, {"tenant_id": tenant_id, "users": users})
         ((config, locked),) = cursor.fetchall()
-        cursor.execute(_SCORE_GIVEN, _parameters(tenant_id, config, now) | {"users": locked, "mark": False})
+        cursor.execute(_SCORE_GIVEN, _parameters(tenant_id, config, now) | {"users": locked})
         written: int = cursor.fetchone()[0]
     return written
 
@@ -53,8 +53,9 @@ def score_tenant(
 ) -> int:
     """Score the tenant's users that need it, in transactions of `BATCH` users each. For a periodic job.
 
-    Those active since they were scored need it at each run; once a day a sweep goes over all of them, because scores
-    decay and stages change by time alone. A sweep that was interrupted goes on where it was.
+    Those active since they were scored need it at each run, but in the stage `active` once an hour (docs/scores.md).
+    Once a day a sweep goes over all of them, because scores decay and stages change by time alone. A sweep that was
+    interrupted goes on where it was.
 
     Args:
         everyone: sweep now, whenever the last one was.
@@ -101,7 +102,7 @@ def _score_batch(
     if row is None:  # gone meanwhile
         return 0, None
     parameters = _parameters(tenant_id, row[0], now)
-    cursor.execute(_SCORE_NEXT, parameters | {"after": after, "size": BATCH, "everyone": sweeping, "mark": True})
+    cursor.execute(_SCORE_NEXT, parameters | {"after": after, "size": BATCH, "everyone": sweeping})
     written, size, last = cursor.fetchone()
     after_next = last if size == BATCH else None
     if sweeping:
@@ -118,6 +119,7 @@ def _parameters(tenant_id: UUID, config: str | None, now: datetime | None) -> di
         "window_start": now - timedelta(days=formulas.WINDOW_DAYS),
         "middle": now - timedelta(days=formulas.WINDOW_DAYS / 2),
         "received_since": now - _RECEIVED,
+        "received_until": now + timedelta(hours=1),  # whatever the clocks say
         **formulas.parameters(given),
     }
 
@@ -143,8 +145,21 @@ _GIVEN = f"""
     WHERE k.tenant_id = %(tenant_id)s AND k.user_id IN (SELECT jsonb_array_elements_text(%(users)s::jsonb))
 """
 
-# Five minutes of grace: an event of before the last scoring may have been committed after it.
-_DUE = "k.scored_at IS NULL OR k.last_activity_at > k.scored_at - interval '5 minutes'"
+# Activity is noted every five minutes (`track_batch`, `events.ingestion.services`), and an event of before the last
+# scoring may have been committed after it.
+_ACTIVE_SINCE = "k.last_activity_at > k.scored_at - interval '6 minutes'"
+
+# Who is in none of the stages that a few events change is not scored again within an hour. `track_batch` repeats it.
+RESTS = "{user}.lifecycle_stage = 'active' AND {user}.scored_at > %(now)s - interval '1 hour'"
+_RESTS = RESTS.format(user="k")
+
+# A scoring while somebody is active has to be repeated; where it can wait, it waits until they pause, but not for ever.
+_DUE = f"""
+    k.scored_at IS NULL OR {_ACTIVE_SINCE} AND NOT ({_RESTS}) AND (
+        k.lifecycle_stage <> 'active' OR k.last_activity_at <= %(now)s - interval '6 minutes'
+        OR k.scored_at <= %(now)s - interval '2 hours'
+    )
+"""
 
 _NEXT = f"""
     SELECT {_COLUMNS} FROM events_trackeduser k
@@ -170,7 +185,8 @@ _SCORE = f"""
         FROM (SELECT e.user_id, e.name, least(e.timestamp, %(now)s) AS at, e.name <> '$identify' AS engages
                 FROM {{events}}
                  AND e.tenant_id = %(tenant_id)s AND e.received_at >= %(received_since)s
-                 AND e.month >= date_trunc('month', %(received_since)s AT TIME ZONE 'UTC')::date) e
+                 AND e.month >= date_trunc('month', %(received_since)s AT TIME ZONE 'UTC')::date
+                 AND e.month <= date_trunc('month', %(received_until)s AT TIME ZONE 'UTC')::date) e
         GROUP BY 1, 2, 3
     ), fact AS (
         SELECT user_id, min(first_at) AS first_at, max(last_at) FILTER (WHERE name <> '$identify') AS last_at,
@@ -233,7 +249,7 @@ _SCORE = f"""
             OR k.reached <> k.milestones OR abs(k.events - k.events_14d) * 10 > k.events_14d
             OR greatest(abs(k.activation - k.activation_score), abs(k.engagement - k.engagement_score),
                         abs(k.expansion - k.expansion_score), abs(k.healthy - k.health)) > 0.005
-            OR %(mark)s AND ({_DUE}) AND k.last_activity_at < %(now)s - interval '5 minutes'
+            OR {_ACTIVE_SINCE} AND NOT ({_RESTS})
     ), locked AS MATERIALIZED (
         SELECT k.user_id FROM events_trackeduser k JOIN moved m USING (user_id)
         WHERE k.tenant_id = %(tenant_id)s AND k.scored_at IS NOT DISTINCT FROM m.scored_at

@@ -53,7 +53,9 @@ CREATE OR REPLACE FUNCTION track_batch(key_digest bytea, events jsonb, source te
                 SELECT key_hash(tenant, substring(sha256(convert_to(e.idempotency_key, 'UTF8')) FOR 16)) OFFSET 0
             ) AS h (hash)
         ), counted AS MATERIALIZED (
-            SELECT u.user_id, u.last_activity_at > moment - interval '1 minute' AS fresh FROM events_trackeduser u
+            SELECT u.user_id, u.last_activity_at > moment - interval '5 minutes' AS fresh,
+                u.lifecycle_stage = 'active' AND u.scored_at > moment - interval '1 hour' AS rests
+            FROM events_trackeduser u
             WHERE u.tenant_id = tenant AND u.user_id = ANY(ARRAY(SELECT s.user_id FROM sent s))
               AND u.counted_month = this_month
         ), stale AS MATERIALIZED (
@@ -63,7 +65,8 @@ CREATE OR REPLACE FUNCTION track_batch(key_digest bytea, events jsonb, source te
         ), plain AS MATERIALIZED (
             SELECT true AS is_plain
             WHERE NOT EXISTS (SELECT FROM stale s WHERE s.user_id NOT IN (SELECT c.user_id FROM counted c))
-              AND (SELECT count(*) FROM stale) NOT BETWEEN 1 AND scored_at_once
+              AND ((SELECT count(*) FROM stale) NOT BETWEEN 1 AND scored_at_once
+                   OR NOT EXISTS (SELECT FROM counted c WHERE c.fresh IS NOT TRUE AND c.rests IS NOT TRUE))
               AND NOT EXISTS (
                   SELECT FROM sent s WHERE s.timestamp NOT BETWEEN '1970-01-01Z' AND moment + interval '24 hours'
               )

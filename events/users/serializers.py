@@ -156,7 +156,7 @@ class TrackedUserSerializer(serializers.Serializer[Any]):
     expansion_score = serializers.FloatField(min_value=0, max_value=1)
     risk_level = serializers.ChoiceField(RiskLevel.choices)
     last_activity_at = serializers.DateTimeField(
-        allow_null=True, help_text="To the minute; null before any event but `$identify`."
+        allow_null=True, help_text="Up to five minutes behind; null before any event but `$identify`."
     )
     created_at = serializers.DateTimeField()
     traits = serializers.DictField(help_text="All traits as they were sent, the named ones too.")

@@ -29,6 +29,17 @@ def test_conversion__within_its_window__adds_to_the_reward_up_to_1(shop: Api) ->
     assert outcome(shop, answer)["conversion"] == 0.7
 
 
+def test_conversion__while_the_noted_activity_is_minutes_old__is_found(shop: Api) -> None:
+    configure(shop, conversion={"event": "bought", "within_days": 3, "value": 0.7})
+    answer = acted(shop)
+    bought(shop, "u0")
+    as_owner("UPDATE events_trackeduser SET last_activity_at = now() - interval '4 minutes'")
+
+    settle(shop, now=later(seconds=5))
+
+    assert outcome(shop, answer)["conversion"] == 0.7
+
+
 def test_conversion__before_or_too_late_or_another_event_or_user__is_none(shop: Api) -> None:
     configure(shop, conversion={"event": "bought", "within_days": 3})
     bought(shop, "u0", -timedelta(hours=1))

@@ -178,6 +178,7 @@ DUE: dict[str, tuple[Callable[[Api], Any], set[str]]] = {
         lambda shop: shop.post("/api/track", {"events": [{"user_id": "u0", "event": "looked"}]}),
         {"score"},
     ),
+    "users who rested when events came last": (lambda shop: active("75 minutes"), {"score"}),
     "a new user": (lambda shop: shop.post("/api/customers", {"user_id": "u9"}), {"score"}),
     "a sweep": (
         lambda shop: as_owner(

@@ -1,5 +1,6 @@
 """Batches that go the plain way and those that go the ordinary one: what is stored and answered is the same."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -129,6 +130,38 @@ def test_users__few_that_are_active_again__are_scored_at_once(shop: Api) -> None
     assert rows(shop, "SELECT lifecycle_stage FROM events_trackeduser WHERE user_id = 'u1'") != [("churned",)]
 
 
+def test_users__few_who_rest__are_touched_the_plain_way_and_not_scored(shop: Api, statements: list[str]) -> None:
+    resting = "lifecycle_stage = 'active', scored_at = now() - interval '59 minutes'"
+    rows(shop, f"UPDATE events_trackeduser SET last_activity_at = '2026-01-01', {resting} RETURNING 1")
+    before = rows(shop, "SELECT scored_at FROM events_trackeduser ORDER BY user_id")
+    statements.clear()
+
+    track(shop, event("u1"))
+    assert went_plain(statements)
+    ordinarily(shop, event("u2"))
+
+    assert rows(shop, "SELECT scored_at FROM events_trackeduser ORDER BY user_id") == before
+    assert rows(shop, _RECENT) == [("u1",), ("u2",)]
+
+
+@pytest.mark.parametrize("send", [track, ordinarily])
+def test_users__active_again_within_five_minutes__are_not_touched(shop: Api, send: Callable[..., Any]) -> None:
+    rows(
+        shop,
+        "UPDATE events_trackeduser SET last_activity_at = now() - CASE user_id WHEN 'u1' THEN interval '4 minutes'"
+        " WHEN 'u2' THEN interval '6 minutes' END RETURNING 1",
+    )
+
+    send(shop, event("u1"), event("u2"))
+
+    assert rows(shop, _RECENT) == [("u2",)]
+
+
+_RECENT = """
+    SELECT user_id FROM events_trackeduser WHERE last_activity_at > now() - interval '1 minute' ORDER BY user_id
+"""
+
+
 def test_users__many_that_are_active_again__are_touched_the_plain_way(merchant: Api, statements: list[str]) -> None:
     users = [event(f"u{n}") for n in range(20)]
     ordinarily(merchant, *users)
@@ -138,8 +171,7 @@ def test_users__many_that_are_active_again__are_touched_the_plain_way(merchant: 
     track(merchant, *users)
 
     assert went_plain(statements)
-    recent = "SELECT count(*) FROM events_trackeduser WHERE last_activity_at > now() - interval '1 minute'"
-    assert rows(merchant, recent) == [(20,)]
+    assert len(rows(merchant, _RECENT)) == 20
 
 
 @pytest.mark.parametrize(

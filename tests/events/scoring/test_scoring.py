@@ -12,6 +12,7 @@ from uuid import uuid4
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
+from hypothesis import HealthCheck, given, settings, strategies
 
 from events.scoring import services as scoring
 from events.scoring.services import score_tenant, score_users
@@ -139,8 +140,90 @@ def test_score_tenant__active_but_not_moved__is_marked_and_not_looked_at_again(m
     be_active(merchant, "u", NOW - timedelta(minutes=1))  # of before the scoring, committed after it
     query(merchant, "UPDATE events_trackeduser SET engagement_score = 0")
 
-    assert score_tenant(merchant.tenant_id, now=NOW + timedelta(minutes=6)) == 1
-    assert score_tenant(merchant.tenant_id, now=NOW + timedelta(minutes=7)) == 0
+    assert score_tenant(merchant.tenant_id, now=NOW + HOUR) == 1
+    assert score_tenant(merchant.tenant_id, now=NOW + 2 * HOUR) == 0
+
+
+def test_score_tenant__active_within_the_hour__rests_until_it_is_over(merchant: Api) -> None:
+    write(merchant, {"u": HISTORY})
+    score_tenant(merchant.tenant_id, now=NOW)
+    happened(merchant, "u", "d", NOW + timedelta(minutes=10))
+    be_active(merchant, "u", NOW + timedelta(minutes=10))
+
+    assert score_tenant(merchant.tenant_id, now=NOW + HOUR - timedelta(seconds=1)) == 0
+    assert score_tenant(merchant.tenant_id, now=NOW + HOUR) == 1
+    assert user(merchant, "u")["events_14d"] == 4
+
+
+def test_score_tenant__active_without_a_pause__is_scored_after_two_hours(merchant: Api) -> None:
+    write(merchant, {"u": HISTORY})
+    score_tenant(merchant.tenant_id, now=NOW)
+
+    found = []
+    for minutes in range(5, 130, 5):
+        now = NOW + timedelta(minutes=minutes)
+        be_active(merchant, "u", now)
+        found += [minutes] * score_tenant(merchant.tenant_id, now=now)
+
+    assert found == [120]
+
+
+@pytest.mark.parametrize("stage", ["new", "onboarding", "at_risk", "churned", "recovered"])
+def test_score_tenant__active_in_a_stage_that_events_change__does_not_rest(merchant: Api, stage: str) -> None:
+    write(merchant, {"u": HISTORY})
+    score_tenant(merchant.tenant_id, now=NOW)
+    query(merchant, "UPDATE events_trackeduser SET lifecycle_stage = %s, stage_changed_at = %s", stage, NOW - HOUR)
+    be_active(merchant, "u", NOW + timedelta(minutes=1))
+
+    assert score_tenant(merchant.tenant_id, now=NOW + timedelta(minutes=2)) == 1
+    assert user(merchant, "u")["lifecycle_stage"] == ("recovered" if stage in ("churned", "recovered") else "active")
+
+
+_visits = strategies.lists(
+    strategies.tuples(strategies.integers(1, 150), strategies.sampled_from(["a", "b", "d", "feature_gate_hit"])),
+    min_size=1,
+    max_size=12,
+)
+
+
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(visits=_visits, idle_days=strategies.sampled_from([1, 3, 40]))
+def test_rounds__whenever_events_come__score_them_within_two_hours_and_end_where_one_scoring_does(
+    acme: Api, visits: list[tuple[int, str]], idle_days: int
+) -> None:
+    number = len(acme.get("/api/partners/customers", {"limit": 100}).json()["customers"])
+    shop, twin = acme.provision(f"shop-{number}"), acme.provision(f"twin-{number}")
+    for api in (shop, twin):
+        write(api, {"u": History([(idle_days, "a")], age=idle_days + 1)})
+        score_tenant(api.tenant_id, now=NOW)
+
+    unseen: list[datetime] = []
+    for minutes in range(5, 285, 5):
+        now = NOW + timedelta(minutes=minutes)
+        for at, name in [(NOW + timedelta(minutes=after), name) for after, name in sorted(visits)]:
+            if now - timedelta(minutes=5) < at <= now:
+                for api in (shop, twin):
+                    happened(api, "u", name, at)
+                if user_row(shop)[0] <= at - timedelta(minutes=5):  # as `track` notes it
+                    be_active(shop, "u", at)
+                unseen.append(at)
+        score_tenant(shop.tenant_id, now=now)
+        unseen = [at for at in unseen if at > user_row(shop)[1]]
+        assert all(at > now - 2 * HOUR for at in unseen)
+
+    assert unseen == []
+    assert rescore(twin, "u", now=user_row(shop)[1]) == 1
+    assert user_row(shop)[2:] == user_row(twin)[2:]
+
+
+def user_row(api: Api) -> tuple[Any, ...]:
+    """Last activity, when it was scored, and the scores of the tenant's only user."""
+    (row,) = query(
+        api,
+        "SELECT last_activity_at, scored_at, activation_score, engagement_score, expansion_score, health, risk_level,"
+        " events_14d FROM events_trackeduser",
+    )
+    return tuple(row)
 
 
 def test_score_tenant__a_day_later__sweeps_and_finds_who_fell_silent(merchant: Api) -> None:
@@ -159,9 +242,9 @@ def test_score_tenant__more_events_that_move_no_score__are_counted(merchant: Api
     happened(merchant, "u", "a", *[NOW - timedelta(days=1)] * 2)
     be_active(merchant, "u", NOW - timedelta(minutes=1))
 
-    assert score_tenant(merchant.tenant_id, now=NOW + timedelta(minutes=1)) == 1
+    assert score_tenant(merchant.tenant_id, now=NOW + HOUR) == 1
     assert user(merchant, "u")["events_14d"] == 5
-    assert score_tenant(merchant.tenant_id, now=NOW + timedelta(minutes=2)) == 0
+    assert score_tenant(merchant.tenant_id, now=NOW + 2 * HOUR) == 0
 
 
 def test_score_tenant__changed_thresholds__reach_everyone_at_the_next_sweep(merchant: Api) -> None:
@@ -216,7 +299,7 @@ def test_batch__whose_users_were_scored_meanwhile__leaves_them(merchant: Api) ->
     """The sweep reads without locks: what it computed is dropped where somebody has scored since."""
     write(merchant, {"u": HISTORY})
     parameters = scoring._parameters(merchant.tenant_id, None, NOW + HOUR)
-    parameters |= {"after": "", "size": 10, "everyone": True, "mark": True}
+    parameters |= {"after": "", "size": 10, "everyone": True}
     ready = threading.Event()
 
     def sweep() -> Any:

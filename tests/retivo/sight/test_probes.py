@@ -54,6 +54,7 @@ def probe(run: Run, name: str) -> tuple[int, dict[str, Any], float]:
 @pytest.mark.no_database
 def test_probes__all_well__are_200(run: Run) -> None:
     wait_for(lambda: probe(run, "readyz")[0] == 200)
+    time.sleep(KEPT)  # until no process answers with what it saw before
 
     assert probe(run, "livez")[:1] == (200,)
     status, health, _ = probe(run, "health")
