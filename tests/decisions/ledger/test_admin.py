@@ -13,6 +13,7 @@ from django.test import Client
 
 from decisions.lift.funnel import MOST, funnel
 from decisions.recommending.guardrails import is_held_out
+from retivo.staff import lists
 from tenants.context import staff_context
 from tenants.staff import newest
 from tests.conftest import Api
@@ -154,7 +155,7 @@ def test_list__each_tenants_newest__is_read_from_its_index(viewer: Client, shop:
 def test_list__that_takes_too_long__says_so(viewer: Client, shop: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     decide(shop, 1)
     with owner_cursor() as cursor, monkeypatch.context() as patched:
-        patched.setattr(newest, "PATIENCE", "20ms")
+        patched.setattr(lists, "PATIENCE", "20ms")
         cursor.execute("BEGIN")
         cursor.execute("LOCK TABLE decisions_decision IN ACCESS EXCLUSIVE MODE")
         response = viewer.get(DECISIONS)

@@ -34,7 +34,8 @@ def test_metrics__of_a_worker__tell_of_attempts_tasks_and_itself(shop: Merchant,
     samples = read(response.text)
     assert elsewhere.status_code == 404
     assert value(samples, "retivo_delivery_attempt_seconds_count", result="retried", answer="4xx") == 1
-    assert value(samples, "retivo_delivery_attempt_seconds_count", result="delivered", answer="2xx") == 1
+    # The second action, and the first as well where its retry was due by then.
+    assert value(samples, "retivo_delivery_attempt_seconds_count", result="delivered", answer="2xx") in (1, 2)
     assert value(samples, "retivo_workers") == 1
     assert value(samples, "retivo_metrics_refused") == 0
     assert 0 <= value(samples, "retivo_worker_heartbeat_age_seconds") < 60

@@ -292,8 +292,11 @@ def test_exit__not_the_last__leaves_the_server_and_the_last_stops_it(cluster: Pa
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_exit__by_a_signal__stops_the_server(cluster: Path, number: int) -> None:
-    # Under nohup all children begin with SIGHUP ignored, and stay so.
-    heard = "import signal\nsignal.signal(signal.SIGHUP, signal.SIG_DFL)\n"
+    # Under nohup all children begin with SIGHUP ignored, in the background of a script with SIGINT, and stay so.
+    heard = (
+        "import signal\nsignal.signal(signal.SIGHUP, signal.SIG_DFL)\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    )
     with User(cluster, script=heard + USER).wait_until_ready() as user:
         user.process.send_signal(number)
         user.process.wait(120)
