@@ -125,7 +125,7 @@ def _read(body: bytes, now: datetime, decode: Any, decode_raw: Any) -> tuple[Any
         return envelope, _read_one_by_one(envelope.events, now)
     batch, latest = Batch(dict(enumerate(envelope.events))), now + MAX_AHEAD
     for index, event in enumerate(envelope.events):
-        if fault := _out_of_bounds(event, latest, len(body)):
+        if fault := _settle(event, latest, len(body)):
             batch.reject(index, *fault)
     return envelope, batch
 
@@ -187,17 +187,20 @@ def add(batch: Batch, index: int, members: Any, *, now: datetime) -> None:
 
 
 def _take(batch: Batch, index: int, event: Event, latest: datetime, sent_bytes: int, *, suspicious: bool) -> None:
-    if fault := (_fault(event) if suspicious else None) or _out_of_bounds(event, latest, sent_bytes):
+    if fault := (_fault(event) if suspicious else None) or _settle(event, latest, sent_bytes):
         batch.reject(index, *fault)
     else:
         batch.events[index] = event
 
 
-def _out_of_bounds(event: Event, latest: datetime, sent_bytes: int) -> tuple[str, str] | None:
+def _settle(event: Event, latest: datetime, sent_bytes: int) -> tuple[str, str] | None:
+    """Put the event's timestamp in UTC, or say what of the event is out of bounds."""
     if event.user_id in UNREACHABLE:
         return "invalid_user_id", f"`{event.user_id}` cannot be a path, and so no user's id."
-    if event.timestamp is not None and not _EARLIEST <= event.timestamp <= latest:
-        return "invalid_timestamp", "Must lie between 1970 and 24 hours from now."
+    if event.timestamp is not None:
+        if not _EARLIEST <= event.timestamp <= latest:
+            return "invalid_timestamp", "Must lie between 1970 and 24 hours from now."
+        event.timestamp = event.timestamp.astimezone(UTC)  # PostgreSQL reads no offset of 16 hours or more
     if _is_large(event, sent_bytes):
         return "properties_too_large", f"Properties have at most {MAX_OBJECT_BYTES // 1024} KiB of JSON without blanks."
     return None

@@ -74,6 +74,13 @@ def test_number_that_is_none_or_beyond_a_float__never_sinks_the_neighbour(
         assert [rejection["index"] for rejection in response.json()["rejected"]] == [0]
 
 
+@pytest.mark.parametrize("offset", ["+16:00", "+23:59", "-16:00", "-23:59"])
+def test_timestamp_of_an_offset_that_postgresql_refuses__is_stored(merchant: Api, server: Server, offset: str) -> None:
+    for _ in range(2):  # the user is known the second time, so that the plain way is tried first
+        response = send(server, merchant, batch(event(timestamp=f"2026-04-01T00:00:00{offset}"), event()))
+        assert response.json() == {"accepted": 2, "duplicates": 0, "rejected": []}
+
+
 def test_long_digits_in_a_text__are_stored(merchant: Api, server: Server) -> None:
     assert send(server, merchant, batch(event(properties={"text": "1" * 400}))).json()["accepted"] == 1
 
