@@ -29,6 +29,7 @@ class DocsView(SpectacularSwaggerView):
     authentication_classes: list[type] = []
     permission_classes: list[type] = []
     content_negotiation_class = JSONOnly  # that is: HTML, whatever `Accept` says
+    http_method_names = ["get", "head"]  # what DRF answers to OPTIONS is no page
 
 
 @cache

@@ -107,7 +107,7 @@ class BodyMiddleware:
 
 
 def _read(request: HttpRequest) -> None:
-    if "chunked" in request.META.get("HTTP_TRANSFER_ENCODING", ""):
+    if "chunked" in request.META.get("HTTP_TRANSFER_ENCODING", "").lower():
         try:
             body = request.environ["wsgi.input"].read(settings.MAX_BODY_BYTES + 1)  # type: ignore[attr-defined]
         except (ParseException, OSError) as error:  # chunks that are none, or that end too soon

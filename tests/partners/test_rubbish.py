@@ -150,6 +150,16 @@ def test_chunked_body__is_read_and_limited_alike(acme: Api, server: Server) -> N
     assert_problem(post(server, acme, iter([padded, b" "])), 413, "body_too_large")
 
 
+def test_chunked__in_any_case_of_letters__is_read(acme: Api, server: Server) -> None:
+    body = customer("{}")
+    head = f"POST {CUSTOMERS} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {acme.key}\r\n"
+    head += f"Content-Type: application/json\r\nTransfer-Encoding: Chunked\r\n\r\n{len(body):x}\r\n"
+
+    response, _ = speak(server, head.encode() + body + b"\r\n0\r\n\r\n")
+
+    assert response.status == 201
+
+
 @pytest.mark.parametrize("accept", ["text/html", "application/xml;q=1", "*/*;q=0", "rubbish", "", "é", ";;,,"])
 @pytest.mark.parametrize("path", [CUSTOMERS, "/api/health", "/api/openapi.json", "/api/docs"])
 def test_accept__whatever_it_says__is_answered(acme: Api, server: Server, path: str, accept: str) -> None:
@@ -162,6 +172,14 @@ def test_method__that_the_path_has_not__is_405_with_allow(acme: Api, server: Ser
     response = send(server, acme, method, path)
 
     assert_problem(response, 405, "method_not_allowed")
+    assert "GET" in response.headers["Allow"]
+
+
+@pytest.mark.parametrize("path", ["/api/livez", "/api/readyz", "/api/health", "/api/openapi.json", "/api/docs"])
+def test_options__of_what_needs_no_key__is_answered(acme: Api, server: Server, path: str) -> None:
+    response = send(server, acme, "OPTIONS", path)
+
+    assert response.status_code in (200, 405)
     assert "GET" in response.headers["Allow"]
 
 
