@@ -14,13 +14,14 @@ from delivery.serializers import (
     OutcomeRequestSerializer,
 )
 from retivo.api.json import Response
+from retivo.api.serializers import sent_once
 from tenants.access.view import TenantView
 
 
 class ActionsView(TenantView):
     @schema.list_actions
     def get(self, request: Request) -> Response:
-        query = ActionListQuerySerializer(data=request.query_params.dict())
+        query = ActionListQuerySerializer(data=sent_once(request.query_params))
         query.is_valid(raise_exception=True)
         page = services.list_actions(
             tenant_id=self.caller.tenant_id,

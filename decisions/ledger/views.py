@@ -6,13 +6,14 @@ from rest_framework.request import Request
 from decisions.ledger import schema, services
 from decisions.ledger.serializers import DecisionListQuerySerializer, ExportQuerySerializer
 from retivo.api.json import Response
+from retivo.api.serializers import sent_once
 from tenants.access.view import TenantView
 
 
 class DecisionsView(TenantView):
     @schema.list_decisions
     def get(self, request: Request) -> Response:
-        query = DecisionListQuerySerializer(data=request.query_params.dict())
+        query = DecisionListQuerySerializer(data=sent_once(request.query_params))
         query.is_valid(raise_exception=True)
         return Response(services.list_decisions(tenant_id=self.caller.tenant_id, **query.asked))
 
@@ -26,7 +27,7 @@ class DecisionView(TenantView):
 class ExportView(TenantView):
     @schema.export_decisions
     def get(self, request: Request) -> StreamingHttpResponse:
-        query = ExportQuerySerializer(data=request.query_params.dict())
+        query = ExportQuerySerializer(data=sent_once(request.query_params))
         query.is_valid(raise_exception=True)
         lines = services.export(tenant_id=self.caller.tenant_id, **query.validated_data)
         return StreamingHttpResponse(lines, content_type="application/x-ndjson")

@@ -16,13 +16,14 @@ from decisions.playbooks.serializers import (
     PlaybookStatusRequestSerializer,
 )
 from retivo.api.json import Response
+from retivo.api.serializers import sent_once
 from tenants.access.view import TenantView
 
 
 class PlaybooksView(TenantView):
     @schema.list_playbooks
     def get(self, request: Request) -> Response:
-        query = PlaybookListQuerySerializer(data=request.query_params.dict())
+        query = PlaybookListQuerySerializer(data=sent_once(request.query_params))
         query.is_valid(raise_exception=True)
         return Response(services.list_playbooks(tenant_id=self.caller.tenant_id, **query.asked))
 
@@ -84,7 +85,7 @@ class PlaybookStatusView(TenantView):
 class InterventionsView(TenantView):
     @schema.list_interventions
     def get(self, request: Request) -> Response:
-        query = InterventionListQuerySerializer(data=request.query_params.dict())
+        query = InterventionListQuerySerializer(data=sent_once(request.query_params))
         query.is_valid(raise_exception=True)
         return Response(interventions.list_interventions(tenant_id=self.caller.tenant_id, **query.asked))
 

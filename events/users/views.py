@@ -7,6 +7,7 @@ from rest_framework.request import Request
 from events.users import schema, services
 from events.users.serializers import UserListQuerySerializer, UserPatchSerializer, UserRequestSerializer
 from retivo.api.json import Response
+from retivo.api.serializers import sent_once
 from tenants.access.authentication import Query
 from tenants.access.view import OneStatementView, TenantView
 
@@ -14,7 +15,7 @@ from tenants.access.view import OneStatementView, TenantView
 class UsersView(TenantView):
     @schema.list_users
     def get(self, request: Request) -> Response:
-        query = UserListQuerySerializer(data=request.query_params.dict())
+        query = UserListQuerySerializer(data=sent_once(request.query_params))
         query.is_valid(raise_exception=True)
         return Response(services.list_users(tenant_id=self.caller.tenant_id, **query.asked))
 

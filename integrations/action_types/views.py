@@ -14,13 +14,14 @@ from integrations.action_types.serializers import (
 )
 from integrations.serializers import RotateSecretRequestSerializer
 from retivo.api.json import Response
+from retivo.api.serializers import sent_once
 from tenants.access.view import TenantView
 
 
 class ActionTypesView(TenantView):
     @schema.list_action_types
     def get(self, request: Request) -> Response:
-        query = ActionTypeListQuerySerializer(data=request.query_params.dict())
+        query = ActionTypeListQuerySerializer(data=sent_once(request.query_params))
         query.is_valid(raise_exception=True)
         page = services.list_action_types(tenant_id=self.caller.tenant_id, **query.asked)
         return Response({**page, "action_types": ActionTypeSerializer(page["action_types"], many=True).data})

@@ -5,6 +5,7 @@ from rest_framework.request import Request
 from learning.receipts import schema, services
 from learning.receipts.serializers import ReceiptListQuerySerializer
 from retivo.api.json import Response
+from retivo.api.serializers import sent_once
 from tenants.access.view import TenantView
 
 
@@ -17,7 +18,7 @@ class LearningView(TenantView):
 class ReceiptsView(TenantView):
     @schema.list_receipts
     def get(self, request: Request) -> Response:
-        query = ReceiptListQuerySerializer(data=request.query_params.dict())
+        query = ReceiptListQuerySerializer(data=sent_once(request.query_params))
         query.is_valid(raise_exception=True)
         return Response(
             services.receipts(

@@ -13,6 +13,7 @@ from partners.customers.serializers import (
 )
 from partners.view import PartnerView
 from retivo.api.json import Response
+from retivo.api.serializers import sent_once
 from tenants.access.authentication import Query
 from tenants.access.view import OneStatementView
 
@@ -20,7 +21,7 @@ from tenants.access.view import OneStatementView
 class CustomersView(PartnerView):
     @schema.list_customers
     def get(self, request: Request) -> Response:
-        query = CustomerListQuerySerializer(data=request.query_params.dict())
+        query = CustomerListQuerySerializer(data=sent_once(request.query_params))
         query.is_valid(raise_exception=True)
         return Response(queries.list_customers(partner_id=self.caller.tenant_id, where=query.where, page=query.page))
 

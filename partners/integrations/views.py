@@ -13,12 +13,13 @@ from partners.integrations import schema, services
 from partners.integrations.serializers import ShareRequestSerializer
 from partners.view import PartnerView
 from retivo.api.json import Response
+from retivo.api.serializers import sent_once
 
 
 class IntegrationsView(PartnerView):
     @schema.list_integrations
     def get(self, request: Request) -> Response:
-        query = WholeListQuerySerializer(data=request.query_params.dict())
+        query = WholeListQuerySerializer(data=sent_once(request.query_params))
         query.is_valid(raise_exception=True)
         page = integrations.list_integrations(
             partner_id=self.caller.tenant_id,

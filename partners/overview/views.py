@@ -6,6 +6,7 @@ from partners.customers.serializers import CustomerListQuerySerializer
 from partners.overview import schema, services
 from partners.view import PartnerView
 from retivo.api.json import Response
+from retivo.api.serializers import sent_once
 
 
 class PatternsView(PartnerView):
@@ -17,6 +18,6 @@ class PatternsView(PartnerView):
 class StatsView(PartnerView):
     @schema.get_partner_stats
     def get(self, request: Request) -> Response:
-        query = CustomerListQuerySerializer(data=request.query_params.dict())
+        query = CustomerListQuerySerializer(data=sent_once(request.query_params))
         query.is_valid(raise_exception=True)
         return Response(services.partner_stats(partner_id=self.caller.tenant_id, where=query.where, page=query.page))

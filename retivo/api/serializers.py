@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 from django.core.validators import RegexValidator
+from django.http import QueryDict
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -29,6 +30,19 @@ class StrictSerializer(serializers.Serializer[Any]):
         except serializers.ValidationError as error:
             errors.update(error.detail)  # type: ignore[arg-type]  # a serializer's is a dict
         raise serializers.ValidationError(errors)
+
+
+def sent_once(query: QueryDict) -> dict[str, str]:
+    """A query's parameters, for a serializer.
+
+    Raises:
+        ValidationError: one is there more than once. To answer by one of its values would be to drop the others.
+    """
+    repeated = [name for name, values in query.lists() if len(values) > 1]
+    if repeated:
+        detail = serializers.ErrorDetail("May be there once; it is there more often.", "repeated_parameter")
+        raise serializers.ValidationError({name: [detail] for name in repeated})
+    return query.dict()  # type: ignore[return-value]  # of strings, which the stubs do not say
 
 
 def pattern(expression: str, message: str) -> RegexValidator:

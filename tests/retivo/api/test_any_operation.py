@@ -75,6 +75,16 @@ def test_body__of_a_media_type_that_is_none_of_ours__is_415(acme: Api) -> None:
             assert (response.status_code, response.json()["code"]) == (415, "unsupported_media_type"), path
 
 
+def test_query_parameter__that_is_there_twice__is_refused_by_name(acme: Api) -> None:
+    for _, path, operation in operations("get"):
+        for name in (each["name"] for each in operation.get("parameters", []) if each["in"] == "query"):
+            if "connectors" not in path:
+                response = acme.send("GET", f"{path}?{name}=1&{name}=1", b"")
+                assert response.status_code == 400, f"{path} {name}"
+                assert {"repeated_parameter"} == {error["code"] for error in response.json()["errors"]}
+                assert [f"/{name}"] == [error["pointer"] for error in response.json()["errors"]]
+
+
 def test_request__without_a_key__is_401_and_says_how(acme: Api) -> None:
     for method, path, operation in operations("get", "post", "put", "patch", "delete"):
         if "security" in operation:
