@@ -44,7 +44,7 @@ def track(request: HttpRequest, *, digest: bytes, known: Known) -> HttpResponse 
     return HttpResponse(
         b'{"accepted":%d,"duplicates":0,"rejected":[]}' % stored,
         content_type="application/json",
-        headers={"Allow": "POST, OPTIONS", "Cache-Control": "no-store", **quota.headers},
+        headers=quota.headers,
     )
 
 

@@ -89,7 +89,7 @@ class TenantView(APIView):
                 if response.status_code >= 400:
                     transaction.set_rollback(True)
         except (OperationalError, InterfaceError) as error:  # at COMMIT, or with no connection to BEGIN on
-            response = problem_response(request, cast("Problem", as_problem(error)))
+            response = self.finished(problem_response(request, cast("Problem", as_problem(error))))
         return response
 
     def respond(self, sent: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
