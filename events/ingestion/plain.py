@@ -31,8 +31,7 @@ def track(request: HttpRequest, *, digest: bytes, known: Known) -> HttpResponse 
     if not _is_plain(request):
         return None
     try:
-        quota = rate_limit.spend(str(known.key_id))
-        rate_limit.note(request, quota)
+        quota = rate_limit.spend(request, str(known.key_id))
         stored = _store(digest, known.tenant_id, request.body)
     except (IntegrityError, DataError):  # a key that was stored meanwhile, or what PostgreSQL cannot hold
         return None

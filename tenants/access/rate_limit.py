@@ -30,12 +30,19 @@ class Quota(msgspec.Struct, frozen=True, kw_only=True):
         }
 
 
-def spend(key: str) -> Quota:
-    """Count one request of `key`.
+def spend(request: HttpRequest, key: str) -> Quota:
+    """Count the request as one of `key`, once, whoever handles it and however often.
 
     Raises:
         Problem: 429 with `Retry-After` once the window's count is used up.
     """
+    quota: Quota | None = getattr(request, "quota", None)
+    if quota is None:
+        quota = request.quota = _counted(key)  # type: ignore[attr-defined]
+    return quota
+
+
+def _counted(key: str) -> Quota:
     limit, window = _parsed(settings.RATE_LIMIT)
     now = int(time.time())
     reset = window - now % window
@@ -55,15 +62,6 @@ def spend(key: str) -> Quota:
 def _parsed(rate: str) -> tuple[int, int]:
     limit, window = map(int, rate.split("/"))
     return limit, window
-
-
-def note(request: HttpRequest, quota: Quota) -> None:
-    """Say that this request is counted already, whoever handles it next."""
-    request.quota = quota  # type: ignore[attr-defined]
-
-
-def noted(request: HttpRequest) -> Quota | None:
-    return getattr(request, "quota", None)
 
 
 def _count(counter: str, window: int) -> int:

@@ -98,7 +98,7 @@ class TenantView(APIView):
         try:
             self.authenticate(request)
             # Before permissions: what a key may not do counts, too.
-            quota = rate_limit.noted(sent) or rate_limit.spend(str(self.caller.key_id))
+            quota = rate_limit.spend(sent, str(self.caller.key_id))
             self.headers |= quota.headers
             self.check_permissions(request)
             method = str(sent.method).lower()

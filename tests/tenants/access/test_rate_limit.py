@@ -3,7 +3,9 @@ from typing import Any
 
 import pytest
 from django.core.cache import cache
+from django.test import RequestFactory
 
+from tenants.access import rate_limit
 from tests.conftest import Api
 
 PATH = "/api/partners/stats"
@@ -34,6 +36,15 @@ def test_rate_limit__spent__is_429_for_that_key_alone(acme: Api, rival: Api, set
     assert 0 < int(answers[2].headers["Retry-After"]) <= 3600
     assert answers[2].headers["RateLimit"].startswith('"default";r=0;t=')
     assert rival.get(PATH).status_code == 200
+
+
+def test_rate_limit__of_a_request_that_is_handled_again__is_spent_once(settings: Any) -> None:
+    """As a batch is that meets another with one of its keys."""
+    settings.RATE_LIMIT = "2/3600"
+    request = RequestFactory().post("/api/track")
+
+    assert [rate_limit.spend(request, "key").remaining for _ in range(3)] == [1, 1, 1]
+    assert rate_limit.spend(RequestFactory().post("/api/track"), "key").remaining == 0
 
 
 def test_rate_limit__what_the_key_may_not_do__counts(merchant: Api, settings: Any) -> None:
