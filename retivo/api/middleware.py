@@ -41,6 +41,7 @@ class RequestIdMiddleware:
         try:
             response = self.get_response(request)
             response.headers["X-Request-Id"] = request_id
+            response._has_been_logged = True  # type: ignore[attr-defined]  # or Django did it again, without the id
             route, seconds = route_of(request), time.perf_counter() - started
             log_request(method=request.method, route=route, status=response.status_code, ms=round(seconds * 1000, 2))
             measures.count_request(

@@ -165,6 +165,13 @@ def test_session__ended_by_a_deadline__is_an_outage_to_whoever_goes_on_with_it()
         cursor.execute("SELECT 1")
 
 
+def test_request__that_a_deadline_ends__has_one_line_in_the_log(acme: Api, caplog: Any) -> None:
+    with held("LOCK TABLE decisions_decision IN ACCESS EXCLUSIVE MODE"):
+        assert acme.get("/api/decisions").status_code == 503
+
+    assert [record.name for record in caplog.records if record.name.startswith("django")] == []
+
+
 def test_staff_page__for_a_table_that_is_held__is_503(superuser: Any) -> None:
     superuser.raise_request_exception = False
     with held("LOCK TABLE tenants_tenant IN ACCESS EXCLUSIVE MODE"):
