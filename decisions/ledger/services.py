@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
@@ -107,29 +108,48 @@ def get_decision(*, tenant_id: UUID, decision_id: str) -> DecisionDetail:
 def export(*, tenant_id: UUID, since: datetime | None, until: datetime | None) -> Iterator[bytes]:
     """All decisions of the time, oldest first, as lines of JSON.
 
-    Each batch is read in a transaction of its own, because whoever reads the lines may take their time, and outlives
-    the request's.
+    The first batch is read at once, in the caller's transaction: a database that does not answer is then the answer to
+    the request. Each further batch is read in a transaction of its own, because whoever reads the lines may take their
+    time, and outlives the request's.
     """
-    for batch in batches(tenant_id=tenant_id, since=since, until=until):
-        yield b"".join(encode(line) + b"\n" for line in batch)
+    first = _batch(tenant_id, (since, ""), until)
+    further = _batches(tenant_id, _end(first), until)
+    return (b"".join(encode(line) + b"\n" for line in batch) for batch in chain([first] if first else [], further))
 
 
 def batches(*, tenant_id: UUID, since: datetime | None, until: datetime | None) -> Iterator[list[Exported]]:
-    after: tuple[datetime | None, str] | None = (since, "")
+    """All decisions of the time, oldest first; each batch is read in a transaction of its own."""
+    return _batches(tenant_id, (since, ""), until)
+
+
+_Place = tuple[datetime | None, str]  # of a decision among all: when it was made, and its id
+
+
+def _batches(tenant_id: UUID, after: _Place | None, until: datetime | None) -> Iterator[list[Exported]]:
     while after is not None:
-        parameters: dict[str, Any] = {
-            "tenant_id": tenant_id,
-            "after_time": after[0],
-            "after_id": after[1],
-            "until": until,
-            "size": EXPORT_BATCH,
-        }
-        with tenant_context(tenant_id), connection.cursor() as cursor:
-            cursor.execute(_EXPORT, parameters)
-            lines = [_exported(row) for row in cursor.fetchall()]
-        if lines:
-            yield lines
-        after = (lines[-1].created_at, lines[-1].decision_id) if len(lines) == EXPORT_BATCH else None
+        with tenant_context(tenant_id):
+            batch = _batch(tenant_id, after, until)
+        if batch:
+            yield batch
+        after = _end(batch)
+
+
+def _batch(tenant_id: UUID, after: _Place, until: datetime | None) -> list[Exported]:
+    parameters: dict[str, Any] = {
+        "tenant_id": tenant_id,
+        "after_time": after[0],
+        "after_id": after[1],
+        "until": until,
+        "size": EXPORT_BATCH,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_EXPORT, parameters)
+        return [_exported(row) for row in cursor.fetchall()]
+
+
+def _end(batch: list[Exported]) -> _Place | None:
+    """Where the next batch begins; None if there is none."""
+    return (batch[-1].created_at, batch[-1].decision_id) if len(batch) == EXPORT_BATCH else None
 
 
 def _members(row: Any) -> dict[str, Any]:

@@ -165,6 +165,14 @@ def test_session__ended_by_a_deadline__is_an_outage_to_whoever_goes_on_with_it()
         cursor.execute("SELECT 1")
 
 
+def test_export__of_a_table_that_is_held__is_503(acme: Api) -> None:
+    with held("LOCK TABLE decisions_decision IN ACCESS EXCLUSIVE MODE"):
+        answer = acme.get("/api/decisions/export")
+
+    assert answer.status_code == 503
+    assert answer.headers["Retry-After"] == "1"
+
+
 def test_request__that_a_deadline_ends__has_one_line_in_the_log(acme: Api, caplog: Any) -> None:
     with held("LOCK TABLE decisions_decision IN ACCESS EXCLUSIVE MODE"):
         assert acme.get("/api/decisions").status_code == 503
