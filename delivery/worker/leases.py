@@ -18,6 +18,7 @@ import msgspec
 import structlog
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
+from psycopg.errors import DeadlockDetected, LockNotAvailable, QueryCanceled
 
 from delivery.models import FailureReason
 from delivery.transport.sending import Answer
@@ -41,6 +42,9 @@ _CHECKING_SECONDS = 0.1
 
 # The database cannot be reached, or went away.
 AWAY = (OperationalError, InterfaceError)
+# It is there, and somebody holds a row. How long to wait for it before the results of others are stored.
+_HELD = (LockNotAvailable, QueryCanceled, DeadlockDetected)
+_LOCK_MS = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,19 +115,25 @@ def checked(lease: Lease) -> Lease:
     return replace(lease, unchecked=None, refusal=_fault(lease.tenant_id, schema, parameters))
 
 
-def record(results: Iterable[Result]) -> None:
+def record(results: Iterable[Result]) -> list[Result]:
     """Store attempts and what they mean, durably. Storing the same again changes nothing.
 
     What cannot be stored is logged and left to its lease: it keeps nothing else from being stored.
+
+    Returns:
+        Those for which somebody holds a row, to be stored later: others do not wait for it.
     """
     results = sorted(results, key=lambda result: result.lease.tenant_id)
+    held: list[Result] = []
     for tenant_id, group in groupby(results, key=lambda result: result.lease.tenant_id):
-        _store(partial(_record_actions, tenant_id), list(group))
+        held += _store(partial(_record_actions, tenant_id), list(group))
     by_endpoint: dict[tuple[UUID, str], list[Result]] = {}
     for result in results:
-        by_endpoint.setdefault((result.lease.endpoint_owner_id, result.lease.url), []).append(result)
+        if result not in held:  # or its failure would be counted again
+            by_endpoint.setdefault((result.lease.endpoint_owner_id, result.lease.url), []).append(result)
     for (owner_id, url), found in by_endpoint.items():
-        _store(partial(_judge_endpoint, owner_id, url), found)
+        held += _store(partial(_judge_endpoint, owner_id, url), found)
+    return held
 
 
 def expire() -> int:
@@ -211,24 +221,26 @@ def _secret(token: bytes) -> str:
     return encryption.decrypt(token).decode()
 
 
-def _store(store: Callable[[list[Result]], None], results: list[Result]) -> None:
-    """All at once, or, where that cannot be, each by itself."""
+def _store(store: Callable[[list[Result]], None], results: list[Result]) -> list[Result]:
+    """All at once, or, where that cannot be, each by itself. Those that cannot be stored yet."""
     try:
         store(results)
-    except AWAY:
-        raise
+    except AWAY as error:
+        if not isinstance(error.__cause__, _HELD):
+            raise
+        log.warning("results_wait", tenant_id=str(results[0].lease.tenant_id), results=len(results))
+        return results
     except Exception as error:  # it must not keep the others from being stored
         if len(results) > 1:
-            for result in results:
-                _store(store, [result])
-        else:
-            lease = results[0].lease
-            log.error("result_not_stored", action_id=lease.action_id, request_id=lease.request_id, exc_info=error)
+            return [held for result in results for held in _store(store, [result])]
+        lease = results[0].lease
+        log.error("result_not_stored", action_id=lease.action_id, request_id=lease.request_id, exc_info=error)
+    return []
 
 
 def _record_actions(tenant_id: UUID, results: list[Result]) -> None:
     rows = [_row(result) for result in results]
-    with tenant_context(tenant_id), connection.cursor() as cursor:
+    with tenant_context(tenant_id, lock_ms=_LOCK_MS), connection.cursor() as cursor:
         cursor.execute(_RECORD, {"tenant_id": tenant_id, "rows": encode(rows).decode()})
 
 
@@ -263,7 +275,7 @@ def _judge_endpoint(owner_id: UUID, url: str, results: list[Result]) -> None:
     # As claim_actions has it.
     id = UUID(hashlib.md5(f"{owner_id}{url}".encode(), usedforsecurity=False).hexdigest())
     parameters: dict[str, Any] = {"tenant_id": owner_id, "endpoint_id": id, "url": url}
-    with tenant_context(owner_id), connection.cursor() as cursor:
+    with tenant_context(owner_id, lock_ms=_LOCK_MS), connection.cursor() as cursor:
         cursor.execute(_KNOW_ENDPOINT, parameters)
         if is_slow or hurries:
             cursor.execute(_SET_PACE, {**parameters, "is_slow": is_slow})

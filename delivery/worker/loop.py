@@ -58,6 +58,7 @@ class Worker:
         self._grace_seconds = grace_seconds
         self._sending: dict[asyncio.Task[None], tuple[Lease, float]] = {}  # and when it was begun
         self._results: list[Result] = []
+        self._held: list[Result] = []  # that somebody holds a row of, and that are tried again in a while
         self._wake = asyncio.Event()
         self._recordable = asyncio.Event()
         self._stopping = asyncio.Event()
@@ -211,7 +212,7 @@ class Worker:
         if not results:
             return
         try:
-            await _in(self._recorder, partial(leases.record, results))
+            held = await _in(self._recorder, partial(leases.record, results))
         except AWAY as error:
             # The receivers have been told: keep it until it is stored. Storing it twice would change nothing.
             self._results = results + self._results
@@ -220,8 +221,16 @@ class Worker:
         except asyncio.CancelledError:
             self._results = results + self._results
             raise
+        if held:
+            self._held += held
+            asyncio.get_running_loop().call_later(_AFTER_FAILURE_SECONDS, self._try_held)
         # There is room again, at this endpoint or another.
         self._wake.set()
+
+    def _try_held(self) -> None:
+        self._results += self._held
+        self._held = []
+        self._recordable.set()
 
     async def _pause(self, error: Exception) -> None:
         log.error("database_unavailable", reason=str(error).strip().splitlines()[-1:])
@@ -236,6 +245,7 @@ class Worker:
         if self._sending:
             await asyncio.wait(self._sending)
         await asyncio.sleep(0)
+        self._try_held()
         await self._record_once()
 
     async def _stop_when_idle(self) -> None:
@@ -243,7 +253,7 @@ class Worker:
         quiet = 0
         while quiet < 3:
             await asyncio.sleep(0.1)
-            quiet = 0 if self._sending or self._results else quiet + 1
+            quiet = 0 if self._sending or self._results or self._held else quiet + 1
         self.stop()
 
 

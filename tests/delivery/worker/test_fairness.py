@@ -3,11 +3,13 @@
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 
 import pytest
-from django.db import connection
+from django.db import connection, connections, transaction
 
 from delivery.models import Endpoint
+from delivery.transport.sending import Answer as SendersAnswer
 from delivery.worker import leases
 from integrations.models import ActionType
 from tenants.context import tenant_context
@@ -15,6 +17,7 @@ from tenants.models import PlanStatus
 from tests.conftest import Api
 from tests.delivery.cast import TEMPLATE, Merchant, customer_of, let_time_pass, make_due, merchant_of, work
 from tests.delivery.receiver import Answer, Received, Receiver, receiver
+from tests.delivery.worker.processes import wait_for
 from tests.owner import as_owner
 
 
@@ -42,6 +45,14 @@ def claim(wanted: int = 100, per_endpoint: int = 32, slow_wanted: int = 100) -> 
 def endpoint(owner: Api) -> Endpoint:
     with tenant_context(owner.tenant_id):
         return Endpoint.objects.get()
+
+
+FAILED = SendersAnswer(started_at=datetime.now(UTC), latency_ms=1, status=500)
+
+
+def attempts_and_failures(shop: Merchant, owner: Api) -> tuple[int, int]:
+    (id,) = [row[0] for row in as_owner("SELECT id FROM delivery_action WHERE tenant_id = %s", shop.api.tenant_id)]
+    return len(shop.attempts(id)), endpoint(owner).consecutive_failures
 
 
 def test_claim__one_tenant_with_a_backlog_beside_one_with_one__takes_both(acme: Api, inbox: Receiver) -> None:
@@ -124,6 +135,72 @@ def test_receiver__that_hangs__delays_no_other(acme: Api, rival: Api, inbox: Rec
 
     assert quick.statuses() == {"delivered": 50}
     assert all(stuck)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        "delivery_action WHERE tenant_id = %(tenant_id)s",
+        "delivery_endpoint WHERE tenant_id = %(partner_id)s",
+        "tenants_tenant WHERE id = %(tenant_id)s",
+    ],
+)
+def test_record__for_a_tenant_whose_row_is_held__keeps_it_and_stores_the_others(
+    acme: Api, rival: Api, inbox: Receiver, rows: str
+) -> None:
+    inbox.answer = Answer(500)  # so that the endpoints' rows are written, too
+    stuck, free = sorted(
+        ((merchant_of(each, inbox.url), each) for each in (acme, rival)), key=lambda pair: pair[0].api.tenant_id
+    )
+    for shop, _ in (stuck, free):
+        shop.dispatch()
+    work()
+    make_due()
+    results = [
+        leases.Result(lease=lease, answer=FAILED, wait_seconds=60)
+        for lease in sorted(claim(), key=lambda lease: lease.tenant_id)
+    ]
+    assert len(results) == 2
+
+    with transaction.atomic(using="owner"):
+        as_owner(f"SELECT FROM {rows} FOR UPDATE", tenant_id=stuck[0].api.tenant_id, partner_id=stuck[1].tenant_id)
+        assert leases.record(results) == results[:1]
+        assert attempts_and_failures(*free) == (2, 2)
+
+    assert leases.record(results[:1]) == []
+    assert attempts_and_failures(*stuck) == (2, 2)
+
+
+def test_worker__a_row_that_is_held_for_a_while__delivers_others_meanwhile_and_this_once(
+    acme: Api, rival: Api, inbox: Receiver
+) -> None:
+    first, other = sorted((merchant_of(each, inbox.url) for each in (acme, rival)), key=lambda shop: shop.api.tenant_id)
+    held, id = first.dispatch(), other.dispatch()
+    leased, locked = threading.Barrier(3), threading.Event()
+
+    def hold() -> None:
+        try:
+            leased.wait(30)
+            with transaction.atomic(using="owner"):
+                as_owner("SELECT FROM delivery_action WHERE id = %s FOR UPDATE", held)
+                locked.set()
+                wait_for(lambda: other.action(id).status == "delivered")
+        finally:
+            connections.close_all()
+
+    def answer(received: Received) -> Answer:
+        leased.wait(30)
+        locked.wait(30)
+        return Answer()
+
+    inbox.answer = answer
+    with ThreadPoolExecutor(1) as thread:
+        holding = thread.submit(hold)
+        work()
+        holding.result()
+
+    assert first.action(held).status == "delivered"
+    assert Counter(inbox.ids) == {held: 1, id: 1}
 
 
 @pytest.mark.parametrize("known", [True, False])
