@@ -86,6 +86,10 @@ class Places:
         """How many threads serve the party."""
         return self._taken.get(party, 0)
 
+    def party(self) -> Hashable | None:
+        """Whom this thread serves, if anybody."""
+        return next(iter(self._of_thread.get(threading.get_ident(), ())), None)
+
     def _wait_for_room(self) -> None:
         if self._is_stalled or not self._lock.wait_for(lambda: len(self._of_thread) < self._room, _PATIENCE_SECONDS):
             self._is_stalled = True

@@ -1,8 +1,9 @@
 """Processes that check what may take long, and are killed when it does.
 
 `jsonschema_rs` holds the interpreter's lock while it works, so in a process that serves others everybody would wait.
-There are few of these processes, started when first needed; an owner has at most one of them at a time, so that
-another always finds one soon. They end when this process does, for then their connection is closed.
+There are few of these processes, started when first needed. An owner has at most one of them at a time, and owners take
+turns, so that each finds one soon, however much another asks for. They end when this process does, for then their
+connection is closed.
 """
 
 import atexit
@@ -14,7 +15,8 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +104,8 @@ class Children:
 
     def _forget(self) -> None:
         self._idle: list[_Child] = []
-        self._owners: set[object] = set()
+        # In the order in which they came: the first of them have a child, the others wait for one.
+        self._owners: list[object] = []
         self._changed = threading.Condition()
 
     @property
@@ -138,19 +141,22 @@ class Children:
 
     @contextlib.contextmanager
     def _turn(self, owner: object) -> Iterator[None]:
+        end = time.monotonic() + _TURN_SECONDS
         with self._changed:
-            if not self._changed.wait_for(lambda: self._is_free(owner), _TURN_SECONDS):
-                raise UnavailableError
-            self._owners.add(owner)
+            self._wait_for(lambda: owner not in self._owners, end)
+            self._owners.append(owner)
         try:
+            with self._changed:
+                self._wait_for(lambda: owner in self._owners[:CHILDREN], end)
             yield
         finally:
             with self._changed:
-                self._owners.discard(owner)
+                self._owners.remove(owner)
                 self._changed.notify_all()
 
-    def _is_free(self, owner: object) -> bool:
-        return owner not in self._owners and len(self._owners) < CHILDREN
+    def _wait_for(self, ready: Callable[[], bool], end: float) -> None:
+        if not self._changed.wait_for(ready, max(0.0, end - time.monotonic())):
+            raise UnavailableError
 
 
 children = Children()

@@ -16,6 +16,7 @@ from integrations.parameters import engine
 from integrations.parameters.children import CostlyError, children
 from retivo.api.errors import escape_pointer
 from retivo.api.json import encode
+from retivo.threads import places
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -120,7 +121,7 @@ def _compile(schema: dict[str, Any], found: Extent, root: str) -> None:
     """Raises InvalidSchemaError where it is no schema, or its patterns are too much."""
     try:
         if engine.size_of(found.patterns, most=SMALL_PATTERN_BYTES) is None:
-            fault, _ = children.ask("fault", schema, found.patterns, owner=None, seconds=_COMPILE_SECONDS)
+            fault, _ = children.ask("fault", schema, found.patterns, owner=places.party(), seconds=_COMPILE_SECONDS)
         else:
             fault = engine.fault(schema, found.patterns)
     except CostlyError:

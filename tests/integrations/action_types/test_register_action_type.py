@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from integrations.models import ActionType
+from integrations.parameters.children import children
 from retivo import encryption
 from tenants.context import tenant_context
 from tests.conftest import Api, Server
@@ -31,6 +32,19 @@ def test_register__a_whole_one__answers_it_with_its_secret_once(merchant: Api) -
         stored = bytes(ActionType.objects.get().encrypted_webhook_secret or b"")
     assert encryption.decrypt(stored).decode() == secret
     assert audited(merchant) == [("registered", {"name": "send_gift_card", "provider": "our-shop"})]
+
+
+def test_register__a_schema_that_takes_long_to_compile__waits_for_its_own_tenants_alone(
+    merchant: Api, acme: Api
+) -> None:
+    heavy = {"type": "object", "properties": {"text": {"type": "string", "pattern": "^.{1,100}$"}}}
+
+    with children._turn(merchant.tenant_id):
+        refused = merchant.post(PATH, {**GIFT, "parameters_schema": heavy})
+        register(acme, parameters_schema=heavy)
+
+    assert (refused.status_code, refused.json()["code"]) == (503, "temporarily_unavailable")
+    register(merchant, parameters_schema=heavy)
 
 
 def test_register__what_must_be_alone__has_the_defaults(merchant: Api) -> None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import Any
 
 import psutil  # type: ignore[import-untyped]
@@ -174,6 +175,28 @@ def test_children__an_owner_with_many_checks__leaves_a_child_to_another() -> Non
 
     assert waited < 3
     assert ended < 10  # those who found no room were told so
+
+
+def test_children__an_owner_that_had_a_turn__comes_behind_those_who_wait() -> None:
+    pool, had = Children(), []
+    first, *others = range(CHILDREN)
+
+    def ask_once_more(owner: object) -> None:
+        with pool._turn(owner):
+            had.append(owner)
+
+    with ThreadPoolExecutor(4) as threads, ExitStack() as turns:
+        for owner in others:
+            turns.enter_context(pool._turn(owner))
+        with pool._turn(first):
+            asked = [threads.submit(ask_once_more, first) for _ in range(3)]
+            asked.append(threads.submit(ask_once_more, "another"))
+            while "another" not in pool._owners:
+                time.sleep(0.01)
+        for each in asked:
+            each.result()
+
+    assert had == ["another", first, first, first]
 
 
 def test_children__many_owners__are_few() -> None:
