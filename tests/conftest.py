@@ -27,6 +27,7 @@ from django.db import connections
 from django.test import Client
 
 from retivo.database import embedded_postgres
+from retivo.sight import exposition, probes
 from tenants import services
 from tenants.context import staff_context
 
@@ -56,6 +57,8 @@ def django_db_setup(django_db_blocker: Any, worker_id: str) -> Iterator[None]:
         owner.close()  # migrate has set deadlines on it
         _truncate()
         yield
+        probes._state.close()
+        exposition._reading.close()
         _use_database(home)
         with owner.cursor() as cursor:
             cursor.execute(f"DROP DATABASE {name}")

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import closing
 from threading import Lock, Thread
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -11,6 +10,8 @@ import psycopg
 from django.db import connections
 from psycopg import errors
 from psycopg.abc import PQGen
+
+from retivo.database.backend.waiting import is_hung_up
 
 T = TypeVar("T")
 RV = TypeVar("RV")
@@ -42,7 +43,7 @@ def connect(alias: str = "default", *, seconds: float) -> PatientConnection:
     """Connect as Django would, with `seconds` for all that is done on the connection from then on.
 
     Raises:
-        psycopg.OperationalError: there is no connection within two seconds.
+        psycopg.OperationalError: no host answers within two seconds.
     """
     known = connections[alias].get_connection_params()
     parameters = {name: value for name, value in known.items() if name not in ("cursor_factory", "context")}
@@ -53,14 +54,15 @@ def connect(alias: str = "default", *, seconds: float) -> PatientConnection:
 
 
 class Reading(Generic[T]):
-    """The answer to one question, which a thread asks on a connection that it opens for it.
+    """The answer to one question, which a thread asks on a connection that is kept for it.
 
     All who want the answer while the question is under way share it. A silent database so holds one thread, and an
-    asker no longer than `seconds` after the question was put.
+    asker no longer than `seconds` after the question was put. Connecting may take longer than that, where the first of
+    several hosts is silent: only the next to ask then hears of the one that answers.
 
     Args:
         question: asked with a connection inside a transaction, whose statements the server ends after `seconds`.
-        seconds: how long the answer may take, connecting included.
+        seconds: how long an asker waits.
         kept_seconds: how long it serves those who ask next.
     """
 
@@ -70,6 +72,7 @@ class Reading(Generic[T]):
         self._kept_seconds = kept_seconds
         self._lock = Lock()
         self._answer: Future[T] | None = None
+        self._connection: PatientConnection | None = None  # of the thread that asks
         self._asked_at = 0.0
 
     def get(self) -> T:
@@ -89,12 +92,29 @@ class Reading(Generic[T]):
             left = self._asked_at + self._seconds - now
         return answer.result(max(0.0, left))
 
+    def close(self) -> None:
+        """Close the connection that is kept, while nobody asks; the next question makes another."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
     def _ask(self, answer: Future[T]) -> None:
         try:
-            with closing(connect(seconds=self._seconds)) as connection:
-                answer.set_result(asked(connection, self._question, seconds=self._seconds))
+            answer.set_result(self._asked())
         except BaseException as error:  # noqa: BLE001  # it is raised where the answer is wanted
             answer.set_exception(error)
+
+    def _asked(self) -> T:
+        if self._connection is not None and is_hung_up(self._connection):
+            self.close()
+        if self._connection is None:
+            self._connection = connect(seconds=self._seconds)
+        self._connection.deadline = time.monotonic() + self._seconds
+        try:
+            return asked(self._connection, self._question, seconds=self._seconds)
+        except BaseException:
+            self.close()
+            raise
 
 
 def asked(connection: PatientConnection, question: Callable[[PatientConnection], T], *, seconds: float) -> T:

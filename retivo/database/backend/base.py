@@ -4,7 +4,6 @@ An outage is always an OperationalError, whatever psycopg makes of it.
 """
 
 import math
-import select
 from functools import partial
 from typing import Any
 
@@ -14,12 +13,12 @@ from django.db.backends.postgresql import base
 from django.db.backends.utils import CursorWrapper
 from django.db.utils import DatabaseErrorWrapper
 from django.utils.functional import cached_property
-from psycopg import Connection, errors
 from psycopg import IsolationLevel as Isolation
+from psycopg import errors
 
 from retivo.database import deadlines, startup
 from retivo.database.backend.schema import DatabaseSchemaEditor
-from retivo.database.backend.waiting import BoundedConnection, Silence
+from retivo.database.backend.waiting import BoundedConnection, Silence, is_hung_up
 from retivo.metrics import measures
 
 log = structlog.get_logger("retivo.database")
@@ -102,7 +101,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
         Django would send a query. A server that went away has closed the socket, and that can be seen from here.
         """
-        return not self.connection.closed and not _is_hung_up(self.connection)
+        return not self.connection.closed and not is_hung_up(self.connection)
 
     def _commit(self) -> None:
         with measures.waiting():
@@ -122,10 +121,3 @@ class _ErrorWrapper(DatabaseErrorWrapper):
                 self.wrapper.connection.pgconn.finish()
             raise OperationalError(*exc_value.args).with_traceback(traceback) from exc_value
         super().__exit__(exc_type, exc_value, traceback)
-
-
-def _is_hung_up(connection: Connection[Any]) -> bool:
-    """Whether an idle connection has something to read: then the server said goodbye."""
-    poller = select.poll()
-    poller.register(connection.fileno(), select.POLLIN)
-    return bool(poller.poll(0))

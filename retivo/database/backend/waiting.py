@@ -4,6 +4,7 @@ A server that is frozen, or a proxy in front of it, keeps its sockets open: no e
 deadlines do not help then, nor does TCP, for the kernel on the other side still acknowledges what it gets.
 """
 
+import select
 import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -93,3 +94,10 @@ class BoundedAsyncConnection(psycopg.AsyncConnection[Any]):
         except errors._WaitTimeout as error:
             self.pgconn.finish()
             raise errors.OperationalError(f"the server did not answer within {self.patience:g} s") from error
+
+
+def is_hung_up(connection: psycopg.Connection[Any]) -> bool:
+    """Whether an idle connection has something to read: then the server said goodbye."""
+    poller = select.poll()
+    poller.register(connection.fileno(), select.POLLIN)
+    return bool(poller.poll(0))
