@@ -9,10 +9,11 @@ from django.db import connection
 
 
 class Read(NamedTuple):
-    """`rows` are those of the whole plan that were read from tables and indexes."""
+    """`rows` are those of the whole plan that were read from tables and indexes, `unequal` pairs that joins dropped."""
 
     buffers: int
     rows: int
+    unequal: int
     sql: str
 
 
@@ -28,7 +29,8 @@ def reads() -> Iterator[list[Read]]:
                 found = cursor.fetchone()[0]
             ((plan,),) = [(found if isinstance(found, list) else json.loads(found))]
             top = plan["Plan"]
-            seen.append(Read(top["Shared Hit Blocks"] + top["Shared Read Blocks"], _scanned(top), sql))
+            buffers = top["Shared Hit Blocks"] + top["Shared Read Blocks"]
+            seen.append(Read(buffers, _scanned(top), _unequal(top), sql))
         return execute(sql, params, many, context)
 
     with connection.execute_wrapper(explain):
@@ -41,3 +43,8 @@ def _scanned(plan: dict[str, Any]) -> int:
         return below
     dropped = plan.get("Rows Removed by Filter", 0) + plan.get("Rows Removed by Index Recheck", 0)
     return below + int((plan["Actual Rows"] + dropped) * plan["Actual Loops"])
+
+
+def _unequal(plan: dict[str, Any]) -> int:
+    below = sum(_unequal(each) for each in plan.get("Plans", []))
+    return below + int(plan.get("Rows Removed by Join Filter", 0) * plan["Actual Loops"])

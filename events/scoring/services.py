@@ -97,7 +97,7 @@ def _score_batch(
     cursor: Any, tenant_id: UUID, after: str, sweeping: bool, now: datetime | None
 ) -> tuple[int, str | None]:
     """How many were written, and the last user of the batch: None behind the last batch."""
-    cursor.execute("SELECT (config -> 'scores')::text FROM tenants_tenant WHERE id = %s", [tenant_id])
+    cursor.execute(_CONFIG, {"tenant_id": tenant_id})
     row = cursor.fetchone()
     if row is None:  # gone meanwhile
         return 0, None
@@ -167,6 +167,16 @@ _NEXT = f"""
     ORDER BY k.user_id LIMIT %(size)s
 """
 
+# For the rest of the transaction. Statistics may know next to nothing of a tenant that has just brought many users, and
+# then PostgreSQL would compare each user of a batch with each.
+_CONFIG = """
+    SELECT (config -> 'scores')::text, set_config('enable_nestloop', 'off', true)
+    FROM tenants_tenant WHERE id = %(tenant_id)s
+"""
+
+# Rows of users and events are looked up by `= ANY(ARRAY(…))`, which is an index scan: a join could read all of the
+# tenant's.
+#
 # The facts: one pass over the events received since the window began, in buckets of a user, a name and a UTC day.
 # What is ahead of its time counts as now; `$identify` is no activity. `OFFSET 0` has a subquery computed once, however
 # often it is referred to.
@@ -183,8 +193,9 @@ _SCORE = f"""
             bool_or(e.engages AND e.at >= %(window_start)s AND e.at < %(middle)s) AS earlier,
             array_agg(e.at) FILTER (WHERE e.name = ANY(%(milestone_events)s::text[])) AS times
         FROM (SELECT e.user_id, e.name, least(e.timestamp, %(now)s) AS at, e.name <> '$identify' AS engages
-                FROM {{events}}
-                 AND e.tenant_id = %(tenant_id)s AND e.received_at >= %(received_since)s
+                FROM events_event e
+               WHERE e.tenant_id = %(tenant_id)s AND e.user_id = ANY(ARRAY(SELECT user_id FROM batch))
+                 AND e.received_at >= %(received_since)s
                  AND e.month >= date_trunc('month', %(received_since)s AT TIME ZONE 'UTC')::date
                  AND e.month <= date_trunc('month', %(received_until)s AT TIME ZONE 'UTC')::date) e
         GROUP BY 1, 2, 3
@@ -252,7 +263,8 @@ _SCORE = f"""
             OR {_ACTIVE_SINCE} AND NOT ({_RESTS})
     ), locked AS MATERIALIZED (
         SELECT k.user_id FROM events_trackeduser k JOIN moved m USING (user_id)
-        WHERE k.tenant_id = %(tenant_id)s AND k.scored_at IS NOT DISTINCT FROM m.scored_at
+        WHERE k.tenant_id = %(tenant_id)s AND k.user_id = ANY(ARRAY(SELECT user_id FROM moved))
+          AND k.scored_at IS NOT DISTINCT FROM m.scored_at
         ORDER BY k.user_id FOR NO KEY UPDATE OF k
     ), written AS (
         UPDATE events_trackeduser k SET
@@ -262,7 +274,8 @@ _SCORE = f"""
             scored_at = %(now)s,
             stage_changed_at = CASE WHEN m.stage = m.lifecycle_stage THEN k.stage_changed_at ELSE %(now)s END
         FROM moved m JOIN locked l USING (user_id)
-        WHERE k.tenant_id = %(tenant_id)s AND k.user_id = m.user_id
+        WHERE k.tenant_id = %(tenant_id)s AND k.user_id = ANY(ARRAY(SELECT user_id FROM locked))
+          AND k.user_id = m.user_id
         RETURNING k.user_id, m.lifecycle_stage AS from_stage, m.stage AS to_stage
     ), changed AS (
         INSERT INTO events_stagechange (tenant_id, user_id, changed_at, from_stage, to_stage)
@@ -272,11 +285,8 @@ _SCORE = f"""
     SELECT (SELECT count(*) FROM written), (SELECT count(*) FROM batch), (SELECT max(user_id) FROM batch)
 """
 
-# Of a few users the events are looked up by the index: as a join it read all of the tenant's, once planned for any few.
-_SCORE_GIVEN = _SCORE.format(
-    batch=_GIVEN, events="events_event e WHERE e.user_id = ANY(ARRAY(SELECT user_id FROM batch))"
-)
-_SCORE_NEXT = _SCORE.format(batch=_NEXT, events="batch b JOIN events_event e USING (user_id) WHERE true")
+_SCORE_GIVEN = _SCORE.format(batch=_GIVEN)
+_SCORE_NEXT = _SCORE.format(batch=_NEXT)
 
 # Where the sweep begins or goes on; no row where none is due. `after` is NULL while no sweep is under way.
 _BEGIN_SWEEP = """

@@ -17,11 +17,12 @@ from hypothesis import HealthCheck, given, settings, strategies
 from events.scoring import services as scoring
 from events.scoring.services import score_tenant, score_users
 from tenants.context import tenant_context
+from tests.buffers import reads
 from tests.conftest import Api
 from tests.decisions.cast import happened
 from tests.events.cast import event, track
 from tests.events.scoring.reference import NOW, History, configure, query, rescore, user, write
-from tests.owner import owner_cursor
+from tests.owner import as_owner, owner_cursor
 
 HISTORY = History([(1, "a"), (2, "b"), (3, "c")])
 HOUR = timedelta(hours=1)
@@ -111,7 +112,7 @@ def test_score_tenant__many_users__takes_them_in_batches_of_short_transactions(
     assert score_tenant(merchant.tenant_id, now=NOW) == 8
 
     assert sum("events_stagechange" in sql for sql in statements) == 3
-    assert sum("set_config" in sql for sql in statements) == 4  # a context each, and one that begins the sweep
+    assert sum(sql.startswith("SELECT set_config") for sql in statements) == 4  # a context each, and one that begins the sweep
     assert len(scored(merchant)) == 8
 
 
@@ -224,6 +225,27 @@ def user_row(api: Api) -> tuple[Any, ...]:
         " events_14d FROM events_trackeduser",
     )
     return tuple(row)
+
+
+def test_sweep__users_that_no_statistics_know__reads_each_a_few_times(
+    merchant: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scoring, "BATCH", 500)
+    as_owner("ANALYZE events_trackeduser")
+    as_owner(
+        "INSERT INTO events_trackeduser (tenant_id, user_id, name, email, company, role, locale, traits,"
+        " lifecycle_stage, opted_out)"
+        " SELECT %s, 'u' || n, '', '', '', '', '', '{}', 'new', false FROM generate_series(1, 3000) n RETURNING 1",
+        str(merchant.tenant_id),
+    )
+
+    with reads() as seen:
+        score_tenant(merchant.tenant_id, everyone=True)
+
+    batches = [read for read in seen if "UPDATE events_trackeduser" in read.sql]
+    assert len(batches) == 7
+    assert max(read.rows for read in batches) < 5 * 500
+    assert max(read.unequal for read in batches) < 5 * 500
 
 
 def test_score_tenant__a_day_later__sweeps_and_finds_who_fell_silent(merchant: Api) -> None:
