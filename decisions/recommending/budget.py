@@ -44,13 +44,16 @@ _SETTLE = """
         SELECT d.id, d.cost_usd, date_trunc('month', d.created_at AT TIME ZONE 'UTC')::date AS month,
             CASE WHEN a.status IN ('delivered', 'completed') THEN 'settled' ELSE 'released' END AS state
         FROM decisions_decision d
-        JOIN delivery_action a ON a.tenant_id = d.tenant_id AND a.id = d.action_id
+        CROSS JOIN LATERAL (
+            SELECT status, expires_at FROM delivery_action
+            WHERE tenant_id = %(tenant_id)s AND id = d.action_id LIMIT 1
+        ) a
         WHERE d.tenant_id = %(tenant_id)s AND d.cost_state = 'reserved'
           AND (a.status IN ('delivered', 'completed', 'expired') OR a.status = 'failed' AND a.expires_at <= now())
         ORDER BY d.created_at LIMIT %(limit)s FOR NO KEY UPDATE OF d SKIP LOCKED
     ), noted AS (
         UPDATE decisions_decision d SET cost_state = e.state FROM ended e
-        WHERE d.tenant_id = %(tenant_id)s AND d.id = e.id
+        WHERE d.tenant_id = %(tenant_id)s AND d.id = ANY(ARRAY(SELECT id FROM ended)) AND d.id = e.id
     ), summed AS (
         UPDATE decisions_budget b SET
             reserved_usd = b.reserved_usd - s.ended, settled_usd = b.settled_usd + s.settled

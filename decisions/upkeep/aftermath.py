@@ -194,14 +194,20 @@ def _close(tenant_id: UUID, limit: int, *, of_tenant: Rules, now: datetime, coun
     return len(closed)
 
 
+# Rows to update are looked up by `= ANY(ARRAY(…))`: with no statistics of a tenant, a join compared all of its rows.
+
 # An action that failed may still arrive, by a replay. What is on its way tells nothing yet. The statuses, as literals,
 # and the order are those of the index `intervention_followed`.
 _FOLLOW_ACTIONS = """
     WITH changed AS MATERIALIZED (
         SELECT i.id, a.delivered_at, came.status
         FROM decisions_intervention i
-        JOIN decisions_decision d ON d.tenant_id = i.tenant_id AND d.id = i.decision_id
-        JOIN delivery_action a ON a.tenant_id = d.tenant_id AND a.id = d.action_id
+        CROSS JOIN LATERAL (
+            SELECT a.status, a.outcome_status, a.delivered_at FROM delivery_action a
+            WHERE a.tenant_id = %(tenant_id)s AND a.id = (
+                SELECT d.action_id FROM decisions_decision d WHERE d.tenant_id = %(tenant_id)s AND d.id = i.decision_id
+            ) LIMIT 1
+        ) a
         CROSS JOIN LATERAL (
             SELECT CASE
                 WHEN a.status IN ('failed', 'expired') OR a.outcome_status IN ('ignored', 'rejected') THEN 'failed'
@@ -214,7 +220,8 @@ _FOLLOW_ACTIONS = """
     )
     UPDATE decisions_intervention i SET
         status = c.status, delivered_at = coalesce(i.delivered_at, c.delivered_at)
-    FROM changed c WHERE i.tenant_id = %(tenant_id)s AND i.id = c.id
+    FROM changed c
+    WHERE i.tenant_id = %(tenant_id)s AND i.id = ANY(ARRAY(SELECT id FROM changed)) AND i.id = c.id
     RETURNING i.user_id
 """
 
@@ -249,7 +256,8 @@ _FIND_CONVERSIONS = f"""
         FROM open o WHERE o.converted_at IS NULL
     ), noted AS (
         UPDATE decisions_decision d SET converted_at = f.at, conversion = %(value)s FROM found f
-        WHERE d.tenant_id = %(tenant_id)s AND d.id = f.id AND d.converted_at IS NULL AND f.at IS NOT NULL
+        WHERE d.tenant_id = %(tenant_id)s AND d.id = ANY(ARRAY(SELECT id FROM found WHERE at IS NOT NULL))
+          AND d.id = f.id AND d.converted_at IS NULL
         RETURNING d.id
     )
     SELECT (SELECT count(*) FROM open),
@@ -276,6 +284,6 @@ _CLOSE = f"""
     UPDATE decisions_decision d SET
         closed_at = %(now)s, converted_at = coalesce(d.converted_at, f.at),
         conversion = CASE WHEN f.at IS NULL THEN d.conversion ELSE %(value)s END
-    FROM found f WHERE d.tenant_id = %(tenant_id)s AND d.id = f.id
+    FROM found f WHERE d.tenant_id = %(tenant_id)s AND d.id = ANY(ARRAY(SELECT id FROM found)) AND d.id = f.id
     RETURNING d.id, f.was_done, f.at IS NOT NULL
 """

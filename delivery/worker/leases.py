@@ -326,7 +326,7 @@ _RECORD = """
         )
     ), locked AS MATERIALIZED (
         SELECT a.id FROM delivery_action a
-         WHERE a.tenant_id = %(tenant_id)s AND a.id IN (SELECT id FROM row) ORDER BY a.id FOR NO KEY UPDATE
+         WHERE a.tenant_id = %(tenant_id)s AND a.id = ANY(ARRAY(SELECT id FROM row)) ORDER BY a.id FOR NO KEY UPDATE
     ), attempt AS (
         INSERT INTO delivery_attempt
             (tenant_id, action_id, number, started_at, latency_ms, status_code, error, response)
@@ -344,7 +344,8 @@ _RECORD = """
             THEN least(clock_timestamp() + make_interval(secs => r.wait), a.expires_at) END, a.due_at),
         leased_until = NULL
       FROM row r JOIN locked l ON l.id = r.id
-     WHERE a.tenant_id = %(tenant_id)s AND a.id = r.id AND a.delivered_at IS NULL
+     WHERE a.tenant_id = %(tenant_id)s AND a.id = ANY(ARRAY(SELECT id FROM row)) AND a.id = r.id
+       AND a.delivered_at IS NULL
        AND (r.delivered
             OR a.attempts = r.number AND a.leased_until IS NOT NULL AND a.status IN ('dispatched', 'completed'))
 """

@@ -272,7 +272,8 @@ _STORE = f"""
             SELECT user_id, max(timestamp) FILTER (WHERE event <> '$identify') AS latest
             FROM stored JOIN touchable USING (user_id) GROUP BY user_id
         ) a
-        WHERE u.tenant_id = %(tenant_id)s AND u.user_id = a.user_id
+        WHERE u.tenant_id = %(tenant_id)s AND u.user_id = ANY(ARRAY(SELECT user_id FROM touchable))
+          AND u.user_id = a.user_id
         RETURNING u.user_id, ({scoring.RESTS.format(user="u")}) IS TRUE AS rests
     ), metered AS (
         INSERT INTO events_monthlyusage (tenant_id, month, shard, events, active_users)

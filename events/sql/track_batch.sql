@@ -83,13 +83,15 @@ CREATE OR REPLACE FUNCTION track_batch(key_digest bytea, events jsonb, source te
             FROM sent s WHERE (SELECT is_plain FROM plain)
         ), touchable AS MATERIALIZED (
             SELECT u.user_id, s.latest
-            FROM stale s JOIN events_trackeduser u ON u.tenant_id = tenant AND u.user_id = s.user_id
-            WHERE (SELECT is_plain FROM plain)
+            FROM stale s JOIN events_trackeduser u ON u.user_id = s.user_id
+            WHERE u.tenant_id = tenant AND u.user_id = ANY(ARRAY(SELECT s.user_id FROM stale s))
+              AND (SELECT is_plain FROM plain)
             FOR NO KEY UPDATE OF u SKIP LOCKED
         ), touched AS (
             UPDATE events_trackeduser u SET last_activity_at = greatest(u.last_activity_at, t.latest)
             FROM touchable t
-            WHERE u.tenant_id = tenant AND u.user_id = t.user_id
+            WHERE u.tenant_id = tenant AND u.user_id = ANY(ARRAY(SELECT t.user_id FROM touchable t))
+              AND u.user_id = t.user_id
         ), metered AS (
             INSERT INTO events_monthlyusage (tenant_id, month, shard, events, active_users)
             SELECT tenant, this_month, coalesce((
