@@ -30,7 +30,8 @@ def share(part: Decimal, threads: int) -> int:
 # More threads than requests that may wait for something. They answer who asks whether the process lives, and tell all
 # others that it has no thread to give.
 SPARE = 2
-_PATIENCE_SECONDS = 1.0
+# The spare threads wait as long as this, and meanwhile answer no probe, which has a second.
+PATIENCE_SECONDS = 0.4
 
 
 class FullError(Exception):
@@ -91,7 +92,7 @@ class Places:
         return next(iter(self._of_thread.get(threading.get_ident(), ())), None)
 
     def _wait_for_room(self) -> None:
-        if self._is_stalled or not self._lock.wait_for(lambda: len(self._of_thread) < self._room, _PATIENCE_SECONDS):
+        if self._is_stalled or not self._lock.wait_for(lambda: len(self._of_thread) < self._room, PATIENCE_SECONDS):
             self._is_stalled = True
             raise FullError
 

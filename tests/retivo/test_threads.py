@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from retivo.threads import FullError, Places, share
+from retivo.threads import PATIENCE_SECONDS, SPARE, FullError, Places, share
 
 pytestmark = pytest.mark.no_database
 
@@ -124,6 +124,10 @@ def test_take__no_place_comes_free__is_refused_at_once_until_one_does() -> None:
         stuck.submit(places.leave).result()
 
         assert places.take({"b": 1})
+
+
+def test_take__in_vain_by_all_spare_threads__leaves_probes_their_second() -> None:
+    assert SPARE * PATIENCE_SECONDS < 1  # one behind the other, at the most
 
 
 def test_take__again_by_the_thread_that_has_a_place__needs_no_room() -> None:
