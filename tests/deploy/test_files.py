@@ -110,6 +110,10 @@ def test_alerts__by_promtool__are_valid() -> None:
     run("promtool", "check", "rules", str(DEPLOY / "prometheus" / "alerts.yaml"))
 
 
+def test_alerts__of_what_alerts_yaml_has_scraped__are_raised() -> None:
+    run("promtool", "test", "rules", str(REPOSITORY / "tests" / "deploy" / "alerts.yaml"))
+
+
 def test_dockerfile__by_hadolint__is_clean() -> None:
     run("hadolint", str(DEPLOY / "Dockerfile"))
 
