@@ -10,4 +10,4 @@ if name := env.str("BENCH_DATABASE", default=""):  # noqa: F405
         database["NAME"] = name
 
 # One tenant is all of the load here, and has all of the threads.
-TENANT_THREADS = UNKNOWN_KEYS_THREADS = 1000
+TENANT_THREADS = PARTNER_THREADS = UNKNOWN_KEYS_THREADS = 1000

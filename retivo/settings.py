@@ -240,6 +240,7 @@ def _share(name: str, default: str) -> int:
 
 
 TENANT_THREADS = _share("TENANT_SHARE_OF_THREADS", "0.5")
+PARTNER_THREADS = _share("PARTNER_SHARE_OF_THREADS", "0.75")
 STAFF_THREADS = _share("STAFF_SHARE_OF_THREADS", "0.25")
 # More than a tenant's: when a process has just begun, every key is unknown to it.
 UNKNOWN_KEYS_THREADS = share(Decimal("0.75"), web_threads())

@@ -2,7 +2,7 @@
 
 from retivo.settings import *  # noqa: F403
 
-TENANT_THREADS = UNKNOWN_KEYS_THREADS = 1000
+TENANT_THREADS = PARTNER_THREADS = UNKNOWN_KEYS_THREADS = 1000
 
 # Nor for having waited longest of them for a row, on a machine that is slow.
 for database in DATABASES.values():  # noqa: F405

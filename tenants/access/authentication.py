@@ -1,7 +1,7 @@
 """Who is calling: a bearer key, looked up and turned into a tenant context by one function in the database."""
 
 from functools import cache
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, NamedTuple, cast
 from uuid import UUID
 
 import msgspec
@@ -83,18 +83,26 @@ def bearer_text(request: HttpRequest | Request) -> str:
     return text.strip() if scheme.lower() == "bearer" else ""
 
 
-def authenticate(key: SentKey, query: Query | None = None) -> tuple[Caller, tuple[Any, ...] | None]:
-    """Who sent the key, and the answer to `query`: a row, or None where there is none.
+class Found(NamedTuple):
+    """Who sent a key, whose customer it is if that was asked, and the row that answers the query, if there is one."""
+
+    caller: Caller
+    partner_id: UUID | None
+    answer: tuple[Any, ...] | None
+
+
+def authenticate(key: SentKey, query: Query | None = None, *, asks_partner: bool = False) -> Found:
+    """Who sent the key.
 
     Must run inside the transaction that the request's work is done in.
 
     Raises:
         Problem: 401 with a key that is unknown, expired or revoked; 403 for a suspended tenant.
     """
-    row = _look_up(key.digest, query)
+    row = _look_up(key.digest, query, asks_partner=asks_partner)
     if row is None:
         raise _unauthorized("api_key_unknown", "There is no such API key.")
-    verdict, key_id, tenant_id, tenant_role, scopes, *answer = row
+    verdict, key_id, tenant_id, tenant_role, scopes, partner_id, *answer = row
     if verdict != "ok":
         status, code, detail = _REFUSALS[verdict]
         raise _unauthorized(code, detail) if status == 401 else Problem(status, code, detail)
@@ -106,28 +114,35 @@ def authenticate(key: SentKey, query: Query | None = None) -> tuple[Caller, tupl
         key_prefix=key.prefix,
         scopes=frozenset(map(Scope, scopes)),
     )
-    return caller, tuple(answer) if answer and answer[0] is not None else None
+    return Found(caller, partner_id, tuple(answer) if answer and answer[0] is not None else None)
 
 
-def _look_up(digest: bytes, query: Query | None) -> tuple[Any, ...] | None:
+def _look_up(digest: bytes, query: Query | None, *, asks_partner: bool) -> tuple[Any, ...] | None:
     parameters: dict[str, Any] = {"digest": digest, **(query.parameters if query else {})}
     cursor = kept_cursor()
-    cursor.execute(_statement(query.sql if query else None), parameters)
+    cursor.execute(_statement(query.sql if query else None, asks_partner=asks_partner), parameters)
     row: tuple[Any, ...] | None = cursor.fetchone()
     return row
 
 
 @cache  # a view's SQL is always the same
-def _statement(sql: str | None) -> str:
-    look_up = "SELECT * FROM authenticate_api_key(%(digest)s) AS caller"
-    return f"{look_up} LEFT JOIN LATERAL ({sql}) AS answer ON caller.verdict = 'ok'" if sql else look_up
+def _statement(sql: str | None, *, asks_partner: bool) -> str:
+    columns = f"caller.*, {_PARTNER if asks_partner else 'NULL'}"
+    look_up = "FROM authenticate_api_key(%(digest)s) AS caller"
+    if sql is None:
+        return f"SELECT {columns} {look_up}"
+    return f"SELECT {columns}, answer.* {look_up} LEFT JOIN LATERAL ({sql}) AS answer ON caller.verdict = 'ok'"
+
+
+_PARTNER = "(SELECT t.parent_id FROM tenants_tenant t WHERE t.id = caller.tenant_id)"
 
 
 class ApiKeyAuthentication(BaseAuthentication):
     """`Authorization: Bearer rt_live_…`, as DRF and the API's description know it; views call `authenticate`."""
 
     def authenticate(self, request: Request) -> tuple[Caller, tuple[Any, ...] | None]:
-        return authenticate(read_key(bearer_text(request)))
+        found = authenticate(read_key(bearer_text(request)))
+        return found.caller, found.answer
 
     def authenticate_header(self, request: Request) -> str:
         return "Bearer"

@@ -112,10 +112,10 @@ class TenantView(APIView):
         return self.finished(response)
 
     def authenticate(self, request: Request) -> None:
-        caller, request.auth = authenticate(self.key, self.asked())
+        caller, partner_id, request.auth = authenticate(self.key, self.asked(), asks_partner=self.known is None)
         request.user = cast("Any", caller)
         if self.known is None:
-            shares.learn(self.key.digest, shares.Known(self.caller.key_id, self.caller.tenant_id))
+            shares.learn(self.key.digest, shares.Known(caller.key_id, caller.tenant_id, partner_id))
 
     def finished(self, response: HttpResponseBase) -> HttpResponseBase:
         """With the headers that each answer of the view has."""

@@ -142,6 +142,40 @@ def test_tenant__whose_row_is_held__leaves_threads_to_others(
     assert {get(own_server, "/api/settings", hog).status_code for _ in range(20)} == {200}
 
 
+def test_partner__of_whose_customers_two_are_stuck__leaves_threads_to_others(
+    own_server: Server, acme: Api, rival: Api
+) -> None:
+    hogs = [acme.provision(slug) for slug in ("hog", "other-hog")]
+    for hog in hogs:
+        assert hog.post("/api/track", {"events": [{"user_id": "first", "event": "opened"}]}).status_code == 200
+    shop = rival.provision("shop")
+    for api in [*hogs, shop]:
+        for _ in range(30):  # over both processes
+            get(own_server, "/api/settings", api)
+    numbers = iter(range(10**6))
+
+    def send(client: httpx.Client) -> httpx.Response:
+        number = next(numbers)
+        return client.post(
+            f"{own_server.url}/api/track",
+            json={"events": [{"user_id": f"user {number}", "event": "opened"}]},
+            headers={"Authorization": f"Bearer {hogs[number % 2].key}"},
+        )
+
+    with owner_cursor() as cursor:
+        cursor.execute("BEGIN")
+        ids = [hog.tenant_id for hog in hogs]
+        cursor.execute("SELECT * FROM events_monthlyusage WHERE tenant_id = ANY(%s) FOR UPDATE", [ids])
+        try:
+            with hammer(24, send) as answers:
+                wait_until(lambda: len(answers) > 100)
+                assert {get(own_server, "/api/settings", shop).status_code for _ in range(20)} == {200}
+                assert 429 in {answer.status_code for answer in answers} <= {429, 503}
+                cursor.execute("ROLLBACK")
+        finally:
+            cursor.execute("ROLLBACK")
+
+
 def test_unknown_keys__while_their_look_up_waits__leave_threads_to_others(own_server: Server) -> None:
     def send(client: httpx.Client) -> httpx.Response:
         return client.get(f"{own_server.url}/api/settings", headers={"Authorization": f"Bearer {keys.generate()}"})
@@ -292,7 +326,7 @@ def test_known_keys__are_bounded_in_number(monkeypatch: pytest.MonkeyPatch, acme
     monkeypatch.setattr(shares, "_MOST_KNOWN", 3)
     monkeypatch.setattr(shares, "_known", {})
     for number in range(10):
-        shares.learn(bytes([number]), shares.Known(acme.tenant_id, acme.tenant_id))
+        shares.learn(bytes([number]), shares.Known(acme.tenant_id, acme.tenant_id, None))
     places.leave()
 
     assert list(shares._known) == [bytes([7]), bytes([8]), bytes([9])]

@@ -15,7 +15,8 @@ _ADD = f"""
     ), person AS (
         INSERT INTO events_trackeduser (tenant_id, user_id, name, email, company, role, locale, traits, lifecycle_stage,
             opted_out, last_activity_at)
-        SELECT %(tenant_id)s, 'v' || n, '', '', '', '', '', '{{}}', 'new', false, now() FROM generate_series(1, {MANY}) n
+        SELECT %(tenant_id)s, 'v' || n, '', '', '', '', '', '{{}}', 'new', false, now()
+        FROM generate_series(1, {MANY}) n
     ), happened AS (
         INSERT INTO events_event (tenant_id, timestamp, user_id, name, source, properties, retention_days, month)
         SELECT %(tenant_id)s, now() - interval '1 hour', 'v' || 2 * n, 'bought', 'track', '{{}}', 90,
@@ -38,8 +39,8 @@ _ADD = f"""
     INSERT INTO decisions_decision (tenant_id, id, user_id, created_at, request, candidates, guardrails, propensity,
         reasoning, model_version, features, holdout, shadow, compared, action, action_type_id, parameters, action_id,
         cost_usd, cost_state)
-    SELECT %(tenant_id)s, 'd' || n, 'v' || n, now() - interval '5 hours' - n * interval '1 second', '{{}}', '[]', '[]', 1,
-        '', 1, '{{}}', false, false, true, 'p:grant_points', gen_random_uuid(), '{{}}', 'ea_' || n, 1, 'reserved'
+    SELECT %(tenant_id)s, 'd' || n, 'v' || n, now() - interval '5 hours' - n * interval '1 second', '{{}}', '[]', '[]',
+        1, '', 1, '{{}}', false, false, true, 'p:grant_points', gen_random_uuid(), '{{}}', 'ea_' || n, 1, 'reserved'
     FROM generate_series(1, {MANY}) n
 """
 

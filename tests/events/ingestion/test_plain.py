@@ -15,7 +15,7 @@ from tenants.models import ApiKey, Scope
 from tests.conftest import Api
 from tests.events.cast import TRACK, change_tenant, count, event, rows, track, usage
 
-_ORDINARY = "SELECT * FROM authenticate_api_key"
+_ORDINARY = "SELECT caller.*"
 
 
 def ordinarily(api: Api, *events: Any) -> Any:

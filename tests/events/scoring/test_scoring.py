@@ -112,7 +112,8 @@ def test_score_tenant__many_users__takes_them_in_batches_of_short_transactions(
     assert score_tenant(merchant.tenant_id, now=NOW) == 8
 
     assert sum("events_stagechange" in sql for sql in statements) == 3
-    assert sum(sql.startswith("SELECT set_config") for sql in statements) == 4  # a context each, and one that begins the sweep
+    # A context each, and one that begins the sweep.
+    assert sum(sql.startswith("SELECT set_config") for sql in statements) == 4
     assert len(scored(merchant)) == 8
 
 
