@@ -244,6 +244,8 @@ PARTNER_THREADS = _share("PARTNER_SHARE_OF_THREADS", "0.75")
 STAFF_THREADS = _share("STAFF_SHARE_OF_THREADS", "0.25")
 # More than a tenant's: when a process has just begun, every key is unknown to it.
 UNKNOWN_KEYS_THREADS = share(Decimal("0.75"), web_threads())
+# The API's docs and its description, which anyone may ask for.
+OPEN_PAGES_THREADS = share(Decimal("0.25"), web_threads())
 
 # --- Product --------------------------------------------------------------------------------------------------------
 

@@ -37,7 +37,8 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 def pytest_configure(config: pytest.Config) -> None:
     embedded_postgres.start_if_configured()
     # The tests' own process has as many threads as a test wants.
-    settings.TENANT_THREADS = settings.PARTNER_THREADS = settings.UNKNOWN_KEYS_THREADS = settings.STAFF_THREADS = 1000
+    settings.TENANT_THREADS = settings.PARTNER_THREADS = settings.UNKNOWN_KEYS_THREADS = 1000
+    settings.STAFF_THREADS = settings.OPEN_PAGES_THREADS = 1000
 
 
 # --- Database -------------------------------------------------------------------------------------------------------

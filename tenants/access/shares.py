@@ -14,8 +14,7 @@ from uuid import UUID
 
 from django.conf import settings
 
-from retivo.api.errors import Problem
-from retivo.threads import FullError, places
+from retivo.api import places
 
 
 class Known(NamedTuple):
@@ -68,11 +67,4 @@ def learn(digest: bytes, known: Known) -> None:
 
 
 def _take(parties: Mapping[Hashable, int]) -> None:
-    try:
-        is_taken = places.take(parties)
-    except FullError as error:
-        detail = "This process has no thread to give: all of them wait. Try again in a moment."
-        raise Problem(503, "overloaded", detail, headers={"Retry-After": "1"}) from error
-    if not is_taken:
-        detail = "Too many of your requests are being answered at once. Try again when one of them has ended."
-        raise Problem(429, "too_many_concurrent_requests", detail, headers={"Retry-After": "1"})
+    places.take(parties, "Too many of your requests are being answered at once. Try again when one of them has ended.")

@@ -3,18 +3,22 @@
 import base64
 import json
 import re
+import socket
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 from django.test import Client
 
+from retivo.api import docs
 from retivo.threads import places
 from tenants.access import keys, shares
 from tests.conftest import Api, Server, gunicorn
@@ -291,6 +295,61 @@ def test_staff_pages__beyond_their_share__are_refused_as_a_page(settings: Any) -
     assert (response.status_code, response["Retry-After"]) == (429, "1")
     assert response["Content-Type"].startswith("text/html")
     assert Client().get("/admin/login/").status_code == 200
+
+
+# --- Pages without a key ----------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def unread(server: Server, path: str, number: int) -> Iterator[list[socket.socket]]:
+    """So many connections that ask for the page and read nothing of it."""
+    address = urlsplit(server.url)
+    with ExitStack() as stack:
+        readers = []
+        for _ in range(number):
+            reader = stack.enter_context(socket.socket())
+            reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)  # or the answer would fit in
+            reader.settimeout(PATIENCE)
+            reader.connect((address.hostname, address.port))
+            reader.sendall(f"GET {path} HTTP/1.1\r\nHost: {address.hostname}\r\n\r\n".encode())
+            readers.append(reader)
+        yield readers
+
+
+def test_description__that_many_ask_for_and_none_reads__leaves_threads_to_others(own_server: Server, acme: Api) -> None:
+    with unread(own_server, "/api/openapi.json", 40) as readers:
+        statuses = Counter(reader.recv(12)[9:] for reader in readers)
+        for _ in range(5):
+            assert get(own_server, "/api/settings", acme).status_code == 200
+            assert get(own_server, "/api/livez").status_code == 200
+
+    assert statuses.keys() == {b"200", b"429"}
+    assert statuses[b"200"] <= 2 * 2  # two processes, a quarter of eight threads
+
+
+@pytest.mark.parametrize("path", ["/api/openapi.json", "/api/docs"])
+def test_pages_without_a_key__beyond_their_share__are_refused(settings: Any, path: str) -> None:
+    settings.OPEN_PAGES_THREADS = 1
+    with held("pages without a key"):
+        response = Client().get(path)
+
+    assert (response.status_code, response["Retry-After"]) == (429, "1")
+    assert response.json()["code"] == "too_many_concurrent_requests"
+    assert Client().get(path).status_code == 200
+
+
+def test_description__first_asked_for_by_many_at_once__is_made_once() -> None:
+    docs._made.cache_clear()
+    at_once = threading.Barrier(4)
+
+    def ask(_: int) -> bytes:
+        at_once.wait(PATIENCE)
+        return docs._schema()
+
+    with ThreadPoolExecutor(4) as pool:
+        first, *others = pool.map(ask, range(4))
+
+    assert all(other is first for other in others)
 
 
 # --- Places are given back --------------------------------------------------------------------------------------------
