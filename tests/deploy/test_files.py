@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -121,7 +122,7 @@ def test_alerts__of_what_alerts_yaml_has_scraped__are_raised() -> None:
 
 
 def test_dockerfile__by_hadolint__is_clean() -> None:
-    run("hadolint", str(DEPLOY / "Dockerfile"))
+    run(str(Path(sys.executable).with_name("hadolint")), str(DEPLOY / "Dockerfile"))
 
 
 def test_units__by_systemd_analyze__are_valid(tmp_path: Path) -> None:
