@@ -175,6 +175,8 @@ def _worker(connection: PatientConnection) -> Found:
 
 
 def _encryption(connection: PatientConnection) -> Found:
+    if not settings.ENCRYPTION_KEYS:
+        return Grade.FAILURE, "ENCRYPTION_KEYS has no key"
     for number, key in enumerate(settings.ENCRYPTION_KEYS, start=1):
         try:
             Fernet(key)

@@ -6,8 +6,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
+import psycopg
 import pytest
 from cryptography.fernet import Fernet
 from django.db import connections
@@ -16,8 +18,9 @@ from retivo.sight import doctor
 from retivo.sight.doctor import Grade
 from tests.conftest import REPOSITORY, Api
 from tests.delivery.worker.processes import environment
-from tests.owner import as_owner
+from tests.owner import as_owner, owner_cursor
 from tests.pooler import needs_pgbouncer, pgbouncer, version
+from tests.retivo.database.test_deadlines import superuser
 from tests.retivo.sight.test_metrics import free_port
 
 TIMEOUTS = ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout")
@@ -71,10 +74,6 @@ def test_doctor__all_well__says_so_of_each_check(merchant: Api) -> None:
     assert findings[-1].detail == "1 keys; 1 stored secrets were tried and decrypt"
 
 
-def _no_timeout() -> None:
-    own_role("SET lock_timeout = 0")
-
-
 def _pending() -> None:
     as_owner("UPDATE django_migrations SET name = 'x' WHERE app = 'tenants' AND name = '0010_workers'")
 
@@ -83,19 +82,26 @@ def _not_pending() -> None:
     as_owner("UPDATE django_migrations SET name = '0010_workers' WHERE app = 'tenants' AND name = 'x'")
 
 
-NEXT_MONTH = "'events_event_90_' || to_char((now() AT TIME ZONE 'UTC') + interval '1 month', 'YYYY_MM')"
+def _month(ahead: int) -> str:
+    """The name of a partition, in SQL."""
+    first = f"date_trunc('month', now() AT TIME ZONE 'UTC') + interval '{ahead} months'"
+    return f"'events_event_90_' || to_char({first}, 'YYYY_MM')"
 
 
-def _lack_partition() -> None:
-    as_owner(f"DO $$ BEGIN EXECUTE format('ALTER TABLE %I RENAME TO away', {NEXT_MONTH}); END $$")
+def _lack_partition(ahead: int) -> None:
+    as_owner(f"DO $$ BEGIN EXECUTE format('ALTER TABLE %I RENAME TO away', {_month(ahead)}); END $$")
 
 
-def _give_partition_back() -> None:
-    as_owner(f"DO $$ BEGIN EXECUTE format('ALTER TABLE away RENAME TO %I', {NEXT_MONTH}); END $$")
+def _give_partition_back(ahead: int) -> None:
+    as_owner(f"DO $$ BEGIN EXECUTE format('ALTER TABLE away RENAME TO %I', {_month(ahead)}); END $$")
 
 
 def _no_worker() -> None:
     as_owner("UPDATE tenants_workerprocess SET seen_at = now() - interval '2 minutes'")
+
+
+def _never_a_worker() -> None:
+    as_owner("DELETE FROM tenants_workerprocess")
 
 
 def _failing_task() -> None:
@@ -104,6 +110,14 @@ def _failing_task() -> None:
 
 def _nothing() -> None:
     pass
+
+
+def _no_table() -> None:
+    as_owner("ALTER TABLE delivery_endpoint RENAME TO away")
+
+
+def _table() -> None:
+    as_owner("ALTER TABLE away RENAME TO delivery_endpoint")
 
 
 def _no_row_security() -> None:
@@ -125,12 +139,26 @@ def _grant() -> None:
 @pytest.mark.parametrize(
     ("name", "spoil", "mend", "grade", "detail"),
     [
-        ("timeouts", _no_timeout, _nothing, Grade.FAILURE, "no lock_timeout"),
+        *(
+            ("timeouts", partial(own_role, f"SET {name} = 0"), _nothing, Grade.FAILURE, f"no {name}")
+            for name in TIMEOUTS
+        ),
         ("schema", _pending, _not_pending, Grade.FAILURE, "tenants.0010_workers"),
-        ("partitions", _lack_partition, _give_partition_back, Grade.FAILURE, "0 months ahead"),
+        *(
+            (
+                "partitions",
+                partial(_lack_partition, n),
+                partial(_give_partition_back, n),
+                grade,
+                f"{n - 1} months ahead",
+            )
+            for n, grade in ((1, Grade.FAILURE), (3, Grade.WARNING))
+        ),
         ("worker", _no_worker, _nothing, Grade.FAILURE, "none was seen for 12"),
+        ("worker", _never_a_worker, _nothing, Grade.FAILURE, "none was seen for the last hour"),
         ("worker", _failing_task, _nothing, Grade.WARNING, "failed last: a.task"),
         ("grants", _no_row_security, _row_security, Grade.FAILURE, "decisions_playbook has no row-level security"),
+        ("grants", _no_table, _table, Grade.FAILURE, "delivery_endpoint is missing"),
         ("grants", _no_grant, _grant, Grade.FAILURE, "delivery_endpoint is closed to the runtime role"),
     ],
 )
@@ -157,38 +185,60 @@ def test_doctor__invalid_index__is_named() -> None:
         as_owner("DROP INDEX left_over")
 
 
-def test_doctor__clock_two_days_behind__is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("days", "side"), [(-2, "behind the database"), (2, "ahead of the database")])
+def test_doctor__clock_that_is_off__is_found(monkeypatch: pytest.MonkeyPatch, days: int, side: str) -> None:
     now = time.time
-    monkeypatch.setattr(time, "time", lambda: now() - 2 * 86400)
+    monkeypatch.setattr(time, "time", lambda: now() + days * 86400)
 
     grade, detail = found("clock")
 
     assert grade == Grade.FAILURE
-    assert "behind the database" in detail
+    assert side in detail
 
 
-def test_doctor__keys_of_a_ring_that_was_not_emptied__are_found(merchant: Api) -> None:
+def test_doctor__server_that_is_too_old__is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "MINIMUM_SERVER_VERSION", 990000)
+
+    (finding,) = doctor.examine()  # and asks nothing else of it
+
+    assert (finding.name, finding.grade) == ("database", Grade.FAILURE)
+
+
+# A ring lasts two days, so its keys are up to two days older than the moment that it is taken of.
+@pytest.mark.parametrize(("days", "grade"), [(2, Grade.OK), (4, Grade.WARNING), (6, Grade.FAILURE)])
+def test_doctor__keys_of_a_ring_that_was_not_emptied__are_found(
+    merchant: Api, monkeypatch: pytest.MonkeyPatch, days: int, grade: Grade
+) -> None:
+    monkeypatch.setattr(doctor, "_KEYS_WARN_SECONDS", 4 * 86400)  # or it depended on the day
     as_owner(
         "INSERT INTO events_storedkey (tenant_id, key)"
-        " VALUES (%s, (key_ring(now() - interval '4 days') || repeat('0', 28))::uuid)",
+        " VALUES (%s, (key_ring(now() - make_interval(days => %s)) || repeat('0', 28))::uuid)",
         merchant.tenant_id,
+        days,
     )
 
-    grade, detail = found("key rings")
+    found_grade, detail = found("key rings")
 
     assert detail.startswith("the oldest idempotency keys are at most ")
-    assert float(detail.split("at most ")[1].split()[0]) >= 4
-    assert grade in (Grade.OK, Grade.WARNING)
+    assert days <= float(detail.split("at most ")[1].split()[0]) <= days + 2
+    assert found_grade == grade
 
 
 @pytest.mark.parametrize(
     ("keys", "detail"),
-    [("", "none of ENCRYPTION_KEYS decrypts a body"), ("no key", "number 1 of ENCRYPTION_KEYS is no Fernet key")],
+    [
+        ([], "ENCRYPTION_KEYS has no key"),
+        ([Fernet.generate_key().decode()], "none of ENCRYPTION_KEYS decrypts a body"),
+        (["no key"], "number 1 of ENCRYPTION_KEYS is no Fernet key"),
+        ([Fernet.generate_key().decode(), "no key"], "number 2 of ENCRYPTION_KEYS is no Fernet key"),
+    ],
 )
-def test_doctor__keys_that_are_none_or_others__are_found(merchant: Api, settings: Any, keys: str, detail: str) -> None:
+def test_doctor__keys_that_are_none_or_others__are_found(
+    merchant: Api, settings: Any, keys: list[str], detail: str
+) -> None:
     body = {"user_id": "u1"}
     assert merchant.post("/api/customers", body, Idempotency_Key="k1").status_code == 201
-    settings.ENCRYPTION_KEYS = [keys or Fernet.generate_key().decode()]
+    settings.ENCRYPTION_KEYS = keys
 
     grade, text = found("encryption")
 
@@ -205,6 +255,55 @@ def test_doctor__as_the_owner__is_not_bound_by_row_level_security(monkeypatch: p
 
     assert grade == Grade.FAILURE
     assert "owns tables" in detail
+
+
+@pytest.mark.parametrize(
+    ("attributes", "also", "fault"),
+    [
+        ("", "", ""),
+        ("SUPERUSER", "", "is a superuser"),
+        ("BYPASSRLS", "", "has BYPASSRLS"),
+        ("", "CREATE TABLE owned (); ALTER TABLE owned OWNER TO {role}", "owns tables"),
+        ("", "GRANT app_staff TO {role} WITH INHERIT TRUE", "inherits the rights of app_staff"),
+    ],
+)
+def test_doctor__role_that_may_too_much__is_found(
+    monkeypatch: pytest.MonkeyPatch, attributes: str, also: str, fault: str
+) -> None:
+    config = connections["default"].settings_dict
+    role = f"doctor_{config['NAME']}"
+    with psycopg.connect(superuser(), autocommit=True) as cluster:
+        cluster.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'a' {attributes} IN ROLE app_rt")
+        try:
+            cluster.execute(also.format(role=role))
+            monkeypatch.setitem(config, "USER", role)
+            monkeypatch.setitem(config, "PASSWORD", "a")
+            grade, detail = found("role")
+        finally:
+            cluster.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
+
+    assert grade == (Grade.FAILURE if fault else Grade.OK)
+    assert detail.startswith(f"{role} {fault or 'is bound by row-level security'}")
+
+
+def test_doctor__role_that_is_missing__is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "AUTH", "no_such_role")
+
+    assert found("role") == (Grade.FAILURE, "app_rt misses the roles no_such_role")
+
+
+def test_doctor__table_that_is_locked__holds_up_its_own_check_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "CHECK_SECONDS", 1.0)
+    with owner_cursor() as cursor:
+        cursor.execute("BEGIN")
+        cursor.execute("LOCK TABLE tenants_workerprocess IN ACCESS EXCLUSIVE MODE")
+        try:
+            findings = list(doctor.examine())
+        finally:
+            cursor.execute("ROLLBACK")
+
+    assert [each.name for each in findings if each.grade != Grade.OK] == ["worker"]
+    assert len(findings) == 12
 
 
 def run(*arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
@@ -258,9 +357,8 @@ def test_command__database_away_or_silent__says_so_and_exits_with_1(silent: bool
     [("session", "ok"), ("transaction", "warn")],
 )
 def test_command__behind_a_pooler__tells_whether_it_keeps_prepared_statements(mode: str, status: str) -> None:
-    if mode == "transaction" and version() >= (1, 21):
-        pytest.skip("this PgBouncer keeps them")
-    with pgbouncer(pool_mode=mode) as url:
+    keeps_none = {"max_prepared_statements": "0"} if version() >= (1, 21) else {}  # those before keep none anyway
+    with pgbouncer(pool_mode=mode, **keeps_none) as url:
         result = run("--json", DATABASE_URL=url)
 
     (pooler,) = [each for each in map(json.loads, result.stdout.splitlines()) if each["name"] == "pooler"]
