@@ -66,7 +66,7 @@ def list_customers(*, partner_id: UUID, where: CustomerFilter, page: Page) -> di
 
 def customer_query(customer_id: UUID) -> Query:
     """Asks for one of the caller's customers; `customer_detail` reads the answer."""
-    return Query(sql=DETAIL, parameters={"customer_id": customer_id, "month": metering.this_month()})
+    return Query(sql=DETAIL, parameters={"customer_id": customer_id})
 
 
 def customer_detail(row: tuple[Any, ...] | None) -> dict[str, Any]:
@@ -145,7 +145,7 @@ def _rfc3339(column: str) -> str:
 
 DETAIL = f"""
     SELECT {_COLUMNS}, t.kill_switch_active, t.shadow_mode,
-        to_char(%(month)s::date, 'YYYY-MM'), u.active_users, u.events, t.config::text,
+        to_char({metering.THIS_MONTH}, 'YYYY-MM'), u.active_users, u.events, t.config::text,
         (SELECT coalesce(json_agg(json_build_object(
                     'id', i.id, 'provider', i.provider, 'display_name', i.display_name, 'domain', i.domain,
                     'active', i.active, 'shared_at', {_rfc3339("s.created_at")}
@@ -165,6 +165,6 @@ DETAIL = f"""
         SELECT count(*) AS total, count(*) FILTER (WHERE active) AS active
         FROM integrations_actiontype WHERE tenant_id = t.id AND partner_id = caller.tenant_id
     ) a
-    CROSS JOIN LATERAL usage_of_customer(%(month)s, t.id) u
+    CROSS JOIN LATERAL usage_of_customer({metering.THIS_MONTH}, t.id) u
     WHERE t.id = %(customer_id)s AND t.parent_id = caller.tenant_id
 """

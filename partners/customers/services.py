@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from events import metering
 from integrations import services as integrations
 from learning.patterns import library
 from partners.customers.queries import DETAIL, customer_detail, rows_of
@@ -28,7 +27,7 @@ def change_customer(*, actor: str, partner_id: UUID, customer_id: UUID, changes:
         raise not_found() from error
     (row,) = rows_of(
         f"SELECT answer.* FROM (SELECT %(partner_id)s::uuid AS tenant_id) AS caller, LATERAL ({DETAIL}) AS answer",
-        {"partner_id": partner_id, "customer_id": customer_id, "month": metering.this_month()},
+        {"partner_id": partner_id, "customer_id": customer_id},
     )
     return customer_detail(row)
 

@@ -29,15 +29,16 @@ def partner_stats(*, partner_id: UUID, where: CustomerFilter, page: Page) -> dic
 
     The last is over all customers, whatever the filter: two answers that differ by one customer would tell of that one.
     """
-    month = metering.this_month()
-    asked = {"partner_id": partner_id, **where.parameters, "month": month}
+    asked = {"partner_id": partner_id, **where.parameters}
     rows, next_cursor = page_of(_USED, asked, page)
-    named = metering.named(month)
+    month = metering.named(rows[0][-1])
+    if rows[0][0] is None:  # a row of the month alone: the page has no customer
+        rows = []
     customers = [
         CustomerInBrief(
-            tenant_id, name, plan_tier, limit, created_at, metering.Usage(named, active_users, limit, events)
+            tenant_id, name, plan_tier, limit, created_at, metering.Usage(month, active_users, limit, events)
         )
-        for tenant_id, name, _, plan_tier, _, limit, created_at, active_users, events in rows
+        for tenant_id, name, _, plan_tier, _, limit, created_at, active_users, events, _ in rows
     ]
     if is_whole(page, next_cursor):
         totals = [(row[3], row[4], 1, row[7], row[8]) for row in rows]
@@ -53,7 +54,7 @@ def partner_stats(*, partner_id: UUID, where: CustomerFilter, page: Page) -> dic
         "total_customers": sum(by_plan_tier.values()),
         "by_plan_tier": by_plan_tier,
         "by_plan_status": by_plan_status,
-        "usage": {"month": named, **used},
+        "usage": {"month": month, **used},
         "lift": lift.lift_of_customers(),
         "customers": customers,
         "next_cursor": next_cursor,
@@ -66,12 +67,13 @@ def list_patterns(*, partner_id: UUID) -> dict[str, Any]:
     return {"patterns": found, "total": len(found)}
 
 
-# The function is called once, whatever the number of customers, and of a page asked for those on it alone.
+# The function is called once, whatever the number of customers, and of a page asked for those on it alone. There is a
+# row also of an empty page, for the month.
 _USED = f"""
     WITH page AS MATERIALIZED ({LIST})
-    SELECT page.*, coalesce(u.active_users, 0), coalesce(u.events, 0)
-    FROM page LEFT JOIN usage_of_customers(
-        %(month)s, CASE WHEN %(limit)s::int IS NOT NULL THEN ARRAY(SELECT id FROM page) END
+    SELECT page.*, coalesce(u.active_users, 0), coalesce(u.events, 0), this.month
+    FROM (SELECT {metering.THIS_MONTH}) AS this (month) LEFT JOIN page ON true LEFT JOIN usage_of_customers(
+        {metering.THIS_MONTH}, CASE WHEN %(limit)s::int IS NOT NULL THEN ARRAY(SELECT id FROM page) END
     ) u ON u.tenant_id = page.id
     ORDER BY page.created_at, page.id
 """
@@ -80,6 +82,6 @@ _TOTALS = f"""
     SELECT t.plan_tier, t.plan_status, count(*),
         coalesce(sum(u.active_users), 0)::bigint, coalesce(sum(u.events), 0)::bigint
     FROM (SELECT t.id, t.plan_tier, t.plan_status {MATCHING}) t
-    LEFT JOIN usage_of_customers(%(month)s) u ON u.tenant_id = t.id
+    LEFT JOIN usage_of_customers({metering.THIS_MONTH}) u ON u.tenant_id = t.id
     GROUP BY t.plan_tier, t.plan_status
 """

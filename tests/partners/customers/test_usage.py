@@ -1,7 +1,7 @@
 """What a partner learns of its customers' use: numbers alone."""
 
 import json
-from datetime import UTC, datetime
+from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 import pytest
@@ -15,7 +15,7 @@ from tests.conftest import Api
 from tests.owner import as_owner
 
 STATS = "/api/partners/stats"
-MONTH = metering.this_month()
+MONTH = metering.THIS_MONTH
 
 
 def use(api: Api, *users: str) -> None:
@@ -31,7 +31,7 @@ def told(api: Api, customers: list[Any] | None = None) -> list[Any]:
 
 def ask(customers: list[Any] | None = None) -> list[Any]:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT * FROM usage_of_customers(%s, %s::uuid[]) ORDER BY 2", [MONTH, customers])
+        cursor.execute(f"SELECT * FROM usage_of_customers({MONTH}, %s::uuid[]) ORDER BY 2", [customers])
         return list(cursor.fetchall())
 
 
@@ -42,7 +42,7 @@ def told_of_one(api: Api, customer: Any) -> Any:
 
 def ask_of_one(customer: Any) -> Any:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT * FROM usage_of_customer(%s, %s)", [MONTH, customer])
+        cursor.execute(f"SELECT * FROM usage_of_customer({MONTH}, %s)", [customer])
         return cursor.fetchone()
 
 
@@ -60,7 +60,7 @@ def test_stats__customers_in_use__are_told_each_and_together(acme: Api, rival: A
 
     body = acme.get(STATS).json()
 
-    month = f"{datetime.now(UTC):%Y-%m}"
+    ((month,),) = as_owner(f"SELECT to_char({MONTH}, 'YYYY-MM')")
     assert body["customers"][0]["usage"] == {"month": month, "active_users": 2, "limit": 1000, "events": 3}
     assert by_name(body) == {"One": (2, 3), "Two": (1, 1), "Idle": (0, 0)}
     assert body["usage"] == {"month": month, "active_users": 3, "events": 4}
@@ -87,6 +87,32 @@ def test_usage__of_another_month__is_not_counted(acme: Api, merchant: Api) -> No
 
     assert merchant.get("/api/settings").json()["usage"]["events"] == 0
     assert by_name(acme.get(STATS).json()) == {"Merchant": (0, 0)}
+
+
+def test_month__on_a_host_whose_clock_is_ahead__is_the_databases_for_all(
+    acme: Api, rival: Api, merchant: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Ahead(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Any:
+            return datetime.now(tz) + timedelta(days=40)
+
+    use(merchant, "a")
+    for module in (metering, queries, services):
+        monkeypatch.setattr(module, "datetime", Ahead, raising=False)
+    one = f"/api/partners/customers/{merchant.tenant_id}"
+
+    own = merchant.get("/api/settings").json()["usage"]
+
+    assert own["events"] == 1
+    assert acme.get(one).json()["customer"]["usage"] == own
+    assert acme.patch(one, {"name": "New"}).json()["customer"]["usage"] == own
+    stats = acme.get(STATS).json()
+    assert stats["customers"][0]["usage"] == own
+    assert stats["usage"] == {"month": own["month"], "active_users": 1, "events": 1}
+    nobodys = {"month": own["month"], "active_users": 0, "events": 0}
+    without = rival.get(STATS).json()
+    assert (without["usage"], without["customers"], without["next_cursor"]) == (nobodys, [], None)
 
 
 # --- Isolation ------------------------------------------------------------------------------------------------------
@@ -143,9 +169,8 @@ def crowd(acme: Api) -> Api:
     )
     as_owner(
         "INSERT INTO events_monthlyusage (tenant_id, month, shard, events, active_users)"
-        " SELECT id, %s, shard, 10 * shard, CASE shard WHEN 0 THEN 5 ELSE 0 END"
-        " FROM tenants_tenant, generate_series(0, 3) shard WHERE parent_id IS NOT NULL",
-        MONTH,
+        f" SELECT id, {MONTH}, shard, 10 * shard, CASE shard WHEN 0 THEN 5 ELSE 0 END"
+        " FROM tenants_tenant, generate_series(0, 3) shard WHERE parent_id IS NOT NULL"
     )
     return acme
 
@@ -172,7 +197,6 @@ def test_stats__ten_thousand_customers__call_the_function_once(crowd: Api, limit
     asked = {
         "partner_id": crowd.tenant_id,
         **queries.CustomerFilter().parameters,
-        "month": MONTH,
         "after_created_at": None,
         "after_id": None,
         "limit": limit,
