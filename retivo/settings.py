@@ -231,12 +231,11 @@ def _share(name: str, default: str) -> int:
     text = env.str(name, default="") or default
     try:
         part = Decimal(text)
-        fits = 0 < part <= 1
+        if 0 < part <= 1:
+            return share(part, web_threads())
     except InvalidOperation:  # no number, or NaN
-        fits = False
-    if not fits:
-        raise ImproperlyConfigured(f"{name} is a part of the threads, above 0 and at most 1; it is {text!r}.")
-    return share(part, web_threads())
+        pass
+    raise ImproperlyConfigured(f"{name} is a part of the threads, above 0 and at most 1; it is {text!r}.")
 
 
 TENANT_THREADS = _share("TENANT_SHARE_OF_THREADS", "0.5")

@@ -218,6 +218,7 @@ class Worker:
             self._results = results + self._results
             self._recordable.set()
             await self._pause(error)
+            return
         except asyncio.CancelledError:
             self._results = results + self._results
             raise
