@@ -1,4 +1,4 @@
-"""The owner of many endpoints leaves places to others while none of them is known to be slow."""
+"""The owner of many endpoints leaves places to others, whether its endpoints are known to be slow or not."""
 
 from importlib import import_module
 
@@ -12,4 +12,4 @@ _BEFORE = import_module("delivery.migrations.0008_format_claim_actions").CLAIM
 class Migration(migrations.Migration):
     dependencies = [("delivery", "0014_fewer_indexes"), ("tenants", "0010_workers")]
 
-    operations = [InForce("delivery", "claim_actions", digest="2c1966f199b8", reverse_sql=[_BEFORE])]
+    operations = [InForce("delivery", "claim_actions", digest="257b9f2345df", reverse_sql=[_BEFORE])]

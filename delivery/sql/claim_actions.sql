@@ -10,9 +10,10 @@
 -- A lane is held while the kill switch of its tenant or of the tenant's partner is on, while its tenant is in shadow
 -- mode or suspended, and while its integration is switched off. Lanes that are held, whose endpoint has no room or
 -- whose circuit is open are skipped while lanes are being collected, at the cost of one look-up each, so they take no
--- place from other lanes. Slow endpoints get at most `slow_wanted` of a worker's places. The owner of many endpoints that
--- are not known to be slow gets at most four times what one of them gets, about half of the places that are free, for
--- each worker: others always find a place, however many of its endpoints keep silent.
+-- place from other lanes. Slow endpoints get at most `slow_wanted` of a worker's places. The owner of many endpoints
+-- gets at most four times what one of them gets, about half of the places that are free, for each worker: of those for
+-- slow endpoints, and of the others. So there is a place for others, however many of its endpoints keep silent. A
+-- request that turns out to take long counts in both.
 --
 -- Each `LATERAL (… LIMIT 1)` makes the planner read by key, lane by lane, for no more lanes than are taken.
 CREATE OR REPLACE FUNCTION claim_actions(
@@ -26,11 +27,11 @@ CREATE OR REPLACE FUNCTION claim_actions(
     DECLARE
         start uuid := gen_random_uuid();
         moment timestamptz;
-        per_owner int;
+        workers int;
     BEGIN
         PERFORM pg_advisory_xact_lock(hashtext('retivo.claim_actions'));
         moment := clock_timestamp();
-        per_owner := 4 * per_endpoint * greatest(1, (
+        workers := greatest(1, (
             SELECT count(*) FROM public.tenants_workerprocess w WHERE w.seen_at > moment - interval '1 minute'
         ));
         RETURN QUERY
@@ -63,12 +64,13 @@ CREATE OR REPLACE FUNCTION claim_actions(
               JOIN public.integrations_actiontype t ON t.tenant_id = a.tenant_id AND t.id = a.action_type_id
              WHERE a.leased_until > moment GROUP BY 1, 2
         ), busy_owner AS MATERIALIZED (
-            SELECT b.owner_id, sum(b.n)::int AS n
+            SELECT b.owner_id, coalesce(sum(b.n) FILTER (WHERE e.slow_since IS NULL), 0)::int AS n,
+                   coalesce(sum(b.n) FILTER (WHERE e.slow_since IS NOT NULL OR b.is_slow), 0)::int AS slow
               FROM busy b LEFT JOIN public.delivery_endpoint e ON e.tenant_id = b.owner_id AND e.id = b.endpoint_id
-             WHERE e.slow_since IS NULL GROUP BY 1
+             GROUP BY 1
         ), lane AS MATERIALIZED (
             SELECT l.tenant_id, l.action_type_id, o.owner_id, o.endpoint_id, s.is_failing, s.is_slow, s.is_gone, s.room,
-                   per_owner - coalesce(w.n, 0) AS owners_room
+                   s.owners_room
               FROM (SELECT * FROM after UNION ALL SELECT * FROM before) l
              CROSS JOIN LATERAL (
                 SELECT 1 FROM public.delivery_action a
@@ -105,12 +107,13 @@ CREATE OR REPLACE FUNCTION claim_actions(
                     WHEN f.is_gone THEN wanted
                     ELSE CASE WHEN e.openings > 0 THEN 1 WHEN f.is_slow THEN per_slow_endpoint ELSE per_endpoint END
                          - coalesce(b.n, 0)
-                END AS room
+                END AS room, CASE
+                    WHEN f.is_slow THEN least(slow_wanted, 4 * per_slow_endpoint * workers - coalesce(w.slow, 0))
+                    ELSE 4 * per_endpoint * workers - coalesce(w.n, 0)
+                END AS owners_room
              ) s
              WHERE s.room > 0
-               AND (s.is_gone
-                    OR (e.open_until IS NULL OR e.open_until <= moment)
-                       AND CASE WHEN s.is_slow THEN slow_wanted > 0 ELSE coalesce(w.n, 0) < per_owner END)
+               AND (s.is_gone OR (e.open_until IS NULL OR e.open_until <= moment) AND s.owners_room > 0)
              LIMIT 64
         ), candidate AS (
             SELECT l.*, d.id, row_number() OVER (PARTITION BY l.tenant_id ORDER BY d.due_at) AS turn
@@ -124,14 +127,16 @@ CREATE OR REPLACE FUNCTION claim_actions(
             SELECT c.*, row_number() OVER (PARTITION BY c.owner_id, c.endpoint_id ORDER BY c.turn) AS place
               FROM candidate c
         ), shared AS (
-            SELECT p.*, row_number() OVER (PARTITION BY p.is_slow AND NOT p.is_gone ORDER BY p.turn) AS slow_place,
-                   row_number() OVER (PARTITION BY p.owner_id, p.is_slow OR p.is_gone ORDER BY p.turn) AS owners_place
+            SELECT p.*,
+                   row_number() OVER (PARTITION BY p.owner_id, p.is_slow, p.is_gone ORDER BY p.turn) AS owners_place
               FROM placed p WHERE p.place <= p.room
+        ), allowed AS (
+            SELECT s.*, row_number() OVER (PARTITION BY s.is_slow, s.is_gone ORDER BY s.turn) AS pace_place
+              FROM shared s WHERE s.is_gone OR s.owners_place <= s.owners_room
         ), chosen AS (
-            SELECT * FROM shared s
-             WHERE s.is_gone OR CASE WHEN s.is_slow THEN s.slow_place <= slow_wanted
-                                     ELSE s.owners_place <= s.owners_room END
-             ORDER BY s.turn LIMIT wanted
+            SELECT * FROM allowed a
+             WHERE a.is_gone OR NOT a.is_slow OR a.pace_place <= slow_wanted
+             ORDER BY a.turn LIMIT wanted
         ), locked AS (
             SELECT a.tenant_id, a.id, c.is_failing, c.is_slow, c.is_gone
               FROM public.delivery_action a JOIN chosen c ON c.tenant_id = a.tenant_id AND c.id = a.id

@@ -35,8 +35,8 @@ log = structlog.get_logger("retivo.delivery")
 
 T = TypeVar("T")
 
-# Places for requests: to endpoints that are not slow, to those that are, and in all. One that takes its time counts as
-# slow from then on and leaves its place to others, so that those who were not known to be slow hold up nobody.
+# Places for requests: to endpoints that are not slow, to those that are, and in all. One that takes its time leaves its
+# place to others, and takes none of those for endpoints that are known to be slow: it holds up neither kind.
 CONCURRENCY = 256
 SLOW_CONCURRENCY = 128
 _MOST = 768
@@ -114,9 +114,10 @@ class Worker:
 
     def _room(self) -> Room:
         late = time.monotonic() - SLOW_SECONDS
-        slow = sum(lease.endpoint_is_slow or begun < late for lease, begun in self._sending.values())
+        known = sum(lease.endpoint_is_slow for lease, _ in self._sending.values())
+        slow = known + sum(not lease.endpoint_is_slow and begun < late for lease, begun in self._sending.values())
         free = min(CONCURRENCY + slow, _MOST) - len(self._sending)
-        free_for_slow = max(0, SLOW_CONCURRENCY - slow)
+        free_for_slow = max(0, SLOW_CONCURRENCY - known)
         return Room(
             wanted=min(free, _BATCH),
             per_endpoint=_part(free),

@@ -1,6 +1,7 @@
 """No receiver and no tenant delays another's: bounds, turns and circuits."""
 
 import threading
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -203,14 +204,17 @@ def test_worker__a_row_that_is_held_for_a_while__delivers_others_meanwhile_and_t
     assert Counter(inbox.ids) == {held: 1, id: 1}
 
 
+@pytest.mark.parametrize("other_is_slow", [True, False])
 @pytest.mark.parametrize("known", [True, False])
-def test_receivers__many_of_one_owner_that_hang__take_no_more_than_its_share_or_that_of_the_slow(
-    acme: Api, rival: Api, inbox: Receiver, monkeypatch: pytest.MonkeyPatch, known: bool
+def test_receivers__many_of_one_owner_that_hang__take_no_more_than_half_of_the_places_of_their_pace(
+    acme: Api, rival: Api, inbox: Receiver, monkeypatch: pytest.MonkeyPatch, *, known: bool, other_is_slow: bool
 ) -> None:
     """They get their answers only after another's actions are delivered, which come when all those places are taken."""
     monkeypatch.setattr("delivery.worker.loop.CONCURRENCY", 32)
     monkeypatch.setattr("delivery.worker.loop.SLOW_CONCURRENCY", 16)
-    places = 16  # of the slow, and half of all for an owner whose endpoints are not known to be
+    for module in ("leases", "loop"):
+        monkeypatch.setattr(f"delivery.worker.{module}.SLOW_SECONDS", 0.2)
+    places = 8 if known else 16
     taken, delivered = threading.Event(), threading.Event()
     stuck: list[bool] = []
     hanging: list[int] = []
@@ -233,8 +237,11 @@ def test_receivers__many_of_one_owner_that_hang__take_no_more_than_its_share_or_
         crowd = one_for_each_endpoint(acme, [f"{slow.url}/{n}" for n in range(32)])
         if known:
             call_slow(acme)
+        if other_is_slow:
+            call_slow(rival)
         working = thread.submit(work)
         assert taken.wait(30)
+        time.sleep(0.5)  # until those that hang are slow, whether it was known or not
         for _ in range(5):
             quick.dispatch()
         working.result()
