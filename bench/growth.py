@@ -207,6 +207,9 @@ def _add_idle_tenants(count: int) -> None:
         recommending.recommend(tenant_id=tenant_id, request=request, dispatch=False, dry_run=False, now=now)
     with connections["owner"].cursor() as cursor:
         cursor.execute("UPDATE decisions_decision SET created_at = created_at - interval '60 days'")
+        # Those that were measured before sent events, and are not idle.
+        cursor.execute("UPDATE events_monthlyusage SET active_at = active_at - interval '1 day'")
+        cursor.execute("UPDATE events_scoringsweep SET asked_at = asked_at - interval '1 day'")
     scoring.score_tenant(tenant_id)
     aftermath.settle_tenant(tenant_id)
     with tenant_context(tenant_id):
