@@ -5,7 +5,6 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import httpx
 import pytest
 from django.db import connections
 
@@ -166,12 +165,7 @@ def test_outcome__fifty_at_once__one_wins(shop: Merchant, server: Server) -> Non
 
     def report() -> None:
         ready.wait()
-        response = httpx.post(
-            f"{server.url}{ACTIONS}/{id}/outcome",
-            json={"status": "completed"},
-            headers={"Authorization": f"Bearer {shop.api.key}"},
-            timeout=60,
-        )
+        response = server.send(shop.api, "POST", f"{ACTIONS}/{id}/outcome", {"status": "completed"})
         codes.append(response.status_code)
 
     threads = [threading.Thread(target=report) for _ in range(50)]

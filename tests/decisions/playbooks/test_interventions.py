@@ -2,7 +2,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import uuid4
 
-import httpx
 import pytest
 from django.db import IntegrityError
 
@@ -176,14 +175,10 @@ def test_get_or_move__unknown_or_anothers__is_404(acme: Api, merchant: Api) -> N
 def test_approve__twenty_at_once__one_wins(merchant: Api, server: Server) -> None:
     person(merchant, "a")
     made = plan(merchant)
-    headers = {"Authorization": f"Bearer {merchant.key}"}
 
     with ThreadPoolExecutor(20) as threads:
         answers = list(
-            threads.map(
-                lambda _: httpx.put(f"{server.url}{INTERVENTIONS}/{made}/approve", headers=headers, timeout=60),
-                range(20),
-            )
+            threads.map(lambda _: server.send(merchant, "PUT", f"{INTERVENTIONS}/{made}/approve"), range(20))
         )
 
     assert sorted(answer.status_code for answer in answers) == [200] + [409] * 19
@@ -194,11 +189,10 @@ def test_approve_and_reject__many_of_one_user_at_once__leave_its_next_action_rig
 ) -> None:
     person(merchant, "a")
     made = [plan(merchant) for _ in range(16)]
-    headers = {"Authorization": f"Bearer {merchant.key}"}
 
     with ThreadPoolExecutor(16) as threads:
-        paths = [f"{server.url}{INTERVENTIONS}/{id}/{'approve' if id == made[7] else 'reject'}" for id in made]
-        answers = list(threads.map(lambda path: httpx.put(path, headers=headers, timeout=60), paths))
+        paths = [f"{INTERVENTIONS}/{id}/{'approve' if id == made[7] else 'reject'}" for id in made]
+        answers = list(threads.map(lambda path: server.send(merchant, "PUT", path), paths))
 
     assert {answer.status_code for answer in answers} == {200}
     assert next_action(merchant) == "approved"

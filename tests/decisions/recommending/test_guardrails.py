@@ -176,13 +176,10 @@ def test_limits__what_was_only_decided_in_shadow_or_a_dry_run__does_not_count(sh
 
 def test_cooldown__twenty_requests_at_once__give_one_action(shop: Api, server: Server) -> None:
     configure(shop, guardrails={"cooldown_hours": 24})
-    headers = {"Authorization": f"Bearer {shop.key}"}
     body = {"user_id": "u0", "dispatch": True}
 
     with ThreadPoolExecutor(20) as threads:
-        answers = list(
-            threads.map(lambda _: httpx.post(server.url + RECOMMEND, json=body, headers=headers, timeout=60), range(20))
-        )
+        answers = list(threads.map(lambda _: server.send(shop, "POST", RECOMMEND, body), range(20)))
 
     assert {answer.status_code for answer in answers} == {200}
     assert sum(answer.json()["action_id"] is not None for answer in answers) == 1
@@ -216,7 +213,7 @@ def test_recommend__for_a_user_whose_erasure_is_not_committed_yet__is_404(
 
 
 def post(server: Server, api: Api, body: dict[str, Any]) -> httpx.Response:
-    return httpx.post(server.url + RECOMMEND, json=body, headers={"Authorization": f"Bearer {api.key}"}, timeout=60)
+    return server.send(api, "POST", RECOMMEND, body)
 
 
 def wait_for_a_lock(answer: Future[httpx.Response]) -> None:
@@ -380,11 +377,9 @@ def test_budget__fifty_at_once__is_never_overspent(shop: Api, server: Server) ->
     price(shop, "0.4")
     for n in range(50):
         shop.post("/api/customers", {"user_id": f"b{n}"})
-    headers = {"Authorization": f"Bearer {shop.key}"}
 
     def ask_for(n: int) -> httpx.Response:
-        body = {"user_id": f"b{n}", "dispatch": True}
-        return httpx.post(server.url + RECOMMEND, json=body, headers=headers, timeout=60)
+        return server.send(shop, "POST", RECOMMEND, {"user_id": f"b{n}", "dispatch": True})
 
     with ThreadPoolExecutor(50) as threads:
         answers = list(threads.map(ask_for, range(50)))

@@ -8,7 +8,6 @@ from importlib import import_module
 from typing import Any
 from uuid import uuid4
 
-import httpx
 import pytest
 from django.db import connection
 from hypothesis import HealthCheck, given, settings, strategies
@@ -246,8 +245,7 @@ def test_limit__a_new_month__counts_anew(merchant: Api) -> None:
 
 
 def post(server: Server, api: Api, events: list[Any]) -> Any:
-    headers = {"Authorization": f"Bearer {api.key}"}
-    response = httpx.post(f"{server.url}{TRACK}", json={"events": events}, headers=headers, timeout=60)
+    response = server.send(api, "POST", TRACK, {"events": events})
     assert response.status_code == 200, response.text
     return response.json()
 

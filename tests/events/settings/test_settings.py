@@ -2,7 +2,6 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
-import httpx
 import pytest
 
 from tenants.context import staff_context
@@ -263,8 +262,7 @@ def test_switch__rubbish__is_400(merchant: Api, switch: tuple[str, str], body: A
 
 
 def send(server: Server, api: Api, method: str, path: str, body: Any) -> Any:
-    headers = {"Authorization": f"Bearer {api.key}"}
-    response = httpx.request(method, f"{server.url}{path}", json=body, headers=headers, timeout=60)
+    response = server.send(api, method, path, body)
     assert response.status_code == 200, response.text
     return response.json()
 

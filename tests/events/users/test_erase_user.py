@@ -251,14 +251,11 @@ def test_erase__while_someone_writes__waits_for_them(shop: Api, server: Server) 
 
 
 def test_erase__beside_saves_of_the_same_user__ends_whole_or_gone(shop: Api, server: Server) -> None:
-    headers = {"Authorization": f"Bearer {shop.key}"}
-
     def act(number: int) -> int:
         if number % 3 == 0:
-            return httpx.delete(server.url + path(ID), headers=headers, timeout=60).status_code
+            return server.send(shop, "DELETE", path(ID)).status_code
         body = {"user_id": ID, "name": NAME}
-        key = {"Idempotency-Key": f"k{number}"}
-        return httpx.post(server.url + USERS, json=body, headers={**headers, **key}, timeout=60).status_code
+        return server.send(shop, "POST", USERS, body, Idempotency_Key=f"k{number}").status_code
 
     with ThreadPoolExecutor(20) as threads:
         statuses = list(threads.map(act, range(60)))

@@ -139,9 +139,7 @@ def test_save__with_an_idempotency_key__is_done_once(merchant: Api) -> None:
 
 def test_save__twenty_of_one_new_user_in_parallel__is_new_once(merchant: Api, server: Server) -> None:
     def post(number: int) -> httpx.Response:
-        headers = {"Authorization": f"Bearer {merchant.key}"}
-        body = {"user_id": "u1", "traits": {f"t{number}": number}}
-        return httpx.post(server.url + USERS, json=body, headers=headers, timeout=60)
+        return server.send(merchant, "POST", USERS, {"user_id": "u1", "traits": {f"t{number}": number}})
 
     with ThreadPoolExecutor(20) as threads:
         answers = list(threads.map(post, range(20)))

@@ -122,5 +122,4 @@ def test_key__on_a_get__is_ignored(acme: Api) -> None:
 
 
 def post(server: Server, api: Api, key: str) -> httpx.Response:
-    headers = {"Authorization": f"Bearer {api.key}", "Idempotency-Key": key}
-    return httpx.post(f"{server.url}{PATH}", json={"name": "M", "slug": "merchant"}, headers=headers, timeout=60)
+    return server.send(api, "POST", PATH, {"name": "M", "slug": "merchant"}, Idempotency_Key=key)
