@@ -56,7 +56,6 @@ def django_db_setup(django_db_blocker: Any, worker_id: str) -> Iterator[None]:
         home = owner.settings_dict["NAME"]
         _use_database(name)
         call_command("migrate", verbosity=0)
-        owner.close()  # migrate has set deadlines on it
         _truncate()
         yield
         probes._state.close()

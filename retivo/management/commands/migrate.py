@@ -53,6 +53,8 @@ class Command(migrate.Command):
                         self.stderr.write(f"\nWaiting for a lock: {attempt.obstacle}. Trying again …")
         except (roles.RolesError, changing.ChangeError) as error:
             raise CommandError(str(error)) from error
+        finally:
+            owner.close()  # the session's time limits are for changing the schema, and for nothing that comes after
         if not options["app_label"]:
             call_command("sync_staff_groups", verbosity=options["verbosity"])
         return None

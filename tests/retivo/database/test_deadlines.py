@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
+from django.core.management import call_command
 from django.db import OperationalError, connection, connections, transaction
 from psycopg import errors
 
@@ -120,6 +121,14 @@ def test_transaction__of_a_worker_or_a_command__has_deadlines_of_its_own(
     with connection.cursor() as cursor:
         cursor.execute("SHOW statement_timeout")
         assert cursor.fetchone() == ("5s",)
+
+
+def test_migrate__leaves_its_deadlines_to_nothing_that_comes_after_in_its_process() -> None:
+    call_command("migrate", verbosity=0)
+
+    with connections["owner"].cursor() as cursor:
+        cursor.execute("SELECT name FROM pg_settings WHERE name LIKE '%timeout' AND setting <> reset_val")
+        assert cursor.fetchall() == []
 
 
 # --- What is stuck in the database ----------------------------------------------------------------------------------
