@@ -19,13 +19,6 @@ from tests.owner import as_owner
 TABLES = ("decisions_decision", "decisions_intervention", "delivery_action", "delivery_attempt")
 
 
-@pytest.fixture
-def shop(acme: Api) -> Api:
-    shop = shop_of(acme)
-    must_act(shop)
-    return shop
-
-
 def age(days: int) -> None:
     """Let so many days pass, for whatever there is."""
     passed = f"interval '{days} days'"
