@@ -11,10 +11,11 @@ def main() -> None:
     from django.core.management import execute_from_command_line
     from django.db import InterfaceError, OperationalError
 
-    from retivo.database import deadlines, embedded_postgres, startup
+    from retivo import processes
+    from retivo.database import embedded_postgres, startup
 
     try:
-        deadlines.work_in_background()
+        processes.work_in_background()
         embedded_postgres.start_if_configured()
         execute_from_command_line(sys.argv)
     except (ImproperlyConfigured, embedded_postgres.EmbeddedPostgresError) as error:

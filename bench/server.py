@@ -15,7 +15,7 @@ import psutil  # type: ignore[import-untyped]
 from django.core.management import call_command
 from django.db import connections
 
-from retivo.database import deadlines
+from retivo import processes
 
 DATABASE = "retivo_bench"
 WORKERS = int(os.environ.get("WEB_CONCURRENCY") or 2)  # as gunicorn.conf.py has it
@@ -32,7 +32,7 @@ class Server:
 @contextmanager
 def database() -> Iterator[None]:
     """A fresh, migrated database under both connections; dropped afterwards."""
-    deadlines.work_in_background()  # this process, which does the worker's part; gunicorn has the web's deadlines
+    processes.work_in_background()  # this process, which does the worker's part; gunicorn has the web's deadlines
     owner = connections["owner"]
     home = owner.settings_dict["NAME"]
     _drop()

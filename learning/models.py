@@ -5,8 +5,9 @@ Every key begins with the tenant. The foreign key `example_user` erases an examp
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q, Value
 from django.db.models.functions import Now
+from django.db.models.lookups import GreaterThanOrEqual
 
 from tenants.models import Tenant
 
@@ -125,7 +126,15 @@ class Release(models.Model):
 
     class Meta:
         ordering = ["-released_at", "-id"]
-        constraints = [models.CheckConstraint(condition=Q(epsilon__gt=0, rho__gt=0), name="release_costs_something")]
+        constraints = [
+            models.CheckConstraint(condition=Q(epsilon__gt=0, rho__gt=0), name="release_costs_something"),
+            # LEAST_RHO and CLIP² / 2 of learning.patterns.privacy, but for the last digits.
+            models.CheckConstraint(
+                condition=Q(rho__gte=0.0001)
+                & GreaterThanOrEqual(F("deviation") * F("deviation") * F("rho"), Value(1.999999)),
+                name="release_noise_has_a_floor",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.released_at:%Y-%m-%d}, ε {self.epsilon:g}"

@@ -1,4 +1,4 @@
-"""Processes that belong together end together."""
+"""What a process is for, and processes that belong together: they end together."""
 
 import ctypes
 import os
@@ -6,6 +6,22 @@ import signal
 import sys
 
 _PR_SET_PDEATHSIG = 1
+
+_is_background = False
+
+
+def work_in_background() -> None:
+    """Say that this process is a worker or a command, before the settings are read.
+
+    It logs in to the database as the worker, and its transactions have `BACKGROUND_TIMEOUTS`.
+    """
+    global _is_background  # noqa: PLW0603  # what a process is it stays
+    _is_background = True
+
+
+def is_background() -> bool:
+    """Whether this process is a worker or a command; it serves requests otherwise."""
+    return _is_background
 
 
 def exit_with(parent: int) -> None:

@@ -14,6 +14,7 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse_lazy
 
+from retivo import processes
 from retivo.database import embedded_postgres
 from retivo.development_secrets import development_secret
 from retivo.threads import share, web_threads
@@ -66,15 +67,22 @@ def _database(url: str) -> dict[str, Any]:
 
 
 def _databases() -> dict[str, dict[str, Any]]:
+    """One for each login; `default` is the web's, or in a worker or a command the worker's.
+
+    Where `DATABASE_URL` alone is set, all of them but the owner's are its.
+    """
     if USES_EMBEDDED_POSTGRES:
-        runtime_url, owner_url = embedded_postgres.urls(DATA_DIR)
+        urls = embedded_postgres.urls(DATA_DIR)
     else:
-        runtime_url, owner_url = env.str("DATABASE_URL"), env.str("DATABASE_OWNER_URL", default="")
-    databases = {"default": _database(runtime_url)}
+        urls = {"web": env.str("DATABASE_URL"), "owner": env.str("DATABASE_OWNER_URL", default="")}
+        for login in ("worker", "staff", "release"):
+            urls[login] = env.str(f"DATABASE_{login.upper()}_URL", default="") or urls["web"]
+    databases = {login: _database(url) for login, url in urls.items() if url}
     # A connection a thread, kept from request to request; see docs/decisions/0004.
-    databases["default"] |= {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True}
-    if owner_url:
-        databases["owner"] = _database(owner_url)
+    databases["default"] = databases["worker" if processes.is_background() else "web"] | {
+        "CONN_MAX_AGE": None,
+        "CONN_HEALTH_CHECKS": True,
+    }
     return databases
 
 

@@ -173,17 +173,35 @@ class AuditEntry(models.Model):
     action = models.CharField(max_length=64)
     tenant_id = models.UUIDField(null=True, help_text="None of a change to a staff account")
     detail = models.JSONField(default=dict)
+    # Null until the transaction commits, and in entries from before there was a chain.
+    position = models.BigIntegerField(null=True, editable=False, help_text="In the chain, without gaps")
+    previous_hash = models.BinaryField(max_length=32, null=True, editable=False)
 
     class Meta:
         ordering = ["-id"]
         verbose_name_plural = "audit entries"
         indexes = [
+            models.Index(fields=["position"], name="audit_by_position"),
             models.Index(fields=["tenant_id", "-id"], name="audit_by_tenant"),
             models.Index(fields=["action", "-id"], name="audit_by_action"),
         ]
 
     def __str__(self) -> str:
         return f"{self.action} by {self.actor}"
+
+
+class AuditHead(models.Model):
+    """Where the chain of audit entries ends: one row, which the database's function `chain_entry` moves."""
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    position = models.BigIntegerField(default=0)
+    hash = models.BinaryField(max_length=32)
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(id=1), name="audit_head_is_one")]
+
+    def __str__(self) -> str:
+        return f"{self.position}:{bytes(self.hash).hex()}"
 
 
 class IdempotentAnswer(models.Model):

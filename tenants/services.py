@@ -168,7 +168,7 @@ def update_tenant(*, actor: str, tenant: Tenant, changes: dict[str, Any]) -> Ten
 
 def settings(*, tenant_id: UUID) -> tuple[Tenant, list[ApiKey]]:
     """A tenant and its keys, oldest first."""
-    return Tenant.objects.get(id=tenant_id), list(ApiKey.objects.filter(tenant_id=tenant_id))
+    return Tenant.objects.get(id=tenant_id), list(ApiKey.objects.filter(tenant_id=tenant_id).defer("digest"))
 
 
 @transaction.atomic(savepoint=False)

@@ -4,12 +4,12 @@ from axes.handlers.proxy import AxesProxyHandler
 from procrastinate.contrib.django import app
 
 from tenants.accounts import logins
-from tenants.context import staff_context
+from tenants.context import upkeep_context
 
 
 @app.periodic(cron="41 2 * * *")
 @app.task(queueing_lock="forget_logins")
 def forget_logins(timestamp: int) -> None:
-    with staff_context():
+    with upkeep_context():
         logins.forget_failures()
         AxesProxyHandler.reset_logs(age_days=logins.KNOWN_DAYS)

@@ -1,7 +1,7 @@
 """A real database and a real server for the tests, and the cast: `acme`, its merchant, and `rival`.
 
-Tables are made and migrated as the owner; everything else runs as the runtime role. Each request commits as it does in
-production, so no tenant context survives it; what a test wrote is truncated afterwards.
+Tables are made and migrated as the owner; the server runs as the web, everything else as a worker. Each request commits
+as it does in production, so no tenant context survives it; what a test wrote is truncated afterwards.
 """
 
 import json
@@ -27,7 +27,7 @@ from django.core.management import call_command
 from django.db import connections
 from django.test import Client
 
-from retivo.database import embedded_postgres
+from retivo.database import embedded_postgres, roles
 from retivo.sight import exposition, probes
 from tenants import services
 from tenants.context import staff_context
@@ -37,6 +37,8 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 
 def pytest_configure(config: pytest.Config) -> None:
     embedded_postgres.start_if_configured()
+    # The tests' own process does the worker's part, and has the web's deadlines.
+    settings.DATABASES["default"] |= {name: settings.DATABASES["worker"][name] for name in ("USER", "PASSWORD")}
     # The tests' own process has as many threads as a test wants.
     settings.TENANT_THREADS = settings.PARTNER_THREADS = settings.UNKNOWN_KEYS_THREADS = 1000
     settings.STAFF_THREADS = settings.OPEN_PAGES_THREADS = 1000
@@ -83,23 +85,45 @@ def _truncate() -> None:
     with connections["owner"].cursor() as cursor:
         cursor.execute("SET synchronous_commit = off")
         cursor.execute(f"TRUNCATE {', '.join(_tables())} RESTART IDENTITY CASCADE")
+        cursor.execute("INSERT INTO tenants_audithead VALUES (1, 0, decode(repeat('00', 32), 'hex'))")
 
 
 def _use_database(name: str) -> None:
     for alias in ("default", "owner"):
-        connection = connections[alias]
-        connection.close()
-        connection.settings_dict["NAME"] = name
+        connections[alias].close()
+    for database in connections.settings.values():
+        database["NAME"] = name
 
 
 def _tables() -> list[str]:
-    kept = {"django_migrations", "django_content_type", "auth_permission", "auth_group", "auth_group_permissions"}
+    kept = {
+        "retivo_seal",
+        "django_migrations",
+        "django_content_type",
+        "auth_permission",
+        "auth_group",
+        "auth_group_permissions",
+    }
     return [name for name in connections["owner"].introspection.table_names() if name not in kept]
 
 
 def database_url(alias: str) -> str:
     """The connection of `alias` as another process would be told it."""
-    config = connections[alias].settings_dict
+    return _url(connections.settings[alias])
+
+
+def all_in_one() -> dict[str, Any]:
+    """The connection of an installation with one URL, whose role has the rights of all: of the release before, too."""
+    config = dict(connections.settings["web"])
+    return config | {"USER": roles.ALL_IN_ONE} if config["USER"] == roles.WEB else config
+
+
+def all_in_one_url() -> str:
+    """That connection as another process would be told it."""
+    return _url(all_in_one())
+
+
+def _url(config: dict[str, Any]) -> str:
     host = config["HOST"] or config["OPTIONS"].get("host", "")
     credentials = quote(config["USER"]) + (f":{quote(config['PASSWORD'])}" if config["PASSWORD"] else "")
     if host.startswith("/"):
@@ -152,9 +176,12 @@ def server(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> I
 
 def service_environment(**variables: str) -> dict[str, str]:
     """What a process of the service, on the test database, is told by its environment."""
+    logins = {f"DATABASE_{alias.upper()}_URL": database_url(alias) for alias in ("worker", "staff", "release", "owner")}
+    if "DATABASE_URL" in variables:  # one for all of them
+        logins = {"DATABASE_OWNER_URL": logins["DATABASE_OWNER_URL"]}
     return os.environ | {
-        "DATABASE_URL": database_url("default"),
-        "DATABASE_OWNER_URL": database_url("owner"),
+        "DATABASE_URL": database_url("web"),
+        **logins,
         "RETIVO_DEVELOPMENT": "1",
         "SECRET_KEY": settings.SECRET_KEY,
         "ENCRYPTION_KEYS": ",".join(settings.ENCRYPTION_KEYS),

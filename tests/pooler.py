@@ -12,9 +12,8 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from django.db import connections
 
-from tests.conftest import free_port
+from tests.conftest import all_in_one, free_port
 
 PGBOUNCER = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 
@@ -29,9 +28,9 @@ def version() -> tuple[int, ...]:
 
 @contextmanager
 def pgbouncer(**settings: str) -> Iterator[str]:
-    """The runtime role's URL through a pooler."""
+    """The URL of an installation with one, through a pooler."""
     assert PGBOUNCER is not None
-    config, port = connections["default"].settings_dict, free_port()
+    config, port = all_in_one(), free_port()
     host = config["HOST"] or config["OPTIONS"].get("host", "") or "127.0.0.1"
     # Root may not run it; whoever owns the socket's folder may connect.
     user = Path(host).stat().st_uid if os.geteuid() == 0 and host.startswith("/") else None

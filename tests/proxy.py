@@ -14,7 +14,7 @@ from urllib.parse import quote
 import psycopg
 from django.db import connections
 
-from tests.conftest import free_port
+from tests.conftest import all_in_one, free_port
 
 _PROGRAM = """
 import asyncio, sys
@@ -51,8 +51,8 @@ class Proxy:
     process: "subprocess.Popen[bytes]"
 
     def url(self) -> str:
-        """The runtime role's, through here."""
-        config = connections["default"].settings_dict
+        """Of an installation with one URL, through here."""
+        config = all_in_one()
         credentials = quote(config["USER"]) + (f":{quote(config['PASSWORD'])}" if config["PASSWORD"] else "")
         return f"postgres://{credentials}@127.0.0.1:{self.port}/{config['NAME']}"
 

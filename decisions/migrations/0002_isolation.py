@@ -30,12 +30,12 @@ class Migration(migrations.Migration):
             reverse_sql=["DROP INDEX entry_of_user", *_DROP],
         ),
         InForce(
-            "decisions", "decisions_playbook", digest="81ad240b18c8", reverse_sql=undo_isolation("decisions_playbook")
+            "decisions", "decisions_playbook", digest="016c36c3438d", reverse_sql=undo_isolation("decisions_playbook")
         ),
         InForce(
             "decisions",
             "decisions_playbookentry",
-            digest="1b3e90bb98fe",
+            digest="67bf628e210c",
             reverse_sql=undo_isolation("decisions_playbookentry"),
         ),
         isolate("decisions_intervention", visible="tenant_id = {tenant}", grants="SELECT, INSERT, UPDATE"),

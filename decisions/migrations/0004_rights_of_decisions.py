@@ -16,11 +16,11 @@ class Migration(migrations.Migration):
 
     operations = [
         isolate("decisions_decision", visible="tenant_id = {tenant}", grants="SELECT, INSERT, UPDATE"),
-        InForce("decisions", "decisions_budget", digest="ae4d0d6b70fd", reverse_sql=undo_isolation("decisions_budget")),
+        InForce("decisions", "decisions_budget", digest="02bd44f30ade", reverse_sql=undo_isolation("decisions_budget")),
         migrations.RunSQL(
             sql=_USER, reverse_sql="ALTER TABLE decisions_decision DROP CONSTRAINT decision_for_own_user"
         ),
         InForce(
-            "decisions", "switches_of_caller", digest="637d88f9702d", reverse_sql="DROP FUNCTION switches_of_caller"
+            "decisions", "switches_of_caller", digest="9c211cf87268", reverse_sql="DROP FUNCTION switches_of_caller"
         ),
     ]

@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
 
     operations = [
         InForce(
-            "decisions", "decisions_liftcount", digest="01b64594329d", reverse_sql=undo_isolation("decisions_liftcount")
+            "decisions", "decisions_liftcount", digest="e5e99881401f", reverse_sql=undo_isolation("decisions_liftcount")
         ),
-        InForce("decisions", "lift_of_customers", digest="25c70f6baf48", reverse_sql="DROP FUNCTION lift_of_customers"),
+        InForce("decisions", "lift_of_customers", digest="6e11f33cb679", reverse_sql="DROP FUNCTION lift_of_customers"),
     ]

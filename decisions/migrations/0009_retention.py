@@ -12,13 +12,13 @@ class Migration(migrations.Migration):
         InForce(
             "decisions",
             "decisions_decision",
-            digest="58576faee4b0",
+            digest="8571ba6aad09",
             reverse_sql="REVOKE DELETE ON decisions_decision FROM app_rt",
         ),
         InForce(
             "decisions",
             "decisions_intervention",
-            digest="a3d317180d23",
+            digest="b88c9ca22ed4",
             reverse_sql="REVOKE DELETE ON decisions_intervention FROM app_rt",
         ),
     ]

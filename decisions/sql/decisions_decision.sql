@@ -2,11 +2,16 @@
 ALTER TABLE decisions_decision ENABLE ROW LEVEL SECURITY;
 
 DROP POLICY IF EXISTS tenant_isolation ON decisions_decision;
-CREATE POLICY tenant_isolation ON decisions_decision TO app_rt
-    USING (tenant_id = (SELECT NULLIF(current_setting('retivo.tenant_id', true), '')::uuid))
-    WITH CHECK (tenant_id = (SELECT NULLIF(current_setting('retivo.tenant_id', true), '')::uuid));
+CREATE POLICY tenant_isolation ON decisions_decision TO app_web
+    USING (tenant_id = (SELECT current_tenant()))
+    WITH CHECK (tenant_id = (SELECT current_tenant()));
 
 DROP POLICY IF EXISTS staff ON decisions_decision;
 CREATE POLICY staff ON decisions_decision TO app_staff USING (true) WITH CHECK (true);
 
-GRANT SELECT, INSERT, UPDATE, DELETE ON decisions_decision TO app_rt;
+GRANT SELECT, INSERT, UPDATE, DELETE ON decisions_decision TO app_web;
+
+-- Rounds look for tenants that have work.
+DROP POLICY IF EXISTS upkeep ON decisions_decision;
+CREATE POLICY upkeep ON decisions_decision FOR SELECT TO app_upkeep USING (true);
+GRANT SELECT (tenant_id, created_at, closed_at, cost_state) ON decisions_decision TO app_upkeep;

@@ -2,11 +2,16 @@
 ALTER TABLE decisions_intervention ENABLE ROW LEVEL SECURITY;
 
 DROP POLICY IF EXISTS tenant_isolation ON decisions_intervention;
-CREATE POLICY tenant_isolation ON decisions_intervention TO app_rt
-    USING (tenant_id = (SELECT NULLIF(current_setting('retivo.tenant_id', true), '')::uuid))
-    WITH CHECK (tenant_id = (SELECT NULLIF(current_setting('retivo.tenant_id', true), '')::uuid));
+CREATE POLICY tenant_isolation ON decisions_intervention TO app_web
+    USING (tenant_id = (SELECT current_tenant()))
+    WITH CHECK (tenant_id = (SELECT current_tenant()));
 
 DROP POLICY IF EXISTS staff ON decisions_intervention;
 CREATE POLICY staff ON decisions_intervention TO app_staff USING (true) WITH CHECK (true);
 
-GRANT SELECT, INSERT, UPDATE, DELETE ON decisions_intervention TO app_rt;
+GRANT SELECT, INSERT, UPDATE, DELETE ON decisions_intervention TO app_web;
+
+-- Rounds look for tenants that have work.
+DROP POLICY IF EXISTS upkeep ON decisions_intervention;
+CREATE POLICY upkeep ON decisions_intervention FOR SELECT TO app_upkeep USING (true);
+GRANT SELECT (tenant_id, status, planned_at, sent_at) ON decisions_intervention TO app_upkeep;

@@ -25,7 +25,7 @@ CREATE OR REPLACE FUNCTION lift_of_customers(
             FROM (
                 SELECT l.*, l.treated::float8 * l.held_out / (l.treated::float8 + l.held_out) AS w
                 FROM public.decisions_liftcount l JOIN public.tenants_tenant t ON t.id = l.tenant_id
-                WHERE t.parent_id = NULLIF(current_setting('retivo.tenant_id', true), '')::uuid
+                WHERE t.parent_id = (SELECT public.current_tenant())
                   AND l.treated > 0 AND l.held_out > 0 AND l.counted_at > now() - interval '1 day'
             ) c
         ) s
@@ -36,4 +36,4 @@ CREATE OR REPLACE FUNCTION lift_of_customers(
     $$;
 
 REVOKE ALL ON FUNCTION lift_of_customers FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION lift_of_customers TO app_rt;
+GRANT EXECUTE ON FUNCTION lift_of_customers TO app_web;

@@ -6,8 +6,8 @@ CREATE OR REPLACE FUNCTION switches_of_caller(OUT own boolean, OUT partners bool
     AS $$
         SELECT t.kill_switch_active, coalesce(p.kill_switch_active, false)
         FROM public.tenants_tenant t LEFT JOIN public.tenants_tenant p ON p.id = t.parent_id
-        WHERE t.id = NULLIF(current_setting('retivo.tenant_id', true), '')::uuid
+        WHERE t.id = (SELECT public.current_tenant())
     $$;
 
 REVOKE ALL ON FUNCTION switches_of_caller FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION switches_of_caller TO app_rt;
+GRANT EXECUTE ON FUNCTION switches_of_caller TO app_web;

@@ -43,13 +43,13 @@ class Migration(migrations.Migration):
         isolate("delivery_action", visible=_OWN, grants="SELECT, INSERT, UPDATE"),
         isolate("delivery_attempt", visible=_OWN, grants="SELECT, INSERT"),
         InForce(
-            "delivery", "delivery_endpoint", digest="ef6ea3d12ecf", reverse_sql=undo_isolation("delivery_endpoint")
+            "delivery", "delivery_endpoint", digest="fab7e34341a6", reverse_sql=undo_isolation("delivery_endpoint")
         ),
         # Of an integration a partner changes its secret, and nothing else.
         InForce(
             "integrations",
             "integrations_partnerintegration",
-            digest="2bbb43b578b7",
+            digest="e48f4bf9232c",
             reverse_sql="""
                 REVOKE UPDATE (encrypted_webhook_secret, encrypted_previous_secret, previous_secret_until)
                 ON integrations_partnerintegration FROM app_rt

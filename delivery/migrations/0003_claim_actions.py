@@ -108,5 +108,5 @@ class Migration(migrations.Migration):
             ],
             reverse_sql="DROP FUNCTION claim_actions",
         ),
-        InForce("delivery", "expire_actions", digest="591df0a65ee2", reverse_sql="DROP FUNCTION expire_actions"),
+        InForce("delivery", "expire_actions", digest="88c996b52137", reverse_sql="DROP FUNCTION expire_actions"),
     ]

@@ -29,13 +29,13 @@ class Migration(migrations.Migration):
         InForce(
             "delivery",
             "delivery_action",
-            digest="3ea43e56907f",
+            digest="15967c366afa",
             reverse_sql="REVOKE DELETE ON delivery_action FROM app_rt",
         ),
         InForce(
             "delivery",
             "delivery_attempt",
-            digest="7f99935a877f",
+            digest="c7c66341f7f1",
             reverse_sql="REVOKE UPDATE (response) ON delivery_attempt FROM app_rt",
         ),
     ]

@@ -31,7 +31,7 @@ class Migration(migrations.Migration):
                 "indexes": [models.Index(models.F("tenant"), models.F("due_at"), name="action_change_due")],
             },
         ),
-        InForce("delivery", "delivery_actionchange", digest="aef0d96308ed", reverse_sql=migrations.RunSQL.noop),
+        InForce("delivery", "delivery_actionchange", digest="13de9e250011", reverse_sql=migrations.RunSQL.noop),
         InForce(
             "delivery",
             "note_change",

@@ -25,6 +25,6 @@ class Migration(migrations.Migration):
                 name="endpoint_unwell",
             ),
         ),
-        InForce("delivery", "delivery_backlog", digest="83c07918be34", reverse_sql="DROP FUNCTION delivery_backlog"),
-        InForce("delivery", "unwell_endpoints", digest="7b5e29101196", reverse_sql="DROP FUNCTION unwell_endpoints"),
+        InForce("delivery", "delivery_backlog", digest="fefd9732e160", reverse_sql="DROP FUNCTION delivery_backlog"),
+        InForce("delivery", "unwell_endpoints", digest="ea74d6381b86", reverse_sql="DROP FUNCTION unwell_endpoints"),
     ]

@@ -12,4 +12,4 @@ _BEFORE = import_module("delivery.migrations.0008_format_claim_actions").CLAIM
 class Migration(migrations.Migration):
     dependencies = [("delivery", "0014_fewer_indexes"), ("tenants", "0010_workers")]
 
-    operations = [InForce("delivery", "claim_actions", digest="257b9f2345df", reverse_sql=[_BEFORE])]
+    operations = [InForce("delivery", "claim_actions", digest="c33b29ab4688", reverse_sql=[_BEFORE])]

@@ -153,4 +153,4 @@ CREATE OR REPLACE FUNCTION claim_actions(
     $$;
 
 REVOKE ALL ON FUNCTION claim_actions FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION claim_actions TO app_rt;
+GRANT EXECUTE ON FUNCTION claim_actions TO app_worker;

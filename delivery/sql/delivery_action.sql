@@ -2,11 +2,16 @@
 ALTER TABLE delivery_action ENABLE ROW LEVEL SECURITY;
 
 DROP POLICY IF EXISTS tenant_isolation ON delivery_action;
-CREATE POLICY tenant_isolation ON delivery_action TO app_rt
-    USING (tenant_id = (SELECT NULLIF(current_setting('retivo.tenant_id', true), '')::uuid))
-    WITH CHECK (tenant_id = (SELECT NULLIF(current_setting('retivo.tenant_id', true), '')::uuid));
+CREATE POLICY tenant_isolation ON delivery_action TO app_web
+    USING (tenant_id = (SELECT current_tenant()))
+    WITH CHECK (tenant_id = (SELECT current_tenant()));
 
 DROP POLICY IF EXISTS staff ON delivery_action;
 CREATE POLICY staff ON delivery_action TO app_staff USING (true) WITH CHECK (true);
 
-GRANT SELECT, INSERT, UPDATE, DELETE ON delivery_action TO app_rt;
+GRANT SELECT, INSERT, UPDATE, DELETE ON delivery_action TO app_web;
+
+-- Rounds look for tenants that have work.
+DROP POLICY IF EXISTS upkeep ON delivery_action;
+CREATE POLICY upkeep ON delivery_action FOR SELECT TO app_upkeep USING (true);
+GRANT SELECT (tenant_id, created_at) ON delivery_action TO app_upkeep;

@@ -63,4 +63,4 @@ CREATE OR REPLACE FUNCTION delivery_backlog()
     $$;
 
 REVOKE ALL ON FUNCTION delivery_backlog FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION delivery_backlog TO app_rt;
+GRANT EXECUTE ON FUNCTION delivery_backlog TO app_web;

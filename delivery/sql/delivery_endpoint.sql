@@ -2,11 +2,12 @@
 ALTER TABLE delivery_endpoint ENABLE ROW LEVEL SECURITY;
 
 DROP POLICY IF EXISTS tenant_isolation ON delivery_endpoint;
-CREATE POLICY tenant_isolation ON delivery_endpoint TO app_rt
-    USING (tenant_id = (SELECT NULLIF(current_setting('retivo.tenant_id', true), '')::uuid))
-    WITH CHECK (tenant_id = (SELECT NULLIF(current_setting('retivo.tenant_id', true), '')::uuid));
+CREATE POLICY tenant_isolation ON delivery_endpoint TO app_web
+    USING (tenant_id = (SELECT current_tenant()))
+    WITH CHECK (tenant_id = (SELECT current_tenant()));
 
 DROP POLICY IF EXISTS staff ON delivery_endpoint;
 CREATE POLICY staff ON delivery_endpoint TO app_staff USING (true) WITH CHECK (true);
 
-GRANT SELECT, INSERT, UPDATE ON delivery_endpoint TO app_rt;
+GRANT SELECT ON delivery_endpoint TO app_web;
+GRANT INSERT, UPDATE ON delivery_endpoint TO app_worker;

@@ -18,4 +18,4 @@ CREATE OR REPLACE FUNCTION expire_actions(OUT expired int)
     $$;
 
 REVOKE ALL ON FUNCTION expire_actions FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION expire_actions TO app_rt;
+GRANT EXECUTE ON FUNCTION expire_actions TO app_worker;

@@ -10,4 +10,4 @@ CREATE OR REPLACE FUNCTION unwell_endpoints(OUT open bigint, OUT disabled bigint
     $$;
 
 REVOKE ALL ON FUNCTION unwell_endpoints FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION unwell_endpoints TO app_rt;
+GRANT EXECUTE ON FUNCTION unwell_endpoints TO app_web;

@@ -169,7 +169,7 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.RunSQL(sql=_BY_CLASS, reverse_sql=_BY_MONTH),
-        InForce("events", "events_event", digest="392c85582d13", reverse_sql=undo_isolation("events_event")),
+        InForce("events", "events_event", digest="3cfc379a23c0", reverse_sql=undo_isolation("events_event")),
         migrations.RunSQL(
             sql=[*_MAINTAIN_EVENTS],
             reverse_sql=[_OLD_FUNCTION.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION")],

@@ -23,18 +23,30 @@ class Migration(migrations.Migration):
             reverse_sql=_alter("events_monthlyactivity", _FOR_EACH_ROW),
         ),
         InForce(
-            "events", "events_eventkey", digest="7108736f3d12", reverse_sql=_alter("events_eventkey", _FOR_EACH_ROW)
+            "events", "events_eventkey", digest="8bdd3e8b4ba7", reverse_sql=_alter("events_eventkey", _FOR_EACH_ROW)
         ),
         InForce(
             "events",
             "events_trackeduser",
-            digest="49f50666bed9",
+            digest="e2d7bfffded5",
             reverse_sql=_alter("events_trackeduser", _FOR_EACH_ROW),
         ),
-        InForce(
-            "events",
-            "events_monthlyusage",
-            digest="8fae1a5cf72a",
+        migrations.RunSQL(
+            sql=[
+                """
+                ALTER TABLE events_monthlyusage ENABLE ROW LEVEL SECURITY;
+
+                DROP POLICY IF EXISTS tenant_isolation ON events_monthlyusage;
+                CREATE POLICY tenant_isolation ON events_monthlyusage TO app_rt
+                    USING (tenant_id = (SELECT NULLIF(current_setting('retivo.tenant_id', true), '')::uuid))
+                    WITH CHECK (tenant_id = (SELECT NULLIF(current_setting('retivo.tenant_id', true), '')::uuid));
+
+                DROP POLICY IF EXISTS staff ON events_monthlyusage;
+                CREATE POLICY staff ON events_monthlyusage TO app_staff USING (true) WITH CHECK (true);
+
+                GRANT SELECT, INSERT, UPDATE ON events_monthlyusage TO app_rt;
+                """
+            ],
             reverse_sql=_alter("events_monthlyusage", _FOR_EACH_ROW),
         ),
     ]

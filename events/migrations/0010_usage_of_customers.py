@@ -9,6 +9,6 @@ class Migration(migrations.Migration):
     dependencies = [("events", "0009_policies_asked_once"), ("tenants", "0005_own_plan")]
 
     operations = [
-        InForce("events", "usage_of_customers", digest="7139b3b48f28", reverse_sql="DROP FUNCTION usage_of_customers"),
-        InForce("events", "usage_of_customer", digest="efbd739a0e9e", reverse_sql="DROP FUNCTION usage_of_customer"),
+        InForce("events", "usage_of_customers", digest="618dcf6a711c", reverse_sql="DROP FUNCTION usage_of_customers"),
+        InForce("events", "usage_of_customer", digest="aa7935e3b883", reverse_sql="DROP FUNCTION usage_of_customer"),
     ]

@@ -58,7 +58,7 @@ class Migration(migrations.Migration):
         InForce(
             "events",
             "events_monthlyactivity",
-            digest="42b18b3cc63a",
+            digest="14439ea380f4",
             reverse_sql="REVOKE DELETE ON events_monthlyactivity FROM app_rt",
         ),
     ]

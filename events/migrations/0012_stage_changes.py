@@ -105,9 +105,24 @@ class Migration(migrations.Migration):
             reverse_sql="ALTER TABLE events_stagechange DROP CONSTRAINT stage_change_of_user",
         ),
         InForce(
-            "events", "events_stagechange", digest="baaff16120e2", reverse_sql=undo_isolation("events_stagechange")
+            "events", "events_stagechange", digest="cca5f1cf3bbc", reverse_sql=undo_isolation("events_stagechange")
         ),
-        InForce(
-            "events", "events_scoringsweep", digest="e350d511218e", reverse_sql=undo_isolation("events_scoringsweep")
+        migrations.RunSQL(
+            sql=[
+                """
+                ALTER TABLE events_scoringsweep ENABLE ROW LEVEL SECURITY;
+
+                DROP POLICY IF EXISTS tenant_isolation ON events_scoringsweep;
+                CREATE POLICY tenant_isolation ON events_scoringsweep TO app_rt
+                    USING (tenant_id = (SELECT NULLIF(current_setting('retivo.tenant_id', true), '')::uuid))
+                    WITH CHECK (tenant_id = (SELECT NULLIF(current_setting('retivo.tenant_id', true), '')::uuid));
+
+                DROP POLICY IF EXISTS staff ON events_scoringsweep;
+                CREATE POLICY staff ON events_scoringsweep TO app_staff USING (true) WITH CHECK (true);
+
+                GRANT SELECT, INSERT, UPDATE ON events_scoringsweep TO app_rt;
+                """
+            ],
+            reverse_sql=undo_isolation("events_scoringsweep"),
         ),
     ]

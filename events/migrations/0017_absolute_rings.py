@@ -38,7 +38,7 @@ class Migration(migrations.Migration):
             ],
             reverse_sql=["DROP TABLE events_storedkey"],
         ),
-        InForce("events", "events_storedkey", digest="90aca1a68721", reverse_sql=undo_isolation("events_storedkey")),
+        InForce("events", "events_storedkey", digest="b3daa13b301b", reverse_sql=undo_isolation("events_storedkey")),
         InForce("events", "key_ring", digest="2171764d351b", reverse_sql="DROP FUNCTION key_ring"),
         InForce("events", "key_hash", digest="fa4e46e983e7", reverse_sql="DROP FUNCTION key_hash"),
         InForce(
@@ -50,15 +50,15 @@ class Migration(migrations.Migration):
         InForce(
             "events",
             "make_event_partition",
-            digest="2a352a7ed471",
+            digest="7838be7a3746",
             reverse_sql="DROP FUNCTION make_event_partition",
         ),
         InForce(
             "events",
             "drop_event_partition",
-            digest="3155061598b7",
+            digest="ab7f7c41ff9b",
             reverse_sql="DROP FUNCTION drop_event_partition",
         ),
-        InForce("events", "empty_key_ring", digest="02683397fa3b", reverse_sql="DROP FUNCTION empty_key_ring"),
-        InForce("events", "maintain_events", digest="460177012dcf", reverse_sql=[*_MAINTAIN_EVENTS]),
+        InForce("events", "empty_key_ring", digest="fc4237bee26a", reverse_sql="DROP FUNCTION empty_key_ring"),
+        InForce("events", "maintain_events", digest="c233db578acd", reverse_sql=[*_MAINTAIN_EVENTS]),
     ]

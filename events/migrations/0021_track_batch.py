@@ -10,5 +10,5 @@ class Migration(migrations.Migration):
 
     operations = [
         InForce("events", "days_kept", digest="992fd3657a21", reverse_sql="DROP FUNCTION days_kept"),
-        InForce("events", "track_batch", digest="073455091223", reverse_sql="DROP FUNCTION track_batch"),
+        InForce("events", "track_batch", digest="4484691822ed", reverse_sql="DROP FUNCTION track_batch"),
     ]

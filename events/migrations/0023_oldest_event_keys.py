@@ -9,5 +9,5 @@ class Migration(migrations.Migration):
     dependencies = [("events", "0022_statistics_of_users")]
 
     operations = [
-        InForce("events", "oldest_event_keys", digest="553c6c56347c", reverse_sql="DROP FUNCTION oldest_event_keys"),
+        InForce("events", "oldest_event_keys", digest="1bfacf62276b", reverse_sql="DROP FUNCTION oldest_event_keys"),
     ]

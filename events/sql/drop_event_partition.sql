@@ -22,4 +22,4 @@ CREATE OR REPLACE FUNCTION drop_event_partition() RETURNS text
     $$;
 
 REVOKE ALL ON FUNCTION drop_event_partition FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION drop_event_partition TO app_rt;
+GRANT EXECUTE ON FUNCTION drop_event_partition TO app_worker;

@@ -32,4 +32,4 @@ CREATE OR REPLACE FUNCTION empty_key_ring() RETURNS text
     $$;
 
 REVOKE ALL ON FUNCTION empty_key_ring FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION empty_key_ring TO app_rt;
+GRANT EXECUTE ON FUNCTION empty_key_ring TO app_worker;

@@ -19,4 +19,4 @@ CREATE OR REPLACE FUNCTION maintain_events(OUT made int, OUT dropped int)
     $$;
 
 REVOKE ALL ON FUNCTION maintain_events FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION maintain_events TO app_rt;
+GRANT EXECUTE ON FUNCTION maintain_events TO app_worker;

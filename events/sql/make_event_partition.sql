@@ -1,9 +1,9 @@
 -- Creates one partition of events that is missing for this month or the next three. Returns its name, or null if none
 -- is missing.
 --
--- Any process may call this function, and there is no other way to create partitions. Events are partitioned by month
+-- Any worker may call this function, and there is no other way to create partitions. Events are partitioned by month
 -- and by how long they are kept, so that expired events are dropped as whole partitions. Partitions get no policies and
--- no grants to app_rt, which can only reach them through events_event.
+-- no grants to app_web or app_worker, which can only reach them through events_event.
 CREATE OR REPLACE FUNCTION make_event_partition() RETURNS text
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
@@ -47,4 +47,4 @@ CREATE OR REPLACE FUNCTION make_event_partition() RETURNS text
     $$;
 
 REVOKE ALL ON FUNCTION make_event_partition FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION make_event_partition TO app_rt;
+GRANT EXECUTE ON FUNCTION make_event_partition TO app_worker;

@@ -21,4 +21,4 @@ CREATE OR REPLACE FUNCTION oldest_event_keys(OUT seconds float8)
     $$;
 
 REVOKE ALL ON FUNCTION oldest_event_keys FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION oldest_event_keys TO app_rt;
+GRANT EXECUTE ON FUNCTION oldest_event_keys TO app_web;

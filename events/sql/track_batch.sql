@@ -106,4 +106,4 @@ CREATE OR REPLACE FUNCTION track_batch(key_digest bytea, events jsonb, source te
     $$;
 
 REVOKE ALL ON FUNCTION track_batch FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION track_batch TO app_rt;
+GRANT EXECUTE ON FUNCTION track_batch TO app_web;

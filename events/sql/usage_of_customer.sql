@@ -10,9 +10,9 @@ CREATE OR REPLACE FUNCTION usage_of_customer(of_month date, customer uuid, OUT a
         FROM public.events_monthlyusage u
         WHERE u.tenant_id = customer AND u.month = of_month AND EXISTS (
             SELECT FROM public.tenants_tenant t
-            WHERE t.id = customer AND t.parent_id = NULLIF(current_setting('retivo.tenant_id', true), '')::uuid
+            WHERE t.id = customer AND t.parent_id = (SELECT public.current_tenant())
         )
     $$;
 
 REVOKE ALL ON FUNCTION usage_of_customer FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION usage_of_customer TO app_rt;
+GRANT EXECUTE ON FUNCTION usage_of_customer TO app_web;

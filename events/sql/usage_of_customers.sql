@@ -9,7 +9,7 @@ CREATE OR REPLACE FUNCTION usage_of_customers(of_month date, customers uuid[] DE
     SET search_path = pg_catalog, pg_temp
     AS $$
     DECLARE
-        partner uuid := NULLIF(current_setting('retivo.tenant_id', true), '')::uuid;
+        partner uuid := public.current_tenant();
     BEGIN
         IF customers IS NULL THEN
             RETURN QUERY
@@ -28,4 +28,4 @@ CREATE OR REPLACE FUNCTION usage_of_customers(of_month date, customers uuid[] DE
     $$;
 
 REVOKE ALL ON FUNCTION usage_of_customers FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION usage_of_customers TO app_rt;
+GRANT EXECUTE ON FUNCTION usage_of_customers TO app_web;

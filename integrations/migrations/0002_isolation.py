@@ -58,13 +58,13 @@ class Migration(migrations.Migration):
         InForce(
             "integrations",
             "integrations_actiontypetemplate",
-            digest="c3d56ea2141a",
+            digest="aa3feffde86a",
             reverse_sql=undo_isolation("integrations_actiontypetemplate"),
         ),
         InForce(
             "integrations",
             "integrations_integrationshare",
-            digest="2540241a8d6b",
+            digest="9f7dc5cef570",
             reverse_sql=undo_isolation("integrations_integrationshare"),
         ),
         isolate(

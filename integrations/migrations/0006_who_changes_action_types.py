@@ -30,7 +30,7 @@ class Migration(migrations.Migration):
         InForce(
             "integrations",
             "integrations_actiontype",
-            digest="c13147070f16",
+            digest="3a7e51f065c0",
             reverse_sql=[
                 f"REVOKE UPDATE ({_COLUMNS}) ON integrations_actiontype FROM app_rt",
                 "DROP POLICY changed ON integrations_actiontype",
@@ -41,7 +41,7 @@ class Migration(migrations.Migration):
         InForce(
             "integrations",
             "refuse_shared_action_type",
-            digest="dec44f29f060",
+            digest="ebbfae99f9cd",
             reverse_sql=[
                 "DROP TRIGGER shared_as_registered ON integrations_actiontype",
                 "DROP FUNCTION refuse_shared_action_type",

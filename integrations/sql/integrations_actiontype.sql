@@ -5,29 +5,29 @@
 ALTER TABLE integrations_actiontype ENABLE ROW LEVEL SECURITY;
 
 DROP POLICY IF EXISTS visible ON integrations_actiontype;
-CREATE POLICY visible ON integrations_actiontype FOR SELECT TO app_rt
+CREATE POLICY visible ON integrations_actiontype FOR SELECT TO app_web
     USING (
-        tenant_id = (SELECT NULLIF(current_setting('retivo.tenant_id', true), '')::uuid)
-        OR partner_id = (SELECT NULLIF(current_setting('retivo.tenant_id', true), '')::uuid)
+        tenant_id = (SELECT current_tenant())
+        OR partner_id = (SELECT current_tenant())
     );
 
 DROP POLICY IF EXISTS registered ON integrations_actiontype;
-CREATE POLICY registered ON integrations_actiontype FOR INSERT TO app_rt
+CREATE POLICY registered ON integrations_actiontype FOR INSERT TO app_web
     WITH CHECK (
-        partner_id = (SELECT NULLIF(current_setting('retivo.tenant_id', true), '')::uuid)
-        OR partner_id IS NULL AND tenant_id = (SELECT NULLIF(current_setting('retivo.tenant_id', true), '')::uuid)
+        partner_id = (SELECT current_tenant())
+        OR partner_id IS NULL AND tenant_id = (SELECT current_tenant())
     );
 
 DROP POLICY IF EXISTS changed ON integrations_actiontype;
-CREATE POLICY changed ON integrations_actiontype FOR UPDATE TO app_rt
-    USING (tenant_id = (SELECT NULLIF(current_setting('retivo.tenant_id', true), '')::uuid))
-    WITH CHECK (tenant_id = (SELECT NULLIF(current_setting('retivo.tenant_id', true), '')::uuid));
+CREATE POLICY changed ON integrations_actiontype FOR UPDATE TO app_web
+    USING (tenant_id = (SELECT current_tenant()))
+    WITH CHECK (tenant_id = (SELECT current_tenant()));
 
 DROP POLICY IF EXISTS staff ON integrations_actiontype;
 CREATE POLICY staff ON integrations_actiontype TO app_staff USING (true) WITH CHECK (true);
 
-GRANT SELECT, INSERT ON integrations_actiontype TO app_rt;
+GRANT SELECT, INSERT ON integrations_actiontype TO app_web;
 GRANT UPDATE (
     domain, description, parameters_schema, delivery_webhook, estimated_cost_usd,
     encrypted_webhook_secret, encrypted_previous_secret, previous_secret_until, active
-) ON integrations_actiontype TO app_rt;
+) ON integrations_actiontype TO app_web;

@@ -2,14 +2,14 @@
 ALTER TABLE integrations_integrationshare ENABLE ROW LEVEL SECURITY;
 
 DROP POLICY IF EXISTS tenant_isolation ON integrations_integrationshare;
-CREATE POLICY tenant_isolation ON integrations_integrationshare TO app_rt
+CREATE POLICY tenant_isolation ON integrations_integrationshare TO app_web
     USING (
-        tenant_id = (SELECT NULLIF(current_setting('retivo.tenant_id', true), '')::uuid)
-        OR partner_id = (SELECT NULLIF(current_setting('retivo.tenant_id', true), '')::uuid)
+        tenant_id = (SELECT current_tenant())
+        OR partner_id = (SELECT current_tenant())
     )
-    WITH CHECK (partner_id = (SELECT NULLIF(current_setting('retivo.tenant_id', true), '')::uuid));
+    WITH CHECK (partner_id = (SELECT current_tenant()));
 
 DROP POLICY IF EXISTS staff ON integrations_integrationshare;
 CREATE POLICY staff ON integrations_integrationshare TO app_staff USING (true) WITH CHECK (true);
 
-GRANT SELECT, INSERT ON integrations_integrationshare TO app_rt;
+GRANT SELECT, INSERT ON integrations_integrationshare TO app_web;

@@ -17,7 +17,7 @@ REVOKE ALL ON FUNCTION refuse_shared_action_type FROM PUBLIC;
 CREATE OR REPLACE TRIGGER shared_as_registered BEFORE UPDATE ON integrations_actiontype FOR EACH ROW
     WHEN (
         OLD.integration_id IS NOT NULL
-        AND NEW.tenant_id = NULLIF(current_setting('retivo.tenant_id', true), '')::uuid
+        AND NEW.tenant_id = public.current_tenant()
         AND (
             OLD.domain, OLD.description, OLD.parameters_schema, OLD.delivery_webhook, OLD.estimated_cost_usd,
             OLD.encrypted_webhook_secret, OLD.encrypted_previous_secret, OLD.previous_secret_until

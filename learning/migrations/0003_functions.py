@@ -25,7 +25,7 @@ class Migration(migrations.Migration):
         InForce(
             "learning",
             "tenants_with_waiting_examples",
-            digest="2d45156ab67c",
+            digest="5ceda3145421",
             reverse_sql="DROP FUNCTION tenants_with_waiting_examples",
         ),
         migrations.RunSQL(

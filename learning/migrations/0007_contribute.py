@@ -97,12 +97,12 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        InForce("learning", "learning_release", digest="550bfe53807d", reverse_sql=undo_isolation("learning_release")),
-        InForce("learning", "learning_pattern", digest="8b5d5dd832e5", reverse_sql=undo_isolation("learning_pattern")),
+        InForce("learning", "learning_release", digest="99e35f0f471c", reverse_sql=undo_isolation("learning_release")),
+        InForce("learning", "learning_pattern", digest="f009a5aa3957", reverse_sql=undo_isolation("learning_pattern")),
         InForce(
             "learning",
             "learning_receipt",
-            digest="571573d4cfb9",
+            digest="e0ded52380ca",
             reverse_sql=[
                 "GRANT SELECT, INSERT, UPDATE ON learning_receipt TO app_staff",
                 *undo_isolation("learning_receipt"),
@@ -123,7 +123,7 @@ class Migration(migrations.Migration):
         InForce(
             "learning",
             "learning_modelstate",
-            digest="8e91629f580c",
+            digest="fae0db465585",
             reverse_sql="GRANT SELECT, INSERT, UPDATE ON learning_modelstate TO app_staff",
         ),
         migrations.RunSQL(
@@ -134,7 +134,7 @@ class Migration(migrations.Migration):
             ],
             reverse_sql="DROP FUNCTION stricter_consent",
         ),
-        InForce("learning", "learning_consent", digest="dfd33f6ac17c", reverse_sql="DROP FUNCTION learning_consent"),
+        InForce("learning", "learning_consent", digest="4e358bbbd6f4", reverse_sql="DROP FUNCTION learning_consent"),
         migrations.RunSQL(
             sql=[
                 _CONTRIBUTE,

@@ -30,10 +30,10 @@ class Migration(migrations.Migration):
         InForce(
             "learning",
             "stricter_consent",
-            digest="843d37d25f01",
+            digest="307371bd4721",
             reverse_sql=[_before._CONSENT.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION")],
         ),
-        InForce("learning", "partners_consent", digest="9dfc0976a9d7", reverse_sql="DROP FUNCTION partners_consent"),
+        InForce("learning", "partners_consent", digest="71cd3fdd2806", reverse_sql="DROP FUNCTION partners_consent"),
         migrations.RunSQL(
             sql=f"DROP FUNCTION {_before._SIGNATURE}",
             reverse_sql=[
@@ -42,7 +42,7 @@ class Migration(migrations.Migration):
                 f"GRANT EXECUTE ON FUNCTION {_before._SIGNATURE} TO app_staff",
             ],
         ),
-        InForce("learning", "contribute", digest="7be1b4b182ee", reverse_sql="DROP FUNCTION contribute"),
+        InForce("learning", "contribute", digest="b57205ab0473", reverse_sql="DROP FUNCTION contribute"),
         migrations.RunSQL(
             sql=migrations.RunSQL.noop,
             reverse_sql=[*isolate("learning_spend", visible="tenant_id = {tenant}", grants="SELECT").sql],

@@ -33,13 +33,13 @@ class Migration(migrations.Migration):
         InForce(
             "learning",
             "learning_example",
-            digest="464bcbec1384",
+            digest="27374b7f201b",
             reverse_sql="REVOKE DELETE ON learning_example FROM app_rt",
         ),
         InForce(
             "learning",
             "learning_remembereddecision",
-            digest="2ba142671039",
+            digest="2f068d4f6faa",
             reverse_sql="REVOKE DELETE, UPDATE (decided_at) ON learning_remembereddecision FROM app_rt",
         ),
         migrations.RunSQL(

@@ -17,6 +17,7 @@ CLIP = 2.0
 FIXED_POINT = 2**20  # of one; the database's function `contribute` counts in it too
 WITHIN = 1.999999  # what a vector is shortened to: a millionth below CLIP, more than any sum's rounding comes to
 DELTA = 1e-6
+LEAST_RHO = 0.0001  # of a release, about ε = 0.054: who could ask for less at a time could ask as often as they like
 
 
 def epsilon_of(rho: float, delta: float = DELTA) -> float:

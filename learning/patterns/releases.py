@@ -1,4 +1,4 @@
-"""The release of patterns: one transaction, as staff. The only caller of the database's function `contribute`.
+"""The release of patterns: one transaction, as the role that releases. The only caller of the function `contribute`.
 
 Everyone who agrees, knows enough and has the budget is in a release, however many they are. When there is one, and for
 what it asks, depends on no tenant; what is published of it, on the noisy sums alone.
@@ -19,7 +19,7 @@ from learning.models import Pattern as PatternRow
 from learning.models import Release
 from learning.patterns import privacy, taxonomy
 from learning.patterns import statistic as patterns
-from tenants.context import staff_context
+from tenants.context import release_context
 
 LEAST_TENANTS = 50  # divided by ε: fewer, as far as the noise lets it be seen, are not told of
 PARTS = 4  # of a year's budget, one a release
@@ -29,7 +29,7 @@ _WIDTH = 2 + len(patterns.FEATURES)
 
 
 class BudgetError(ValueError):
-    """More is to be spent at once than a tenant has for a year."""
+    """More is to be spent at once than a tenant has for a year, or less than any release costs."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def plan(*, epsilon: float | None = None) -> Plan:
         epsilon: what each contributor spends; a quarter of the year's budget (in ρ) where None.
 
     Raises:
-        BudgetError: `epsilon` is above `PATTERNS_EPSILON`.
+        BudgetError: `epsilon` is above `PATTERNS_EPSILON`, or too small for a release.
     """
     total = settings.PATTERNS_EPSILON
     rho = privacy.rho_of(total) / PARTS
@@ -81,14 +81,17 @@ def plan(*, epsilon: float | None = None) -> Plan:
         if not 0 < epsilon <= total:
             raise BudgetError(f"A release spends more than 0 and at most {total:g}, the budget of a year.")
         rho = privacy.rho_of(epsilon)
-    with staff_context():
+    if rho < privacy.LEAST_RHO:
+        least = privacy.epsilon_of(privacy.LEAST_RHO)
+        raise BudgetError(f"A release spends at least {least:.3f}.")
+    with release_context():
         return Plan(privacy.epsilon_of(rho), rho, _partners())
 
 
 def release_patterns(*, epsilon: float | None = None) -> Outcome:
     """Release now. See `plan`."""
     planned = plan(epsilon=epsilon)
-    with staff_context():
+    with release_context():
         _take_turns()
         return _release(planned)
 
@@ -96,7 +99,7 @@ def release_patterns(*, epsilon: float | None = None) -> Outcome:
 def release_if_due() -> Outcome | None:
     """Release where the last one is 92 days ago, whatever came of it; None on all other nights."""
     planned = plan()
-    with staff_context():
+    with release_context():
         _take_turns()
         with connection.cursor() as cursor:
             cursor.execute(_IS_DUE, {"days": EVERY_DAYS})

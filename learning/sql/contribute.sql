@@ -58,4 +58,4 @@ CREATE OR REPLACE FUNCTION contribute(release bigint, partner uuid)
     $$;
 
 REVOKE ALL ON FUNCTION contribute FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION contribute TO app_staff;
+GRANT EXECUTE ON FUNCTION contribute TO app_release;

@@ -6,8 +6,8 @@ CREATE OR REPLACE FUNCTION learning_consent() RETURNS text
     AS $$
         SELECT public.stricter_consent(t.config, p.config)
         FROM public.tenants_tenant t LEFT JOIN public.tenants_tenant p ON p.id = t.parent_id
-        WHERE t.id = (SELECT NULLIF(current_setting('retivo.tenant_id', true), '')::uuid)
+        WHERE t.id = (SELECT public.current_tenant())
     $$;
 
 REVOKE ALL ON FUNCTION learning_consent FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION learning_consent TO app_rt, app_staff;
+GRANT EXECUTE ON FUNCTION learning_consent TO app_web, app_staff;

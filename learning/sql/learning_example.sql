@@ -2,11 +2,16 @@
 ALTER TABLE learning_example ENABLE ROW LEVEL SECURITY;
 
 DROP POLICY IF EXISTS tenant_isolation ON learning_example;
-CREATE POLICY tenant_isolation ON learning_example TO app_rt
-    USING (tenant_id = (SELECT NULLIF(current_setting('retivo.tenant_id', true), '')::uuid))
-    WITH CHECK (tenant_id = (SELECT NULLIF(current_setting('retivo.tenant_id', true), '')::uuid));
+CREATE POLICY tenant_isolation ON learning_example TO app_web
+    USING (tenant_id = (SELECT current_tenant()))
+    WITH CHECK (tenant_id = (SELECT current_tenant()));
 
 DROP POLICY IF EXISTS staff ON learning_example;
 CREATE POLICY staff ON learning_example TO app_staff USING (true) WITH CHECK (true);
 
-GRANT SELECT, INSERT, UPDATE, DELETE ON learning_example TO app_rt;
+GRANT SELECT, INSERT, UPDATE, DELETE ON learning_example TO app_web;
+
+-- Rounds look for tenants that have work.
+DROP POLICY IF EXISTS upkeep ON learning_example;
+CREATE POLICY upkeep ON learning_example FOR SELECT TO app_upkeep USING (true);
+GRANT SELECT (tenant_id, recorded_at, features) ON learning_example TO app_upkeep;

@@ -2,25 +2,30 @@
 ALTER TABLE learning_pattern ENABLE ROW LEVEL SECURITY;
 
 DROP POLICY IF EXISTS tenant_isolation ON learning_pattern;
-CREATE POLICY tenant_isolation ON learning_pattern TO app_rt
+CREATE POLICY tenant_isolation ON learning_pattern TO app_web
     USING (
         partner_id IS NULL
-        OR partner_id = (SELECT NULLIF(current_setting('retivo.tenant_id', true), '')::uuid)
+        OR partner_id = (SELECT current_tenant())
         OR partner_id = (
             SELECT t.parent_id FROM tenants_tenant t
-            WHERE t.id = (SELECT NULLIF(current_setting('retivo.tenant_id', true), '')::uuid)
+            WHERE t.id = (SELECT current_tenant())
         )
     )
     WITH CHECK (
         partner_id IS NULL
-        OR partner_id = (SELECT NULLIF(current_setting('retivo.tenant_id', true), '')::uuid)
+        OR partner_id = (SELECT current_tenant())
         OR partner_id = (
             SELECT t.parent_id FROM tenants_tenant t
-            WHERE t.id = (SELECT NULLIF(current_setting('retivo.tenant_id', true), '')::uuid)
+            WHERE t.id = (SELECT current_tenant())
         )
     );
 
 DROP POLICY IF EXISTS staff ON learning_pattern;
 CREATE POLICY staff ON learning_pattern TO app_staff USING (true) WITH CHECK (true);
 
-GRANT SELECT ON learning_pattern TO app_rt;
+DROP POLICY IF EXISTS releases ON learning_pattern;
+CREATE POLICY releases ON learning_pattern TO app_release USING (true) WITH CHECK (true);
+
+GRANT SELECT ON learning_pattern TO app_web;
+GRANT SELECT, INSERT ON learning_pattern TO app_release;
+REVOKE INSERT, UPDATE ON learning_pattern FROM app_staff;

@@ -6,8 +6,8 @@ CREATE OR REPLACE FUNCTION partners_consent() RETURNS text
     AS $$
         SELECT public.stricter_consent(jsonb_build_object('learning', t.config->'learning_by_partner'), p.config)
         FROM public.tenants_tenant t JOIN public.tenants_tenant p ON p.id = t.parent_id
-        WHERE t.id = (SELECT NULLIF(current_setting('retivo.tenant_id', true), '')::uuid)
+        WHERE t.id = (SELECT public.current_tenant())
     $$;
 
 REVOKE ALL ON FUNCTION partners_consent FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION partners_consent TO app_rt;
+GRANT EXECUTE ON FUNCTION partners_consent TO app_web;

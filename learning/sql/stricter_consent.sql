@@ -12,4 +12,4 @@ CREATE OR REPLACE FUNCTION stricter_consent(own jsonb, partners jsonb) RETURNS t
     $$;
 
 REVOKE ALL ON FUNCTION stricter_consent FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION stricter_consent TO app_rt, app_staff;
+GRANT EXECUTE ON FUNCTION stricter_consent TO app_web, app_staff;

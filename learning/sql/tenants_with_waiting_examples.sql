@@ -8,4 +8,4 @@ CREATE OR REPLACE FUNCTION tenants_with_waiting_examples() RETURNS SETOF uuid
     AS $$ SELECT DISTINCT tenant_id FROM public.learning_example WHERE features IS NOT NULL $$;
 
 REVOKE ALL ON FUNCTION tenants_with_waiting_examples FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION tenants_with_waiting_examples TO app_rt;
+GRANT EXECUTE ON FUNCTION tenants_with_waiting_examples TO app_worker;

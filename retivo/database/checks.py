@@ -2,14 +2,17 @@
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from typing import Any
 
-from django.core.checks import CheckMessage, Error, Tags, register, run_checks
+from django.core.checks import CheckMessage, Error, Tags, Warning, register, run_checks
 from django.db import DatabaseError, OperationalError, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 
+from retivo import processes
 from retivo.database import startup
-from retivo.database.roles import MINIMUM_SERVER_VERSION, STAFF
+from retivo.database.roles import MINIMUM_SERVER_VERSION, RELEASE, STAFF, WEB, WORKER
 
 MAX_CLOCK_SECONDS = 30
 
@@ -27,7 +30,7 @@ def exit_unless_fit() -> None:
 
 @register(Tags.database)
 def runtime_role_is_bound_by_row_level_security(databases: Sequence[str] | None, **_: Any) -> list[CheckMessage]:
-    """The runtime role is no superuser, has no BYPASSRLS, owns no table, and is staff only after SET ROLE."""
+    """The role of `default` is no superuser, has no BYPASSRLS, owns no table, and is staff only after SET ROLE."""
     if not databases or "default" not in databases:
         return []
     connection = connections["default"]
@@ -41,13 +44,68 @@ def runtime_role_is_bound_by_row_level_security(databases: Sequence[str] | None,
         return [Error(f"PostgreSQL 16 or newer is needed, not {version // 10000}.", id="retivo.E002")]
     return [
         Error(
-            f"The runtime role {user} {fault}: row-level security would not bind it.",
+            f"The role {user} {fault}: row-level security would not bind it.",
             hint="DATABASE_URL must name a role that `manage.py migrate` made, not the owner.",
             id="retivo.E003",
         )
         for fault, present in zip(_FAULTS, faults, strict=True)
         if present
     ]
+
+
+@register(Tags.database)
+def logins_have_their_roles(databases: Sequence[str] | None, **_: Any) -> list[CheckMessage]:
+    """Each login of this process has the rights that it needs, and the web's has none of the others'."""
+    if not databases or "default" not in databases:
+        return []
+    found: list[CheckMessage] = []
+    try:
+        for alias, role, how in _needed():
+            with _opened(alias) as connection, connection.cursor() as cursor:
+                cursor.execute(_MAY, [role, how])
+                user, may = cursor.fetchone()
+                others = [] if alias != "default" or processes.is_background() else _others(cursor)
+            url = "DATABASE_URL" if role == WEB else f"DATABASE_{role.removeprefix('app_').upper()}_URL"
+            if not may:
+                found.append(
+                    Error(
+                        f"The role {user} has not the rights of {role}.",
+                        hint=f"{url} must name {role}, or a login that `manage.py migrate` made a member of it.",
+                        id="retivo.E006",
+                    )
+                )
+            if others:
+                found.append(
+                    Warning(
+                        f"The web logs in as {user}, which may also act as {', '.join(others)}.",
+                        hint="Give web, workers, staff and releases logins of their own: docs/configuration.md.",
+                        id="retivo.W001",
+                    )
+                )
+    except DatabaseError:
+        return []  # the check above says so
+    return found
+
+
+def _needed() -> list[tuple[str, str, str]]:
+    """The connections of this process, the role whose rights each needs, and whether it has or may take them."""
+    own = WORKER if processes.is_background() else WEB
+    more = [("release", RELEASE, "MEMBER")] if processes.is_background() else []
+    return [("default", own, "USAGE"), ("staff", STAFF, "MEMBER"), *more]
+
+
+@contextmanager
+def _opened(alias: str) -> Iterator[BaseDatabaseWrapper]:
+    if alias == "default":
+        yield connections["default"]
+        return
+    with closing(connections.create_connection(alias)) as connection:
+        yield connection
+
+
+def _others(cursor: Any) -> list[str]:
+    cursor.execute(_OTHERS, [[WORKER, STAFF, RELEASE]])
+    return [name for (name,) in cursor.fetchall()]
 
 
 @register(Tags.database)
@@ -72,6 +130,10 @@ def clocks_agree(databases: Sequence[str] | None, **_: Any) -> list[CheckMessage
         )
     ]
 
+
+_MAY = "SELECT current_user, pg_has_role(%s, %s)"
+
+_OTHERS = "SELECT name FROM unnest(%s::text[]) AS name WHERE pg_has_role(name, 'MEMBER') ORDER BY name"
 
 _FAULTS = ("is a superuser", "has BYPASSRLS", "owns tables", "inherits the rights of app_staff")
 

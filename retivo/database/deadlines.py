@@ -1,6 +1,6 @@
 """How long a process waits for the database, at the most: for a lock, for a statement, between two statements.
 
-The server enforces the web's deadlines, which are defaults of the runtime role, so they hold for whatever logs in as it
+The server enforces the web's deadlines, which are defaults of the roles that log in, so they hold for whatever does
 (`retivo.database.roles`). Workers and commands do more in a statement: they raise the deadlines in each transaction
 (`tenants.context`). `retivo.database.backend` bounds the wait for a server that no longer answers at all.
 """
@@ -8,6 +8,8 @@ The server enforces the web's deadlines, which are defaults of the runtime role,
 from dataclasses import dataclass
 
 from django.conf import settings
+
+from retivo import processes
 
 # How much longer than a statement may take the client waits for its answer, in seconds.
 GRACE = 2.0
@@ -34,18 +36,10 @@ class Deadlines:
 # Half-done work of a stopped web host holds a lock for at most `idle_in_transaction`.
 WEB = Deadlines(lock=2_000, statement=5_000, idle_in_transaction=5_000)
 
-_is_background = False
-
-
-def work_in_background() -> None:
-    """Say that this process is a worker or a command: its transactions have `BACKGROUND_TIMEOUTS`."""
-    global _is_background  # noqa: PLW0603  # what a process is it stays
-    _is_background = True
-
 
 def of_transactions() -> Deadlines | None:
     """What a transaction of this process sets; None where the role's defaults are right."""
-    if not _is_background:
+    if not processes.is_background():
         return None
     lock, statement, idle = (int(float(part) * 1000) for part in settings.BACKGROUND_TIMEOUTS.split("/"))
     return Deadlines(lock=lock, statement=statement, idle_in_transaction=idle)

@@ -66,13 +66,13 @@ def data_dir() -> Path:
     return Path(os.environ.get("DATA_DIR") or _CHECKOUT / ".data").expanduser().resolve()
 
 
-def urls(data_dir: Path) -> tuple[str, str]:
-    """The URLs of the runtime role and of the owner, as django-environ reads them. Starts nothing.
+def urls(data_dir: Path) -> dict[str, str]:
+    """The URL of each login and of the owner, as django-environ reads them. Starts nothing.
 
     libpq has another way to write a socket's folder into a URL: `superuser_conninfo` is for psycopg itself.
     """
     place = f":{_PORT}/{quote(str(_Server(data_dir).socket_dir))}/{DATABASE}"
-    return f"postgresql://{roles.RUNTIME}@{place}", f"postgresql://{OWNER}@{place}"
+    return {login: f"postgresql://{role}@{place}" for login, role in (roles.LOGINS | {"owner": OWNER}).items()}
 
 
 def superuser_conninfo(data_dir: Path, *, database: str = "postgres") -> str:
@@ -184,7 +184,9 @@ class _Server:
     def prepare(self) -> None:
         """Make the roles and the database where they are missing, whoever died in the middle of it before."""
         with psycopg.connect(self.conninfo(user=_SUPERUSER, database="postgres"), autocommit=True) as connection:
-            roles.bootstrap(connection, owner=roles.Login(name=OWNER), runtime=roles.Login(name=roles.RUNTIME))
+            # The last for the release before, which may still be running in this folder.
+            logins = {role: roles.Login(name=role) for role in (*roles.LOGINS.values(), roles.ALL_IN_ONE)}
+            roles.bootstrap(connection, owner=roles.Login(name=OWNER), logins=logins)
             stands = "SELECT 1 FROM pg_roles WHERE rolname = %s AND rolcreatedb"
             if not connection.execute(stands, [OWNER]).fetchone():
                 # The test suite makes its databases as the owner.

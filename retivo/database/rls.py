@@ -1,14 +1,12 @@
-"""Row-level security in migrations. The policies and grants in force stand in the tables' files: `retivo.database.sql`.
+"""Row-level security in migrations from before web and worker had roles of their own.
 
-The tenant context is the setting `retivo.tenant_id`, set for one transaction alone. No context, no rows.
+The policies and grants in force stand in the tables' files: `retivo.database.sql`.
 """
 
 from django.db.migrations.operations import RunSQL
 
-from retivo.database.roles import RUNTIME, STAFF
+from retivo.database.roles import ALL_IN_ONE, STAFF
 
-# NULLIF: once set, a transaction-local setting reads as '' afterwards, not as NULL. A subquery: it is asked once a
-# statement, and not for every row that is written.
 CURRENT_TENANT = "(SELECT NULLIF(current_setting('retivo.tenant_id', true), '')::uuid)"
 
 
@@ -24,9 +22,9 @@ def isolate(table: str, *, visible: str, grants: str, writable: str | None = Non
     return RunSQL(
         sql=[
             f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY",
-            f"CREATE POLICY tenant_isolation ON {table} TO {RUNTIME} USING ({using}) WITH CHECK ({check})",
+            f"CREATE POLICY tenant_isolation ON {table} TO {ALL_IN_ONE} USING ({using}) WITH CHECK ({check})",
             f"CREATE POLICY staff ON {table} TO {STAFF} USING (true) WITH CHECK (true)",
-            f"GRANT {grants} ON {table} TO {RUNTIME}",
+            f"GRANT {grants} ON {table} TO {ALL_IN_ONE}",
         ],
         reverse_sql=[*undo_isolation(table)],
     )
@@ -35,7 +33,7 @@ def isolate(table: str, *, visible: str, grants: str, writable: str | None = Non
 def undo_isolation(table: str) -> list[str]:
     """The `reverse_sql` of the first migration that isolates `table`, by `isolate` or by the table's file."""
     return [
-        f"REVOKE ALL ON {table} FROM {RUNTIME}",
+        f"REVOKE ALL ON {table} FROM {ALL_IN_ONE}",
         f"DROP POLICY staff ON {table}",
         f"DROP POLICY tenant_isolation ON {table}",
         f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY",

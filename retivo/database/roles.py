@@ -1,26 +1,55 @@
 """The cluster's roles. They belong to the cluster and not to a database, so a command makes them, not a migration.
 
-| role        | logs in | what it is                                                                                  |
-|-------------|---------|---------------------------------------------------------------------------------------------|
-| `app_owner` | yes     | owns tables and migrates (any role: the user of `DATABASE_OWNER_URL`)                       |
-| `app_rt`    | yes     | the web and the workers: no owner, no superuser, no BYPASSRLS (the user of `DATABASE_URL`)  |
-| `app_auth`  | no      | owns the key look-up, the one function that reads across tenants before a context is set    |
-| `app_staff` | no      | what staff pages `SET LOCAL ROLE` to; granted to `app_rt` without inheritance               |
+| role          | logs in | what it is                                                                                |
+|---------------|---------|-------------------------------------------------------------------------------------------|
+| `app_owner`   | yes     | owns tables and migrates (any role: the user of `DATABASE_OWNER_URL`)                     |
+| `app_web`     | yes     | the API: rows of the tenant whose key was sent                                            |
+| `app_worker`  | yes     | workers and their commands: what `app_web` may, for any tenant, and the work over tenants |
+| `app_staff`   | yes     | staff pages and commands: all tenants, and staff's accounts                               |
+| `app_release` | yes     | releases what tenants learned, with noise, and does nothing else                          |
+| `app_upkeep`  | no      | finds the tenants that have work: a worker becomes it by SET ROLE                         |
+| `app_auth`    | no      | owns the functions that look up keys and that seal and read the tenant context            |
+| `app_rt`      | yes     | all of the above but the owner, for the release before and for installations with one URL |
+
+A login of another name than its role's is made a member of it.
 """
 
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 import psycopg
 from psycopg import sql
 
 from retivo.database import deadlines
 
-RUNTIME = "app_rt"
-AUTH = "app_auth"
+WEB = "app_web"
+WORKER = "app_worker"
 STAFF = "app_staff"
+RELEASE = "app_release"
+UPKEEP = "app_upkeep"
+AUTH = "app_auth"
+ALL_IN_ONE = "app_rt"
+
+LOGINS = {"web": WEB, "worker": WORKER, "staff": STAFF, "release": RELEASE}  # by the connection's alias
+ROLES = (WEB, WORKER, STAFF, RELEASE, UPKEEP, AUTH, ALL_IN_ONE)
+
+_INHERITS = "INHERIT TRUE, SET TRUE"
+_BECOMES = "INHERIT FALSE, SET TRUE"
+# Which role is a member of which, and how.
+_MEMBERSHIPS = (
+    (WORKER, WEB, _INHERITS),
+    (WORKER, UPKEEP, _BECOMES),
+    (ALL_IN_ONE, WORKER, _INHERITS),
+    (ALL_IN_ONE, STAFF, _BECOMES),
+    (ALL_IN_ONE, RELEASE, _BECOMES),
+)
 
 MINIMUM_SERVER_VERSION = 160000
+
+_SQL = Path(__file__).resolve().parent.parent / "sql"
+OF_ALL_POLICIES = ("retivo_seal", "context_seal", "current_tenant")
 
 
 class RolesError(Exception):
@@ -35,11 +64,14 @@ class Login:
     password: str | None = None
 
 
-def bootstrap(connection: psycopg.Connection[tuple[object, ...]], *, owner: Login, runtime: Login) -> None:
-    """Make the four roles, their memberships and the web's deadlines where missing. Safe to repeat, and in parallel.
+def bootstrap(connection: psycopg.Connection[tuple[object, ...]], *, owner: Login, logins: Mapping[str, Login]) -> None:
+    """Make the roles, their memberships and the web's deadlines where missing. Safe to repeat, and in parallel.
 
     `connection` belongs to a superuser or a role with CREATEROLE, in any database of the cluster. A connection with
     neither is enough once the roles stand.
+
+    Args:
+        logins: by the role whose rights each has.
 
     Raises:
         RolesError: a role or a membership is missing and this connection may not make it.
@@ -50,18 +82,19 @@ def bootstrap(connection: psycopg.Connection[tuple[object, ...]], *, owner: Logi
         with connection.transaction():
             # Two first starts may race: roles have no IF NOT EXISTS.
             connection.execute("SELECT pg_advisory_xact_lock(hashtext('retivo.database.roles'))")
-            for login in (owner, runtime):
+            for login in (owner, *logins.values()):
                 _create_role(connection, login.name, login=login)
-            for name in (RUNTIME, AUTH, STAFF):
+            for name in ROLES:
                 _create_role(connection, name)
-            # Rights reach the runtime login through app_rt where it goes by another name.
-            if runtime.name != RUNTIME:
-                _grant(connection, RUNTIME, to=runtime.name, options="INHERIT TRUE, SET TRUE")
-            _grant(connection, STAFF, to=RUNTIME, options="INHERIT FALSE, SET TRUE")
-            # The owner hands the look-up function over to app_auth.
-            _grant(connection, AUTH, to=owner.name, options="INHERIT FALSE, SET TRUE")
-            with suppress(psycopg.errors.InsufficientPrivilege), connection.transaction():
-                _set_deadlines(connection, runtime.name)  # else `set_own_deadlines` does
+            for role, of, options in _MEMBERSHIPS:
+                _grant(connection, of, to=role, options=options)
+            for role, login in logins.items():
+                if login.name != role:
+                    _grant(connection, role, to=login.name, options=_INHERITS)
+                with suppress(psycopg.errors.InsufficientPrivilege), connection.transaction():
+                    _set_deadlines(connection, login.name)  # else `set_own_deadlines` does
+            # The owner hands functions over to app_auth.
+            _grant(connection, AUTH, to=owner.name, options=_BECOMES)
     except psycopg.errors.InsufficientPrivilege as error:
         raise RolesError(
             f"{connection.info.user} may not make the roles ({error.diag.message_primary}). "
@@ -70,23 +103,25 @@ def bootstrap(connection: psycopg.Connection[tuple[object, ...]], *, owner: Logi
 
 
 def prepare_database(connection: psycopg.Connection[tuple[object, ...]]) -> None:
-    """In the application's database, as its owner: what future tables grant, before the first of them is made.
+    """In the application's database, as its owner: what is there before the first table is made. Safe to repeat.
 
-    The runtime role gets nothing by default: a migration grants it each tenant table together with its policy. Staff
-    reach all tables, Django's own (users, sessions) included, which the API therefore cannot read.
+    The roles get nothing by default: a migration grants them each tenant table together with its policy. Staff reach
+    all tables, Django's own (users, sessions) included, which the API therefore cannot read. The files of SQL in
+    `retivo/sql` define what all policies call.
     """
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(hashtext('retivo.database.roles'))")
-        for statement in (
-            "GRANT USAGE ON SCHEMA public TO {rt}, {auth}, {staff}",
-            "ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {staff}",
-            "ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT USAGE, SELECT ON SEQUENCES TO {staff}",
-        ):
+        connection.execute(
+            sql.SQL("GRANT USAGE ON SCHEMA public TO {}").format(sql.SQL(", ").join(map(sql.Identifier, ROLES)))
+        )
+        for rights in ("SELECT, INSERT, UPDATE, DELETE ON TABLES", "USAGE, SELECT ON SEQUENCES"):
             connection.execute(
-                sql.SQL(statement).format(
-                    rt=sql.Identifier(RUNTIME), auth=sql.Identifier(AUTH), staff=sql.Identifier(STAFF)
+                sql.SQL("ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT {} TO {}").format(
+                    sql.SQL(rights), sql.Identifier(STAFF)
                 )
             )
+        for name in OF_ALL_POLICIES:
+            connection.execute((_SQL / f"{name}.sql").read_text(encoding="utf-8").encode(), prepare=False)
 
 
 def set_own_deadlines(connection: psycopg.Connection[tuple[object, ...]]) -> None:

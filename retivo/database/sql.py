@@ -17,13 +17,17 @@ policy or a grant:
    nothing away, so this migration first drops or revokes what the file no longer contains: a policy, a right, a former
    signature of a function.
 
+Where all files change in the same way, as when a role gets another name, nothing is learned from a former text of each.
+Then the files and the digests are edited in place, and a migration of each room applies all of its files anew
+(`AppliedAnew`): new databases get the new text at once, and existing ones with this migration.
+
 A migration records the digest of the file that it applies. If the file is edited without steps 1 and 3, its digest no
 longer matches: the change would reach new databases, but not existing ones. `tests/retivo/database/test_sql.py` fails
 then. It also compares the files with the catalogue.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from django.db.migrations.operations import RunSQL
@@ -46,6 +50,24 @@ class InForce(RunSQL):
 
     def describe(self) -> str:
         return f"Apply {self.path}"
+
+
+class AppliedAnew(RunSQL):
+    """Apply all files of `<room>/sql` again, after a change that is the same in all of them.
+
+    Args:
+        now: makes of a file's name and text what is applied: the text, after what has to be taken away.
+        former: makes of that what it was before the change, which is what the reverse applies.
+    """
+
+    def __init__(self, room: str, *, now: Callable[[str, str], str], former: Callable[[str], str]) -> None:
+        self.room = room
+        files = sorted((_CHECKOUT / room / "sql").glob("*.sql"))
+        texts = [now(file.stem, file.read_text(encoding="utf-8")) for file in files]
+        super().__init__(sql=[*texts], reverse_sql=[former(text) for text in texts])
+
+    def describe(self) -> str:
+        return f"Apply {self.room}/sql anew"
 
 
 def digest_of(text: str) -> str:

@@ -25,12 +25,12 @@ class Migration(migrations.Migration):
         isolate("tenants_tenant", visible="id = {tenant} OR parent_id = {tenant}", grants="SELECT, INSERT"),
         isolate("tenants_apikey", visible=_OWN_OR_CUSTOMERS, grants="SELECT, INSERT"),
         InForce(
-            "tenants", "tenants_auditentry", digest="1ea0806b7f22", reverse_sql=undo_isolation("tenants_auditentry")
+            "tenants", "tenants_auditentry", digest="46e81e41af65", reverse_sql=undo_isolation("tenants_auditentry")
         ),
         InForce(
             "tenants",
             "tenants_idempotentanswer",
-            digest="d1e4a83cfdcb",
+            digest="4e92fedd36e4",
             reverse_sql=undo_isolation("tenants_idempotentanswer"),
         ),
     ]

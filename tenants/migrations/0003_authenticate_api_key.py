@@ -13,7 +13,7 @@ class Migration(migrations.Migration):
 
     operations = [
         InForce(
-            "tenants", "authenticate_api_key", digest="6d09e6f80636", reverse_sql="DROP FUNCTION authenticate_api_key"
+            "tenants", "authenticate_api_key", digest="9c4729f7e5d4", reverse_sql="DROP FUNCTION authenticate_api_key"
         ),
         migrations.RunSQL(
             sql=[
@@ -28,7 +28,7 @@ class Migration(migrations.Migration):
         InForce(
             "tenants",
             "tenants_apikey",
-            digest="c863eb42d427",
+            digest="1157204fa0a9",
             reverse_sql=["DROP POLICY key_lookup ON tenants_apikey", "REVOKE ALL ON tenants_apikey FROM app_auth"],
         ),
     ]

@@ -60,7 +60,7 @@ class Migration(migrations.Migration):
         InForce(
             "tenants",
             "tenants_tenant",
-            digest="9cb67b296978",
+            digest="2ace4281c71b",
             reverse_sql=f"REVOKE UPDATE ({_COLUMNS}) ON tenants_tenant FROM app_rt",
         ),
     ]

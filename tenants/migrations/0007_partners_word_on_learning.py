@@ -14,4 +14,4 @@ _DROP = "DROP TRIGGER own_plan ON tenants_tenant"
 class Migration(migrations.Migration):
     dependencies = [("tenants", "0006_answer_about")]
 
-    operations = [InForce("tenants", "refuse_own_plan", digest="df4752a28c10", reverse_sql=[_DROP, _before])]
+    operations = [InForce("tenants", "refuse_own_plan", digest="bc5c4ceef582", reverse_sql=[_DROP, _before])]

@@ -33,5 +33,5 @@ class Migration(migrations.Migration):
                 ),
             ],
         ),
-        InForce("tenants", "tenants_place", digest="25f2f31d85e2", reverse_sql=migrations.RunSQL.noop),
+        InForce("tenants", "tenants_place", digest="694557496a2d", reverse_sql=migrations.RunSQL.noop),
     ]

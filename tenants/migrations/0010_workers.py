@@ -32,6 +32,6 @@ class Migration(migrations.Migration):
             ],
         ),
         # The tables go with their policies.
-        InForce("tenants", "tenants_taskrun", digest="25823ac19192", reverse_sql=migrations.RunSQL.noop),
-        InForce("tenants", "tenants_workerprocess", digest="7be097858b57", reverse_sql=migrations.RunSQL.noop),
+        InForce("tenants", "tenants_taskrun", digest="ba69d5839cb3", reverse_sql=migrations.RunSQL.noop),
+        InForce("tenants", "tenants_workerprocess", digest="5a8f7c6ed393", reverse_sql=migrations.RunSQL.noop),
     ]

@@ -38,7 +38,12 @@ CREATE OR REPLACE FUNCTION authenticate_api_key(
             tenant_id := credential.tenant_id;
             tenant_role := credential.tenant_role;
             scopes := credential.scopes;
-            PERFORM set_config('retivo.tenant_id', credential.tenant_id::text, true);
+            PERFORM set_config('retivo.tenant_id', concat(
+                credential.tenant_id,
+                -- A worker's session needs no seal, and the release before, whose role is a worker, knows of none.
+                CASE WHEN NOT pg_has_role(session_user, 'app_worker', 'MEMBER')
+                    THEN public.context_seal(credential.tenant_id) END
+            ), true);
             -- To the minute, and never waiting for another request of the same key.
             IF credential.last_used_at IS NULL OR credential.last_used_at < now() - interval '1 minute' THEN
                 UPDATE public.tenants_apikey SET last_used_at = now() WHERE id = (
@@ -51,7 +56,7 @@ CREATE OR REPLACE FUNCTION authenticate_api_key(
     $$;
 
 REVOKE ALL ON FUNCTION authenticate_api_key FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION authenticate_api_key TO app_rt;
+GRANT EXECUTE ON FUNCTION authenticate_api_key TO app_web;
 
 RESET ROLE;
 REVOKE CREATE ON SCHEMA public FROM app_auth;

@@ -19,7 +19,7 @@ REVOKE ALL ON FUNCTION refuse_own_plan FROM PUBLIC;
 -- them because the limit does not hold where it allows more.
 CREATE OR REPLACE TRIGGER own_plan BEFORE UPDATE ON tenants_tenant FOR EACH ROW
     WHEN (
-        NEW.id = NULLIF(current_setting('retivo.tenant_id', true), '')::uuid
+        NEW.id = public.current_tenant()
         AND (
             (OLD.plan_tier, OLD.plan_status, OLD.tracked_user_limit)
                 IS DISTINCT FROM (NEW.plan_tier, NEW.plan_status, NEW.tracked_user_limit)

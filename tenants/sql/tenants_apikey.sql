@@ -2,21 +2,21 @@
 ALTER TABLE tenants_apikey ENABLE ROW LEVEL SECURITY;
 
 DROP POLICY IF EXISTS tenant_isolation ON tenants_apikey;
-CREATE POLICY tenant_isolation ON tenants_apikey TO app_rt
+CREATE POLICY tenant_isolation ON tenants_apikey TO app_web
     USING (
-        tenant_id = (SELECT NULLIF(current_setting('retivo.tenant_id', true), '')::uuid)
+        tenant_id = (SELECT current_tenant())
         OR EXISTS (
             SELECT 1 FROM tenants_tenant t
             WHERE t.id = tenants_apikey.tenant_id
-                AND t.parent_id = (SELECT NULLIF(current_setting('retivo.tenant_id', true), '')::uuid)
+                AND t.parent_id = (SELECT current_tenant())
         )
     )
     WITH CHECK (
-        tenant_id = (SELECT NULLIF(current_setting('retivo.tenant_id', true), '')::uuid)
+        tenant_id = (SELECT current_tenant())
         OR EXISTS (
             SELECT 1 FROM tenants_tenant t
             WHERE t.id = tenants_apikey.tenant_id
-                AND t.parent_id = (SELECT NULLIF(current_setting('retivo.tenant_id', true), '')::uuid)
+                AND t.parent_id = (SELECT current_tenant())
         )
     );
 
@@ -27,5 +27,8 @@ CREATE POLICY staff ON tenants_apikey TO app_staff USING (true) WITH CHECK (true
 DROP POLICY IF EXISTS key_lookup ON tenants_apikey;
 CREATE POLICY key_lookup ON tenants_apikey TO app_auth USING (true);
 
-GRANT SELECT, INSERT ON tenants_apikey TO app_rt;
+-- Without the digest: who knows it can authenticate with it.
+GRANT SELECT (id, tenant_id, prefix, label, scopes, created_at, expires_at, revoked_at, last_used_at), INSERT
+    ON tenants_apikey TO app_web;
+GRANT SELECT (digest) ON tenants_apikey TO app_worker;
 GRANT SELECT, UPDATE (last_used_at) ON tenants_apikey TO app_auth;

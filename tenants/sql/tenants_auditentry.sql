@@ -1,26 +1,28 @@
--- A tenant appends to the audit trail, of itself or of a customer; staff alone read it.
+-- A tenant appends to the audit trail, of itself or of a customer; staff alone read it. Nobody changes it or takes
+-- anything out of it: chain_entry gives each entry its position and the hash of the one before.
 ALTER TABLE tenants_auditentry ENABLE ROW LEVEL SECURITY;
 
 DROP POLICY IF EXISTS tenant_isolation ON tenants_auditentry;
-CREATE POLICY tenant_isolation ON tenants_auditentry TO app_rt
+CREATE POLICY tenant_isolation ON tenants_auditentry TO app_web
     USING (
-        tenant_id = (SELECT NULLIF(current_setting('retivo.tenant_id', true), '')::uuid)
+        tenant_id = (SELECT current_tenant())
         OR EXISTS (
             SELECT 1 FROM tenants_tenant t
             WHERE t.id = tenants_auditentry.tenant_id
-                AND t.parent_id = (SELECT NULLIF(current_setting('retivo.tenant_id', true), '')::uuid)
+                AND t.parent_id = (SELECT current_tenant())
         )
     )
     WITH CHECK (
-        tenant_id = (SELECT NULLIF(current_setting('retivo.tenant_id', true), '')::uuid)
+        tenant_id = (SELECT current_tenant())
         OR EXISTS (
             SELECT 1 FROM tenants_tenant t
             WHERE t.id = tenants_auditentry.tenant_id
-                AND t.parent_id = (SELECT NULLIF(current_setting('retivo.tenant_id', true), '')::uuid)
+                AND t.parent_id = (SELECT current_tenant())
         )
     );
 
 DROP POLICY IF EXISTS staff ON tenants_auditentry;
 CREATE POLICY staff ON tenants_auditentry TO app_staff USING (true) WITH CHECK (true);
 
-GRANT INSERT ON tenants_auditentry TO app_rt;
+REVOKE INSERT, UPDATE, DELETE ON tenants_auditentry FROM app_staff;
+GRANT INSERT (actor, action, tenant_id, detail) ON tenants_auditentry TO app_web, app_staff;

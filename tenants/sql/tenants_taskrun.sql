@@ -2,11 +2,12 @@
 ALTER TABLE tenants_taskrun ENABLE ROW LEVEL SECURITY;
 
 DROP POLICY IF EXISTS of_no_tenant ON tenants_taskrun;
-CREATE POLICY of_no_tenant ON tenants_taskrun TO app_rt
-    USING ((SELECT NULLIF(current_setting('retivo.tenant_id', true), '')) IS NULL)
-    WITH CHECK ((SELECT NULLIF(current_setting('retivo.tenant_id', true), '')) IS NULL);
+CREATE POLICY of_no_tenant ON tenants_taskrun TO app_web
+    USING ((SELECT current_tenant()) IS NULL)
+    WITH CHECK ((SELECT current_tenant()) IS NULL);
 
 DROP POLICY IF EXISTS staff ON tenants_taskrun;
 CREATE POLICY staff ON tenants_taskrun TO app_staff USING (true) WITH CHECK (true);
 
-GRANT SELECT, INSERT, UPDATE ON tenants_taskrun TO app_rt;
+GRANT SELECT ON tenants_taskrun TO app_web;
+GRANT INSERT, UPDATE ON tenants_taskrun TO app_worker;

@@ -12,7 +12,7 @@ import msgspec
 from django.db import connection
 
 from retivo.api.json import encode
-from tenants.context import staff_context
+from tenants.context import upkeep_context
 
 
 def find(*, tenant_id: UUID, work: str) -> Any:
@@ -32,7 +32,7 @@ def keep(*, tenant_id: UUID, work: str, place: Any) -> None:
 
 def unfinished_last(work: str, tenants: Collection[UUID]) -> list[UUID]:
     """The tenants in their order, behind them those whose work is unfinished: who has waited longest first."""
-    with staff_context(), connection.cursor() as cursor:
+    with upkeep_context(), connection.cursor() as cursor:
         cursor.execute(_UNFINISHED, {"work": work})
         unfinished = [tenant_id for (tenant_id,) in cursor.fetchall()]
     asked, behind = set(tenants), set(unfinished)

@@ -26,7 +26,7 @@ from procrastinate.exceptions import AlreadyEnqueued
 from procrastinate.jobs import Status
 from procrastinate.tasks import Task
 
-from tenants.context import staff_context
+from tenants.context import upkeep_context
 from tenants.upkeep import places
 
 log = structlog.get_logger("retivo.rounds")
@@ -131,7 +131,7 @@ def each(name: str, tenants: Collection[UUID], work: Work) -> None:
 
 def ask(tenants: str) -> list[UUID]:
     """Whom a round's statement finds."""
-    with staff_context(), connection.cursor() as cursor:
+    with upkeep_context(), connection.cursor() as cursor:
         cursor.execute(tenants)
         return [tenant_id for (tenant_id,) in cursor.fetchall()]
 

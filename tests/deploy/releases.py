@@ -7,7 +7,7 @@ import sys
 import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,8 @@ import httpx
 import pytest
 from django.db import connections
 
-from tests.conftest import REPOSITORY
-from tests.delivery.worker.processes import PATIENCE, environment, wait_for
+from tests.conftest import REPOSITORY, all_in_one_url, service_environment
+from tests.delivery.worker.processes import PATIENCE, wait_for
 
 # The release that runs beside this one while it is rolled out. Changed with each release, here and nowhere else.
 PREVIOUS_RELEASE = (REPOSITORY / ".ci" / "previous-release").read_text().strip()
@@ -28,13 +28,14 @@ class Release:
     """The code in a folder, run with this checkout's virtual environment."""
 
     folder: Path
+    variables: dict[str, str] = field(default_factory=dict)  # that differ from what this release is told
 
     def manage(self, *arguments: str, **more: str) -> str:
         """The standard output of a command, which must succeed."""
         done = subprocess.run(
             [sys.executable, "manage.py", *arguments],
             cwd=self.folder,
-            env=environment(**more),
+            env=service_environment(**self.variables | more),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -68,7 +69,7 @@ class Release:
             process = subprocess.Popen(
                 [sys.executable, *arguments],
                 cwd=self.folder,
-                env=environment(**more),
+                env=service_environment(**self.variables | more),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -116,7 +117,7 @@ def previous_release(folder: Path) -> Release:
         pytest.fail(f"The release before, {PREVIOUS_RELEASE} of .ci/previous-release, is not in the history.")
     with tarfile.open(fileobj=BytesIO(archive)) as files:
         files.extractall(folder, filter="data")
-    return Release(folder)
+    return Release(folder, {"DATABASE_URL": all_in_one_url()})
 
 
 def _git(*arguments: str) -> bytes | None:
@@ -146,7 +147,8 @@ def database(name: str) -> Iterator[None]:
 def _use(name: str) -> None:
     for alias in ("default", "owner"):
         connections[alias].close()
-        connections[alias].settings_dict["NAME"] = name
+    for config in connections.settings.values():
+        config["NAME"] = name
 
 
 # The hourly maintenance of the release before prints this line instead of logging it.

@@ -15,8 +15,7 @@ from integrations.models import PartnerIntegration
 from retivo import encryption
 from retivo.database import embedded_postgres
 from tenants.context import tenant_context
-from tests.conftest import REPOSITORY, Api, database_url
-from tests.delivery.worker.processes import environment
+from tests.conftest import REPOSITORY, Api, database_url, service_environment
 from tests.deploy.releases import database
 from tests.retivo.database.test_sql import CATALOGUE
 
@@ -45,7 +44,7 @@ def run(block: str, folder: Path) -> None:
         ["bash", "-euxo", "pipefail"],
         input=commands,
         cwd=folder,
-        env=environment(**variables),
+        env=service_environment(**variables),
         capture_output=True,
         text=True,
         timeout=300,

@@ -15,8 +15,8 @@ import psutil  # type: ignore[import-untyped]
 import pytest
 
 from retivo.settings import VERSION
-from tests.conftest import REPOSITORY, Api
-from tests.delivery.worker.processes import PATIENCE, environment, wait_for
+from tests.conftest import REPOSITORY, Api, service_environment
+from tests.delivery.worker.processes import PATIENCE, wait_for
 from tests.deploy.load import Load
 from tests.owner import as_owner
 
@@ -84,7 +84,7 @@ def instance(folder: Path, listener: socket.socket, log: Path) -> Iterator["subp
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as told:
         told.bind(str(folder / "notify"))
         told.settimeout(PATIENCE)
-        more = environment(NOTIFY_SOCKET=str(folder / "notify"), WEB_THREADS=THREADS)
+        more = service_environment(NOTIFY_SOCKET=str(folder / "notify"), WEB_THREADS=THREADS)
         with started(handed_over, folder, log, env=more, pass_fds=[listener.fileno()]) as process:
             assert told.recv(1024).startswith(b"READY=1"), log.read_text()
             yield process
@@ -121,7 +121,7 @@ def test_code__changed_in_its_place_by_usr2__fails_no_request(merchant: Api, blu
         port = free.getsockname()[1]
     # Not by `python -m`: started again by its arguments, it would have the folder of the package first in its path.
     command = f"exec {sys.executable} {sys.prefix}/bin/gunicorn -c gunicorn.conf.py -b 127.0.0.1:{port}"
-    with started(command, blue, log, env=environment(WEB_THREADS=THREADS)) as old:
+    with started(command, blue, log, env=service_environment(WEB_THREADS=THREADS)) as old:
         wait_for(lambda: _listens(port))
         children = set(psutil.Process(old.pid).children())
         with Load(port, key=merchant.key) as load:

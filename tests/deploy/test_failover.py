@@ -8,14 +8,14 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.conftest import database_url
+from tests.conftest import all_in_one_url, database_url
 from tests.delivery.worker.processes import wait_for
 from tests.deploy.releases import THIS
 
 
 @pytest.mark.parametrize("alias", ["default", "owner"])
 def test_url__that_names_several_servers__reaches_the_one_that_can_be_written_to(alias: str, tmp_path: Path) -> None:
-    url = database_url(alias)
+    url = {"default": all_in_one_url, "owner": lambda: database_url("owner")}[alias]()
     if "?host=" in url:  # a socket's folder; the first has none
         url = url.replace("?host=", f"?host={quote(str(tmp_path))},")
     else:  # nobody listens on the first one's port
@@ -29,7 +29,7 @@ def test_url__that_names_several_servers__reaches_the_one_that_can_be_written_to
 
 def test_url__of_servers_that_cannot_be_written_to__is_refused() -> None:
     read_only = {"PGOPTIONS": "-c default_transaction_read_only=on"}
-    url = f"{database_url('default')}{'&' if '?' in database_url('default') else '?'}target_session_attrs=read-write"
+    url = f"{all_in_one_url()}{'&' if '?' in all_in_one_url() else '?'}target_session_attrs=read-write"
 
     with pytest.raises(AssertionError, match="session is read-only"):
         THIS.manage("worker", DATABASE_URL=url, DATABASE_WAIT_SECONDS="0", **read_only)
@@ -37,7 +37,7 @@ def test_url__of_servers_that_cannot_be_written_to__is_refused() -> None:
 
 def test_health__first_server_of_the_url_silent__is_well_and_stays_so(tmp_path: Path) -> None:
     """As after a failover from a host that lost its network. Connecting past it takes longer than a probe waits."""
-    url = database_url("default")
+    url = all_in_one_url()
     with (
         tempfile.TemporaryDirectory() as folder,
         socket.socket(socket.AF_UNIX) as over_a_socket,

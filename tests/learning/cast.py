@@ -7,7 +7,7 @@ from django.db import connection
 
 from learning.models import Receipt, Release
 from learning.patterns import statistic as patterns
-from tenants.context import staff_context, tenant_context
+from tenants.context import release_context, tenant_context
 from tests.conftest import Api
 from tests.owner import as_owner
 
@@ -41,8 +41,8 @@ def receipts(api: Api) -> list[Any]:
 
 
 def sums(partner: Api) -> dict[tuple[str, int], int]:
-    with staff_context(), connection.cursor() as cursor:
-        release = Release.objects.create(epsilon=4, delta=1e-6, rho=0.1, deviation=1, budget=10)
+    with release_context(), connection.cursor() as cursor:
+        release = Release.objects.create(epsilon=4, delta=1e-6, rho=0.1, deviation=5, budget=10)
         cursor.execute("SELECT * FROM contribute(%s, %s)", [release.id, partner.tenant_id])
         return {(block, place): total for block, place, total in cursor.fetchall()}
 

@@ -1,6 +1,5 @@
 """Outcomes appended and folded: once each, whoever writes, and whatever dies meanwhile."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -10,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from django.conf import settings
 from django.db import DatabaseError, connection, connections
 
 from learning import forgetting, services, tasks
@@ -18,7 +16,7 @@ from learning.model.packing import unpacked
 from learning.model.state import State
 from learning.models import Example, ModelState
 from tenants.context import staff_context, tenant_context
-from tests.conftest import REPOSITORY, Api, database_url
+from tests.conftest import REPOSITORY, Api, database_url, service_environment
 from tests.learning.conftest import Record
 
 
@@ -368,14 +366,7 @@ def test_fold__killed__has_folded_all_or_nothing_and_the_next_takes_the_rest(
     process = subprocess.run(
         [sys.executable, "-c", KILLED, str(merchant.tenant_id), moment],
         cwd=REPOSITORY,
-        env=os.environ
-        | {
-            "DJANGO_SETTINGS_MODULE": "retivo.settings",
-            "DATABASE_URL": database_url("default"),
-            "RETIVO_DEVELOPMENT": "1",
-            "SECRET_KEY": settings.SECRET_KEY,
-            "ENCRYPTION_KEYS": ",".join(settings.ENCRYPTION_KEYS),
-        },
+        env=service_environment(DJANGO_SETTINGS_MODULE="retivo.settings", DATABASE_URL=database_url("default")),
         capture_output=True,
         check=False,
     )

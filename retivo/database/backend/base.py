@@ -33,7 +33,7 @@ _OUTAGES = (
 # A pooler gave the statement to a session that does not know it, or knows another by its name.
 _LOST_STATEMENT = (errors.InvalidSqlStatementName, errors.DuplicatePreparedStatement)
 
-_SILENCE = Silence()  # of the server behind "default"; the owner's connection is for commands, which may wait
+_SILENCE = Silence()  # of the server behind all logins; the owner's connection is for commands, which may wait
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -44,7 +44,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def get_new_connection(self, conn_params: dict[str, Any]) -> BoundedConnection:
         """Without Django's pool and its isolation levels, which this project has no use for."""
         self.isolation_level = Isolation.READ_COMMITTED
-        if self.alias != "default":
+        if self.alias == "owner":
             return startup.first(partial(BoundedConnection.connect, **conn_params))
         connection = startup.first(lambda: self._connect(conn_params))
         if startup.must_not_prepare(lambda: self._connect(conn_params)):
@@ -63,7 +63,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def init_connection_state(self) -> None:
         super().init_connection_state()
-        if self.alias == "default":
+        if self.alias != "owner":
             self.connection.patience = self._patience()
 
     def _patience(self) -> float | None:

@@ -11,7 +11,7 @@ from django.core.management.commands import migrate
 from django.db import connections
 
 from retivo.database import changing, roles
-from retivo.management.commands.bootstrap_roles import login
+from retivo.management.commands.bootstrap_roles import login, logins
 
 _PATIENCE_SECONDS = 300
 
@@ -60,13 +60,14 @@ class Command(migrate.Command):
         return None
 
     def _migrate(self, connection: psycopg.Connection[Any], *args: Any, **options: Any) -> None:
-        roles.bootstrap(connection, owner=login("owner"), runtime=login("default"))
+        roles.bootstrap(connection, owner=login("owner"), logins=logins())
         roles.prepare_database(connection)
-        runtime = connections["default"]
-        runtime.ensure_connection()
-        roles.set_own_deadlines(runtime.connection)
+        for alias in roles.LOGINS:
+            connections[alias].ensure_connection()
+            roles.set_own_deadlines(connections[alias].connection)
+            connections[alias].close()
         for name in changing.drop_invalid_indexes(connection):
             self.stderr.write(f"Dropped the index {name}, which an interrupted migrate had left unfinished.")
         super().handle(*args, **options)
-        # `makemigrations` and the deployment's own checks read what is applied through the runtime role.
-        connection.execute("GRANT SELECT ON django_migrations TO app_rt")
+        # `makemigrations` and the deployment's own checks read what is applied with the web's rights.
+        connection.execute("GRANT SELECT ON django_migrations TO app_web")

@@ -9,12 +9,11 @@ import time
 from typing import Any
 
 import pytest
-from django.conf import settings
 from django.db import transaction
 
 from decisions.playbooks import runner
 from tenants.upkeep.rounds import Turn, TurnOver
-from tests.conftest import REPOSITORY, Api, database_url
+from tests.conftest import REPOSITORY, Api, database_url, service_environment
 from tests.decisions.cast import (
     DAY,
     NOON,
@@ -214,14 +213,7 @@ _RUN = """
 
 
 def start(api: Api) -> "subprocess.Popen[str]":
-    environment = os.environ | {
-        "DJANGO_SETTINGS_MODULE": "retivo.settings",
-        "DATABASE_URL": database_url("default"),
-        "DATABASE_OWNER_URL": database_url("owner"),
-        "RETIVO_DEVELOPMENT": "1",
-        "SECRET_KEY": settings.SECRET_KEY,
-        "ENCRYPTION_KEYS": ",".join(settings.ENCRYPTION_KEYS),
-    }
+    environment = service_environment(DJANGO_SETTINGS_MODULE="retivo.settings", DATABASE_URL=database_url("default"))
     code = textwrap.dedent(_RUN.format(tenant=api.tenant_id, now=NOON.isoformat()))
     return subprocess.Popen(
         [sys.executable, "-c", code], cwd=REPOSITORY, env=environment, stdout=subprocess.PIPE, text=True

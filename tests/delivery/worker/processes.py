@@ -1,6 +1,5 @@
 """Workers as processes of their own, on the test's database."""
 
-import os
 import subprocess
 import sys
 import time
@@ -8,22 +7,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from django.conf import settings
-
-from tests.conftest import REPOSITORY, database_url
+from tests.conftest import REPOSITORY, service_environment
 
 PATIENCE = 60
-
-
-def environment(**more: str) -> dict[str, str]:
-    return os.environ | {
-        "DATABASE_URL": database_url("default"),
-        "DATABASE_OWNER_URL": database_url("owner"),
-        "RETIVO_DEVELOPMENT": "1",
-        "SECRET_KEY": settings.SECRET_KEY,
-        "ENCRYPTION_KEYS": ",".join(settings.ENCRYPTION_KEYS),
-        **more,
-    }
 
 
 def start(log: Path, **more: str) -> "subprocess.Popen[bytes]":
@@ -31,7 +17,7 @@ def start(log: Path, **more: str) -> "subprocess.Popen[bytes]":
         return subprocess.Popen(
             [sys.executable, "manage.py", "worker"],
             cwd=REPOSITORY,
-            env=environment(**more),
+            env=service_environment(**more),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

@@ -18,6 +18,7 @@ from django.core.management import call_command
 from django.db import OperationalError, connection, connections, transaction
 from psycopg import errors
 
+from retivo import processes
 from retivo.database import checks, deadlines, embedded_postgres, roles
 from tenants.context import staff_context, tenant_context
 from tests.conftest import REPOSITORY, Api, Server, database_url, free_port, gunicorn, service_environment
@@ -110,7 +111,7 @@ def test_role_without_deadlines__gives_itself_what_is_missing_and_keeps_what_was
 def test_transaction__of_a_worker_or_a_command__has_deadlines_of_its_own(
     acme: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deadlines, "_is_background", True)
+    monkeypatch.setattr(processes, "_is_background", True)
     for context in (tenant_context(acme.tenant_id), staff_context()):
         with context, connection.cursor() as cursor:
             cursor.execute(

@@ -164,16 +164,22 @@ def test_is_configured__without_database_url__is_true(monkeypatch: pytest.Monkey
 
 def test_urls__odd_characters_in_the_path__reach_django_unharmed() -> None:
     folder = Path("/Data/a b+c%20d$X?#@:,é")
-    runtime, owner = (environ.Env.db_url_config(url) for url in embedded_postgres.urls(folder))
-    assert runtime == {
+    logins = {login: environ.Env.db_url_config(url) for login, url in embedded_postgres.urls(folder).items()}
+    web = {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": "retivo",
-        "USER": "app_rt",
+        "USER": "app_web",
         "PASSWORD": "",
         "HOST": str(folder / "postgres"),
         "PORT": 5432,
     }
-    assert owner == {**runtime, "USER": "app_owner"}
+    assert logins == {
+        "web": web,
+        "worker": {**web, "USER": "app_worker"},
+        "staff": {**web, "USER": "app_staff"},
+        "release": {**web, "USER": "app_release"},
+        "owner": {**web, "USER": "app_owner"},
+    }
     assert not folder.exists()
 
 
@@ -199,7 +205,11 @@ def test_start__empty_folder_of_odd_name__serves_the_roles_and_nobody_over_tcp()
         ]
         assert query(folder, "SELECT rolname, rolsuper, rolcreatedb FROM pg_roles WHERE rolcanlogin ORDER BY 1") == [
             ("app_owner", False, True),
+            ("app_release", False, False),
             ("app_rt", False, False),
+            ("app_staff", False, False),
+            ("app_web", False, False),
+            ("app_worker", False, False),
             ("postgres", True, True),
         ]
         assert (folder / "postgres").stat().st_mode & 0o077 == 0

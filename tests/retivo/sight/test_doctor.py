@@ -14,10 +14,10 @@ import pytest
 from cryptography.fernet import Fernet
 from django.db import connections
 
+from retivo.database.roles import ROLES
 from retivo.sight import doctor
 from retivo.sight.doctor import Grade
-from tests.conftest import REPOSITORY, Api
-from tests.delivery.worker.processes import environment
+from tests.conftest import REPOSITORY, Api, service_environment
 from tests.owner import as_owner, owner_cursor
 from tests.pooler import needs_pgbouncer, pgbouncer, version
 from tests.retivo.database.test_deadlines import superuser
@@ -30,7 +30,7 @@ def own_role(statement: str) -> None:
     """The runtime role may set its own defaults."""
     with connections["default"].cursor() as cursor:
         cursor.execute("SELECT current_database()")
-        cursor.execute(f"ALTER ROLE app_rt IN DATABASE {cursor.fetchone()[0]} {statement}")
+        cursor.execute(f"ALTER ROLE app_worker IN DATABASE {cursor.fetchone()[0]} {statement}")
 
 
 @pytest.fixture(autouse=True)
@@ -129,11 +129,13 @@ def _row_security() -> None:
 
 
 def _no_grant() -> None:
-    as_owner("REVOKE ALL ON delivery_endpoint FROM app_rt")
+    as_owner("REVOKE ALL ON delivery_endpoint FROM app_web, app_worker")
 
 
 def _grant() -> None:
-    as_owner("GRANT SELECT, INSERT, UPDATE ON delivery_endpoint TO app_rt")
+    as_owner(
+        "GRANT SELECT, INSERT, UPDATE ON delivery_endpoint TO app_worker; GRANT SELECT ON delivery_endpoint TO app_web"
+    )
 
 
 @pytest.mark.parametrize(
@@ -273,7 +275,7 @@ def test_doctor__role_that_may_too_much__is_found(
     config = connections["default"].settings_dict
     role = f"doctor_{config['NAME']}"
     with psycopg.connect(superuser(), autocommit=True) as cluster:
-        cluster.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'a' {attributes} IN ROLE app_rt")
+        cluster.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'a' {attributes} IN ROLE app_worker")
         try:
             cluster.execute(also.format(role=role))
             monkeypatch.setitem(config, "USER", role)
@@ -287,9 +289,9 @@ def test_doctor__role_that_may_too_much__is_found(
 
 
 def test_doctor__role_that_is_missing__is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "AUTH", "no_such_role")
+    monkeypatch.setattr(doctor, "ROLES", (*ROLES, "no_such_role"))
 
-    assert found("role") == (Grade.FAILURE, "app_rt misses the roles no_such_role")
+    assert found("role") == (Grade.FAILURE, "app_worker misses the roles no_such_role")
 
 
 def test_doctor__table_that_is_locked__holds_up_its_own_check_alone(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -310,7 +312,7 @@ def run(*arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]"
     return subprocess.run(
         [sys.executable, "manage.py", "doctor", *arguments],
         cwd=REPOSITORY,
-        env=environment(**variables),
+        env=service_environment(**variables),
         capture_output=True,
         text=True,
         timeout=90,

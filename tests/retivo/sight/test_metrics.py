@@ -20,8 +20,8 @@ from django.test import Client
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from retivo.metrics import files
-from tests.conftest import REPOSITORY, Api
-from tests.delivery.worker.processes import environment, wait_for
+from tests.conftest import REPOSITORY, Api, service_environment
+from tests.delivery.worker.processes import wait_for
 from tests.owner import as_owner
 from tests.retivo.sight.test_probes import PROMPTLY
 
@@ -74,7 +74,11 @@ def web(log: Path, **more: str) -> Iterator[Web]:
     command = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "-b", f"127.0.0.1:{port}", "retivo.wsgi"]
     with log.open("a") as output:
         process = subprocess.Popen(
-            command, cwd=REPOSITORY, env=environment(TENANT_SHARE_OF_THREADS="1", **more), stdout=output, stderr=output
+            command,
+            cwd=REPOSITORY,
+            env=service_environment(TENANT_SHARE_OF_THREADS="1", **more),
+            stdout=output,
+            stderr=output,
         )
     server = Web(port, process)
 
@@ -215,12 +219,12 @@ def test_metrics__who_may_read_them(
 
 
 def test_metrics__database_refuses_a_part__tell_the_rest(merchant: Api) -> None:
-    as_owner("REVOKE EXECUTE ON FUNCTION delivery_backlog FROM app_rt")
+    as_owner("REVOKE EXECUTE ON FUNCTION delivery_backlog FROM app_web")
     try:
         time.sleep(5.1)
         response = Client().get("/metrics", headers={"Host": "localhost", **OPENMETRICS})
     finally:
-        as_owner("GRANT EXECUTE ON FUNCTION delivery_backlog TO app_rt")
+        as_owner("GRANT EXECUTE ON FUNCTION delivery_backlog TO app_web")
         time.sleep(5.1)
 
     samples = read(response.content.decode())

@@ -216,7 +216,7 @@ def scene(settings: Any, acme: Api) -> dict[type, Any]:
         " VALUES (%(t)s, gen_random_uuid(), 'https://hooks.acme.example/points', 1, 0, now(), '410')",
         t=acme.tenant_id,
     )
-    as_owner("INSERT INTO learning_release (epsilon, delta, rho, deviation) VALUES (0.1, 1e-6, 0.001, 1)")
+    as_owner("INSERT INTO learning_release (epsilon, delta, rho, deviation) VALUES (0.1, 1e-6, 0.001, 45)")
     with staff_context():
         user, group = User.objects.create_user("olga", password=PASSWORD), Group.objects.create(name="support")
         found = [Tenant.objects.get(id=acme.tenant_id), user, group]

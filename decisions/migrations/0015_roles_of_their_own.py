@@ -1,0 +1,15 @@
+"""As tenants.0014: web, workers, staff and releases log in as roles of their own."""
+
+from importlib import import_module
+
+from django.db import migrations
+
+_roles = import_module("tenants.migrations.0014_roles_of_their_own")
+
+
+class Migration(migrations.Migration):
+    atomic = False  # a file's locks end with it
+
+    dependencies = [("tenants", "0014_roles_of_their_own"), ("decisions", "0014_success_rates")]
+
+    operations = [_roles.anew("decisions")]

@@ -1,0 +1,33 @@
+"""As tenants.0014: web, workers, staff and releases log in as roles of their own."""
+
+from importlib import import_module
+
+from django.db import migrations
+
+_roles = import_module("tenants.migrations.0014_roles_of_their_own")
+_JOBS = "procrastinate_jobs, procrastinate_events, procrastinate_periodic_defers, procrastinate_workers"
+_SEQUENCES = "procrastinate_jobs_id_seq, procrastinate_events_id_seq, procrastinate_periodic_defers_id_seq"
+
+
+class Migration(migrations.Migration):
+    atomic = False  # a file's locks end with it
+
+    dependencies = [("tenants", "0014_roles_of_their_own"), ("delivery", "0015_owners_share_of_places")]
+
+    operations = [
+        _roles.anew("delivery"),
+        migrations.RunSQL(
+            sql=[
+                f"GRANT SELECT, INSERT, UPDATE, DELETE ON {_JOBS} TO app_worker",
+                f"GRANT USAGE ON SEQUENCE {_SEQUENCES} TO app_worker",
+                f"REVOKE ALL ON {_JOBS} FROM app_rt",
+                f"REVOKE ALL ON SEQUENCE {_SEQUENCES} FROM app_rt",
+            ],
+            reverse_sql=[
+                f"GRANT SELECT, INSERT, UPDATE, DELETE ON {_JOBS} TO app_rt",
+                f"GRANT USAGE ON SEQUENCE {_SEQUENCES} TO app_rt",
+                f"REVOKE ALL ON {_JOBS} FROM app_worker",
+                f"REVOKE ALL ON SEQUENCE {_SEQUENCES} FROM app_worker",
+            ],
+        ),
+    ]

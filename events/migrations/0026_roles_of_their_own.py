@@ -1,0 +1,31 @@
+"""As tenants.0014: web, workers, staff and releases log in as roles of their own."""
+
+from importlib import import_module
+
+from django.db import migrations
+
+from retivo.database.sql import InForce
+
+_roles = import_module("tenants.migrations.0014_roles_of_their_own")
+
+
+class Migration(migrations.Migration):
+    atomic = False  # a file's locks end with it
+
+    dependencies = [("tenants", "0014_roles_of_their_own"), ("events", "0025_activity_to_five_minutes")]
+
+    operations = [
+        InForce(
+            "events",
+            "events_monthlyusage",
+            digest="b0f384f36716",
+            reverse_sql="DROP POLICY upkeep ON events_monthlyusage",
+        ),
+        InForce(
+            "events",
+            "events_scoringsweep",
+            digest="b07341da9bfe",
+            reverse_sql="DROP POLICY upkeep ON events_scoringsweep",
+        ),
+        _roles.anew("events"),
+    ]

@@ -1,0 +1,45 @@
+"""Web, workers, staff and releases log in as roles of their own; only authenticate_api_key sets the web's context.
+
+Each room has such a migration. What app_rt could do, it can do as a member of the new roles, for the release before.
+"""
+
+import re
+
+from django.db import migrations
+
+from retivo.database.sql import AppliedAnew
+
+_SETTING = "NULLIF(current_setting('retivo.tenant_id', true), '')::uuid"
+_LOGINS = "axes_accessattempt, axes_accesslog, axes_accessfailurelog"
+
+
+def former(text: str) -> str:
+    """A file of SQL as it was with app_rt and a context that any session could set."""
+    text = re.sub(r"(public\.)?current_tenant\(\)", _SETTING, text)
+    return re.sub(r"\bapp_(web|worker)\b", "app_rt", re.sub(r"\bapp_(release|upkeep)\b", "app_staff", text))
+
+
+def now(name: str, text: str) -> str:
+    """A file of SQL, which leaves app_rt only what the file itself grants it."""
+    if "CREATE OR REPLACE FUNCTION" in text:
+        return text.replace(" FROM PUBLIC;", " FROM PUBLIC, app_rt;")
+    return f"REVOKE ALL ON {name} FROM app_rt;\n{text}"
+
+
+def anew(room: str) -> AppliedAnew:
+    """All of a room's SQL in force, for the new roles."""
+    return AppliedAnew(room, now=now, former=former)
+
+
+class Migration(migrations.Migration):
+    atomic = False  # a file's locks end with it
+
+    dependencies = [("tenants", "0013_audit_chain"), ("axes", "0010_accessattemptexpiration")]
+
+    operations = [
+        anew("tenants"),
+        migrations.RunSQL(
+            sql=f"GRANT SELECT, UPDATE, DELETE ON {_LOGINS} TO app_upkeep",
+            reverse_sql=f"REVOKE SELECT, UPDATE, DELETE ON {_LOGINS} FROM app_upkeep",
+        ),
+    ]
