@@ -211,7 +211,6 @@ class TenantAdmin(StaffAdmin):
                 tenant_id=tenant.id,
                 scopes=[Scope(name) for name in form.cleaned_data["scopes"]],
                 label=form.cleaned_data["label"],
-                mode=form.cleaned_data["mode"],
                 expires_at=form.cleaned_data["expires_at"],
             )
             return self._key_page(request, tenant, key, title=f"A new key of {tenant.name}")

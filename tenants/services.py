@@ -100,7 +100,13 @@ def issue_key(
     mode: keys.Mode = "live",
     expires_at: datetime | None = None,
 ) -> IssuedKey:
-    """A new key of the tenant. Its text is in the answer and nowhere else."""
+    """A new key of the tenant. Its text is in the answer and nowhere else.
+
+    Raises:
+        ValidationError: a test key, for there are no test tenants.
+    """
+    if mode == "test":
+        raise ValidationError("A test key belongs to a test tenant, and there are none yet. Issue a live key.")
     text = keys.generate(mode)
     record = ApiKey(
         tenant_id=tenant_id,

@@ -35,7 +35,7 @@ class BearerAuth(OpenApiAuthenticationExtension):
         return {
             "type": "http",
             "scheme": "bearer",
-            "bearerFormat": "rt_live_… or rt_test_…",
+            "bearerFormat": "rt_live_…",
             "description": "An API key. The Partner API needs one that holds the `partner` permission.",
         }
 
@@ -164,6 +164,7 @@ UNAUTHORIZED = Problems(
     {
         "api_key_missing": "Send your API key as `Authorization: Bearer rt_live_…`.",
         "api_key_malformed": "This is not an API key: its form or its checksum is wrong.",
+        "api_key_test": "A test key belongs to a test tenant, and this tenant is not one.",
         "api_key_unknown": "There is no such API key.",
         "api_key_expired": "This API key has expired.",
         "api_key_revoked": "This API key was revoked.",

@@ -68,12 +68,15 @@ def read_key(text: str) -> SentKey:
     """The key that was sent as `text`.
 
     Raises:
-        Problem: 401 with no key, or with one that is malformed.
+        Problem: 401 with no key, with one that is malformed, or with a test key: earlier releases issued those for
+            tenants that meter and send for real.
     """
     if not text:
         raise _unauthorized("api_key_missing", "Send your API key as `Authorization: Bearer rt_live_…`.")
     if not keys.is_well_formed(text):
         raise _unauthorized("api_key_malformed", "This is not an API key: its form or its checksum is wrong.")
+    if keys.is_test(text):
+        raise _unauthorized("api_key_test", "A test key belongs to a test tenant, and this tenant is not one.")
     return SentKey(digest=keys.digest(text), prefix=keys.prefix(text))
 
 

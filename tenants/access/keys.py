@@ -26,6 +26,10 @@ def generate(mode: Mode = "live") -> str:
     return body + _checksum(body)
 
 
+def is_test(text: str) -> bool:
+    return text.startswith("rt_test_")
+
+
 def is_well_formed(text: str) -> bool:
     """Whether `text` could be a key: shape and checksum. False means a typo, not a wrong key."""
     match = _KEY.fullmatch(text)

@@ -9,7 +9,6 @@ from django.utils import timezone
 from unfold.widgets import (
     UnfoldAdminCheckboxSelectMultipleWidget,
     UnfoldAdminIntegerFieldWidget,
-    UnfoldAdminRadioSelectWidget,
     UnfoldAdminSelectWidget,
     UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
@@ -48,11 +47,6 @@ class IssueKeyForm(forms.Form):
         help_text="Where the key will be used.",
     )
     scopes = forms.MultipleChoiceField(widget=UnfoldAdminCheckboxSelectMultipleWidget, initial=[Scope.FULL])
-    mode = forms.ChoiceField(
-        choices=[("live", "Live (rt_live_…)"), ("test", "Test (rt_test_…)")],
-        initial="live",
-        widget=UnfoldAdminRadioSelectWidget,
-    )
     expires_at = forms.DateTimeField(
         label="Expires at (UTC)",
         required=False,

@@ -188,7 +188,6 @@ def test_operators_work(page: Page) -> None:
     page.get_by_role("link", name="Issue key").click()
     page.get_by_label("Label").fill("Staging")
     page.get_by_label("Partner API: provision and manage customers").check()
-    page.get_by_label("Test (rt_test_…)").check()
     assert_fits(page)
     page.get_by_role("button", name="Issue the key").click()
     second = the_key(page)

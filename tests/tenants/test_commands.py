@@ -7,7 +7,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from tenants.context import staff_context
-from tenants.models import AuditEntry, Tenant
+from tenants.models import ApiKey, AuditEntry, Tenant
 from tests.conftest import Api
 
 
@@ -45,8 +45,11 @@ def test_create_api_key__by_slug_or_uuid__prints_a_key_that_works(acme: Api) -> 
         assert Api(acme.tenant_id, printed["api_key"]).get("/api/partners/stats").status_code == 200
 
 
-def test_create_api_key__test_mode__has_its_prefix(acme: Api) -> None:
-    assert "rt_test_" in run("create_api_key", tenant="acme", scope=["full"], test=True)
+def test_create_api_key__test_mode__is_refused_and_makes_nothing(acme: Api) -> None:
+    with pytest.raises(CommandError, match="A test key belongs to a test tenant"):
+        run("create_api_key", tenant="acme", scope=["full"], test=True)
+    with staff_context():
+        assert ApiKey.objects.count() == 1
 
 
 def test_create_api_key__slug_of_no_or_several_tenants__is_one_clear_error(acme: Api, rival: Api) -> None:

@@ -24,7 +24,7 @@ class Command(BaseCommand):
             help="may be repeated; `full` does not include `partner`",
         )
         parser.add_argument("--label", default="")
-        parser.add_argument("--test", action="store_true", help="an rt_test_ key")
+        parser.add_argument("--test", action="store_true", help="refused: a test key needs a test tenant")
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *, tenant: str, scope: list[str], label: str, test: bool, json: bool, **options: Any) -> None:

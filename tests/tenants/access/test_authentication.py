@@ -2,6 +2,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.db import connections
 from django.utils import timezone
 
@@ -95,8 +96,24 @@ def test_permission__provisioned_key__is_403(merchant: Api) -> None:
     assert_refused(merchant.get(PATH), 403, "partner_scope_required")
 
 
-def test_permission__test_key_with_the_partner_scope__is_200(acme: Api) -> None:
-    assert issue(acme, mode="test").get(PATH).status_code == 200
+def test_authentication__test_key_of_an_earlier_release__is_401_and_meters_nothing(acme: Api, merchant: Api) -> None:
+    text = keys.generate("test")
+    with staff_context():
+        ApiKey.objects.create(
+            tenant_id=merchant.tenant_id, digest=keys.digest(text), prefix=keys.prefix(text), scopes=[Scope.FULL]
+        )
+    test = Api(merchant.tenant_id, text)
+
+    assert_refused(test.post("/api/track", {"events": [{"user_id": "u", "event": "e"}]}), 401, "api_key_test")
+    assert_refused(test.post("/api/connectors/segment/v1/batch", {"userId": "u", "event": "e"}), 401, "api_key_test")
+
+    usage = acme.get(f"/api/partners/customers/{merchant.tenant_id}").json()["customer"]["usage"]
+    assert (usage["active_users"], usage["events"]) == (0, 0)
+
+
+def test_issue_key__test_mode__is_refused(acme: Api) -> None:
+    with pytest.raises(ValidationError, match="test tenant"):
+        issue(acme, mode="test")
 
 
 def test_last_used_at__many_requests__is_written_once_a_minute(acme: Api) -> None:

@@ -98,13 +98,12 @@ def test_operators_issue_a_key_that_is_shown_once(operator: Client, merchant: Ap
     data = {
         "label": "Checkout",
         "scopes": ["full"],
-        "mode": "test",
         "expires_at": expires_at.strftime("%Y-%m-%dT%H:%M"),
     }
     response = operator.post(page_of(merchant, "issue-key"), data)
     assert "no-store" in response.headers["Cache-Control"]
     key = shown_key(response)
-    assert key.startswith("rt_test_")
+    assert key.startswith("rt_live_")
     with staff_context():
         record = ApiKey.objects.get(tenant_id=merchant.tenant_id, prefix=key[:12])
     assert (record.label, record.scopes, record.expires_at) == ("Checkout", ["full"], expires_at)
@@ -122,7 +121,6 @@ def test_operators_issue_a_key_that_is_shown_once(operator: Client, merchant: Ap
         ("scopes", []),
         ("scopes", ["everything"]),
         ("scopes", ["partner"]),
-        ("mode", "dead"),
         ("label", "a" * 101),
         ("label", "a\0b"),
         ("expires_at", "2001-01-01T00:00"),
@@ -131,7 +129,7 @@ def test_operators_issue_a_key_that_is_shown_once(operator: Client, merchant: Ap
     ],
 )
 def test_a_key_that_cannot_be_issued_is_explained(operator: Client, merchant: Api, field: str, value: Any) -> None:
-    response = operator.post(page_of(merchant, "issue-key"), {"scopes": ["full"], "mode": "live", field: value})
+    response = operator.post(page_of(merchant, "issue-key"), {"label": "", "scopes": ["full"], field: value})
     assert response.status_code == 200
     assert list(response.context["form"].errors) == [field]
     assert audited(actor="staff:oscar") == []
@@ -140,7 +138,7 @@ def test_a_key_that_cannot_be_issued_is_explained(operator: Client, merchant: Ap
 def test_partners_alone_are_offered_the_partner_scope(operator: Client, acme: Api, merchant: Api) -> None:
     assert b"Partner API" in operator.get(page_of(acme, "issue-key")).content
     assert b"Partner API" not in operator.get(page_of(merchant, "issue-key")).content
-    response = operator.post(page_of(acme, "issue-key"), {"scopes": ["partner", "full"], "mode": "live"})
+    response = operator.post(page_of(acme, "issue-key"), {"scopes": ["partner", "full"]})
     assert Api(acme.tenant_id, shown_key(response)).get("/api/partners/customers").status_code == 200
 
 
