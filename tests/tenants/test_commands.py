@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 
 from tenants.context import staff_context
@@ -60,6 +61,15 @@ def test_create_api_key__slug_of_no_or_several_tenants__is_one_clear_error(acme:
         run("create_api_key", tenant="nobody", scope=["full"])
     with pytest.raises(CommandError, match="more than one"):
         run("create_api_key", tenant="merchant", scope=["full"])
+
+
+def test_seed_demo__outside_development__is_refused_and_makes_nothing(settings: Any) -> None:
+    settings.DEVELOPMENT = False
+
+    with pytest.raises(CommandError, match="development alone"):
+        run("seed_demo")
+    with staff_context():
+        assert (Tenant.objects.count(), User.objects.count()) == (0, 0)
 
 
 def test_seed_demo__twice__adds_nothing_the_second_time() -> None:

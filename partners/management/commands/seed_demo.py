@@ -3,8 +3,9 @@
 import secrets
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.models import User
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
 from integrations import services as integrations
 from integrations.parameters.schema import normalize
@@ -65,9 +66,14 @@ MERCHANTS: list[dict[str, Any]] = [
 
 
 class Command(BaseCommand):
-    help = "Make a demo partner with two integrations and three merchants, and an admin. A second run adds nothing."
+    help = (
+        "Make a demo partner with two integrations and three merchants, and an admin. A second run adds nothing. "
+        "Refused outside development."
+    )
 
     def handle(self, **options: Any) -> None:
+        if not settings.DEVELOPMENT:
+            raise CommandError("Demo data, with an administrator's account, is for development alone.")
         self._make_admin()
         self._make_partner()
 

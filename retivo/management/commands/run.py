@@ -20,7 +20,10 @@ _PORT_PATIENCE_SECONDS = 5
 
 
 class Command(BaseCommand):
-    help = "Migrate, seed the demo data, serve with gunicorn and start a worker. `make run` also installs all of it."
+    help = (
+        "Migrate, in development seed the demo data, serve with gunicorn and start a worker. "
+        "`make run` also installs all of it."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--host", default="127.0.0.1")
@@ -34,7 +37,8 @@ class Command(BaseCommand):
             exit_with(exit_with_parent)
         _wait_until_free(host, port)
         call_command("migrate", interactive=False, verbosity=0)
-        call_command("seed_demo")
+        if settings.DEVELOPMENT:
+            call_command("seed_demo")
         # Migrating takes seconds, in which somebody else may take the port.
         _wait_until_free(host, port)
         connections.close_all()
