@@ -10,10 +10,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gunicorn.http.errors import InvalidHeader
+
 from retivo.metrics import files
 
 if TYPE_CHECKING:
     from gunicorn.arbiter import Arbiter
+    from gunicorn.http.message import Request
     from gunicorn.workers.base import Worker
 
 wsgi_app = "retivo.wsgi"
@@ -92,6 +95,17 @@ def post_worker_init(worker: "Worker") -> None:
     util.write_error = write_problem
     # A request leaves little that only the collector can free; at the default 700 it ran in each of them.
     gc.set_threshold(20_000, 20, 20)
+
+
+def pre_request(_worker: "Worker", request: "Request") -> None:
+    """Refuse a request of HTTP/1.1 without a `Host`, as RFC 9112 (3.2) demands; Django takes the server's own name."""
+    if request.version == (1, 1) and not any(name == "HOST" for name, _ in request.headers):
+        raise _NoHost("Host", request)
+
+
+class _NoHost(InvalidHeader):  # type: ignore[misc]  # gunicorn carries no types
+    def __str__(self) -> str:
+        return "HTTP/1.1 needs a Host header"
 
 
 def _is_no_stall(record: logging.LogRecord) -> bool:

@@ -130,6 +130,7 @@ MIDDLEWARE = [
     "retivo.sight.middleware.AnswerFirst",
     *(["retivo.tracing.TraceRequests"] if env.str("OTEL_EXPORTER_OTLP_ENDPOINT", default="") else []),
     "django.middleware.security.SecurityMiddleware",
+    "retivo.api.middleware.HttpsMiddleware",
     "django.middleware.common.CommonMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "retivo.api.middleware.BodyMiddleware",
@@ -220,6 +221,7 @@ MAX_BODY_BYTES = 1024 * 1024
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
 
 SECURE_SSL_REDIRECT = not DEVELOPMENT
+SECURE_REDIRECT_EXEMPT = ["^api/"]  # plain HTTP is refused there: retivo.api.middleware.HttpsMiddleware
 SECURE_HSTS_SECONDS = 0 if DEVELOPMENT else 365 * 24 * 3600
 SECURE_HSTS_INCLUDE_SUBDOMAINS = True
 SECURE_HSTS_PRELOAD = True

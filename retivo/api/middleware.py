@@ -56,6 +56,24 @@ class RequestIdMiddleware:
         return response
 
 
+class HttpsMiddleware:
+    """Refuses plain HTTP under `/api/`, where Django's `SecurityMiddleware` redirects browsers elsewhere.
+
+    A client would follow the redirect silently, and go on sending its key in the clear.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if settings.SECURE_SSL_REDIRECT and request.path_info.startswith("/api/") and not request.is_secure():
+            return problem_response(request, Problem(403, "https_required", _HTTPS_REQUIRED))
+        return self.get_response(request)
+
+
+_HTTPS_REQUIRED = "Use https://. What was sent, a key included, went in the clear: replace that key."
+
+
 class ApiMiddleware:
     """Answers the requests under `/api/`, which have no use for what stands behind it: sessions, forms, logins."""
 

@@ -275,6 +275,26 @@ def test_body__that_ends_too_soon__is_400(acme: Api, server: Server) -> None:
     assert (response.status, body["code"], body["error"]) == (400, "bad_request", "The body ends too soon.")
 
 
+@pytest.mark.parametrize(
+    "path", ["/api/partners/stats", "/api/livez", "/api/health", "/api/docs", "/admin/login/", "/"]
+)
+def test_host__missing_in_http_1_1__is_400(server: Server, acme: Api, path: str) -> None:
+    key = f"Authorization: Bearer {acme.key}"
+
+    response, problem = speak(server, f"GET {path} HTTP/1.1\r\n{key}\r\n\r\n".encode())
+
+    assert (response.status, problem["code"]) == (400, "bad_request")
+    assert "Host" in problem["error"]
+
+
+def test_host__missing_in_http_1_0__is_answered(server: Server, acme: Api) -> None:
+    response, _ = speak(
+        server, f"GET /api/partners/stats HTTP/1.0\r\nAuthorization: Bearer {acme.key}\r\n\r\n".encode()
+    )
+
+    assert response.status == 200
+
+
 def speak(server: Server, sent: bytes) -> tuple[http.client.HTTPResponse, Any]:
     """What is answered to these bytes, and no more."""
     host, port = server.url.removeprefix("http://").split(":")

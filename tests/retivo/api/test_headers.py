@@ -5,6 +5,9 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from retivo.sight.middleware import FIRST
+from tenants.context import staff_context
+from tenants.models import ApiKey
 from tests.conftest import Api
 from tests.retivo.api.test_any_operation import PATH_VALUES, operations
 from tests.retivo.api.test_openapi import SCHEMA
@@ -66,13 +69,29 @@ def test_options_and_head__of_any_operation__are_answered(acme: Api) -> None:
             assert head.status_code == acme.send("GET", path, b"").status_code, path
 
 
-@pytest.mark.parametrize("path", ["/api/customers", "/api/nothing", "/nothing", "/admin/login/"])
-def test_request__of_any_chain__is_led_to_https_and_to_known_hosts_alone(settings: Any, path: str) -> None:
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("/api/customers", 403), ("/api/nothing", 403), ("/api/docs", 403), ("/nothing", 301), ("/admin/login/", 301)],
+)
+def test_request__of_any_chain__is_held_to_https_and_to_known_hosts(settings: Any, path: str, status: int) -> None:
     settings.SECURE_SSL_REDIRECT, settings.SECURE_HSTS_SECONDS = True, 60
 
-    assert Client().get(path).status_code == 301
+    assert Client().get(path).status_code == status
     assert Client().get(path, secure=True)["Strict-Transport-Security"].startswith("max-age=60")
     assert Client().get(path, secure=True, headers={"Host": "evil.example"}).status_code == 400
+
+
+def test_plain_http__to_the_api__is_a_problem_and_does_nothing(settings: Any, acme: Api) -> None:
+    settings.SECURE_SSL_REDIRECT = True
+
+    for method, path, _ in operations(*METHODS):
+        if path not in FIRST:
+            response = Client().generic(method, path, b"{}", headers={"Authorization": f"Bearer {acme.key}"})
+            assert (response.status_code, response["Content-Type"]) == (403, "application/problem+json"), path
+            assert response.json()["code"] == "https_required", path
+            assert "Location" not in response, path
+    with staff_context():
+        assert ApiKey.objects.get().last_used_at is None
 
 
 def test_path__that_the_api_has_not__is_a_problem_that_cannot_be_framed() -> None:
