@@ -7,6 +7,7 @@ the project runs its own PostgreSQL in `DATA_DIR`, for development, and makes th
 from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -229,8 +230,21 @@ SESSION_COOKIE_SECURE = not DEVELOPMENT
 CSRF_COOKIE_SECURE = not DEVELOPMENT
 X_FRAME_OPTIONS = "DENY"
 CSRF_FAILURE_VIEW = "retivo.staff.error_pages.csrf_failure"
-# How many proxies are in front, each of which adds to X-Forwarded-For the address that it was called from.
-TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)
+
+
+def _trusted_proxies() -> tuple[list[IPv4Network | IPv6Network], bool]:
+    """The networks of the proxies in front, and whether one of them calls over a Unix socket."""
+    texts = [text.strip() for text in env.str("TRUSTED_PROXIES", default="").split(",") if text.strip()]
+    try:
+        return [ip_network(text) for text in texts if text != "unix"], "unix" in texts
+    except ValueError as error:
+        raise ImproperlyConfigured(
+            f"TRUSTED_PROXIES lists networks such as 10.0.0.0/8,127.0.0.1, and `unix` for a socket: {error}. "
+            "A number of proxies, as earlier releases took it, is no network."
+        ) from error
+
+
+TRUSTED_PROXIES, UNIX_SOCKET_IS_TRUSTED = _trusted_proxies()
 if env.bool("TRUST_X_FORWARDED_PROTO", default=False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 

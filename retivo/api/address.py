@@ -1,6 +1,7 @@
 """The address that a request came from."""
 
 import ipaddress
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 
 from django.conf import settings
@@ -10,21 +11,36 @@ Address = IPv4Address | IPv6Address
 
 
 def client_address(request: HttpRequest) -> Address | None:
-    """The address of the client; None where the server has none, as on a Unix socket.
+    """The address of the client; None where it is not known, as on a Unix socket.
 
-    It is the connection's. Behind `settings.TRUSTED_PROXIES` proxies, each of which adds to `X-Forwarded-For` the
-    address that it was called from, it is what the outermost of them added: the client wrote what stands before that.
+    It is the connection's. If that is one of `settings.TRUSTED_PROXIES`, which adds to `X-Forwarded-For` the address
+    that it was called from, it is the last of these that is not a trusted proxy's: the client wrote what stands before.
     """
-    hops = [request.META.get("REMOTE_ADDR", ""), *reversed(request.headers.get("X-Forwarded-For", "").split(","))]
-    # A request that did not come through all of them has fewer hops.
-    added = hops[settings.TRUSTED_PROXIES] if len(hops) > settings.TRUSTED_PROXIES else ""
-    return _parsed(added) or _parsed(hops[0])
+    peer: str = request.META.get("REMOTE_ADDR", "")
+    address = _parsed(peer)
+    if not (settings.UNIX_SOCKET_IS_TRUSTED if peer == "" else _is_trusted(address)):
+        return address
+    for hop in reversed(request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")):
+        found = _parsed(hop)
+        if found is None:
+            break
+        address = found
+        if not _is_trusted(address):
+            break
+    return address
 
 
+def _is_trusted(address: Address | None) -> bool:
+    return address is not None and any(address in network for network in settings.TRUSTED_PROXIES)
+
+
+@lru_cache(4096)
 def _parsed(text: str) -> Address | None:
     try:
         found = ipaddress.ip_address(text.strip())
     except ValueError:
         return None
-    # As a listener for both versions writes an address of version 4.
-    return (isinstance(found, IPv6Address) and found.ipv4_mapped) or found
+    if isinstance(found, IPv6Address):
+        # As a listener for both versions writes an address of version 4; and a zone is of its host alone.
+        return found.ipv4_mapped or IPv6Address(int(found))
+    return found

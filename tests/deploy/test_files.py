@@ -65,10 +65,10 @@ def test_example__its_variables__are_documented() -> None:
     assert {name for name in names if f"`{name}`" not in documented} == set()
 
 
-def test_example__behind_the_proxy__counts_it() -> None:
+def test_example__behind_the_proxy__trusts_it() -> None:
     """Without, every login at the staff pages would come from the proxy's address, and one guesser lock all out."""
     assert "$proxy_add_x_forwarded_for" in (DEPLOY / "nginx" / "retivo.conf").read_text()
-    assert "\nTRUSTED_PROXIES=1\n" in (DEPLOY / "environment.example").read_text()
+    assert "\nTRUSTED_PROXIES=127.0.0.1,172.16.0.0/12\n" in (DEPLOY / "environment.example").read_text()
 
 
 def test_image__of_the_dockerfile__runs_as_nobody_in_particular_and_holds_no_secret_or_test() -> None:

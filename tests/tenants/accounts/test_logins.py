@@ -1,6 +1,7 @@
 """Wrong passwords are refused before they are hashed, by user and by address, and each login leaves its trace."""
 
 from datetime import timedelta
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
@@ -120,7 +121,7 @@ def test_success__after_typos__forgets_them() -> None:
 def test_forwarded_address__unless_a_proxy_is_trusted__is_not_believed(settings: Any) -> None:
     assert [guess(X_Forwarded_For=f"203.0.113.{n}").status_code for n in range(6)][-1] == 429
 
-    settings.TRUSTED_PROXIES = 1
+    settings.TRUSTED_PROXIES = [ip_network(HERE)]
 
     assert guess(X_Forwarded_For="203.0.113.1").status_code == 200
 
