@@ -26,6 +26,11 @@ def request_id() -> str:
     return str(structlog.contextvars.get_contextvars().get("request_id", ""))
 
 
+def caller_address() -> str | None:
+    """Where the request that is being answered came from; None where that is not known, or none is."""
+    return structlog.contextvars.get_contextvars().get("address")
+
+
 _requests = logging.getLogger("retivo.request")
 
 

@@ -172,6 +172,9 @@ class AuditEntry(models.Model):
     actor = models.CharField(max_length=200)
     action = models.CharField(max_length=64)
     tenant_id = models.UUIDField(null=True, help_text="None of a change to a staff account")
+    address = models.GenericIPAddressField(
+        null=True, editable=False, help_text="The caller's; none of a command or a worker"
+    )
     detail = models.JSONField(default=dict)
     # Null until the transaction commits, and in entries from before there was a chain.
     position = models.BigIntegerField(null=True, editable=False, help_text="In the chain, without gaps")

@@ -30,7 +30,9 @@ from django.test import Client
 from retivo.database import embedded_postgres, roles
 from retivo.sight import exposition, probes
 from tenants import services
+from tenants.access import keys
 from tenants.context import staff_context
+from tenants.models import ApiKey
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -234,6 +236,12 @@ class Api:
 
     tenant_id: UUID
     key: str
+
+    @property
+    def actor(self) -> str:
+        """As audit entries name it."""
+        with staff_context():
+            return f"api_key:{ApiKey.objects.get(digest=keys.digest(self.key)).id}"
 
     def get(self, path: str, query: dict[str, Any] | None = None, **headers: str) -> Any:
         return _client.get(path, query, headers=self.headers(headers))

@@ -6,7 +6,6 @@ same rows; `tests/events/ingestion/test_plain.py` sends the same batches both wa
 """
 
 from typing import cast
-from uuid import UUID
 
 import structlog
 from django.db import DataError, IntegrityError, InterfaceError, OperationalError
@@ -32,7 +31,7 @@ def track(request: HttpRequest, *, digest: bytes, known: Known) -> HttpResponse 
         return None
     try:
         quota = rate_limit.spend(request, str(known.key_id))
-        stored = _store(digest, known.tenant_id, request.body)
+        stored = _store(digest, known, request.body)
     except (IntegrityError, DataError):  # a key that was stored meanwhile, or what PostgreSQL cannot hold
         return None
     except (Problem, OperationalError, InterfaceError) as error:
@@ -56,12 +55,12 @@ def _is_plain(request: HttpRequest) -> bool:
     )
 
 
-def _store(digest: bytes, tenant_id: UUID, body: bytes) -> int:
+def _store(digest: bytes, known: Known, body: bytes) -> int:
     """How many events were stored: all, or none. The statement is a transaction, committed when it returns."""
     events = batch.read_plain(body)
     if events is None or any(map(traits.brings_traits, events)):
         return 0
-    structlog.contextvars.bind_contextvars(tenant_id=str(tenant_id))
+    structlog.contextvars.bind_contextvars(key_id=str(known.key_id), tenant_id=str(known.tenant_id))
     cursor = kept_cursor()
     cursor.execute(
         "SELECT track_batch(%s, %s::jsonb, 'track', NULL, %s)",

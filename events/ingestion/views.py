@@ -63,7 +63,7 @@ def _count(outcome: services.Outcome) -> None:
 
 class TrackView(EventsView):
     def answered(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        answer = plain.track(request, digest=self.key.digest, known=self.known) if self.known else None
+        answer = plain.track(request, digest=self.key, known=self.known) if self.known else None
         return self.finished(answer) if answer else super().answered(request, *args, **kwargs)
 
     @schema.track

@@ -16,6 +16,7 @@ from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.urls import ResolverMatch, resolve
 from gunicorn.http.errors import ParseException
 
+from retivo.api.address import client_address
 from retivo.api.compression import gunzip
 from retivo.api.errors import Problem, body_too_large, problem_response
 from retivo.logging import log_request, route_of
@@ -37,7 +38,9 @@ class RequestIdMiddleware:
         sent = request.META.get("HTTP_X_REQUEST_ID", "")
         request_id = sent if _SANE_REQUEST_ID(sent) else secrets.token_hex(16)
         request.request_id = request_id  # type: ignore[attr-defined]
-        structlog.contextvars.bind_contextvars(request_id=request_id)
+        address = client_address(request)
+        told = {} if address is None else {"address": str(address)}
+        structlog.contextvars.bind_contextvars(request_id=request_id, **told)
         try:
             response = self.get_response(request)
             response.headers["X-Request-Id"] = request_id

@@ -22,7 +22,6 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     tenant_id: UUID
     tenant_role: TenantRole
     key_id: UUID
-    key_prefix: str
     scopes: frozenset[Scope]
 
     is_authenticated: ClassVar[bool] = True
@@ -30,7 +29,7 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def actor(self) -> str:
         """As audit entries name it."""
-        return f"api_key:{self.key_prefix}"
+        return f"api_key:{self.key_id}"
 
 
 def caller_of(request: Request) -> Caller:
@@ -57,15 +56,8 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     parameters: dict[str, Any]
 
 
-class SentKey(msgspec.Struct, frozen=True, kw_only=True):
-    """A key that has the form of one, as it is looked up and as it may be shown; the text itself is not kept."""
-
-    digest: bytes
-    prefix: str
-
-
-def read_key(text: str) -> SentKey:
-    """The key that was sent as `text`.
+def read_key(text: str) -> bytes:
+    """The digest by which the key that was sent as `text` is looked up; the text itself is not kept.
 
     Raises:
         Problem: 401 with no key, with one that is malformed, or with a test key: earlier releases issued those for
@@ -77,7 +69,7 @@ def read_key(text: str) -> SentKey:
         raise _unauthorized("api_key_malformed", "This is not an API key: its form or its checksum is wrong.")
     if keys.is_test(text):
         raise _unauthorized("api_key_test", "A test key belongs to a test tenant, and this tenant is not one.")
-    return SentKey(digest=keys.digest(text), prefix=keys.prefix(text))
+    return keys.digest(text)
 
 
 def bearer_text(request: HttpRequest | Request) -> str:
@@ -87,37 +79,62 @@ def bearer_text(request: HttpRequest | Request) -> str:
 
 
 class Found(NamedTuple):
-    """Who sent a key, whose customer it is if that was asked, and the row that answers the query, if there is one."""
+    """What is known of a key that was issued.
 
-    caller: Caller
+    `partner_id` is whose customer the tenant is, if that was asked; `notes_use` says that this transaction has the note
+    that the key was used, which goes with it if it is rolled back; `answer` is the row that answers the query.
+    """
+
+    verdict: str
+    key_id: UUID
+    tenant_id: UUID
+    tenant_role: str
+    scopes: list[str]
     partner_id: UUID | None
+    notes_use: bool
     answer: tuple[Any, ...] | None
 
+    def caller(self) -> Caller:
+        """Who sent it.
 
-def authenticate(key: SentKey, query: Query | None = None, *, asks_partner: bool = False) -> Found:
-    """Who sent the key.
+        Raises:
+            Problem: 401 with a key that is expired or revoked; 403 for a suspended tenant.
+        """
+        if self.verdict != "ok":
+            status, code, detail = _REFUSALS[self.verdict]
+            raise _unauthorized(code, detail) if status == 401 else Problem(status, code, detail)
+        structlog.contextvars.bind_contextvars(tenant_id=str(self.tenant_id))
+        return Caller(
+            tenant_id=self.tenant_id,
+            tenant_role=TenantRole(self.tenant_role),
+            key_id=self.key_id,
+            scopes=frozenset(map(Scope, self.scopes)),
+        )
+
+
+def look_up(digest: bytes, query: Query | None = None, *, asks_partner: bool = False) -> Found:
+    """What is known of the key with this digest; its use is noted, to the minute.
 
     Must run inside the transaction that the request's work is done in.
 
     Raises:
-        Problem: 401 with a key that is unknown, expired or revoked; 403 for a suspended tenant.
+        Problem: 401 if no such key was issued.
     """
-    row = _look_up(key.digest, query, asks_partner=asks_partner)
+    row = _look_up(digest, query, asks_partner=asks_partner)
     if row is None:
         raise _unauthorized("api_key_unknown", "There is no such API key.")
-    verdict, key_id, tenant_id, tenant_role, scopes, partner_id, *answer = row
-    if verdict != "ok":
-        status, code, detail = _REFUSALS[verdict]
-        raise _unauthorized(code, detail) if status == 401 else Problem(status, code, detail)
-    structlog.contextvars.bind_contextvars(tenant_id=str(tenant_id))
-    caller = Caller(
-        tenant_id=tenant_id,
-        tenant_role=TenantRole(tenant_role),
-        key_id=key_id,
-        key_prefix=key.prefix,
-        scopes=frozenset(map(Scope, scopes)),
-    )
-    return Found(caller, partner_id, tuple(answer) if answer and answer[0] is not None else None)
+    answer = row[_OWN:]
+    found = Found._make((*row[:_OWN], answer if answer and answer[0] is not None else None))
+    structlog.contextvars.bind_contextvars(key_id=str(found.key_id))
+    return found
+
+
+_OWN = len(Found._fields) - 1
+
+
+def note_use(digest: bytes) -> None:
+    """Note that a key was used by a request whose transaction was rolled back. In a transaction of its own."""
+    _look_up(digest, None, asks_partner=False)
 
 
 def _look_up(digest: bytes, query: Query | None, *, asks_partner: bool) -> tuple[Any, ...] | None:
@@ -130,22 +147,24 @@ def _look_up(digest: bytes, query: Query | None, *, asks_partner: bool) -> tuple
 
 @cache  # a view's SQL is always the same
 def _statement(sql: str | None, *, asks_partner: bool) -> str:
-    columns = f"caller.*, {_PARTNER if asks_partner else 'NULL'}"
+    columns = f"caller.*, {_PARTNER if asks_partner else 'NULL'}, {_HAS_WRITTEN}"
     look_up = "FROM authenticate_api_key(%(digest)s) AS caller"
     if sql is None:
         return f"SELECT {columns} {look_up}"
     return f"SELECT {columns}, answer.* {look_up} LEFT JOIN LATERAL ({sql}) AS answer ON caller.verdict = 'ok'"
 
 
+# The look-up is the transaction's first statement, and writes nothing but the note of a use.
+_HAS_WRITTEN = "pg_current_xact_id_if_assigned() IS NOT NULL"
 _PARTNER = "(SELECT t.parent_id FROM tenants_tenant t WHERE t.id = caller.tenant_id)"
 
 
 class ApiKeyAuthentication(BaseAuthentication):
-    """`Authorization: Bearer rt_live_…`, as DRF and the API's description know it; views call `authenticate`."""
+    """`Authorization: Bearer rt_live_…`, as DRF and the API's description know it; views call `look_up`."""
 
     def authenticate(self, request: Request) -> tuple[Caller, tuple[Any, ...] | None]:
-        found = authenticate(read_key(bearer_text(request)))
-        return found.caller, found.answer
+        found = look_up(read_key(bearer_text(request)))
+        return found.caller(), found.answer
 
     def authenticate_header(self, request: Request) -> str:
         return "Bearer"

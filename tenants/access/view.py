@@ -17,10 +17,10 @@ from tenants.access import idempotency, rate_limit, shares
 from tenants.access.authentication import (
     Caller,
     Query,
-    SentKey,
-    authenticate,
     bearer_text,
     caller_of,
+    look_up,
+    note_use,
     read_key,
 )
 from tenants.models import Scope
@@ -52,7 +52,8 @@ class TenantView(APIView):
 
     # The key as it was sent, or nothing. Another view may find it elsewhere.
     key_text: Callable[[HttpRequest], str] = staticmethod(bearer_text)
-    key: SentKey
+    key: bytes  # its digest
+    notes_use = False  # the request's transaction has the note that the key was used
     known: shares.Known | None  # of this key, from an earlier request
     required_scope: Scope = Scope.FULL
     permission_classes = [HasScope]
@@ -76,7 +77,7 @@ class TenantView(APIView):
         self.headers = {"Allow": self.allow, "Cache-Control": "no-store"}
         try:
             self.key = read_key(self.key_text(request))
-            self.known = shares.enter(self.key.digest)
+            self.known = shares.enter(self.key)
         except Problem as problem:
             return self.finished(problem_response(request, problem))
         return self.answered(request, *args, **kwargs)
@@ -88,6 +89,8 @@ class TenantView(APIView):
                 response = self.respond(request, *args, **kwargs)
                 if response.status_code >= 400:
                     transaction.set_rollback(True)
+            if self.notes_use and 400 <= response.status_code < 500:
+                note_use(self.key)
         except (OperationalError, InterfaceError) as error:  # at COMMIT, or with no connection to BEGIN on
             response = self.finished(problem_response(request, cast("Problem", as_problem(error))))
         return response
@@ -112,10 +115,11 @@ class TenantView(APIView):
         return self.finished(response)
 
     def authenticate(self, request: Request) -> None:
-        caller, partner_id, request.auth = authenticate(self.key, self.asked(), asks_partner=self.known is None)
-        request.user = cast("Any", caller)
+        found = look_up(self.key, self.asked(), asks_partner=self.known is None)
+        self.notes_use = found.notes_use
+        request.user, request.auth = cast("Any", found.caller()), found.answer
         if self.known is None:
-            shares.learn(self.key.digest, shares.Known(caller.key_id, caller.tenant_id, partner_id))
+            shares.learn(self.key, shares.Known(found.key_id, found.tenant_id, found.partner_id))
 
     def finished(self, response: HttpResponseBase) -> HttpResponseBase:
         """With the headers that each answer of the view has."""

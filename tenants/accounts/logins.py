@@ -90,7 +90,7 @@ class Handler(AxesDatabaseHandler):  # type: ignore[misc]  # axes carries no typ
             return
         was_refused = request.axes_locked_out
         super().user_login_failed(sender, credentials, request, **options)
-        told = {"username": str(get_client_username(request, credentials))[:150], **_where(request)}
+        told = {"username": str(get_client_username(request, credentials))[:150]}
         if was_refused:
             log.warning("staff_login_refused", **told)
             return
@@ -102,12 +102,12 @@ class Handler(AxesDatabaseHandler):  # type: ignore[misc]  # axes carries no typ
 
     def user_logged_in(self, sender: Any, request: HttpRequest, user: User, **options: Any) -> None:
         super().user_logged_in(sender, request, user, **options)
-        _record("logged_in", request, user)
+        _record("logged_in", user)
 
     def user_logged_out(self, sender: Any, request: HttpRequest, user: User | None, **options: Any) -> None:
         super().user_logged_out(sender, request, user, **options)
         if user is not None:
-            _record("logged_out", request, user)
+            _record("logged_out", user)
 
     def reset_attempts(self, **whose: Any) -> int:
         """For axes' commands alone: its staff pages are switched off."""
@@ -177,13 +177,8 @@ def _failures_of_all(request: Any) -> int:
     return total
 
 
-def _record(verb: str, request: HttpRequest, user: User) -> None:
+def _record(verb: str, user: User) -> None:
     name = user.get_username()
-    log.info(f"staff_{verb}", username=name, **_where(request))
+    log.info(f"staff_{verb}", username=name)
     about = {"user": {"id": user.pk, "name": name}}
-    audit.record(actor=f"staff:{name}", action=f"staff_user.{verb}", tenant_id=None, **about, **_where(request))
-
-
-def _where(request: HttpRequest) -> dict[str, str | None]:
-    address = client_address(request)
-    return {"address": None if address is None else str(address)}
+    audit.record(actor=f"staff:{name}", action=f"staff_user.{verb}", tenant_id=None, **about)

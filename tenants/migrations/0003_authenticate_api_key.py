@@ -7,14 +7,64 @@ from django.db import migrations
 
 from retivo.database.sql import InForce
 
+_LOOK_UP = """
+GRANT CREATE ON SCHEMA public TO app_auth;
+SET LOCAL ROLE app_auth;
+
+CREATE OR REPLACE FUNCTION authenticate_api_key(
+    key_digest bytea,
+    OUT verdict text, OUT key_id uuid, OUT tenant_id uuid, OUT tenant_role text, OUT scopes text[]
+)
+    RETURNS SETOF record
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER ROWS 1
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+    DECLARE
+        credential record;
+    BEGIN
+        SELECT k.id, k.tenant_id, k.scopes, k.revoked_at, k.expires_at, k.last_used_at, t.tenant_role, t.plan_status
+          INTO credential
+          FROM public.tenants_apikey k JOIN public.tenants_tenant t ON t.id = k.tenant_id
+         WHERE k.digest = key_digest;
+        IF NOT FOUND THEN
+            RETURN;
+        END IF;
+        verdict := CASE
+            WHEN credential.revoked_at IS NOT NULL THEN 'revoked'
+            WHEN credential.expires_at <= now() THEN 'expired'
+            WHEN credential.plan_status = 'suspended' THEN 'suspended'
+            ELSE 'ok'
+        END;
+        IF verdict = 'ok' THEN
+            key_id := credential.id;
+            tenant_id := credential.tenant_id;
+            tenant_role := credential.tenant_role;
+            scopes := credential.scopes;
+            PERFORM set_config('retivo.tenant_id', credential.tenant_id::text, true);
+            -- To the minute, and never waiting for another request of the same key.
+            IF credential.last_used_at IS NULL OR credential.last_used_at < now() - interval '1 minute' THEN
+                UPDATE public.tenants_apikey SET last_used_at = now() WHERE id = (
+                    SELECT id FROM public.tenants_apikey WHERE id = credential.id FOR NO KEY UPDATE SKIP LOCKED
+                );
+            END IF;
+        END IF;
+        RETURN NEXT;
+    END
+    $$;
+
+REVOKE ALL ON FUNCTION authenticate_api_key FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION authenticate_api_key TO app_rt;
+
+RESET ROLE;
+REVOKE CREATE ON SCHEMA public FROM app_auth;
+"""
+
 
 class Migration(migrations.Migration):
     dependencies = [("tenants", "0002_isolation")]
 
     operations = [
-        InForce(
-            "tenants", "authenticate_api_key", digest="9c4729f7e5d4", reverse_sql="DROP FUNCTION authenticate_api_key"
-        ),
+        migrations.RunSQL(sql=[_LOOK_UP], reverse_sql="DROP FUNCTION authenticate_api_key"),
         migrations.RunSQL(
             sql=[
                 "GRANT SELECT ON tenants_tenant TO app_auth",

@@ -1,4 +1,5 @@
--- Looks up an API key by its digest. If the key is valid, sets the tenant context of the transaction.
+-- Looks up an API key by its digest, and notes that it was used. If the key is valid, sets the tenant context of the
+-- transaction.
 --
 -- This is the only function that reads across tenants before there is a context. It returns data about the given key
 -- only. Its owner, app_auth, cannot log in and can read two tables: see the policies `key_lookup` of tenants_tenant and
@@ -33,8 +34,14 @@ CREATE OR REPLACE FUNCTION authenticate_api_key(
             WHEN credential.plan_status = 'suspended' THEN 'suspended'
             ELSE 'ok'
         END;
+        key_id := credential.id;
+        -- To the minute, and never waiting for another request of the same key.
+        IF credential.last_used_at IS NULL OR credential.last_used_at < now() - interval '1 minute' THEN
+            UPDATE public.tenants_apikey SET last_used_at = now() WHERE id = (
+                SELECT id FROM public.tenants_apikey WHERE id = credential.id FOR NO KEY UPDATE SKIP LOCKED
+            );
+        END IF;
         IF verdict = 'ok' THEN
-            key_id := credential.id;
             tenant_id := credential.tenant_id;
             tenant_role := credential.tenant_role;
             scopes := credential.scopes;
@@ -44,12 +51,6 @@ CREATE OR REPLACE FUNCTION authenticate_api_key(
                 CASE WHEN NOT pg_has_role(session_user, 'app_worker', 'MEMBER')
                     THEN public.context_seal(credential.tenant_id) END
             ), true);
-            -- To the minute, and never waiting for another request of the same key.
-            IF credential.last_used_at IS NULL OR credential.last_used_at < now() - interval '1 minute' THEN
-                UPDATE public.tenants_apikey SET last_used_at = now() WHERE id = (
-                    SELECT id FROM public.tenants_apikey WHERE id = credential.id FOR NO KEY UPDATE SKIP LOCKED
-                );
-            END IF;
         END IF;
         RETURN NEXT;
     END

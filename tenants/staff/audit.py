@@ -65,10 +65,10 @@ class AboutFilter(DropdownFilter):  # type: ignore[misc]  # unfold carries no ty
 class AuditEntryAdmin(StaffAdmin):
     search_fields = ["actor", "action", "detail__user__name", "detail__group__name"]
     search_help_text = f"A tenant's id; or an actor, action or account of the newest {SEARCHED:,} entries"
-    list_display = ["created_at", "actor", "action", "tenant", "short_detail"]
+    list_display = ["created_at", "actor", "address", "action", "tenant", "short_detail"]
     list_filter = [ActionFilter, ("created_at", DateFieldListFilter), AboutFilter]
     ordering = ["-id"]
-    fields = ["created_at", "actor", "action", "tenant", "tenant_id", "detail"]
+    fields = ["created_at", "actor", "address", "action", "tenant", "tenant_id", "detail"]
     readonly_fields = ["tenant"]
 
     def get_search_results(

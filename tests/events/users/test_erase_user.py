@@ -185,7 +185,7 @@ def test_erase__again__is_the_same_answer_and_one_audit_entry_that_names_nobody(
     with staff_context():
         (entry,) = AuditEntry.objects.filter(action="user.erased")
     assert (entry.tenant_id, entry.detail) == (shop.tenant_id, {})
-    assert entry.actor == f"api_key:{shop.key[:12]}"
+    assert entry.actor == shop.actor
 
 
 def test_erase__usage__stays_as_it_was_metered(shop: Api) -> None:

@@ -58,10 +58,12 @@ def test_provision__new_key__has_full_access_without_partner(acme: Api, merchant
 
 
 def test_provision__done__is_in_the_audit_trail(acme: Api, merchant: Api) -> None:
+    actor = acme.actor
     with staff_context():
         entries = AuditEntry.objects.filter(tenant_id=merchant.tenant_id)
         assert {entry.action for entry in entries} == {"customer.provisioned", "api_key.issued"}
-        assert {entry.actor for entry in entries} == {f"api_key:{acme.key[:12]}"}
+        assert {entry.actor for entry in entries} == {actor}
+        assert {entry.address for entry in entries} == {"127.0.0.1"}
 
 
 def test_provision__slug_of_another_partners_customer__is_free(acme: Api, rival: Api) -> None:

@@ -1,19 +1,24 @@
+import json
 from datetime import timedelta
+from ipaddress import ip_network
 from typing import Any
+from uuid import UUID
 
+import httpx
 import pytest
 from django.core.exceptions import ValidationError
 from django.db import connections
 from django.utils import timezone
 
 from tenants import services
-from tenants.access import keys
+from tenants.access import keys, rate_limit
 from tenants.context import staff_context
-from tenants.models import ApiKey, PlanStatus, Scope
-from tests.conftest import Api
+from tenants.models import ApiKey, AuditEntry, PlanStatus, Scope
+from tests.conftest import Api, Server, make_partner
 from tests.owner import owner_cursor
 
 PATH = "/api/partners/stats"
+NOBODY = UUID(int=0)
 
 
 def issue(api: Api, **fields: Any) -> Api:
@@ -116,20 +121,117 @@ def test_issue_key__test_mode__is_refused(acme: Api) -> None:
         issue(acme, mode="test")
 
 
-def test_last_used_at__many_requests__is_written_once_a_minute(acme: Api) -> None:
-    def last_used() -> Any:
-        with staff_context():
-            return ApiKey.objects.get(digest=keys.digest(acme.key)).last_used_at
+def last_used(api: Api) -> Any:
+    with staff_context():
+        return ApiKey.objects.get(digest=keys.digest(api.key)).last_used_at
 
-    assert last_used() is None
+
+# Methods, paths and bodies that a partner's key is refused, each for a reason of its own.
+REFUSED: list[tuple[str, str, bytes, int]] = [
+    ("GET", "/api/settings", b"", 403),
+    ("GET", f"/api/partners/customers/{NOBODY}", b"", 404),
+    ("GET", PATH + "?limit=0", b"", 400),
+    ("POST", "/api/partners/customers", b"{", 400),
+    ("POST", "/api/partners/customers", b'{"name": "M"}', 400),
+    ("PATCH", f"/api/partners/customers/{NOBODY}", b"{}", 404),
+    ("DELETE", PATH, b"", 405),
+    ("TRACE", PATH, b"", 405),
+]
+
+
+def test_last_used_at__many_requests__is_written_once_a_minute(acme: Api) -> None:
+    assert last_used(acme) is None
     acme.get(PATH)
-    first = last_used()
+    first = last_used(acme)
     acme.get(PATH)
-    assert last_used() == first
+    assert last_used(acme) == first
 
     change(acme, last_used_at=first - timedelta(minutes=2))
     acme.get(PATH)
-    assert last_used() > first
+    assert last_used(acme) > first
+
+
+@pytest.mark.parametrize("refused", REFUSED)
+def test_last_used_at__request_that_is_refused__is_written(
+    acme: Api, statements: list[str], refused: tuple[str, str, bytes, int]
+) -> None:
+    method, path, body, status = refused
+    partner = issue(acme)
+
+    assert partner.send(method, path, body).status_code == status
+    first = last_used(partner)
+    assert first is not None
+
+    # Once a minute: within it a refusal costs no further statement.
+    statements.clear()
+    assert partner.send(method, path, body).status_code == status
+    assert len([sql for sql in statements if "authenticate_api_key" in sql]) == 1
+    assert last_used(partner) == first
+
+
+def test_last_used_at__rate_limit_used_up__is_written(acme: Api, settings: Any) -> None:
+    settings.RATE_LIMIT = "0/60"
+    rate_limit._parsed.cache_clear()
+    try:
+        assert_refused(acme.get(PATH), 429, "rate_limited")
+    finally:
+        rate_limit._parsed.cache_clear()
+
+    assert last_used(acme) is not None
+
+
+@pytest.mark.parametrize("path", [PATH, f"/api/partners/customers/{NOBODY}"])
+def test_last_used_at__key_that_is_no_longer_valid__is_written(acme: Api, path: str) -> None:
+    expired, revoked, suspended = issue(acme), issue(acme), make_partner("Suspended")
+    change(expired, expires_at=timezone.now())
+    change(revoked, revoked_at=timezone.now())
+    with staff_context():
+        services.set_plan_status(actor="test", tenant_id=suspended.tenant_id, plan_status=PlanStatus.SUSPENDED)
+
+    for api, status in ((expired, 401), (revoked, 401), (suspended, 403)):
+        assert api.get(path).status_code == status
+        assert last_used(api) is not None
+
+
+def test_log_and_audit__of_a_request__have_the_keys_id_and_the_address(server: Server, acme: Api) -> None:
+    before = len(server.log.read_text())
+    body = {"name": "Merchant", "slug": "merchant"}
+    revoked = issue(acme)
+    change(revoked, revoked_at=timezone.now())
+
+    assert server.send(acme, "POST", "/api/partners/customers", body).status_code == 201
+    assert server.send(acme, "GET", f"/api/partners/customers/{NOBODY}").status_code == 404
+    assert server.send(revoked, "GET", PATH).status_code == 401
+    assert httpx.get(server.url + PATH).status_code == 401
+
+    lines = [json.loads(line) for line in server.log.read_text()[before:].splitlines()]
+    requests = {line["status"]: line for line in lines if line["event"] == "request" and line["method"] == "POST"}
+    told = [(line["status"], line.get("key_id"), line["address"]) for line in lines if line["event"] == "request"]
+    first, second = acme.actor.removeprefix("api_key:"), revoked.actor.removeprefix("api_key:")
+    assert requests[201]["tenant_id"] == str(acme.tenant_id)
+    assert told == [
+        (201, first, "127.0.0.1"),
+        (404, first, "127.0.0.1"),
+        (401, second, "127.0.0.1"),
+        (401, None, "127.0.0.1"),
+    ]
+    actor = acme.actor
+    with staff_context():
+        entries = AuditEntry.objects.filter(action="customer.provisioned")
+        assert list(entries.values_list("actor", "address")) == [(actor, "127.0.0.1")]
+
+
+@pytest.mark.parametrize("trusted", [False, True])
+def test_audit__behind_a_trusted_proxy__has_the_address_that_it_tells(acme: Api, settings: Any, trusted: bool) -> None:
+    settings.TRUSTED_PROXIES = [ip_network("127.0.0.0/8")] if trusted else []
+    forwarded = "198.51.100.7, 203.0.113.9"
+
+    response = acme.post("/api/partners/customers", {"name": "M", "slug": "m-1"}, X_Forwarded_For=forwarded)
+
+    assert response.status_code == 201
+    with staff_context():
+        addresses = AuditEntry.objects.exclude(actor="test").values_list("address", flat=True)
+        assert set(addresses) == {"203.0.113.9" if trusted else "127.0.0.1"}
 
 
 def test_key_text__after_use_and_misuse__is_in_no_table_log_or_repr(
