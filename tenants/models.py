@@ -133,6 +133,12 @@ class Tenant(models.Model):
         return self.name
 
 
+class RevokedReason(models.TextChoices):
+    """Why a key was revoked, where that is more than that somebody wanted it."""
+
+    LEAKED = "leaked", "Reported as leaked"
+
+
 class ApiKey(models.Model):
     """A bearer key of a tenant. Its text is not here: only the SHA-256 digest and the first characters."""
 
@@ -145,6 +151,7 @@ class ApiKey(models.Model):
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
+    revoked_reason = models.CharField(max_length=16, null=True, editable=False, choices=RevokedReason)  # noqa: DJ001
     last_used_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="To the minute")
 
     class Meta:
@@ -154,6 +161,10 @@ class ApiKey(models.Model):
             models.UniqueConstraint(fields=["digest"], name="api_key_digest_unique"),
             models.CheckConstraint(
                 condition=Q(scopes__contained_by=Scope.values, scopes__len__gt=0), name="api_key_scopes_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(revoked_reason=None) | (Q(revoked_at__isnull=False) & _in("revoked_reason", RevokedReason)),
+                name="api_key_revoked_reason_known",
             ),
         ]
 

@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from retivo.api.serializers import BooleanField, ObjectField, StrictSerializer, StringField
-from tenants.models import ApiKey, PlanStatus, PlanTier, Scope
+from tenants.models import ApiKey, PlanStatus, PlanTier, RevokedReason, Scope
 
 
 class ApiKeySerializer(serializers.Serializer[Any]):
@@ -19,6 +19,11 @@ class ApiKeySerializer(serializers.Serializer[Any]):
     last_used_at = serializers.DateTimeField(allow_null=True, help_text="To the minute.")
     expires_at = serializers.DateTimeField(allow_null=True)
     revoked_at = serializers.DateTimeField(allow_null=True)
+    revoked_reason = serializers.ChoiceField(
+        RevokedReason.choices,
+        allow_null=True,
+        help_text="`leaked`: somebody found the key in a public place and reported it.",
+    )
     created_at = serializers.DateTimeField()
 
     def get_scope(self, key: ApiKey) -> str:

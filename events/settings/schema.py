@@ -33,6 +33,7 @@ _SETTINGS = {
             "last_used_at": "2026-11-20T08:00:00Z",
             "expires_at": None,
             "revoked_at": None,
+            "revoked_reason": None,
             "created_at": "2026-04-26T10:00:00Z",
         }
     ],

@@ -156,7 +156,8 @@ DETAIL = f"""
                     'id', k.id, 'prefix', k.prefix, 'label', k.label,
                     'scope', array_to_string(k.scopes, ' '), 'scopes', k.scopes,
                     'last_used_at', {_rfc3339("k.last_used_at")}, 'expires_at', {_rfc3339("k.expires_at")},
-                    'revoked_at', {_rfc3339("k.revoked_at")}, 'created_at', {_rfc3339("k.created_at")}
+                    'revoked_at', {_rfc3339("k.revoked_at")}, 'revoked_reason', k.revoked_reason,
+                    'created_at', {_rfc3339("k.created_at")}
                 ) ORDER BY k.created_at, k.id), '[]')::text
            FROM tenants_apikey k WHERE k.tenant_id = t.id),
         coalesce(a.total, 0), coalesce(a.active, 0)

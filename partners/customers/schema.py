@@ -79,6 +79,7 @@ _CUSTOMER_DETAIL = {
                 "last_used_at": None,
                 "expires_at": None,
                 "revoked_at": None,
+                "revoked_reason": None,
                 "created_at": "2026-04-26T10:00:00Z",
             }
         ],

@@ -30,6 +30,14 @@ def client_address(request: HttpRequest) -> Address | None:
     return address
 
 
+def client_network(request: HttpRequest) -> str | None:
+    """Whose requests count together: an address; of version 6 its first 64 bits, which one subscriber has alone."""
+    address = client_address(request)
+    if isinstance(address, IPv6Address):
+        return str(ipaddress.ip_network((address, 64), strict=False).network_address)
+    return None if address is None else str(address)
+
+
 def _is_trusted(address: Address | None) -> bool:
     return address is not None and any(address in network for network in settings.TRUSTED_PROXIES)
 

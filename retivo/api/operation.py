@@ -29,7 +29,7 @@ def operation(
     parameters: Sequence[Any] = (),
     problems: Sequence[Problems] = (),
     links: Sequence[Link] = (),
-    forbidden: Problems = NO_FULL_ACCESS,
+    forbidden: Problems | None = NO_FULL_ACCESS,
 ) -> Callable[..., Any]:
     """A decorator that says all there is of an operation.
 
@@ -47,5 +47,5 @@ def operation(
         tags=[tag],
         parameters=parameters,
         request=OpenApiRequest(takes, examples=sent) if takes else None,
-        responses=answered | {found.status: found for found in [forbidden, *problems]},
+        responses=answered | {found.status: found for found in [forbidden, *problems] if found},
     )

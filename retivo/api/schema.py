@@ -303,6 +303,11 @@ class AutoSchema(SpectacularAutoSchema):
     def _is_authenticated(self) -> bool:
         return bool(self.view.get_authenticators())
 
+    @property
+    def _is_counted(self) -> bool:
+        """Whether there is a rate limit, of a key or of an address."""
+        return self._is_authenticated or getattr(self.view, "is_counted", False)
+
     def get_override_parameters(self) -> list[Any]:
         return [IDEMPOTENCY_KEY] if self.method == "POST" and self._is_authenticated else []
 
@@ -319,10 +324,12 @@ class AutoSchema(SpectacularAutoSchema):
         own: Schema = super()._get_response_bodies(direction)
         common: list[Problems] = []
         if self._is_authenticated:
-            common += [UNAUTHORIZED, TOO_MANY, UNAVAILABLE]
+            common += [UNAUTHORIZED]
+        if self._is_counted:
+            common += [TOO_MANY, UNAVAILABLE]
         if self.method in {"POST", "PUT", "PATCH"}:
             common += [INVALID_BODY, TOO_LARGE, UNSUPPORTED]
-        if self.method == "POST":
+        if self.method == "POST" and self._is_authenticated:
             common += [KEY_REUSED]
         responses = {str(found.status): self._problem_response(found) for found in common} | own
         return dict(sorted(responses.items()))
@@ -345,9 +352,8 @@ class AutoSchema(SpectacularAutoSchema):
 
     def _get_response_headers_for_code(self, status_code: str, direction: Any = "response") -> Schema:
         names = ["X-Request-Id"]
-        if self._is_authenticated:
-            names += ["RateLimit", "RateLimit-Policy"]
-            names += ["Idempotency-Replayed"] if self.method == "POST" else []
+        names += ["RateLimit", "RateLimit-Policy"] if self._is_counted else []
+        names += ["Idempotency-Replayed"] if self.method == "POST" and self._is_authenticated else []
         return self._headers(names)
 
     def _problem_response(self, found: Problems) -> Schema:

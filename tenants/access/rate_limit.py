@@ -30,20 +30,24 @@ class Quota(msgspec.Struct, frozen=True, kw_only=True):
         }
 
 
-def spend(request: HttpRequest, key: str) -> Quota:
+def spend(request: HttpRequest, key: str, rate: str | None = None, *, of: str = "with one key") -> Quota:
     """Count the request as one of `key`, once, whoever handles it and however often.
+
+    Args:
+        rate: how many are allowed, as `<count>/<seconds>`; `settings.RATE_LIMIT` where None.
+        of: what they have in common, as a refusal says it.
 
     Raises:
         Problem: 429 with `Retry-After` once the window's count is used up.
     """
     quota: Quota | None = getattr(request, "quota", None)
     if quota is None:
-        quota = request.quota = _counted(key)  # type: ignore[attr-defined]
+        quota = request.quota = _counted(key, rate or settings.RATE_LIMIT, of)  # type: ignore[attr-defined]
     return quota
 
 
-def _counted(key: str) -> Quota:
-    limit, window = _parsed(settings.RATE_LIMIT)
+def _counted(key: str, rate: str, of: str) -> Quota:
+    limit, window = _parsed(rate)
     now = int(time.time())
     reset = window - now % window
     used = _count(f"rate:{key}:{now // window}", window)
@@ -52,13 +56,13 @@ def _counted(key: str) -> Quota:
         raise Problem(
             429,
             "rate_limited",
-            f"At most {limit} requests in {window} seconds with one key.",
+            f"At most {limit} requests in {window} seconds {of}.",
             headers={"Retry-After": str(reset), **quota.headers},
         )
     return quota
 
 
-@lru_cache(1)
+@lru_cache(8)
 def _parsed(rate: str) -> tuple[int, int]:
     limit, window = map(int, rate.split("/"))
     return limit, window

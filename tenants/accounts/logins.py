@@ -5,12 +5,10 @@ module says how many are allowed, by user and by address. Guesses of the old pas
 count likewise: a stolen session must not be a way to guess without end.
 """
 
-import ipaddress
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from ipaddress import IPv6Address
 from typing import Any
 
 import structlog
@@ -23,7 +21,6 @@ from django.db import connection
 from django.db.models import Max, Q, Sum
 from django.http import HttpRequest, HttpResponse
 
-from retivo.api.address import client_address
 from retivo.staff import error_pages
 from tenants import audit
 
@@ -130,14 +127,6 @@ _FORGET = """
         LIMIT 1000 FOR UPDATE SKIP LOCKED
     )
 """
-
-
-def network_of(request: HttpRequest) -> str | None:
-    """Whose failures count together: an address; of version 6 its first 64 bits, which one subscriber has alone."""
-    address = client_address(request)
-    if isinstance(address, IPv6Address):
-        return str(ipaddress.ip_network((address, 64), strict=False).network_address)
-    return None if address is None else str(address)
 
 
 def locked_out(request: HttpRequest, _response: HttpResponse | None, _credentials: Any) -> HttpResponse:

@@ -28,9 +28,9 @@ from retivo.staff.pages import (
     url_of,
 )
 from tenants import services
-from tenants.models import ApiKey, Tenant
+from tenants.models import ApiKey, RevokedReason, Tenant
 
-STATUS_BADGES = {"Active": "success", "Expired": "warning", "Revoked": "default"}
+STATUS_BADGES = {"Active": "success", "Expired": "warning", "Revoked": "default", "Leaked": "danger"}
 
 
 def is_active() -> Q:
@@ -42,7 +42,7 @@ class KeyStatusFilter(DropdownFilter):  # type: ignore[misc]  # unfold carries n
     parameter_name = "status"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("active", "Active"), ("expired", "Expired"), ("revoked", "Revoked")]
+        return [("active", "Active"), ("expired", "Expired"), ("revoked", "Revoked"), ("leaked", "Leaked")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> QuerySet[ApiKey]:
         match self.value():
@@ -52,6 +52,8 @@ class KeyStatusFilter(DropdownFilter):  # type: ignore[misc]  # unfold carries n
                 return queryset.filter(revoked_at=None, expires_at__lte=timezone.now())
             case "revoked":
                 return queryset.exclude(revoked_at=None)
+            case "leaked":
+                return queryset.filter(revoked_reason=RevokedReason.LEAKED)
         return queryset
 
 
@@ -74,8 +76,9 @@ class ApiKeyAdmin(StaffAdmin):
         ("shown_prefix", "status"),
         ("tenant_link", "label"),
         ("scopes", "expires_at"),
-        ("created_at", "revoked_at"),
-        ("last_used_at", "id"),
+        ("created_at", "last_used_at"),
+        ("revoked_at", "revoked_reason"),
+        "id",
     ]
     readonly_fields = ["shown_prefix", "status", "tenant_link"]
     actions_detail = ["revoke"]
@@ -144,5 +147,5 @@ def keys_table(request: HttpRequest, tenant: Tenant) -> Table:
 
 def _status(key: ApiKey) -> str:
     if key.revoked_at is not None:
-        return "Revoked"
+        return "Leaked" if key.revoked_reason == RevokedReason.LEAKED else "Revoked"
     return "Expired" if key.expires_at is not None and key.expires_at <= timezone.now() else "Active"

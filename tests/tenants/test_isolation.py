@@ -204,6 +204,7 @@ ANSWERS = {
     "make_event_partition": "text",
     "note_change": "trigger",
     "partners_consent": "text",
+    "revoke_leaked_key": "void",
     "switches_of_caller": "record",
     "tenants_with_waiting_examples": "SETOF uuid",
     "usage_of_customer": "record",

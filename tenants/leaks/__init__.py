@@ -1,0 +1,1 @@
+"""Reports of keys that were found in a public place."""
