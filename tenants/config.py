@@ -71,6 +71,16 @@ def inherited(partners: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in partners.items() if key != _LEARNING}
 
 
+def in_force(of_tenant: Mapping[str, Any], by_partner: Mapping[str, Any], *, learning: str) -> dict[str, Any]:
+    """What has become of what the partner set: the values that Retivo acts by, of the keys that it set and of learning.
+
+    What the customer set and its partner did not is the customer's own affair.
+    """
+    settled = {key: of_tenant[key] for key in by_partner if key in _CHECKS and key in of_tenant}
+    settled.pop(_LEARNING_BY_PARTNER, None)
+    return settled | {_LEARNING: learning}
+
+
 def _fault(code: str, detail: str) -> FieldError:
     return FieldError(pointer="", code=code, detail=detail)
 

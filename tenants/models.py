@@ -90,6 +90,12 @@ class Tenant(models.Model):
         db_default=False, default=False, help_text="Decisions are made and logged, nothing is sent"
     )
     config = models.JSONField(default=dict, blank=True)
+    config_by_partner = models.JSONField(
+        db_default=Value({}, models.JSONField()),
+        default=dict,
+        editable=False,
+        help_text="What the partner set of a customer's config",
+    )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:

@@ -83,6 +83,7 @@ def create_customer(
             "slug": slug,
             "plan_tier": plan_tier,
             "tracked_user_limit": tracked_user_limit,
+            # All of it is the partner's word.
             "config": encode(config.patched(inherited, config_patch, by_partner=True)).decode(),
         }
         cursor.execute(_CREATE_CUSTOMER, values)
@@ -195,8 +196,11 @@ def change_settings(
     tenant = Tenant.objects.select_for_update(no_key=True).get(id=tenant_id, **owned)
     wanted = dict(changes)
     if "config" in wanted:
-        wanted["config"] = config.patched(tenant.config, wanted["config"], by_partner=partner_id is not None)
-        if partner_id is None and tenant.tenant_role == TenantRole.CUSTOMER:
+        patch = wanted["config"]
+        wanted["config"] = config.patched(tenant.config, patch, by_partner=partner_id is not None)
+        if partner_id is not None:
+            wanted["config_by_partner"] = config.patched(tenant.config_by_partner, patch, by_partner=True)
+        elif tenant.tenant_role == TenantRole.CUSTOMER:
             _refuse_what_the_partner_sets(tenant.config, wanted["config"])
     if partner_id is not None and tenant.suspended_by_staff and wanted.get("plan_status") == PlanStatus.ACTIVE:
         raise Problem(
@@ -244,9 +248,10 @@ def find_tenant(reference: str) -> Tenant:
 
 _CREATE_CUSTOMER = """
     INSERT INTO tenants_tenant
-        (id, name, slug, tenant_role, parent_id, plan_tier, plan_status, tracked_user_limit, config)
+        (id, name, slug, tenant_role, parent_id, plan_tier, plan_status, tracked_user_limit, config,
+         config_by_partner)
     VALUES (%(id)s, %(name)s, %(slug)s, 'customer', %(partner_id)s, %(plan_tier)s, 'active', %(tracked_user_limit)s,
-            %(config)s::jsonb)
+            %(config)s::jsonb, %(config)s::jsonb)
     ON CONFLICT (parent_id, slug) DO NOTHING
 """
 

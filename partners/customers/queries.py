@@ -15,6 +15,7 @@ from django.db import connection
 from events import metering
 from retivo.api.errors import not_found
 from retivo.api.pagination import Cursor, cut
+from tenants import config
 from tenants.access.authentication import Query
 
 
@@ -78,13 +79,16 @@ def customer_detail(row: tuple[Any, ...] | None) -> dict[str, Any]:
     if row is None:
         raise not_found()
     customer = Customer(*row[:_OWN])
-    kill_switch_active, shadow_mode, month, active_users, events, config, shared, api_keys, total, active = row[_OWN:]
+    kill_switch_active, shadow_mode, month, active_users, events, *configs, shared, api_keys, total, active = row[_OWN:]
+    of_tenant, by_partner, learning = configs
+    own = msgspec.json.decode(by_partner)
     return {
         **msgspec.structs.asdict(customer),
         "tenant_role": "customer",
         "kill_switch_active": kill_switch_active,
         "shadow_mode": shadow_mode,
-        "config": msgspec.json.decode(config),
+        "config": own,
+        "effective": config.in_force(msgspec.json.decode(of_tenant), own, learning=learning),
         "usage": metering.Usage(month, active_users, customer.tracked_user_limit, events),
         "integrations": msgspec.json.decode(shared),
         "api_keys": msgspec.json.decode(api_keys),
@@ -145,7 +149,10 @@ def _rfc3339(column: str) -> str:
 
 DETAIL = f"""
     SELECT {_COLUMNS}, t.kill_switch_active, t.shadow_mode,
-        to_char({metering.THIS_MONTH}, 'YYYY-MM'), u.active_users, u.events, t.config::text,
+        to_char({metering.THIS_MONTH}, 'YYYY-MM'), u.active_users, u.events,
+        -- The customer's own word on learning is in neither of the last two.
+        t.config::text, t.config_by_partner::text,
+        (SELECT stricter_consent(t.config, p.config) FROM tenants_tenant p WHERE p.id = t.parent_id),
         (SELECT coalesce(json_agg(json_build_object(
                     'id', i.id, 'provider', i.provider, 'display_name', i.display_name, 'domain', i.domain,
                     'active', i.active, 'shared_at', {_rfc3339("s.created_at")}

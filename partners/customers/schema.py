@@ -61,7 +61,8 @@ _CUSTOMER_DETAIL = {
         "tenant_role": "customer",
         "kill_switch_active": False,
         "shadow_mode": False,
-        "config": {"overage": "allow"},
+        "config": {"overage": "allow", "holdout_percent": 10},
+        "effective": {"overage": "allow", "holdout_percent": 5, "learning": "contribute"},
         "usage": USAGE,
         "integrations": [
             {
@@ -90,8 +91,9 @@ _CUSTOMER_DETAIL = {
 get_customer = partner_operation(
     "getCustomer",
     "Get a customer",
-    "One of your customers: its settings, what it used this month, the integrations shared with it, its keys without "
-    "their texts, and how many action types it has of yours. Of its users and their events a partner sees nothing.",
+    "One of your customers: what you set of its config and what of that is in force, what it used this month, the "
+    "integrations shared with it, its keys without their texts, and how many action types it has of yours. Of its "
+    "users and their events a partner sees nothing, nor of what it set itself.",
     tag=CUSTOMERS,
     answers=serializers.CustomerDetailResponseSerializer,
     example=_CUSTOMER_DETAIL,

@@ -114,7 +114,13 @@ class CustomerDetailSerializer(CustomerSerializer):
     tenant_role = serializers.ChoiceField(["customer"])
     kill_switch_active = serializers.BooleanField()
     shadow_mode = serializers.BooleanField()
-    config = serializers.DictField()
+    config = serializers.DictField(
+        help_text="What you set of it, when you provisioned the customer and since; not what the customer set."
+    )
+    effective = serializers.DictField(
+        help_text="What is in force of that, of the keys that Retivo acts on, and `learning`: the strictest of the "
+        "customer's word and of yours."
+    )
     usage = UsageSerializer()
     integrations = SharedIntegrationSerializer(many=True)
     api_keys = ApiKeySerializer(many=True)

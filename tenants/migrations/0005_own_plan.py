@@ -6,8 +6,6 @@ old values beside new ones tell a partner that sets a customer's limit from a te
 
 from django.db import migrations
 
-from retivo.database.sql import InForce
-
 _FUNCTION = """
     CREATE FUNCTION refuse_own_plan() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
     BEGIN
@@ -34,6 +32,35 @@ _TRIGGER = """
     EXECUTE FUNCTION refuse_own_plan()
 """
 
+_TABLE = """
+ALTER TABLE tenants_tenant ENABLE ROW LEVEL SECURITY;
+
+DROP POLICY IF EXISTS tenant_isolation ON tenants_tenant;
+CREATE POLICY tenant_isolation ON tenants_tenant TO app_rt
+    USING (
+        id = (SELECT NULLIF(current_setting('retivo.tenant_id', true), '')::uuid)
+        OR parent_id = (SELECT NULLIF(current_setting('retivo.tenant_id', true), '')::uuid)
+    )
+    WITH CHECK (
+        id = (SELECT NULLIF(current_setting('retivo.tenant_id', true), '')::uuid)
+        OR parent_id = (SELECT NULLIF(current_setting('retivo.tenant_id', true), '')::uuid)
+    );
+
+DROP POLICY IF EXISTS staff ON tenants_tenant;
+CREATE POLICY staff ON tenants_tenant TO app_staff USING (true) WITH CHECK (true);
+
+-- authenticate_api_key runs before there is a context.
+DROP POLICY IF EXISTS key_lookup ON tenants_tenant;
+CREATE POLICY key_lookup ON tenants_tenant FOR SELECT TO app_auth USING (true);
+
+GRANT SELECT, INSERT ON tenants_tenant TO app_rt;
+-- Not suspended_by_staff, so no partner lifts a suspension by staff. See also the trigger own_plan.
+GRANT UPDATE (
+    name, config, kill_switch_active, shadow_mode, plan_tier, plan_status, tracked_user_limit
+) ON tenants_tenant TO app_rt;
+GRANT SELECT ON tenants_tenant TO app_auth;
+"""
+
 _COLUMNS = "name, config, kill_switch_active, shadow_mode, plan_tier, plan_status, tracked_user_limit"
 
 
@@ -57,10 +84,8 @@ class Migration(migrations.Migration):
                 "DROP FUNCTION refuse_own_plan",
             ],
         ),
-        InForce(
-            "tenants",
-            "tenants_tenant",
-            digest="2ace4281c71b",
+        migrations.RunSQL(
+            sql=[_TABLE],
             reverse_sql=f"REVOKE UPDATE ({_COLUMNS}) ON tenants_tenant FROM app_rt",
         ),
     ]

@@ -15,14 +15,15 @@ CREATE OR REPLACE FUNCTION refuse_own_plan() RETURNS trigger
 
 REVOKE ALL ON FUNCTION refuse_own_plan FROM PUBLIC;
 
+-- What the partner set of a customer's config is kept as its word, whatever the customer makes of it.
 -- Three keys of a customer's config are its partner's to set, too (`tenants.config.SET_BY_PARTNER`). `overage` is one of
 -- them because the limit does not hold where it allows more.
 CREATE OR REPLACE TRIGGER own_plan BEFORE UPDATE ON tenants_tenant FOR EACH ROW
     WHEN (
         NEW.id = public.current_tenant()
         AND (
-            (OLD.plan_tier, OLD.plan_status, OLD.tracked_user_limit)
-                IS DISTINCT FROM (NEW.plan_tier, NEW.plan_status, NEW.tracked_user_limit)
+            (OLD.plan_tier, OLD.plan_status, OLD.tracked_user_limit, OLD.config_by_partner)
+                IS DISTINCT FROM (NEW.plan_tier, NEW.plan_status, NEW.tracked_user_limit, NEW.config_by_partner)
             OR OLD.tenant_role = 'customer'
                 AND (OLD.config -> 'overage', OLD.config -> 'retention_days', OLD.config -> 'learning_by_partner')
                     IS DISTINCT FROM

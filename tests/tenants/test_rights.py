@@ -49,6 +49,7 @@ def test_runtime_role__what_no_endpoint_does__is_denied(acme: Api, statement: st
         "plan_tier = 'scale'",
         """config = '{"overage": "allow"}'""",
         """config = config - 'retention_days'""",
+        """config_by_partner = '{"overage": "allow"}'""",
     ],
 )
 def test_update__a_customers_plan__is_its_partners_to_change_and_not_its_own(acme: Api, change: str) -> None:

@@ -45,7 +45,7 @@ def test_change__every_field__is_kept_answered_and_audited_once(acme: Api) -> No
     assert customer["usage"]["limit"] == 7
     (entry,) = audited(merchant)
     assert entry.pop("actor") == acme.actor
-    assert entry.keys() == {*change, "config"}
+    assert entry.keys() == {*change, "config", "config_by_partner"}
     assert entry["plan_tier"] == {"from": "starter", "to": "scale"}
 
 

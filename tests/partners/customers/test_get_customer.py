@@ -1,9 +1,11 @@
+from importlib import import_module
 from uuid import UUID, uuid4
 
 import httpx
 import pytest
 
 from tests.conftest import Api, Server
+from tests.owner import owner_cursor
 
 
 def path(customer: object) -> str:
@@ -28,6 +30,80 @@ def test_get__own_customer__answers_everything_but_the_key(acme: Api) -> None:
     assert key["last_used_at"] is None
     assert merchant.key.startswith(key["prefix"])
     assert merchant.key.encode() not in response.content
+
+
+def test_get__what_the_customer_set_itself__is_not_shown(acme: Api) -> None:
+    merchant = acme.provision("merchant", config={"overage": "allow", "holdout_percent": 10, "deep": {"ours": 1}})
+    secret = {
+        "learning": "off",
+        "holdout_percent": 2,
+        "action_budget_usd": 77,
+        "note": "secret",
+        "deep": {"theirs": "secret", "ours": 3},
+    }
+    assert merchant.patch("/api/settings", {"config": secret}).status_code == 200
+
+    response = acme.get(path(merchant.tenant_id))
+    changed = acme.patch(path(merchant.tenant_id), {"config": {"deep": {"more": 2}}})
+
+    customer = response.json()["customer"]
+    assert customer["config"] == {"overage": "allow", "holdout_percent": 10, "deep": {"ours": 1}}
+    assert customer["effective"] == {"overage": "allow", "holdout_percent": 2, "learning": "off"}
+    assert changed.json()["customer"]["config"] == {**customer["config"], "deep": {"ours": 1, "more": 2}}
+    for answer in (response, changed, acme.get("/api/partners/customers"), acme.get("/api/partners/stats")):
+        assert b"secret" not in answer.content
+        assert b"action_budget_usd" not in answer.content
+    own = merchant.get("/api/settings").json()["tenant"]["config"]
+    assert own == {**secret, "overage": "allow", "deep": {"theirs": "secret", "ours": 3, "more": 2}}
+
+
+@pytest.mark.parametrize(
+    "case",  # the customer's word, its partner's, its partner's for all of its customers, and what is in force
+    [
+        (None, None, None, "contribute"),
+        ("use_only", None, None, "use_only"),
+        ("contribute", "use_only", None, "use_only"),
+        ("off", "contribute", None, "off"),
+        ("contribute", "contribute", "off", "off"),
+    ],
+)
+def test_get__learning__is_the_partners_word_and_what_is_in_force(
+    acme: Api, merchant: Api, case: tuple[str | None, str | None, str | None, str]
+) -> None:
+    customers, partners, for_all, effective = case
+    for api, where, word in (
+        (merchant, "/api/settings", customers),
+        (acme, path(merchant.tenant_id), partners),
+        (acme, "/api/settings", for_all),
+    ):
+        if word:
+            assert api.send("PATCH", where, {"config": {"learning": word}}).status_code == 200
+
+    customer = acme.get(path(merchant.tenant_id)).json()["customer"]
+
+    assert customer["config"] == ({"learning_by_partner": partners} if partners else {})
+    assert customer["effective"] == {"learning": effective}
+
+
+def test_migration__what_was_set_before__is_told_apart_by_the_audit_trail(acme: Api) -> None:
+    merchant = acme.provision("merchant", config={"overage": "allow", "theme": "dark", "region": "eu"})
+    merchant.patch("/api/settings", {"config": {"learning": "off", "theme": "light", "note": "secret"}})
+    acme.patch(path(merchant.tenant_id), {"config": {"holdout_percent": 10, "learning": "use_only"}})
+    with owner_cursor() as cursor:
+        cursor.execute("UPDATE tenants_tenant SET config_by_partner = '{}'")
+        # As entries named keys until then.
+        cursor.execute(
+            "UPDATE tenants_auditentry e SET actor = 'api_key:' || k.prefix FROM tenants_apikey k"
+            " WHERE e.actor = 'api_key:' || k.id"
+        )
+        cursor.execute(import_module("tenants.migrations.0016_who_set_what")._FIND)
+
+    assert acme.get(path(merchant.tenant_id)).json()["customer"]["config"] == {
+        "overage": "allow",
+        "region": "eu",
+        "holdout_percent": 10,
+        "learning_by_partner": "use_only",
+    }
 
 
 def test_get__uuid_in_upper_case__is_the_same_customer(acme: Api, merchant: Api) -> None:
