@@ -151,12 +151,12 @@ erase_user = _operation(
     "eraseUser",
     "Erase a user",
     "Deletes the user and everything stored of them, at once and for good: events, scores, actions. It may be sent "
-    "again. What stays are your usage figures and an audit entry that does not say who it was. An event that you "
-    "send afterwards makes a new user of that id.",
+    "again: `existed` is false if there was nothing of the user. What stays are your usage figures and an audit entry "
+    "that does not say who it was. An event that you send afterwards makes a new user of that id.",
     parameters=[USER_ID],
     answers=serializers.ErasedSerializer,
-    example={"erased": True},
-    problems=[NOT_FOUND],  # of what is too long to be an id
+    example={"erased": True, "existed": True},
+    problems=[NOT_FOUND],  # of what is too long to be an id, or ends with a slash and is nobody's
 )
 
 get_user_stats = _operation(

@@ -207,3 +207,4 @@ class UserStatsSerializer(serializers.Serializer[Any]):
 
 class ErasedSerializer(serializers.Serializer[Any]):
     erased = serializers.BooleanField(help_text="Always true: nothing of the user is left, whether or not there was.")
+    existed = serializers.BooleanField(help_text="Whether there was anything of the user.")

@@ -190,8 +190,8 @@ def change_user(*, tenant_id: UUID, user_id: str, traits: dict[str, Any], opted_
         return user_detail(cursor.fetchone())
 
 
-def erase_user(*, actor: str, tenant_id: UUID, user_id: str) -> None:
-    """Delete the user and all that is stored of them; doing it again changes nothing.
+def erase_user(*, actor: str, tenant_id: UUID, user_id: str) -> bool:
+    """Delete the user and all that is stored of them; whether there was anything. Doing it again changes nothing.
 
     Tables of later apps hang on events_trackeduser by foreign keys that cascade in the database. What stays is usage,
     which are numbers, and an audit entry that does not say who it was.
@@ -207,6 +207,7 @@ def erase_user(*, actor: str, tenant_id: UUID, user_id: str) -> None:
     idempotency.forget(tenant_id=tenant_id, about=user_id)
     if erased:
         audit.record(actor=actor, action="user.erased", tenant_id=tenant_id)
+    return erased > 0
 
 
 def _merged(before: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:

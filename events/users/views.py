@@ -6,6 +6,7 @@ from rest_framework.request import Request
 
 from events.users import schema, services
 from events.users.serializers import UserListQuerySerializer, UserPatchSerializer, UserRequestSerializer
+from retivo.api.errors import not_found
 from retivo.api.json import Response
 from retivo.api.serializers import sent_once
 from tenants.access.authentication import Query
@@ -47,8 +48,10 @@ class UserView(OneStatementView):
 
     @schema.erase_user
     def delete(self, request: Request, user_id: str) -> Response:
-        services.erase_user(actor=self.caller.actor, tenant_id=self.caller.tenant_id, user_id=user_id)
-        return Response({"erased": True})
+        existed = services.erase_user(actor=self.caller.actor, tenant_id=self.caller.tenant_id, user_id=user_id)
+        if not existed and user_id.endswith("/"):  # a slip: the caller must not believe that somebody else is gone
+            raise not_found()
+        return Response({"erased": True, "existed": existed})
 
 
 class UserStatsView(TenantView):

@@ -117,7 +117,7 @@ def test_erase__after_a_whole_life__leaves_no_trace_in_any_table(shop: Api) -> N
 
     response = shop.delete(path(ID))
 
-    assert (response.status_code, response.json()) == (200, {"erased": True})
+    assert (response.status_code, response.json()) == (200, {"erased": True, "existed": True})
     assert traces(ID, EMAIL, NAME) == set()
     assert shop.get(path(ID)).status_code == 404
     assert shop.get(USERS).json()["total"] == 0
@@ -176,16 +176,28 @@ def test_erase__the_same_id_of_another_tenant_and_other_users__stay(acme: Api, s
     assert rows(shop, "events_event", ID) == 0
 
 
-def test_erase__again__is_the_same_answer_and_one_audit_entry_that_names_nobody(shop: Api) -> None:
+def test_erase__again__says_that_nobody_was_there_and_makes_no_second_audit_entry(shop: Api) -> None:
     save(shop, ID)
 
     first, second = shop.delete(path(ID)), shop.delete(path(ID))
 
-    assert (first.status_code, first.content) == (second.status_code, second.content)
+    assert (first.status_code, first.json()) == (200, {"erased": True, "existed": True})
+    assert (second.status_code, second.json()) == (200, {"erased": True, "existed": False})
     with staff_context():
         (entry,) = AuditEntry.objects.filter(action="user.erased")
     assert (entry.tenant_id, entry.detail) == (shop.tenant_id, {})
     assert entry.actor == shop.actor
+
+
+def test_erase__a_path_with_a_slash_too_many__is_404_unless_there_is_such_a_user(shop: Api) -> None:
+    save(shop, ID)
+
+    assert shop.delete(f"{USERS}/{ID}/").status_code == 404
+    assert get(shop, ID)["id"] == ID
+
+    save(shop, f"{ID}/")
+    assert shop.delete(f"{USERS}/{ID}/").json() == {"erased": True, "existed": True}
+    assert get(shop, ID)["id"] == ID
 
 
 def test_erase__usage__stays_as_it_was_metered(shop: Api) -> None:

@@ -7,6 +7,7 @@ import pytest
 from django.test import Client
 
 from tests.conftest import Api
+from tests.events.users.people import get, save
 from tests.retivo.api.test_openapi import SCHEMA
 
 PATH_VALUES = {
@@ -96,3 +97,16 @@ def test_answer__of_any_operation__is_kept_by_nobody(acme: Api) -> None:
     for method, path, operation in operations("get"):
         if "security" in operation:
             assert acme.send(method, path, b"")["Cache-Control"] == "no-store", path
+
+
+def test_path__with_a_trailing_slash__is_404_and_changes_nothing(acme: Api) -> None:
+    """Above all where an id may hold slashes: the request would seem to be answered for somebody else."""
+    save(acme, "nobody")
+    # Vendors' SDKs send their events to paths with a slash.
+    sent = [each for each in operations("get", "post", "put", "patch", "delete") if "connectors" not in each[1]]
+    assert len(sent) > 40
+
+    for method, path, _ in sent:
+        assert_problem(response := acme.send(method, f"{path}/", {}), f"{method} {path}/")
+        assert response.status_code == 404, f"{method} {path}/"
+    assert get(acme, "nobody")["id"] == "nobody"
