@@ -71,10 +71,10 @@ def add_users(tenant_id: str, count: int) -> None:
 
 _ADD_USERS = """
     WITH made AS (
-        INSERT INTO events_trackeduser (tenant_id, user_id, name, email, company, role, locale, traits,
-                                        lifecycle_stage, opted_out, engagement_score, last_activity_at, scored_at,
-                                        counted_month, created_at)
-        SELECT %(tenant_id)s, 'u' || n, 'Name ' || n, 'u' || n || '@x.example', '', '', '', '{"plan": "pro"}', 'active',
+        INSERT INTO events_trackeduser (tenant_id, user_id, traits, lifecycle_stage, opted_out, engagement_score,
+                                        last_activity_at, scored_at, counted_month, created_at)
+        SELECT %(tenant_id)s, 'u' || n,
+               jsonb_build_object('name', 'Name ' || n, 'email', 'u' || n || '@x.example', 'plan', 'pro'), 'active',
                false, random(), now() - interval '1 hour', now(),
                date_trunc('month', now() AT TIME ZONE 'UTC'), now() - n * interval '1 second'
         FROM generate_series(0, %(count)s - 1) n

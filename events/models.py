@@ -42,8 +42,8 @@ def _search_text(column: str) -> models.GeneratedField:
 class TrackedUser(models.Model):
     """An end user of one tenant, by the name the tenant gave it. The API calls it a customer.
 
-    Scores, health, risk, stage, milestones and `events_14d` are the scoring's to write; `next_action` is the
-    decisions'.
+    The trigger `trait_columns` writes the columns of the named traits. Scores, health, risk, stage, milestones and
+    `events_14d` are the scoring's to write; `next_action` is the decisions'.
     """
 
     pk = models.CompositePrimaryKey("tenant", "user_id")

@@ -23,7 +23,10 @@ _EVENTS: dict[str, Any] = {
                 "required": ["user_id", "event"],
                 "properties": {
                     "user_id": {**_NAME, "description": "Your name of the user. `stats`, `.` and `..` are taken."},
-                    "event": {**_NAME, "description": "`$identify` merges `properties` into the user's traits."},
+                    "event": {
+                        **_NAME,
+                        "description": "`$identify` merges `properties` into the user's traits; null removes.",
+                    },
                     "properties": {"type": "object", "additionalProperties": True},
                     "timestamp": {
                         "type": "string",
@@ -39,7 +42,7 @@ _EVENTS: dict[str, Any] = {
                     "set": {
                         "type": "object",
                         "additionalProperties": True,
-                        "description": "Merged into the user's traits, whatever the event.",
+                        "description": "Merged into the user's traits, whatever the event; null removes.",
                     },
                     "set_once": {
                         "type": "object",

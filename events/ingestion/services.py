@@ -338,17 +338,7 @@ _ADMIT = """
 
 # Who was described is due for scoring, which reads traits: $identify is no activity that would make it due.
 _IDENTIFY = """
-    UPDATE events_trackeduser k SET
-        traits = r.once || k.traits || r.traits, scored_at = NULL,
-        name = coalesce(r.name, nullif(k.name, ''), r.first ->> 'name', ''),
-        email = coalesce(r.email, nullif(k.email, ''), r.first ->> 'email', ''),
-        company = coalesce(r.company, nullif(k.company, ''), r.first ->> 'company', ''),
-        role = coalesce(r.role, nullif(k.role, ''), r.first ->> 'role', ''),
-        locale = coalesce(r.locale, nullif(k.locale, ''), r.first ->> 'locale', ''),
-        team_size = coalesce(r.team_size, k.team_size, (r.first ->> 'team_size')::int)
-    FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (
-        user_id text, traits jsonb, once jsonb, first jsonb,
-        name text, email text, company text, role text, locale text, team_size int
-    )
+    UPDATE events_trackeduser k SET traits = (r.once || k.traits) - r.removed || r.found, scored_at = NULL
+    FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (user_id text, once jsonb, removed text[], found jsonb)
     WHERE k.tenant_id = %(tenant_id)s AND k.user_id = r.user_id
 """

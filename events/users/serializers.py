@@ -7,8 +7,8 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from events.ingestion.batch import UNREACHABLE
+from events.ingestion.traits import MAX_INTEGER, MAX_LENGTH, NAMED_TRAITS
 from events.models import LifecycleStage, RiskLevel
-from events.users.services import NAMED_TRAITS
 from retivo.api.pagination import LookedAtPageSerializer, PageQuerySerializer
 from retivo.api.schema import TEXT
 from retivo.api.serializers import (
@@ -20,9 +20,6 @@ from retivo.api.serializers import (
     StrictSerializer,
     StringField,
 )
-
-MAX_LENGTH = 255
-MAX_INTEGER = 2**31 - 1
 
 
 class ScoreField(serializers.FloatField):

@@ -1,7 +1,4 @@
-"""A tenant's end users: listed, searched, counted, created, changed and erased. Runs in the tenant's context.
-
-A named trait has a column of its own beside its place in `traits`; whatever is written here goes into both.
-"""
+"""A tenant's end users: listed, searched, counted, created, changed and erased. Runs in the tenant's context."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -24,16 +21,6 @@ from retivo.api.pagination import Cursor
 from tenants import audit
 from tenants.access import idempotency
 from tenants.access.authentication import Query
-
-# The named traits, and what stands in the column of one that is not known.
-NAMED_TRAITS: dict[str, str | None] = {
-    "name": "",
-    "email": "",
-    "company": "",
-    "role": "",
-    "locale": "",
-    "team_size": None,
-}
 
 
 class User(msgspec.Struct):
@@ -157,12 +144,11 @@ def save_user(*, tenant_id: UUID, user_id: str, traits: dict[str, Any]) -> tuple
         Problem: 413 if the traits become too large.
     """
     merged = _merged({}, traits)
-    columns = {name: merged.get(name, unknown) for name, unknown in NAMED_TRAITS.items()}
     key: dict[str, Any] = {"tenant_id": tenant_id, "user_id": user_id}
     with connection.cursor() as cursor:
         # An erasure waits for this, or this for it: never does a half of the one survive the other.
         cursor.execute(_HOLD_OFF_ERASURE, key)
-        cursor.execute(_INSERT, {**key, **columns, "traits": encode(merged).decode()})
+        cursor.execute(_INSERT, {**key, "traits": encode(merged).decode()})
         row = cursor.fetchone()
     if row is not None:
         scoring.ask(tenant_id)
@@ -182,11 +168,8 @@ def change_user(*, tenant_id: UUID, user_id: str, traits: dict[str, Any], opted_
         row = cursor.fetchone()
         if row is None:
             raise not_found()
-        before, *named = row
-        merged = _merged(msgspec.json.decode(before), traits)
-        columns = dict(zip(NAMED_TRAITS, named, strict=True))
-        columns |= {name: merged.get(name, unknown) for name, unknown in NAMED_TRAITS.items() if name in traits}
-        cursor.execute(_UPDATE, {**key, **columns, "traits": encode(merged).decode(), "opted_out": opted_out})
+        merged = _merged(msgspec.json.decode(row[0]), traits)
+        cursor.execute(_UPDATE, {**key, "traits": encode(merged).decode(), "opted_out": opted_out})
         return user_detail(cursor.fetchone())
 
 
@@ -298,23 +281,20 @@ _GET = f"""
 """
 
 _INSERT = f"""
-    INSERT INTO events_trackeduser AS t
-        (tenant_id, user_id, name, email, company, role, locale, team_size, traits, lifecycle_stage, opted_out)
-    VALUES (%(tenant_id)s, %(user_id)s, %(name)s, %(email)s, %(company)s, %(role)s, %(locale)s, %(team_size)s,
-            %(traits)s::jsonb, 'new', false)
+    INSERT INTO events_trackeduser AS t (tenant_id, user_id, traits, lifecycle_stage, opted_out)
+    VALUES (%(tenant_id)s, %(user_id)s, %(traits)s::jsonb, 'new', false)
     ON CONFLICT (tenant_id, user_id) DO NOTHING
     RETURNING {_DETAIL}
 """
 
-_LOCK = f"""
-    SELECT traits::text, {", ".join(NAMED_TRAITS)} FROM events_trackeduser
+_LOCK = """
+    SELECT traits::text FROM events_trackeduser
     WHERE tenant_id = %(tenant_id)s AND user_id = %(user_id)s FOR NO KEY UPDATE
 """
 
 _UPDATE = f"""
     UPDATE events_trackeduser AS t
-    SET {", ".join(f"{name} = %({name})s" for name in NAMED_TRAITS)}, traits = %(traits)s::jsonb,
-        opted_out = coalesce(%(opted_out)s::boolean, t.opted_out)
+    SET traits = %(traits)s::jsonb, opted_out = coalesce(%(opted_out)s::boolean, t.opted_out)
     WHERE t.tenant_id = %(tenant_id)s AND t.user_id = %(user_id)s
     RETURNING {_DETAIL}
 """

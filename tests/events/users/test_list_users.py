@@ -21,10 +21,11 @@ def fill(api: Api, count: int) -> None:
     """Users `user-1` to `user-COUNT` of three companies, a second apart."""
     as_owner(
         """
-            INSERT INTO events_trackeduser (tenant_id, user_id, name, email, company, role, locale, traits,
-                                            lifecycle_stage, opted_out, created_at)
-            SELECT %s, 'user-' || n, 'Name ' || n, n || '@x.example', 'Company ' || n %% 3, '', '', '{}', 'new', false,
-                   timestamptz '2026-01-01' + n * interval '1 second'
+            INSERT INTO events_trackeduser (tenant_id, user_id, traits, lifecycle_stage, opted_out, created_at)
+            SELECT %s, 'user-' || n,
+                   jsonb_build_object('name', 'Name ' || n, 'email', n || '@x.example',
+                                      'company', 'Company ' || n %% 3),
+                   'new', false, timestamptz '2026-01-01' + n * interval '1 second'
             FROM generate_series(1, %s) n
             """,
         api.tenant_id,
