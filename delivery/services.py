@@ -8,6 +8,7 @@ from uuid import UUID
 from django.db import connection
 
 from delivery.models import Action, ActionStatus, Attempt, Endpoint
+from events import next_actions
 from integrations.parameters import checking
 from learning import services as learning
 from retivo.api.errors import FieldError, Problem, not_found, validation_failed
@@ -131,6 +132,7 @@ def record_outcome(
         "result": None if result is None else encode(result).decode(),
         "now": now,
     }
+    next_actions.hold_off_erasure(tenant_id=tenant_id)
     with connection.cursor() as cursor:
         cursor.execute(_RECORD_OUTCOME, parameters)
         recorded = cursor.fetchone()

@@ -10,7 +10,7 @@ from django.db import connection
 
 from decisions.models import InterventionStatus
 from decisions.playbooks import interventions
-from decisions.recommending import guardrails
+from decisions.recommending import guardrails, situation
 from decisions.recommending import services as recommending
 from decisions.recommending.situation import Request
 from retivo.api.errors import Problem
@@ -35,7 +35,8 @@ def act(*, tenant_id: UUID, ready: Sequence[Ready], now: datetime) -> int:
     decided to do nothing, as for who has opted out, the intervention is cancelled, and its decision says why.
     """
     noted = []
-    for one in sorted(ready, key=lambda each: each.user_id):  # in one order, for users are locked
+    situation.take_turns(tenant_id=tenant_id, user_ids=[each.user_id for each in ready])
+    for one in sorted(ready, key=lambda each: each.user_id):
         request = _request(one)
         try:
             decided = recommending.decide(tenant_id=tenant_id, request=request, now=now)

@@ -180,18 +180,29 @@ _INSERT_INTERVENTION = """
 
 _STATUS_OF = "SELECT status FROM decisions_intervention WHERE tenant_id = %(tenant_id)s AND id = %(id)s"
 
+# Locked in the order of their ids, as all do who lock several.
 _MOVE = """
+    WITH locked AS MATERIALIZED (
+        SELECT id FROM decisions_intervention
+        WHERE tenant_id = %(tenant_id)s AND id = ANY(%(ids)s) AND status = ANY(%(sources)s)
+        ORDER BY id FOR NO KEY UPDATE
+    )
     UPDATE decisions_intervention SET status = %(status)s::text,
         approved_at = CASE WHEN %(status)s::text = 'approved' THEN now() ELSE approved_at END,
         sent_at = CASE WHEN %(status)s::text = 'sent' THEN now() ELSE sent_at END,
         delivered_at = CASE WHEN %(status)s::text = 'delivered' THEN now() ELSE delivered_at END
-    WHERE tenant_id = %(tenant_id)s AND id = ANY(%(ids)s) AND status = ANY(%(sources)s)
+    WHERE tenant_id = %(tenant_id)s AND id = ANY(ARRAY(SELECT id FROM locked))
     RETURNING id, user_id
 """
 
 _CANCEL_OF_PLAYBOOK = """
+    WITH locked AS MATERIALIZED (
+        SELECT id FROM decisions_intervention
+        WHERE tenant_id = %(tenant_id)s AND playbook_id = %(playbook_id)s AND status = ANY(%(pending)s)
+        ORDER BY id FOR NO KEY UPDATE
+    )
     UPDATE decisions_intervention SET status = 'cancelled'
-    WHERE tenant_id = %(tenant_id)s AND playbook_id = %(playbook_id)s AND status = ANY(%(pending)s)
+    WHERE tenant_id = %(tenant_id)s AND id = ANY(ARRAY(SELECT id FROM locked))
     RETURNING user_id
 """
 

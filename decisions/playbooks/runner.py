@@ -310,11 +310,15 @@ _SWEEP = f"""
         WHERE tenant_id = %(tenant_id)s AND playbook_id = %(playbook_id)s
           AND user_id = ANY(ARRAY(SELECT user_id FROM judged WHERE is_in AND NOT belongs))
         RETURNING user_id
-    ), cancelled AS (
-        UPDATE decisions_intervention SET status = 'cancelled'
+    ), pending AS MATERIALIZED (
+        SELECT id FROM decisions_intervention
         WHERE tenant_id = %(tenant_id)s AND playbook_id = %(playbook_id)s
           AND user_id = ANY(ARRAY(SELECT user_id FROM judged WHERE is_in AND (NOT belongs OR {{begins_anew}})))
           AND entry IS NOT NULL AND status IN ({interventions.literals(PENDING)})
+        ORDER BY id FOR NO KEY UPDATE
+    ), cancelled AS (
+        UPDATE decisions_intervention SET status = 'cancelled'
+        WHERE tenant_id = %(tenant_id)s AND id = ANY(ARRAY(SELECT id FROM pending))
         RETURNING user_id
     )
     SELECT (SELECT count(*) FROM batch), (SELECT max(user_id) FROM batch), (SELECT count(*) FROM entered),

@@ -1,6 +1,6 @@
 """All that a decision goes by, read in one statement: the user, the tenant's rules and switches, what could be done."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -14,6 +14,7 @@ from decisions.recommending import rules
 from decisions.recommending.rules import Rules
 from integrations.parameters.checking import Allowance
 from learning import services as learning
+from retivo.api.json import encode
 from tenants.access.authentication import Query
 
 Row = tuple[Any, ...]
@@ -141,6 +142,15 @@ def read(*, tenant_id: UUID, request: Request, now: datetime, row: Row | None = 
     )
 
 
+def take_turns(*, tenant_id: UUID, user_ids: Collection[str]) -> None:
+    """Hold off others' decisions for several users, as `read` does for one, before the first of them is decided for.
+
+    Who took the turns one by one would wait for the next while holding the month's budget, for which its holder waits.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_TAKE_TURNS, {"tenant_id": tenant_id, "users": encode(sorted(set(user_ids))).decode()})
+
+
 def month(now: datetime) -> Any:
     """The first day of it, in UTC."""
     return now.date().replace(day=1)
@@ -155,6 +165,14 @@ _FEATURED = (
     "last_activity_at",
     "created_at",
 )
+
+_TURN = "hashtextextended('retivo.decide:' || {user}, hashtextextended({tenant}::text, 0))"
+
+_TAKE_TURNS = f"""
+    SELECT pg_advisory_xact_lock({_TURN.format(user="u", tenant="%(tenant_id)s::uuid")})
+    FROM jsonb_array_elements_text(%(users)s::jsonb) AS u
+    WHERE (SELECT (config -> 'guardrails') IS NOT NULL FROM tenants_tenant WHERE id = %(tenant_id)s)
+"""
 
 # Locks are asked for last, when there is a user to hold. Decisions for one take turns where the tenant may have limits.
 _READ = f"""
@@ -180,9 +198,9 @@ _READ = f"""
             WHERE b.tenant_id = u.tenant_id AND b.month = %(month)s
         ),
         pg_advisory_xact_lock_shared(hashtextextended('retivo.erase:' || u.tenant_id, 0)),
-        CASE WHEN (t.config -> 'guardrails') IS NOT NULL THEN pg_advisory_xact_lock(
-            hashtextextended('retivo.decide:' || u.user_id, hashtextextended(u.tenant_id::text, 0))
-        ) END,
+        CASE WHEN (t.config -> 'guardrails') IS NOT NULL THEN
+            pg_advisory_xact_lock({_TURN.format(user="u.user_id", tenant="u.tenant_id")})
+        END,
         {learning.NEWEST.format(tenant="u.tenant_id")}
     FROM events_trackeduser u
     JOIN tenants_tenant t ON t.id = u.tenant_id

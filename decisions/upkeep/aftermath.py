@@ -145,6 +145,7 @@ def _look(
 ) -> tuple[int, _Place | None]:
     """How many of the newest open decisions in the spans converted, and before which place to go on."""
     with tenant_context(tenant_id), connection.cursor() as cursor:
+        next_actions.hold_off_erasure(tenant_id=tenant_id)
         parameters = _expected(of_tenant) | {
             "tenant_id": tenant_id,
             "sinces": [since for since, _ in spans],
@@ -180,6 +181,7 @@ def _close(tenant_id: UUID, limit: int, *, of_tenant: Rules, now: datetime, coun
     told nobody is a trial without a reward; an outcome that is reported later still counts."""
     before = now - of_tenant.window - (rules.LATE if of_tenant.conversion else rules.NOT_LATE)
     parameters = _expected(of_tenant) | {"tenant_id": tenant_id, "limit": limit, "before": before, "now": now}
+    next_actions.hold_off_erasure(tenant_id=tenant_id)
     with connection.cursor() as cursor:
         cursor.execute(_CLOSE, parameters)
         closed = cursor.fetchall()

@@ -22,6 +22,7 @@ from psycopg.errors import DeadlockDetected, LockNotAvailable, QueryCanceled
 
 from delivery.models import FailureReason
 from delivery.transport.sending import Answer
+from events import next_actions
 from integrations.parameters import checking
 from retivo import encryption
 from retivo.api.json import encode
@@ -241,6 +242,7 @@ def _store(store: Callable[[list[Result]], None], results: list[Result]) -> list
 def _record_actions(tenant_id: UUID, results: list[Result]) -> None:
     rows = [_row(result) for result in results]
     with tenant_context(tenant_id, lock_ms=_LOCK_MS), connection.cursor() as cursor:
+        next_actions.hold_off_erasure(tenant_id=tenant_id)
         cursor.execute(_RECORD, {"tenant_id": tenant_id, "rows": encode(rows).decode()})
 
 

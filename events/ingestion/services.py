@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any, TypedDict
 from uuid import UUID
 
@@ -52,18 +53,18 @@ def track(*, tenant_id: UUID, policy: Policy, batch: Batch, source: str, provide
     with connection.cursor() as cursor:
         described = {index: event for index, event in events.items() if traits.brings_traits(event)}
         parameters["brings_traits"] = bool(described)
+        admit = partial(_admit, cursor, batch=batch, events=events, policy=policy, parameters=parameters)
+        sizes, new_users = _lock_described(cursor, events, described, parameters) if described else ({}, ())
+        if new_users:
+            # Before they are counted: a user of whom nothing is stored is not active.
+            _refuse_large(cursor, batch=batch, events=events, described=described, sizes={}, parameters=parameters)
+            admit(new_users=new_users)
+            sizes, _ = _lock_described(cursor, events, described, parameters, admitted=True)
         if described:
-            _lock_described(cursor, batch=batch, events=events, described=described, parameters=parameters)
-        stored = _store(cursor, events, parameters)
+            _refuse_large(cursor, batch=batch, events=events, described=described, sizes=sizes, parameters=parameters)
+        stored = _store(cursor, events, parameters, admitted=bool(new_users))
         if stored.new_users:
-            _admit(
-                cursor,
-                batch=batch,
-                events=events,
-                new_users=stored.new_users,
-                policy=policy,
-                parameters=parameters,
-            )
+            admit(new_users=stored.new_users)
             stored = _store(cursor, events, parameters, admitted=True)
         rows = traits.rows(list(events.values())[index] for index in stored.places)
         if rows:
@@ -110,15 +111,38 @@ def _rename(event: Event, mapping: Mapping | None) -> Event:
 
 def _lock_described(
     cursor: Any,
+    events: dict[int, Event],
+    described: dict[int, Event],
+    parameters: dict[str, Any],
+    *,
+    admitted: bool = False,
+) -> tuple[dict[str, int], Sequence[str]]:
+    """Lock the users that events say something of; their traits' bytes, and whom the batch has that is new this month.
+
+    Nobody is locked while there are new users: admission comes first in the order of locks, and makes rows to be
+    locked, too.
+    """
+    users = {
+        "users": _json([event.user_id for event in events.values()]),
+        "described": _json([event.user_id for event in described.values()]),
+        "admitted": admitted,
+    }
+    cursor.execute(_LOCK_USERS, parameters | users)
+    sizes, new_users = cursor.fetchone()
+    return msgspec.json.decode(sizes) if sizes else {}, _list(new_users)
+
+
+def _refuse_large(
+    cursor: Any,
     *,
     batch: Batch,
     events: dict[int, Event],
     described: dict[int, Event],
+    sizes: dict[str, int],
     parameters: dict[str, Any],
 ) -> None:
-    """Lock the users that events say something of, and take those out of `events` that say too much."""
-    cursor.execute(_LOCK_USERS, {**parameters, "users": _json([event.user_id for event in described.values()])})
-    sizes: dict[str, int] = dict(cursor.fetchall())
+    """Take those out of `events` that say too much of users whose traits have `sizes`."""
+    sizes = dict(sizes)
     for event in described.values():
         sizes[event.user_id] = sizes.get(event.user_id, 0) + traits.size(event)
     doubtful = [user_id for user_id, size in sizes.items() if size > traits.MAX_BYTES]
@@ -128,7 +152,7 @@ def _lock_described(
     found: dict[str, dict[str, Any]] = {user_id: {} for user_id in doubtful}
     found |= {user_id: msgspec.json.decode(text) for user_id, text in cursor.fetchall()}
     for index, event in described.items():
-        if event.user_id not in found:
+        if event.user_id not in found or index not in events:
             continue
         merged = traits.merged(found[event.user_id], event)
         if traits.too_large(merged, before=found[event.user_id]):
@@ -205,12 +229,23 @@ def _json(data: Any) -> str:
     return _encode(data).decode()
 
 
-# A transaction locks in this order, and so none waits in a circle: its users by their ids, the month's usage, keys in
-# order, a row of usage. Other users' rows are only touched where nobody holds them.
+# A transaction locks in the order of docs/architecture.md, and so none waits in a circle: the month's usage where users
+# are new, the users described by their ids, a row of usage, keys. Other users are only touched where nobody holds them.
 _LOCK_USERS = """
-    SELECT user_id, octet_length(traits::text) FROM events_trackeduser
-    WHERE tenant_id = %(tenant_id)s AND user_id = ANY(ARRAY(SELECT jsonb_array_elements_text(%(users)s::jsonb)))
-    ORDER BY user_id FOR NO KEY UPDATE
+    WITH new_user AS MATERIALIZED (
+        SELECT DISTINCT user_id FROM jsonb_array_elements_text(%(users)s::jsonb) AS s (user_id)
+        WHERE NOT %(admitted)s AND user_id NOT IN (
+            SELECT user_id FROM events_trackeduser
+            WHERE tenant_id = %(tenant_id)s AND counted_month = %(month)s
+              AND user_id = ANY(ARRAY(SELECT jsonb_array_elements_text(%(users)s::jsonb)))
+        )
+    ), locked AS MATERIALIZED (
+        SELECT user_id, octet_length(traits::text) AS size FROM events_trackeduser
+        WHERE tenant_id = %(tenant_id)s AND NOT EXISTS (SELECT FROM new_user)
+          AND user_id = ANY(ARRAY(SELECT jsonb_array_elements_text(%(described)s::jsonb)))
+        ORDER BY user_id FOR NO KEY UPDATE
+    )
+    SELECT (SELECT json_object_agg(user_id, size)::text FROM locked), (SELECT json_agg(user_id)::text FROM new_user)
 """
 
 _TRAITS = """
@@ -261,7 +296,7 @@ _STORE = f"""
         FROM stored
     ), touchable AS (
         SELECT user_id FROM events_trackeduser
-        WHERE tenant_id = %(tenant_id)s AND user_id = ANY(ARRAY(
+        WHERE tenant_id = %(tenant_id)s AND NOT EXISTS (SELECT FROM new_user) AND user_id = ANY(ARRAY(
             SELECT user_id FROM sent WHERE user_id NOT IN (SELECT user_id FROM counted_user WHERE fresh)
         ))
         FOR NO KEY UPDATE SKIP LOCKED

@@ -132,7 +132,7 @@ def test_traits__in_one_batch__are_those_of_the_events_one_by_one(
 
     def events(user: str) -> list[Any]:
         return [
-            event(user, kind, properties=sent) if kind == "$identify" else event(user, **{kind: sent})
+            event(user, kind, properties=sent) if kind == "$identify" else {**event(user), kind: sent}
             for kind, sent in steps
         ]
 

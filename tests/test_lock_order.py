@@ -1,0 +1,229 @@
+"""The order of locks (docs/architecture.md): every pair of writers runs against each other, and none waits in a circle.
+
+`make deadlocks` runs 10,000 transactions. PostgreSQL counts the deadlocks, so that those count too after which
+a request is tried again.
+"""
+
+import os
+import random
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from itertools import combinations_with_replacement, count
+from typing import Any
+
+import psycopg
+import pytest
+from django.db import OperationalError, connection, connections
+
+from decisions.playbooks.runner import run_playbooks
+from decisions.upkeep.aftermath import settle_tenant
+from delivery.transport.sending import Answer
+from delivery.worker import leases
+from events.scoring import services as scoring
+from learning.tasks import fold_tenant
+from tests.conftest import Api, make_partner
+from tests.decisions.cast import ask, playbook
+from tests.decisions.deciding import configure, shop_of
+from tests.events.cast import change_tenant, event
+from tests.events.users.people import USERS, path
+from tests.owner import as_owner
+
+TRANSACTIONS = int(os.environ.get("LOCK_TRANSACTIONS", "420"))
+THREADS = 6
+USERS_THERE = [f"u{n}" for n in range(8)]
+
+_rounds = count()
+
+Writer = Callable[[Api, random.Random], object]
+
+
+def some(rng: random.Random, most: int = 6) -> list[str]:
+    return rng.sample(USERS_THERE, rng.randint(1, most))
+
+
+def track(api: Api, rng: random.Random) -> object:
+    """Of users that are there, of some that are new, in any order, with keys that others send, too."""
+    users = [*some(rng), *(f"new-{rng.randint(0, 40)}" for _ in range(2))]
+    names = ["clicked", "bought", "$identify"]
+    sent = [event(user, rng.choice(names), properties={"n": rng.random()}) for user in users]
+    for each in rng.sample(sent, 2):
+        each["idempotency_key"] = f"k{rng.randint(0, 5000)}"
+    return api.post("/api/track", {"events": sent})
+
+
+def identify(api: Api, rng: random.Random) -> object:
+    """Twelve of eight users that are fresh, as others' are at the same time; then half of them again."""
+    fresh = next(_rounds) // THREADS
+    sent = [event(f"fresh-{fresh}-{rng.randint(0, 7)}", "$identify", properties={"plan": "pro"}) for _ in range(12)]
+    api.post("/api/track", {"events": sent[:6]})
+    return api.post("/api/track", {"events": sent})
+
+
+def save(api: Api, rng: random.Random) -> object:
+    return api.post(USERS, {"user_id": rng.choice([*USERS_THERE, f"new-{rng.randint(0, 40)}"]), "traits": {"a": 1}})
+
+
+def change(api: Api, rng: random.Random) -> object:
+    return api.patch(path(rng.choice(USERS_THERE)), {"traits": {"a": rng.random()}})
+
+
+def erase(api: Api, rng: random.Random) -> object:
+    user = rng.choice(USERS_THERE)
+    api.delete(path(user))
+    return api.post(USERS, {"user_id": user})
+
+
+def score(api: Api, rng: random.Random) -> object:
+    return scoring.score_tenant(api.tenant_id, everyone=True)
+
+
+def run(api: Api, rng: random.Random) -> object:
+    """Users come and go, as `moved` is on and off."""
+    ask(api, "UPDATE events_trackeduser SET opted_out = %(out)s WHERE user_id = %(u)s", out=rng.random() < 0.5, u="u0")
+    return run_playbooks(tenant_id=api.tenant_id, now=datetime.now(UTC))
+
+
+def recommend(api: Api, rng: random.Random) -> object:
+    return api.post("/api/decisions/recommend", {"user_id": rng.choice(USERS_THERE), "dispatch": True})
+
+
+def plan(api: Api, rng: random.Random) -> object:
+    made = api.post("/api/interventions", {"user_id": rng.choice(USERS_THERE)})
+    found = ask(api, "SELECT id FROM decisions_intervention ORDER BY random() LIMIT 1")
+    return made, *(api.put(f"/api/interventions/{each}/{rng.choice(['approve', 'reject'])}") for (each,) in found)
+
+
+def pause(api: Api, rng: random.Random) -> object:
+    """One playbook is archived and made again, which cancels all it had planned."""
+    (found,) = ask(api, "SELECT id, status FROM decisions_playbook ORDER BY created_at DESC, id LIMIT 1")
+    for status in {"active": ["archived"], "archived": ["draft", "active"], "draft": ["active"]}[found[1]]:
+        api.put(f"/api/playbooks/{found[0]}/status", {"status": status})
+    return found
+
+
+def report(api: Api, rng: random.Random) -> object:
+    sql = "SELECT id FROM delivery_action WHERE attempts > 0 AND outcome_status IS NULL ORDER BY random() LIMIT 3"
+    statuses = ["completed", "ignored"]
+    return [
+        api.post(f"/api/external/actions/{each}/outcome", {"status": rng.choice(statuses)}) for (each,) in ask(api, sql)
+    ]
+
+
+def deliver(api: Api, rng: random.Random) -> object:
+    claimed = leases.claim(leases.Room(wanted=10, per_endpoint=10, slow_wanted=10, per_slow_endpoint=10))
+    answer = Answer(started_at=datetime.now(UTC), latency_ms=1, status=200, body="")
+    return leases.record([leases.Result(lease=lease, answer=answer, delivered=True) for lease in claimed])
+
+
+def settle(api: Api, rng: random.Random) -> object:
+    return settle_tenant(api.tenant_id)
+
+
+def fold(api: Api, rng: random.Random) -> object:
+    return fold_tenant(api.tenant_id)
+
+
+WRITERS: list[Writer] = [
+    track,
+    identify,
+    save,
+    change,
+    erase,
+    score,
+    run,
+    recommend,
+    plan,
+    pause,
+    report,
+    deliver,
+    settle,
+    fold,
+]
+PAIRS = list(combinations_with_replacement(WRITERS, 2))
+
+
+def busy_shop(partner: Api) -> Api:
+    """One in which all have much to do: limits and a budget, two playbooks for the same users, a conversion."""
+    templates = [
+        {"name": name, "delivery_webhook": f"https://hooks.acme.example/{name}", "estimated_cost_usd": "0.01"}
+        for name in ("grant_points", "send_voucher")
+    ]
+    shop = shop_of(partner, action_type_templates=templates)
+    configure(
+        shop,
+        guardrails={},  # decisions for one user take turns
+        action_budget_usd="1000000",
+        holdout_percent=0,
+        conversion={"event": "bought", "within_days": 7},
+    )
+    change_tenant(shop, tracked_user_limit=10**6)
+    for user in USERS_THERE:
+        shop.post(USERS, {"user_id": user})
+    for name in ("One", "Two"):
+        playbook(shop, name=name, entry_conditions={"opted_out": False}, constraints={"delays_days": [0]})
+    return shop
+
+
+def deadlocks() -> int:
+    """Of this database, by PostgreSQL's own count."""
+    time.sleep(1.2)  # sessions report what they counted once a second
+    ((found,),) = as_owner("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
+    return int(found)
+
+
+def _paused(rng: random.Random) -> Callable[..., Any]:
+    """Lets others come between two statements."""
+
+    def execute(execute: Any, *args: Any) -> Any:
+        answer = execute(*args)
+        if rng.random() < 0.4:
+            time.sleep(rng.random() * 0.004)
+        return answer
+
+    return execute
+
+
+def act(writer: Writer, api: Api, seed: int) -> str | None:
+    """The name of the writer, if it was the victim of a deadlock that was not answered by a request's status."""
+    rng = random.Random(seed)
+    try:
+        with connection.execute_wrapper(_paused(rng)):
+            writer(api, rng)
+    except OperationalError as error:
+        if isinstance(error.__cause__, psycopg.errors.DeadlockDetected):
+            return writer.__name__
+        if not isinstance(error.__cause__, psycopg.errors.LockNotAvailable | psycopg.errors.QueryCanceled):
+            raise
+    finally:
+        connections.close_all()
+    return None
+
+
+def test_every_pair_of_writers__against_each_other__never_deadlocks(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(leases, "_LOCK_MS", 5000)  # or it would give up before a circle is found
+    shop = busy_shop(make_partner("Acme"))
+    each = max(2, -(-TRANSACTIONS // len(PAIRS)))
+    began, seed = time.monotonic(), 0
+    guilty: dict[str, int] = {}
+
+    with ThreadPoolExecutor(THREADS) as threads:
+        before = last = deadlocks()
+        for pair in PAIRS:
+            turns = [(pair[n % 2], shop, seed + n) for n in range(each)]
+            seed += len(turns)
+            list(threads.map(lambda turn: act(*turn), turns))
+            if os.environ.get("LOCK_PAIRS"):
+                last, earlier = deadlocks(), last
+                if last > earlier:
+                    guilty[" and ".join(writer.__name__ for writer in pair)] = last - earlier
+    found = deadlocks() - before
+
+    took = time.monotonic() - began
+    with capsys.disabled():
+        sys.stdout.write(f"{seed} transactions, {found} deadlocks, {took:.0f} s {guilty or ''}\n")
+    assert found == 0, guilty
