@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
+from retivo.database.commits import CommitPosition
 from retivo.database.prefixed_id import PrefixedId
 from tenants.models import Tenant
 
@@ -160,11 +161,20 @@ class Intervention(models.Model):
     flag_reason = models.TextField(null=True)  # noqa: DJ001  # none
     quality_checks = models.JSONField(null=True)
     decision_id = models.CharField(max_length=40, null=True)  # noqa: DJ001  # none yet
+    position = models.BigIntegerField(
+        null=True,
+        editable=False,
+        db_default=CommitPosition(),
+        help_text="In the order of commits; null in rows of before there was one",
+    )
 
     class Meta:
         ordering = ["-planned_at", "-id"]
         indexes = [
             models.Index("tenant", "planned_at", "id", name="intervention_listed"),
+            models.Index(
+                "tenant", "position", "id", name="intervention_committed", condition=Q(position__isnull=False)
+            ),
             models.Index("tenant", "user_id", "planned_at", "id", name="intervention_of_user"),
             models.Index("tenant", "planned_at", "id", name="intervention_ready", condition=Q(status__in=READY)),
             models.Index(
@@ -242,10 +252,17 @@ class Decision(models.Model):
     converted_at = models.DateTimeField(null=True)
     conversion = models.FloatField(db_default=0.0)
     closed_at = models.DateTimeField(null=True, help_text="No conversion after it counts")
+    position = models.BigIntegerField(
+        null=True,
+        editable=False,
+        db_default=CommitPosition(),
+        help_text="In the order of commits; null in rows of before there was one",
+    )
 
     class Meta:
         indexes = [
             models.Index("tenant", "created_at", "id", name="decision_listed"),
+            models.Index("tenant", "position", "id", name="decision_committed", condition=Q(position__isnull=False)),
             models.Index("created_at", "id", name="decision_newest"),  # staff's list, over all tenants
             models.Index("tenant", "user_id", "created_at", name="decision_of_user"),
             models.Index("tenant", "created_at", name="decision_open", condition=Q(closed_at__isnull=True)),

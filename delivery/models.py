@@ -7,6 +7,7 @@ in the future, so an action whose worker died comes due again by itself.
 from django.db import models
 from django.db.models.functions import Now
 
+from retivo.database.commits import CommitPosition
 from retivo.database.prefixed_id import PrefixedId
 from tenants.models import Tenant
 
@@ -73,6 +74,12 @@ class Action(models.Model):
     outcome_status = models.CharField(max_length=16, choices=OutcomeStatus, null=True)  # noqa: DJ001  # not yet
     outcome_result = models.JSONField(null=True)
     outcome_at = models.DateTimeField(null=True)
+    position = models.BigIntegerField(
+        null=True,
+        editable=False,
+        db_default=CommitPosition(),
+        help_text="In the order of commits; null in rows of before there was one",
+    )
 
     class Meta:
         indexes = [
@@ -80,6 +87,9 @@ class Action(models.Model):
             models.Index("expires_at", name="action_expiry", condition=models.Q(status__in=OPEN)),
             models.Index("leased_until", name="action_in_flight", condition=models.Q(leased_until__isnull=False)),
             models.Index("tenant", "created_at", "id", name="action_listed"),
+            models.Index(
+                "tenant", "position", "id", name="action_committed", condition=models.Q(position__isnull=False)
+            ),
             models.Index("created_at", "id", name="action_newest"),  # staff's list, over all tenants
             models.Index("tenant", "user_id", "created_at", name="action_of_user"),
         ]

@@ -7,7 +7,8 @@ from rest_framework import serializers
 
 from delivery.models import ActionStatus, FailureReason, OutcomeStatus
 from delivery.services import ActionFilter
-from retivo.api.pagination import CursorField, LookedAtPageSerializer, NameCursor
+from retivo.api.forward import ForwardPageQuerySerializer
+from retivo.api.pagination import LookedAtPageSerializer
 from retivo.api.serializers import (
     ChoiceField,
     ObjectField,
@@ -18,7 +19,7 @@ from retivo.api.serializers import (
 )
 
 
-class ActionListQuerySerializer(StrictSerializer):
+class ActionListQuerySerializer(ForwardPageQuerySerializer):
     """Query parameters, all optional."""
 
     status = ChoiceField(ActionStatus.choices, required=False)
@@ -26,7 +27,6 @@ class ActionListQuerySerializer(StrictSerializer):
     user_id = StringField(required=False, max_length=255, help_text="Actions for this user.")
     since = TimestampField(required=False, help_text="Created at this time (RFC 3339) or later.")
     limit = QueryIntegerField(required=False, default=50, min_value=1, max_value=100, help_text="How many, at most.")
-    cursor = CursorField(of=NameCursor, required=False, help_text="`next_cursor` of the page before.")
 
     @property
     def where(self) -> ActionFilter:

@@ -11,7 +11,9 @@ from delivery.models import Action, ActionStatus, Attempt, Endpoint
 from events import next_actions
 from integrations.parameters import checking
 from learning import services as learning
+from retivo.api import forward
 from retivo.api.errors import FieldError, Problem, not_found, validation_failed
+from retivo.api.forward import Place
 from retivo.api.json import encode
 from retivo.api.listing import Listing
 from retivo.api.pagination import Cursor
@@ -88,19 +90,23 @@ class ActionFilter:
     since: datetime | None = None
 
 
-def list_actions(*, tenant_id: UUID, where: ActionFilter, limit: int, after: Cursor | None) -> dict[str, Any]:
-    """A page of the tenant's actions, newest first."""
+def list_actions(*, tenant_id: UUID, where: ActionFilter, limit: int, after: Place | Cursor | None) -> dict[str, Any]:
+    """A page of the tenant's actions, newest first; behind a `Place`, read forward."""
     wanted = {"status": where.status, "provider": where.provider, "user_id": where.user_id}
-    page = _LISTING.page(
-        tenant_id=tenant_id,
-        limit=limit,
-        after=after,
-        where={name: value for name, value in wanted.items() if value is not None},
-        ranges=["true" if where.since is None else "t.created_at >= %(since)s"],
-        parameters={"since": where.since},
-    )
-    found = Action.objects.filter(tenant_id=tenant_id, id__in=page.rows).order_by("-created_at", "-id")
-    return page.named("actions") | {"actions": list(found)}
+    values = {name: value for name, value in wanted.items() if value is not None}
+    if isinstance(after, Place):
+        page = forward.page(_LISTING, tenant_id=tenant_id, limit=limit, after=after, since=where.since, where=values)
+    else:
+        page = _LISTING.page(
+            tenant_id=tenant_id,
+            limit=limit,
+            after=after,
+            where=values,
+            ranges=["true" if where.since is None else "t.created_at >= %(since)s"],
+            parameters={"since": where.since},
+        )
+    found = {action.id: action for action in Action.objects.filter(tenant_id=tenant_id, id__in=page.rows)}
+    return page.named("actions") | {"actions": [found[each] for each in page.rows if each in found]}
 
 
 # The parameters for their size, which bounds the page.

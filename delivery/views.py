@@ -27,7 +27,7 @@ class ActionsView(TenantView):
             tenant_id=self.caller.tenant_id,
             where=query.where,
             limit=query.validated_data["limit"],
-            after=query.validated_data.get("cursor"),
+            after=query.place,
         )
         return Response({**page, "actions": ActionSerializer(page["actions"], many=True).data})
 

@@ -70,6 +70,8 @@ _LINE = {
     "outcome_status": "completed",
     "conversion": 0.0,
     "reward": 1.0,
+    "cursor": "Y29tbWl0dGVkICAyODE0NzQ5NzY3MTEwNTU6IDIwMjYtMDQtMjZUMTA6MDA6"
+    "MDArMDA6MDAgZGVjX2MxZjRjN2EyOGE1NTRlMGViNWE4MGY2YzJiN2Q5ZTMw",
 }
 
 _ID = OpenApiParameter(
@@ -104,8 +106,10 @@ get_decision = operation(
 export_decisions = operation(
     "exportDecisions",
     "Export decisions",
-    "All decisions of a time, oldest first, a line of JSON each, with what off-policy evaluation needs. The answer is "
-    "streamed; if it breaks off, go on with the last line's `created_at` as `since`.",
+    "All decisions of a time, a line of JSON each, with what off-policy evaluation needs, oldest first. The answer is "
+    "streamed. If it breaks off, or to ask for what is new, go on with the last line's `cursor`: you get each decision "
+    "once, also those that were being made while you read. With the last `created_at` as `since` you would miss those "
+    "that began earlier and were committed later.",
     tag="Decisions",
     parameters=[serializers.ExportQuerySerializer],
     media_type="application/x-ndjson",

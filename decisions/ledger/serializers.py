@@ -5,11 +5,12 @@ from typing import Any
 from rest_framework import serializers
 
 from delivery.models import OutcomeStatus
-from retivo.api.pagination import LookedAtPageSerializer, PageQuerySerializer
+from retivo.api.forward import ForwardPageQuerySerializer, PlaceField
+from retivo.api.pagination import LookedAtPageSerializer
 from retivo.api.serializers import ObjectField, StrictSerializer, StringField, TimestampField
 
 
-class DecisionListQuerySerializer(PageQuerySerializer):
+class DecisionListQuerySerializer(ForwardPageQuerySerializer):
     """Query parameters, all optional."""
 
     user_id = StringField(required=False, max_length=255, allow_blank=True, help_text="Those for this user.")
@@ -19,8 +20,9 @@ class DecisionListQuerySerializer(PageQuerySerializer):
 class ExportQuerySerializer(StrictSerializer):
     """Query parameters, all optional."""
 
-    since = TimestampField(required=False, default=None, help_text="Those made after this time.")
+    since = TimestampField(required=False, default=None, help_text="Those made at this time or later.")
     until = TimestampField(required=False, default=None, help_text="Those made before this time.")
+    cursor = PlaceField(required=False, default=None, help_text="Those behind the line that has this `cursor`.")
 
 
 class DecisionOutcomeSerializer(serializers.Serializer[Any]):
@@ -98,3 +100,4 @@ class ExportedDecisionSerializer(serializers.Serializer[Any]):
     outcome_status = serializers.ChoiceField(OutcomeStatus.choices, allow_null=True)
     conversion = serializers.FloatField()
     reward = serializers.FloatField(allow_null=True)
+    cursor = serializers.CharField(help_text="Where to go on behind this line.")

@@ -11,7 +11,9 @@ from django.db import connection
 
 from learning.model.state import NOTHING
 from learning.services import REWARD, REWARDS
+from retivo.api import forward
 from retivo.api.errors import not_found
+from retivo.api.forward import BEGINNING, Place, Stretch
 from retivo.api.json import encode
 from retivo.api.listing import Listing
 from retivo.api.pagination import Cursor
@@ -80,12 +82,15 @@ class Exported(msgspec.Struct, kw_only=True):
     outcome_status: str | None
     conversion: float
     reward: float | None
+    cursor: str = ""
 
 
 def list_decisions(
-    *, tenant_id: UUID, where: Mapping[str, Any], limit: int, after: Cursor | None = None
+    *, tenant_id: UUID, where: Mapping[str, Any], limit: int, after: Place | Cursor | None = None
 ) -> dict[str, Any]:
-    """A page of the decisions, newest first, and how many match on all pages."""
+    """A page of the decisions, newest first, and how many match on all pages; behind a `Place`, read forward."""
+    if isinstance(after, Place):
+        return forward.page(_LISTING, tenant_id=tenant_id, limit=limit, after=after, where=where).named("decisions")
     return _LISTING.page(tenant_id=tenant_id, limit=limit, after=after, where=where).named("decisions")
 
 
@@ -105,51 +110,44 @@ def get_decision(*, tenant_id: UUID, decision_id: str) -> DecisionDetail:
     )
 
 
-def export(*, tenant_id: UUID, since: datetime | None, until: datetime | None) -> Iterator[bytes]:
-    """All decisions of the time, oldest first, as lines of JSON.
+def export(
+    *, tenant_id: UUID, since: datetime | None, until: datetime | None, cursor: Place | None = None
+) -> Iterator[bytes]:
+    """The decisions of the time behind `cursor`, as lines of JSON; whoever goes on from the last one gets each once.
 
     The first batch is read at once, in the caller's transaction: a database that does not answer is then the answer to
     the request. Each further batch is read in a transaction of its own, because whoever reads the lines may take their
     time, and outlives the request's.
     """
-    first = _batch(tenant_id, (since, ""), until)
-    further = _batches(tenant_id, _end(first), until)
-    return (b"".join(encode(line) + b"\n" for line in batch) for batch in chain([first] if first else [], further))
+    first = forward.stretch(
+        _EXPORT, tenant_id=tenant_id, limit=EXPORT_BATCH, after=cursor or BEGINNING, since=since, until=until
+    )
+    further = _further(tenant_id, first, since, until)
+    return (b"".join(encode(line) + b"\n" for line in _lines(batch)) for batch in chain([first], further))
 
 
 def batches(*, tenant_id: UUID, since: datetime | None, until: datetime | None) -> Iterator[list[Exported]]:
-    """All decisions of the time, oldest first; each batch is read in a transaction of its own."""
-    return _batches(tenant_id, (since, ""), until)
+    """All decisions of the time; each batch is read in a transaction of its own."""
+    with tenant_context(tenant_id):
+        first = forward.stretch(_EXPORT, tenant_id=tenant_id, limit=EXPORT_BATCH, since=since, until=until)
+    return map(_lines, chain([first], _further(tenant_id, first, since, until)))
 
 
-_Place = tuple[datetime | None, str]  # of a decision among all: when it was made, and its id
-
-
-def _batches(tenant_id: UUID, after: _Place | None, until: datetime | None) -> Iterator[list[Exported]]:
-    while after is not None:
+def _further(
+    tenant_id: UUID, batch: Stretch[Exported], since: datetime | None, until: datetime | None
+) -> Iterator[Stretch[Exported]]:
+    while not batch.is_all:
         with tenant_context(tenant_id):
-            batch = _batch(tenant_id, after, until)
-        if batch:
-            yield batch
-        after = _end(batch)
+            batch = forward.stretch(
+                _EXPORT, tenant_id=tenant_id, limit=EXPORT_BATCH, after=batch.next, since=since, until=until
+            )
+        yield batch
 
 
-def _batch(tenant_id: UUID, after: _Place, until: datetime | None) -> list[Exported]:
-    parameters: dict[str, Any] = {
-        "tenant_id": tenant_id,
-        "after_time": after[0],
-        "after_id": after[1],
-        "until": until,
-        "size": EXPORT_BATCH,
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(_EXPORT, parameters)
-        return [_exported(row) for row in cursor.fetchall()]
-
-
-def _end(batch: list[Exported]) -> _Place | None:
-    """Where the next batch begins; None if there is none."""
-    return (batch[-1].created_at, batch[-1].decision_id) if len(batch) == EXPORT_BATCH else None
+def _lines(batch: Stretch[Exported]) -> list[Exported]:
+    for line, place in batch.rows:
+        line.cursor = str(place)
+    return [line for line, _ in batch.rows]
 
 
 def _members(row: Any) -> dict[str, Any]:
@@ -246,12 +244,13 @@ _GET = f"""
     FROM {_FROM} WHERE t.tenant_id = %(tenant_id)s AND t.id = %(id)s
 """
 
-_EXPORT = f"""
-    SELECT t.id, t.user_id, t.created_at, t.stopped_by, t.holdout, t.shadow, t.model_version, t.features::text,
-        t.candidates::text, t.action_type_id, t.propensity, t.confidence, a.outcome_status, t.conversion, {_REWARD}
-    FROM {_FROM}
-    WHERE t.tenant_id = %(tenant_id)s
-      AND (t.created_at, t.id) > (coalesce(%(after_time)s::timestamptz, '-infinity'), %(after_id)s)
-      AND t.created_at < coalesce(%(until)s::timestamptz, 'infinity')
-    ORDER BY t.created_at, t.id LIMIT %(size)s
-"""
+_EXPORT: Listing[Exported] = Listing(
+    table="decisions_decision",
+    columns=f"""
+        t.id, t.user_id, t.created_at, t.stopped_by, t.holdout, t.shadow, t.model_version,
+        t.features::text, t.candidates::text, t.action_type_id, t.propensity, t.confidence, a.outcome_status,
+        t.conversion, {_REWARD}
+    """,
+    read=_exported,
+    joined=_WITH_ACTION,
+)

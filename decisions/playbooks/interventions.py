@@ -10,7 +10,9 @@ from django.db import connection
 
 from decisions.models import INTERVENTION_TRANSITIONS, PENDING, Channel, InterventionStatus, PlaybookStatus
 from events import next_actions
+from retivo.api import forward
 from retivo.api.errors import FieldError, Problem, not_found
+from retivo.api.forward import Place
 from retivo.api.json import encode
 from retivo.api.listing import Listing
 from retivo.api.pagination import Cursor
@@ -37,9 +39,12 @@ class Intervention(msgspec.Struct):
 
 
 def list_interventions(
-    *, tenant_id: UUID, where: Mapping[str, Any], limit: int, after: Cursor | None = None
+    *, tenant_id: UUID, where: Mapping[str, Any], limit: int, after: Place | Cursor | None = None
 ) -> dict[str, Any]:
-    """A page of the interventions, newest first, and how many match on all pages."""
+    """A page of the interventions, newest first, and how many match on all pages; behind a `Place`, read forward."""
+    if isinstance(after, Place):
+        page = forward.page(_LISTING, tenant_id=tenant_id, limit=limit, after=after, where=where)
+        return page.named("interventions")
     return _LISTING.page(tenant_id=tenant_id, limit=limit, after=after, where=where).named("interventions")
 
 

@@ -7,6 +7,7 @@ from rest_framework import serializers
 from decisions.models import Channel, InterventionStatus, LifecycleArea, PlaybookStatus
 from decisions.playbooks import conditions
 from decisions.recommending.serializers import refuse_large_parameters
+from retivo.api.forward import ForwardPageQuerySerializer
 from retivo.api.pagination import CursorField, LookedAtPageSerializer, PageQuerySerializer
 from retivo.api.serializers import (
     BooleanField,
@@ -129,7 +130,7 @@ class PlaybookListQuerySerializer(PageQuerySerializer):
     lifecycle_area = ChoiceField(LifecycleArea.choices, required=False)
 
 
-class InterventionListQuerySerializer(PageQuerySerializer):
+class InterventionListQuerySerializer(ForwardPageQuerySerializer):
     """Query parameters, all optional."""
 
     status = ChoiceField(InterventionStatus.choices, required=False)

@@ -16,7 +16,7 @@ from django.db.models import Model, QuerySet
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from retivo.api.errors import FieldError, validation_failed
+from retivo.api.errors import FieldError, Problem, validation_failed
 from retivo.api.serializers import QueryIntegerField, StrictSerializer, StringField
 
 Row = TypeVar("Row")
@@ -53,8 +53,12 @@ class Cursor:
             # In UTC: an offset can lead out of the years that PostgreSQL's client can write.
             return cls(moment.astimezone(UTC), cls.read_id(row_id))
         except (ValueError, binascii.Error, OverflowError) as error:
-            detail = "This is no cursor of this list; take `next_cursor` of the page before as it is."
-            raise validation_failed([FieldError(pointer="/cursor", code="invalid_cursor", detail=detail)]) from error
+            raise invalid_cursor() from error
+
+
+def invalid_cursor() -> Problem:
+    detail = "This is no cursor of this list; take `next_cursor` of the page before as it is."
+    return validation_failed([FieldError(pointer="/cursor", code="invalid_cursor", detail=detail)])
 
 
 class NameCursor(Cursor):

@@ -1,0 +1,33 @@
+"""What lists are read forward by."""
+
+from django.contrib.postgres.operations import AddIndexConcurrently
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    atomic = False  # nobody waits for the index
+
+    dependencies = [("decisions", "0015_commit_positions")]
+
+    operations = [
+        AddIndexConcurrently(
+            model_name="decision",
+            index=models.Index(
+                models.F("tenant"),
+                models.F("position"),
+                models.F("id"),
+                condition=models.Q(("position__isnull", False)),
+                name="decision_committed",
+            ),
+        ),
+        AddIndexConcurrently(
+            model_name="intervention",
+            index=models.Index(
+                models.F("tenant"),
+                models.F("position"),
+                models.F("id"),
+                condition=models.Q(("position__isnull", False)),
+                name="intervention_committed",
+            ),
+        ),
+    ]
