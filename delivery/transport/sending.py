@@ -17,7 +17,6 @@ from integrations import webhook_url
 
 KEPT_BYTES = 1024
 _READ_BYTES = 65536
-_LONGEST_WAIT_SECONDS = 1e9  # beyond any expiry
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -153,7 +152,7 @@ def _retry_after(heard: _Heard, now: datetime) -> float | None:
         return None
     text = heard.retry_after.strip()
     if text.isdecimal():
-        return min(float(text), _LONGEST_WAIT_SECONDS)
+        return float(text)
     try:
         moment = parsedate_to_datetime(text)
     except (ValueError, OverflowError):

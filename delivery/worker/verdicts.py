@@ -10,6 +10,8 @@ from delivery.transport.sending import Answer
 
 # A retry may be that much later than the schedule says, never earlier.
 _JITTER = 0.2
+# A receiver may put a retry off by that much more, and not until the action expires.
+_MOST_PUT_OFF_SECONDS = 2 * 3600
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,5 +31,6 @@ def judge(answer: Answer, *, attempt: int) -> Verdict:
         return Verdict(reason=FailureReason.ENDPOINT_GONE)
     if attempt > len(settings.DELIVERY_RETRY_SECONDS):
         return Verdict(reason=FailureReason.ATTEMPTS_EXHAUSTED)
-    wait = settings.DELIVERY_RETRY_SECONDS[attempt - 1] * random.uniform(1, 1 + _JITTER)  # noqa: S311  # no secret
-    return Verdict(wait_seconds=max(wait, answer.retry_after or 0))
+    step = settings.DELIVERY_RETRY_SECONDS[attempt - 1]
+    wait = step * random.uniform(1, 1 + _JITTER)  # noqa: S311  # no secret
+    return Verdict(wait_seconds=max(wait, min(answer.retry_after or 0, step + _MOST_PUT_OFF_SECONDS)))

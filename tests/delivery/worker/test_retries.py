@@ -1,6 +1,7 @@
 """What each answer leads to."""
 
 import itertools
+import math
 import socket
 import threading
 from datetime import UTC, datetime, timedelta
@@ -50,24 +51,77 @@ def test_answer__anything_but_2xx_and_410__is_tried_again(status: int | None) ->
 
 
 @pytest.mark.no_database
-@pytest.mark.parametrize(("wish", "seconds"), [(60.0, 60.0), (0.0, 5.0), (1e9, 1e9)])
-def test_retry_after__longer_than_the_schedule__is_honoured(wish: float, seconds: float) -> None:
-    assert seconds <= waits(sent(503, retry_after=wish)) <= seconds * 1.2
+@pytest.mark.parametrize(
+    ("attempt", "wish", "seconds"),
+    [
+        (1, 60.0, 60.0),
+        (1, 0.0, 5.0),
+        (1, 7205.0, 7205.0),
+        (1, 7206.0, 7205.0),
+        (1, 1e11, 7205.0),
+        (1, math.inf, 7205.0),
+        (3, 1e9, 1800.0 + 7200.0),
+        (7, 1e9, 36000.0 + 7200.0),
+    ],
+)
+def test_retry_after__longer_than_the_schedule__is_honoured_for_two_hours_more(
+    attempt: int, wish: float, seconds: float
+) -> None:
+    assert seconds <= waits(sent(503, retry_after=wish), attempt=attempt) <= max(seconds, SCHEDULE[attempt - 1] * 1.2)
 
 
-@pytest.mark.parametrize("value", ["31536000", "9" * 400, "Fri, 01 Jan 9999 00:00:00 GMT"])
-def test_retry_after__beyond_the_expiry__has_the_action_expire(shop: Merchant, inbox: Receiver, value: str) -> None:
+@pytest.mark.parametrize(
+    "value",
+    ["31536000", "99999999999", "9" * 400, "Fri, 01 Jan 9999 00:00:00 GMT", "Fri Jan  1 00:00:00 9999"],
+)
+def test_retry_after__far_ahead__does_not_park_the_action_until_it_expires(
+    shop: Merchant, inbox: Receiver, value: str
+) -> None:
     inbox.answer = Answer(429, {"Retry-After": value})
     id = shop.dispatch()
 
     work()
 
     action = shop.action(id)
-    assert (action.status, action.due_at) == ("dispatched", action.expires_at)
+    assert action.status == "dispatched"
+    assert timedelta(hours=2) < action.due_at - action.created_at < timedelta(hours=2, minutes=5)
+    let_time_pass(2 * 3600 + 300)
+    inbox.answer = Answer(204, body=b"")
+    work()
+    assert (shop.action(id).status, len(inbox.received)) == ("delivered", 2)
+
+
+def test_action__past_its_time_while_it_waits__expires(shop: Merchant, inbox: Receiver) -> None:
+    inbox.answer = Answer(500)
+    id = shop.dispatch()
+    work()
+
     let_time_pass(3 * 24 * 3600 + 1)
     work()
+
     assert leases.expire() == 1
     assert (shop.action(id).status, len(inbox.received)) == ("expired", 1)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "-5",
+        "-99999999999",
+        "0",
+        "Sun, 06 Nov 1994 08:49:37 GMT",
+        "Sunday, 06-Nov-94 08:49:37 GMT",
+        "Sun Nov  6 08:49:37 1994",
+    ],
+)
+def test_retry_after__of_the_past__leaves_the_schedule_as_it_is(shop: Merchant, inbox: Receiver, value: str) -> None:
+    inbox.answer = Answer(503, {"Retry-After": value})
+    id = shop.dispatch()
+
+    work()
+
+    action = shop.action(id)
+    assert timedelta(seconds=5) <= action.due_at - action.created_at < timedelta(seconds=30)
 
 
 @pytest.mark.parametrize("status", [429, 503])
