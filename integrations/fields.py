@@ -10,6 +10,7 @@ from rest_framework import serializers
 from integrations import webhook_url
 from integrations.models import PROVIDER, SNAKE_CASE
 from integrations.parameters import schema as parameters_schema
+from integrations.parameters.forms import InvalidSchemaError
 from integrations.schema import PARAMETERS_SCHEMA, RENAMED_PROPERTIES
 from retivo.api.serializers import ObjectField, StringField, pattern
 
@@ -21,7 +22,7 @@ class ParametersSchemaField(ObjectField):
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         try:
             return parameters_schema.normalize(super().to_internal_value(data))
-        except parameters_schema.InvalidSchemaError as error:
+        except InvalidSchemaError as error:
             raise serializers.ValidationError(_at(error.pointer, str(error), "invalid_schema")) from error
 
 

@@ -8,7 +8,8 @@ from retivo.api.schema import TEXT
 _HERE = "#/components/schemas/ParametersSchema/$defs"
 _ANY = {"$ref": "#/components/schemas/JsonValue"}
 _TEXT = {"type": "string", "pattern": TEXT}
-_TYPE = {"enum": ["array", "boolean", "integer", "null", "number", "object", "string"]}
+_ONE_TYPE = {"enum": ["array", "boolean", "integer", "null", "number", "object", "string"]}
+_TYPE = {"anyOf": [_ONE_TYPE, {"type": "array", "minItems": 1, "uniqueItems": True, "items": _ONE_TYPE}]}
 
 
 def _object(values: dict[str, Any], properties: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
@@ -27,7 +28,7 @@ _JSON_SCHEMA = _object(
     _ANY,
     {
         "$schema": {"enum": [DIALECT, f"{DIALECT}#"]},
-        "type": {"anyOf": [_TYPE, {"type": "array", "minItems": 1, "uniqueItems": True, "items": _TYPE}]},
+        "type": _TYPE,
         "required": {"type": "array", "uniqueItems": True, "items": _TEXT},
         **_KEYWORDS,
     },

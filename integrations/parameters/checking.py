@@ -14,7 +14,8 @@ from jsonschema_rs import Draft202012Validator
 
 from integrations.parameters import engine
 from integrations.parameters.children import CostlyError, children
-from integrations.parameters.schema import SMALL_PATTERN_BYTES, Extent, InvalidSchemaError, extent
+from integrations.parameters.forms import InvalidSchemaError
+from integrations.parameters.schema import SMALL_PATTERN_BYTES, Extent, extent
 from retivo.api.errors import FieldError, escape_pointer
 from retivo.api.json import encode
 

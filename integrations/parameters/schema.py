@@ -12,8 +12,9 @@ from typing import Any
 
 import jsonschema_rs
 
-from integrations.parameters import engine
+from integrations.parameters import engine, forms
 from integrations.parameters.children import CostlyError, children
+from integrations.parameters.forms import InvalidSchemaError
 from retivo.api.errors import escape_pointer
 from retivo.api.json import encode
 from retivo.threads import places
@@ -36,14 +37,6 @@ _COMPILE_SECONDS = 0.25
 _MULTIPLE_OF_BYTES = 2**13
 
 
-class InvalidSchemaError(ValueError):
-    """`pointer` (RFC 6901) leads from the schema's root to the fault."""
-
-    def __init__(self, pointer: str, message: str) -> None:
-        super().__init__(message)
-        self.pointer = pointer
-
-
 @dataclass(frozen=True)
 class Extent:
     """How much a schema is, with its references followed."""
@@ -58,9 +51,10 @@ def normalize(schema: dict[str, Any]) -> dict[str, Any]:
     The flat form is `{"amount": {"type": "number", "required": true}}`: each member is a parameter with a `type`.
 
     Raises:
-        InvalidSchemaError: it is neither, or refers to a document elsewhere.
+        InvalidSchemaError: it is neither, or may be both, or says nothing of parameters, or refers to a document
+            elsewhere.
     """
-    if _is_flat(schema):
+    if forms.is_flat(schema):
         # Checked parameter by parameter so that the pointer leads into what was sent, not into what it becomes.
         properties = {name: {k: v for k, v in spec.items() if k != "required"} for name, spec in schema.items()}
         for name, spec in properties.items():
@@ -77,32 +71,9 @@ def normalize(schema: dict[str, Any]) -> dict[str, Any]:
         _compile(whole, extent(whole), "")
         return whole
     _check(schema, "")
+    resolver = jsonschema_rs.Registry([(_HERE, schema)]).resolver(_HERE)
+    forms.check_says_something(schema, lambda reference: resolver.lookup(reference).contents)
     return schema
-
-
-# Keywords that hold one schema each, and so may look like a parameter with a type.
-_APPLICATORS = frozenset(
-    [
-        "additionalProperties",
-        "contains",
-        "else",
-        "if",
-        "items",
-        "not",
-        "propertyNames",
-        "then",
-        "unevaluatedItems",
-        "unevaluatedProperties",
-    ]
-)
-
-
-def _is_flat(schema: dict[str, Any]) -> bool:
-    specs = schema.values()
-    if not schema or not all(isinstance(spec, dict) and isinstance(spec.get("type"), str) for spec in specs):
-        return False
-    # `required` as true or false is the flat form's alone.
-    return not _APPLICATORS.issuperset(schema) or any("required" in spec for spec in specs)
 
 
 def _check(schema: dict[str, Any], root: str) -> None:

@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from integrations.parameters import checking, engine
 from integrations.parameters.checking import INVALID, TOO_COSTLY, TOO_LARGE, Allowance, check
 from integrations.parameters.children import CHILDREN, Children, CostlyError, UnavailableError, children
-from integrations.parameters.schema import InvalidSchemaError, normalize
+from integrations.parameters.forms import InvalidSchemaError
+from integrations.parameters.schema import normalize
 from tests.conftest import REPOSITORY
 from tests.integrations.parameters.heavy import OUTDATED, SCHEMA, TEXT, longest_gap
 
