@@ -275,6 +275,7 @@ OPEN_PAGES_THREADS = share(Decimal("0.25"), web_threads())
 # Requests a key may make, as `<count>/<seconds>`; counted per process unless CACHE_URL names a shared Redis.
 RATE_LIMIT = env.str("RATE_LIMIT", default="60000/60")
 WEBHOOKS_MAY_USE_LOOPBACK_HTTP = DEVELOPMENT
+WEBHOOK_PORTS = env.list("WEBHOOK_PORTS", cast=int, default=[443, 8443])
 
 # Who holds it reads /metrics; without one, this host alone does.
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 import h11
 from django.conf import settings
 
-from integrations.webhook_url import is_public
+from integrations.addresses import is_public
 
 # A look-up cannot be cancelled: threads of its own, so that names that hang leave some for the others.
 _LOOKUP_THREADS = 64

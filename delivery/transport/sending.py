@@ -128,6 +128,7 @@ def _request(url: str, headers: Mapping[str, str], body: bytes) -> tuple[Origin,
     parts = urlsplit(webhook_url.check(url))
     host = str(parts.hostname)
     host = host if ":" in host or host.isascii() else host.encode("idna").decode()
+    host = host.removesuffix(".")  # no certificate has it
     named = f"[{host}]" if ":" in host else host
     path = quote(parts.path or "/", safe="/%:@!$&'()*+,;=-._~")
     query = quote(parts.query, safe="/?%:@!$&'()*+,;=-._~[]")

@@ -43,6 +43,29 @@ PRIVATE = [
     "fd12:3456:789a::1",
     "ff02::1",
     "2001:db8::1",
+    "::ffff:0:127.0.0.1",
+    "::8.8.8.8",
+    "64:ff9b::a9fe:a9fe",
+    "64:ff9b::192.88.99.1",
+    "3fff::1",
+    "5f00::1",
+    "100::1",
+    "4000::1",
+    "2002:808:808::1",
+    "2001:0:808:808::f7f7:f7f7",
+    "2001:2::1",
+    "2001:3::1",
+    "2001:4:112::1",
+    "2001:20::1",
+    "2620:4f:8000::1",
+    "2606:4700::5efe:10.0.0.1",
+    "2606:4700::200:5efe:127.0.0.1",
+    "192.88.99.1",
+    "192.0.0.192",
+    "192.31.196.1",
+    "192.52.193.1",
+    "192.175.48.1",
+    "168.63.129.16",
 ]
 
 
@@ -107,7 +130,17 @@ def test_url__with_a_private_address__is_refused(address: str) -> None:
 
 
 @pytest.mark.usefixtures("_production")
-@pytest.mark.parametrize("url", ["http://hooks.example.com/", "https://localhost/", "https://a@b.example.com/", "x:"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://hooks.example.com/",
+        "https://localhost/",
+        "https://a@b.example.com/",
+        "https://hooks.example.com:22/",
+        "https://hooks.example.com../",
+        "x:",
+    ],
+)
 def test_url__stored_before_the_rules__is_refused_when_sending(url: str) -> None:
     assert [answer.error for answer in send(url)] == ["url_refused"]
 
@@ -157,14 +190,17 @@ def test_receiver__over_tls_with_a_certificate_nobody_signed__is_refused(tmp_pat
     assert (answer.status, answer.error) == (None, "tls_failed")
 
 
-def test_receiver__over_tls__is_asked_for_by_its_name(resolves_to: Callable[..., list[str]], tmp_path: Any) -> None:
+@pytest.mark.parametrize("name", ["localhost", "localhost."])
+def test_receiver__over_tls__is_asked_for_by_its_name(
+    resolves_to: Callable[..., list[str]], tmp_path: Any, name: str
+) -> None:
     with receiver(tls=tmp_path) as inbox:
         resolves_to("127.0.0.1")
 
         async def run() -> Answer:
             sender = Sender(inbox.trust)
             try:
-                url = inbox.url.replace("127.0.0.1", "localhost")
+                url = inbox.url.replace("127.0.0.1", name)
                 return await sender.send(url=url, headers={}, body=b"{}")
             finally:
                 sender.close()

@@ -229,6 +229,21 @@ def test_register__invalid_schema__is_400_with_the_pointer_to_the_fault(acme: Ap
         ("https://[fe80::1]/", "private_address"),
         ("https://[::ffff:10.0.0.1]/", "private_address"),
         ("https://[64:ff9b::a00:1]/", "private_address"),
+        ("https://[::ffff:0:127.0.0.1]/", "private_address"),
+        ("https://[3fff::1]/", "private_address"),
+        ("https://[5f00::1]/", "private_address"),
+        ("https://192.88.99.1/", "private_address"),
+        ("https://192.88.99.1./", "private_address"),
+        ("https://127.0.0.1%2e/", "invalid_url"),
+        ("https://8.8.8.8%25eth0/", "invalid_url"),
+        ("https://[2606:4700::1%25eth0]/", "invalid_url"),
+        ("https://example.com../", "invalid_url"),
+        ("https://8.8.8.8../", "invalid_url"),
+        ("https://.example.com/", "invalid_url"),
+        ("https://hooks.acme.example:22/", "port_not_allowed"),
+        ("https://hooks.acme.example:0/", "port_not_allowed"),
+        ("https://hooks.acme.example:80/", "port_not_allowed"),
+        ("https://8.8.8.8:6379/", "port_not_allowed"),
         ("https://224.0.0.1/", "private_address"),
         ("https://metadata.google.internal/", "private_address"),
         ("https://intranet/", "private_address"),
@@ -250,3 +265,17 @@ def test_register__loopback_webhook__depends_on_the_settings(acme: Api, settings
 
     settings.WEBHOOKS_MAY_USE_LOOPBACK_HTTP = True
     assert acme.post(PATH, body).status_code == 201
+
+
+def test_register__ports_of_webhooks__are_those_of_the_settings(acme: Api, settings: Any) -> None:
+    seen: list[tuple[str, ...]] = []
+
+    def register(*ports: str) -> int:
+        webhooks = [template(name=f"a{n}", delivery_webhook=f"https://a.example{p}/") for n, p in enumerate(ports)]
+        body = {**MINIMAL, "provider": f"acme-{len(seen)}", "action_type_templates": webhooks}
+        seen.append(ports)
+        return int(acme.post(PATH, body).status_code)
+
+    assert register("", ":443", ":8443", ".", ".:443") == 201
+    settings.WEBHOOK_PORTS = [9443]
+    assert [register(each) for each in (":9443", ":8443", ":443", "")] == [201, 400, 400, 400]
