@@ -1,7 +1,9 @@
 """The ledger of decisions: listed, read one by one, exported whole. Runs in the tenant's context."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from datetime import datetime
+from functools import partial
 from itertools import chain
 from typing import Any
 from uuid import UUID
@@ -20,6 +22,8 @@ from retivo.api.pagination import Cursor
 from tenants.context import tenant_context
 
 EXPORT_BATCH = 1000
+
+Context = Callable[[], AbstractContextManager[None]]  # one transaction that sees what the tenant may see
 
 
 class Outcome(msgspec.Struct):
@@ -111,33 +115,39 @@ def get_decision(*, tenant_id: UUID, decision_id: str) -> DecisionDetail:
 
 
 def export(
-    *, tenant_id: UUID, since: datetime | None, until: datetime | None, cursor: Place | None = None
+    *,
+    tenant_id: UUID,
+    context: Context,
+    since: datetime | None,
+    until: datetime | None,
+    cursor: Place | None = None,
 ) -> Iterator[bytes]:
     """The decisions of the time behind `cursor`, as lines of JSON; whoever goes on from the last one gets each once.
 
     The first batch is read at once, in the caller's transaction: a database that does not answer is then the answer to
-    the request. Each further batch is read in a transaction of its own, because whoever reads the lines may take their
-    time, and outlives the request's.
+    the request. Each further batch is read in a transaction of its own, which `context` makes: whoever reads the lines
+    may take their time, and outlives the request's.
     """
     first = forward.stretch(
         _EXPORT, tenant_id=tenant_id, limit=EXPORT_BATCH, after=cursor or BEGINNING, since=since, until=until
     )
-    further = _further(tenant_id, first, since, until)
+    further = _further(tenant_id, context, first, since, until)
     return (b"".join(encode(line) + b"\n" for line in _lines(batch)) for batch in chain([first], further))
 
 
 def batches(*, tenant_id: UUID, since: datetime | None, until: datetime | None) -> Iterator[list[Exported]]:
     """All decisions of the time; each batch is read in a transaction of its own."""
-    with tenant_context(tenant_id):
+    context = partial(tenant_context, tenant_id)
+    with context():
         first = forward.stretch(_EXPORT, tenant_id=tenant_id, limit=EXPORT_BATCH, since=since, until=until)
-    return map(_lines, chain([first], _further(tenant_id, first, since, until)))
+    return map(_lines, chain([first], _further(tenant_id, context, first, since, until)))
 
 
 def _further(
-    tenant_id: UUID, batch: Stretch[Exported], since: datetime | None, until: datetime | None
+    tenant_id: UUID, context: Context, batch: Stretch[Exported], since: datetime | None, until: datetime | None
 ) -> Iterator[Stretch[Exported]]:
     while not batch.is_all:
-        with tenant_context(tenant_id):
+        with context():
             batch = forward.stretch(
                 _EXPORT, tenant_id=tenant_id, limit=EXPORT_BATCH, after=batch.next, since=since, until=until
             )

@@ -1,5 +1,7 @@
 """The ledger over HTTP: each method one call into a service."""
 
+from functools import partial
+
 from django.http import StreamingHttpResponse
 from rest_framework.request import Request
 
@@ -7,6 +9,7 @@ from decisions.ledger import schema, services
 from decisions.ledger.serializers import DecisionListQuerySerializer, ExportQuerySerializer
 from retivo.api.json import Response
 from retivo.api.serializers import sent_once
+from tenants.access.authentication import key_context
 from tenants.access.view import TenantView
 
 
@@ -29,5 +32,6 @@ class ExportView(TenantView):
     def get(self, request: Request) -> StreamingHttpResponse:
         query = ExportQuerySerializer(data=sent_once(request.query_params))
         query.is_valid(raise_exception=True)
-        lines = services.export(tenant_id=self.caller.tenant_id, **query.validated_data)
+        context = partial(key_context, self.key)
+        lines = services.export(tenant_id=self.caller.tenant_id, context=context, **query.validated_data)
         return StreamingHttpResponse(lines, content_type="application/x-ndjson")

@@ -36,7 +36,7 @@ def positioned(model: str) -> migrations.SeparateDatabaseAndState:
 class Migration(migrations.Migration):
     dependencies = [
         ("decisions", "0014_success_rates"),
-        ("tenants", "0013_order_of_commits"),
+        ("tenants", "0017_order_of_commits"),
     ]
 
     operations = [

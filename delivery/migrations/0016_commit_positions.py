@@ -36,7 +36,7 @@ def positioned(model: str) -> migrations.SeparateDatabaseAndState:
 class Migration(migrations.Migration):
     dependencies = [
         ("delivery", "0015_owners_share_of_places"),
-        ("tenants", "0013_order_of_commits"),
+        ("tenants", "0017_order_of_commits"),
     ]
 
     operations = [

@@ -1,11 +1,14 @@
 """Who is calling: a bearer key, looked up and turned into a tenant context by one function in the database."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any, ClassVar, NamedTuple, cast
 from uuid import UUID
 
 import msgspec
 import structlog
+from django.db import transaction
 from django.http import HttpRequest
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
@@ -135,6 +138,18 @@ _OWN = len(Found._fields) - 1
 def note_use(digest: bytes) -> None:
     """Note that a key was used by a request whose transaction was rolled back. In a transaction of its own."""
     _look_up(digest, None, asks_partner=False)
+
+
+@contextmanager
+def key_context(digest: bytes) -> Iterator[None]:
+    """One transaction that sees what the key's tenant may see, for an answer that is still read after its request's.
+
+    Raises:
+        Problem: the key is not let in any more.
+    """
+    with transaction.atomic(durable=True):
+        look_up(digest).caller()
+        yield
 
 
 def _look_up(digest: bytes, query: Query | None, *, asks_partner: bool) -> tuple[Any, ...] | None:

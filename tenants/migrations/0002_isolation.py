@@ -24,9 +24,7 @@ class Migration(migrations.Migration):
         ),
         isolate("tenants_tenant", visible="id = {tenant} OR parent_id = {tenant}", grants="SELECT, INSERT"),
         isolate("tenants_apikey", visible=_OWN_OR_CUSTOMERS, grants="SELECT, INSERT"),
-        InForce(
-            "tenants", "tenants_auditentry", digest="46e81e41af65", reverse_sql=undo_isolation("tenants_auditentry")
-        ),
+        isolate("tenants_auditentry", visible=_OWN_OR_CUSTOMERS.replace("apikey", "auditentry"), grants="INSERT"),
         InForce(
             "tenants",
             "tenants_idempotentanswer",

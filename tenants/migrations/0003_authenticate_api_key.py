@@ -5,8 +5,6 @@ It takes a digest and tells about that key alone. Its owner, `app_auth`, cannot 
 
 from django.db import migrations
 
-from retivo.database.sql import InForce
-
 _LOOK_UP = """
 GRANT CREATE ON SCHEMA public TO app_auth;
 SET LOCAL ROLE app_auth;
@@ -75,10 +73,40 @@ class Migration(migrations.Migration):
                 "REVOKE ALL ON tenants_tenant FROM app_auth",
             ],
         ),
-        InForce(
-            "tenants",
-            "tenants_apikey",
-            digest="1157204fa0a9",
+        migrations.RunSQL(
+            sql=[
+                """
+                ALTER TABLE tenants_apikey ENABLE ROW LEVEL SECURITY;
+
+                DROP POLICY IF EXISTS tenant_isolation ON tenants_apikey;
+                CREATE POLICY tenant_isolation ON tenants_apikey TO app_rt
+                    USING (
+                        tenant_id = (SELECT NULLIF(current_setting('retivo.tenant_id', true), '')::uuid)
+                        OR EXISTS (
+                            SELECT 1 FROM tenants_tenant t
+                            WHERE t.id = tenants_apikey.tenant_id
+                                AND t.parent_id = (SELECT NULLIF(current_setting('retivo.tenant_id', true), '')::uuid)
+                        )
+                    )
+                    WITH CHECK (
+                        tenant_id = (SELECT NULLIF(current_setting('retivo.tenant_id', true), '')::uuid)
+                        OR EXISTS (
+                            SELECT 1 FROM tenants_tenant t
+                            WHERE t.id = tenants_apikey.tenant_id
+                                AND t.parent_id = (SELECT NULLIF(current_setting('retivo.tenant_id', true), '')::uuid)
+                        )
+                    );
+
+                DROP POLICY IF EXISTS staff ON tenants_apikey;
+                CREATE POLICY staff ON tenants_apikey TO app_staff USING (true) WITH CHECK (true);
+
+                DROP POLICY IF EXISTS key_lookup ON tenants_apikey;
+                CREATE POLICY key_lookup ON tenants_apikey TO app_auth USING (true);
+
+                GRANT SELECT, INSERT ON tenants_apikey TO app_rt;
+                GRANT SELECT, UPDATE (last_used_at) ON tenants_apikey TO app_auth;
+                """
+            ],
             reverse_sql=["DROP POLICY key_lookup ON tenants_apikey", "REVOKE ALL ON tenants_apikey FROM app_auth"],
         ),
     ]

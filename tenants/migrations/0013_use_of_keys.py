@@ -16,7 +16,7 @@ class Migration(migrations.Migration):
     dependencies = [("tenants", "0012_staff_lists")]
 
     operations = [
-        InForce("tenants", "authenticate_api_key", digest="d48864f154c3", reverse_sql=[_before]),
+        InForce("tenants", "authenticate_api_key", digest="bf3f3e57c6ec", reverse_sql=[_before]),
         migrations.AddField(
             model_name="auditentry",
             name="address",

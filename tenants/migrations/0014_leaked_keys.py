@@ -31,5 +31,5 @@ class Migration(migrations.Migration):
             ),
         ),
         ValidateConstraint(model_name="apikey", name="api_key_revoked_reason_known"),
-        InForce("tenants", "revoke_leaked_key", digest="9f6bff942047", reverse_sql="DROP FUNCTION revoke_leaked_key"),
+        InForce("tenants", "revoke_leaked_key", digest="3be87f87b5fd", reverse_sql="DROP FUNCTION revoke_leaked_key"),
     ]

@@ -32,8 +32,8 @@ class Migration(migrations.Migration):
         InForce(
             "tenants",
             "tenants_tenant",
-            digest="57a4bd2bd2d9",
+            digest="c29f444c1635",
             reverse_sql=["REVOKE UPDATE (config_by_partner) ON tenants_tenant FROM app_rt", _table],
         ),
-        InForce("tenants", "refuse_own_plan", digest="b7b6851ed200", reverse_sql=[_plan._DROP, _plan._OWN_PLAN]),
+        InForce("tenants", "refuse_own_plan", digest="e2bb02b8bbae", reverse_sql=[_plan._DROP, _plan._OWN_PLAN]),
     ]

@@ -7,4 +7,4 @@ CREATE OR REPLACE FUNCTION commit_position() RETURNS bigint
     $$;
 
 REVOKE ALL ON FUNCTION commit_position FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION commit_position TO app_rt, app_staff;
+GRANT EXECUTE ON FUNCTION commit_position TO app_web, app_staff;

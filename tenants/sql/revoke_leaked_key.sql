@@ -21,4 +21,4 @@ CREATE OR REPLACE FUNCTION revoke_leaked_key(key_digest bytea, reported_from ine
     $$;
 
 REVOKE ALL ON FUNCTION revoke_leaked_key FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION revoke_leaked_key TO app_rt;
+GRANT EXECUTE ON FUNCTION revoke_leaked_key TO app_web;

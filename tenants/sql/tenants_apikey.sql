@@ -28,7 +28,8 @@ DROP POLICY IF EXISTS key_lookup ON tenants_apikey;
 CREATE POLICY key_lookup ON tenants_apikey TO app_auth USING (true);
 
 -- Without the digest: who knows it can authenticate with it.
-GRANT SELECT (id, tenant_id, prefix, label, scopes, created_at, expires_at, revoked_at, last_used_at), INSERT
-    ON tenants_apikey TO app_web;
+GRANT SELECT (
+    id, tenant_id, prefix, label, scopes, created_at, expires_at, revoked_at, revoked_reason, last_used_at
+), INSERT ON tenants_apikey TO app_web;
 GRANT SELECT (digest) ON tenants_apikey TO app_worker;
 GRANT SELECT, UPDATE (last_used_at) ON tenants_apikey TO app_auth;

@@ -6,15 +6,15 @@ from retivo.database.sql import InForce
 
 
 class Migration(migrations.Migration):
-    dependencies = [("tenants", "0012_staff_lists")]
+    dependencies = [("tenants", "0016_who_set_what")]
 
     operations = [
         migrations.RunSQL(
             """
             CREATE SEQUENCE commit_era AS bigint MAXVALUE 32767;
-            GRANT SELECT ON SEQUENCE commit_era TO app_rt, app_staff;
+            GRANT SELECT ON SEQUENCE commit_era TO app_web, app_staff;
             """,
             reverse_sql="DROP SEQUENCE commit_era",
         ),
-        InForce("tenants", "commit_position", digest="ba439fbf1b24", reverse_sql="DROP FUNCTION commit_position"),
+        InForce("tenants", "commit_position", digest="718c1fb7092d", reverse_sql="DROP FUNCTION commit_position"),
     ]

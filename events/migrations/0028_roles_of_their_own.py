@@ -1,4 +1,4 @@
-"""As tenants.0014: web, workers, staff and releases log in as roles of their own."""
+"""As tenants.0019: web, workers, staff and releases log in as roles of their own."""
 
 from importlib import import_module
 
@@ -6,13 +6,13 @@ from django.db import migrations
 
 from retivo.database.sql import InForce
 
-_roles = import_module("tenants.migrations.0014_roles_of_their_own")
+_roles = import_module("tenants.migrations.0019_roles_of_their_own")
 
 
 class Migration(migrations.Migration):
     atomic = False  # a file's locks end with it
 
-    dependencies = [("tenants", "0014_roles_of_their_own"), ("events", "0025_activity_to_five_minutes")]
+    dependencies = [("tenants", "0019_roles_of_their_own"), ("events", "0027_traits_of_before")]
 
     operations = [
         InForce(

@@ -12,7 +12,7 @@ from retivo.database.sql import InForce
 class Migration(migrations.Migration):
     atomic = False  # the index is made beside writes
 
-    dependencies = [("tenants", "0012_staff_lists")]
+    dependencies = [("tenants", "0017_order_of_commits")]
 
     operations = [
         migrations.SeparateDatabaseAndState(
@@ -82,6 +82,16 @@ class Migration(migrations.Migration):
                 "DROP TRIGGER entry_chained ON tenants_auditentry",
                 "DROP TRIGGER entry_written ON tenants_auditentry",
                 "DROP FUNCTION chain_entry",
+            ],
+        ),
+        InForce(
+            "tenants",
+            "tenants_auditentry",
+            digest="ac65bb9b3f6b",
+            reverse_sql=[
+                "REVOKE ALL ON tenants_auditentry FROM app_web",
+                "GRANT INSERT, UPDATE, DELETE ON tenants_auditentry TO app_staff",
+                "GRANT INSERT ON tenants_auditentry TO app_rt",
             ],
         ),
     ]

@@ -7,7 +7,7 @@ import re
 
 from django.db import migrations
 
-from retivo.database.sql import AppliedAnew
+from retivo.database.sql import AppliedAnew, InForce
 
 _SETTING = "NULLIF(current_setting('retivo.tenant_id', true), '')::uuid"
 _LOGINS = "axes_accessattempt, axes_accesslog, axes_accessfailurelog"
@@ -34,9 +34,19 @@ def anew(room: str) -> AppliedAnew:
 class Migration(migrations.Migration):
     atomic = False  # a file's locks end with it
 
-    dependencies = [("tenants", "0013_audit_chain"), ("axes", "0010_accessattemptexpiration")]
+    dependencies = [("tenants", "0018_audit_chain"), ("axes", "0010_accessattemptexpiration")]
 
     operations = [
+        # Without the digest, which is of no use to the API.
+        InForce(
+            "tenants",
+            "tenants_apikey",
+            digest="8c99ebdff284",
+            reverse_sql=[
+                "REVOKE ALL ON tenants_apikey FROM app_web, app_worker",
+                "GRANT SELECT, INSERT ON tenants_apikey TO app_rt",
+            ],
+        ),
         anew("tenants"),
         migrations.RunSQL(
             sql=f"GRANT SELECT, UPDATE, DELETE ON {_LOGINS} TO app_upkeep",

@@ -1,10 +1,10 @@
-"""As tenants.0014: web, workers, staff and releases log in as roles of their own."""
+"""As tenants.0019: web, workers, staff and releases log in as roles of their own."""
 
 from importlib import import_module
 
 from django.db import migrations
 
-_roles = import_module("tenants.migrations.0014_roles_of_their_own")
+_roles = import_module("tenants.migrations.0019_roles_of_their_own")
 _JOBS = "procrastinate_jobs, procrastinate_events, procrastinate_periodic_defers, procrastinate_workers"
 _SEQUENCES = "procrastinate_jobs_id_seq, procrastinate_events_id_seq, procrastinate_periodic_defers_id_seq"
 
@@ -12,7 +12,7 @@ _SEQUENCES = "procrastinate_jobs_id_seq, procrastinate_events_id_seq, procrastin
 class Migration(migrations.Migration):
     atomic = False  # a file's locks end with it
 
-    dependencies = [("tenants", "0014_roles_of_their_own"), ("delivery", "0015_owners_share_of_places")]
+    dependencies = [("tenants", "0019_roles_of_their_own"), ("delivery", "0017_read_forward")]
 
     operations = [
         _roles.anew("delivery"),

@@ -1,0 +1,15 @@
+"""As tenants.0019: web, workers, staff and releases log in as roles of their own."""
+
+from importlib import import_module
+
+from django.db import migrations
+
+_roles = import_module("tenants.migrations.0019_roles_of_their_own")
+
+
+class Migration(migrations.Migration):
+    atomic = False  # a file's locks end with it
+
+    dependencies = [("tenants", "0019_roles_of_their_own"), ("decisions", "0016_read_forward")]
+
+    operations = [_roles.anew("decisions")]
