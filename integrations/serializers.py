@@ -18,8 +18,8 @@ from integrations.fields import (
     name_field,
     provider_field,
 )
-from retivo.api.json import encode
-from retivo.api.serializers import MAX_OBJECT_BYTES, IntegerField, StrictSerializer, StringField
+from retivo.api.serializers import IntegerField, StrictSerializer, StringField
+from retivo.api.values import MAX_OBJECT_BYTES, is_large
 
 MAX_TEMPLATES = 100
 
@@ -63,7 +63,7 @@ class IntegrationRequestSerializer(StrictSerializer):
 
     def validate_event_mappings(self, value: list[dict[str, Any]]) -> list[dict[str, Any]]:
         _refuse_repeats(value, "from")
-        if len(encode(value)) > MAX_OBJECT_BYTES:
+        if is_large(value):
             message = f"Must be at most {MAX_OBJECT_BYTES // 1024} KiB of JSON in all."
             raise serializers.ValidationError(message, code="too_large")
         return value

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from events.models import LifecycleStage, RiskLevel
-from retivo.api.errors import FieldError, escape_pointer
+from retivo.api.errors import FieldError
 from retivo.api.json import encode
+from retivo.api.values import escape_pointer
 
 MAX_DEPTH = 5
 MAX_CONDITIONS = 100

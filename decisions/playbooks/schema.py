@@ -14,7 +14,6 @@ from drf_spectacular.utils import OpenApiParameter
 from decisions.models import InterventionStatus
 from decisions.playbooks import conditions as grammar
 from decisions.playbooks import serializers
-from retivo.api.json import MAX_NUMBER, MIN_NUMBER
 from retivo.api.operation import Example, operation
 from retivo.api.schema import INVALID_QUERY, KEY_IN_USE, NO_FULL_ACCESS, NOT_FOUND, Link, Problems
 
@@ -24,7 +23,7 @@ Schema = dict[str, Any]
 # --- Conditions -----------------------------------------------------------------------------------------------------
 
 _BOOLEAN: Schema = {"type": "boolean"}
-_NUMBER: Schema = {"type": "number", "minimum": MIN_NUMBER, "maximum": MAX_NUMBER}
+_NUMBER: Schema = {"type": "number"}
 _TEXT: Schema = {"type": "string", "maxLength": grammar.MAX_TEXT, "pattern": r"^[^\u0000]*$"}
 _PART: Schema = {**_TEXT, "minLength": 1}
 _SCALAR: Schema = {**_NUMBER, **_TEXT, "type": ["number", "boolean", "string"]}

@@ -1,7 +1,6 @@
 """A batch of events as it is sent: read event by event, so that one bad event never sinks its neighbours."""
 
 import re
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -9,9 +8,9 @@ from typing import Annotated, Any, NotRequired, TypedDict, cast
 
 import msgspec
 
+from retivo.api import values
 from retivo.api.errors import Problem
-from retivo.api.json import encode
-from retivo.api.serializers import MAX_OBJECT_BYTES
+from retivo.api.values import MAX_OBJECT_BYTES, encode
 
 MAX_EVENTS = 100
 MAX_AHEAD = timedelta(hours=24)
@@ -35,6 +34,12 @@ class Event(msgspec.Struct, omit_defaults=True):
     # Traits of the user, whatever the event: those of `set_once` only where the user has none of that name.
     set_once: dict[str, Any] | None = None
     set: dict[str, Any] | None = None
+
+
+class _Sent(Event, omit_defaults=True):
+    """An event before its timestamp was read: `retivo.api.values` takes more of them than msgspec."""
+
+    timestamp: Any = None
 
 
 class Rejection(TypedDict):
@@ -80,7 +85,7 @@ _decode = msgspec.json.Decoder(_Envelope).decode
 _decode_of_provider = msgspec.json.Decoder(_ProviderEnvelope).decode
 _decode_raw = msgspec.json.Decoder(_RawEnvelope).decode
 _decode_raw_of_provider = msgspec.json.Decoder(_RawProviderEnvelope).decode
-_decode_event = msgspec.json.Decoder(Event).decode
+_decode_event = msgspec.json.Decoder(_Sent).decode
 
 _TOO_LONG = 309  # digits no float has before its point
 
@@ -109,7 +114,7 @@ def read_plain(body: bytes) -> list[Event] | None:
     except _UNREADABLE_ERRORS:
         return None
     keys = [event.idempotency_key for event in events if event.idempotency_key is not None]
-    if not 0 < len(events) <= MAX_EVENTS or len(set(keys)) < len(keys) or _is_suspicious(body):
+    if not 0 < len(events) <= MAX_EVENTS or len(set(keys)) < len(keys) or _is_suspicious(body, events):
         return None
     return None if any(event.user_id in UNREACHABLE or _is_large(event, len(body)) for event in events) else events
 
@@ -120,7 +125,7 @@ def _read(body: bytes, now: datetime, decode: Any, decode_raw: Any) -> tuple[Any
         envelope = decode(body)
     except _UNREADABLE_ERRORS:
         envelope = None
-    if envelope is None or len(envelope.events) > MAX_EVENTS or _is_suspicious(body):
+    if envelope is None or len(envelope.events) > MAX_EVENTS or _is_suspicious(body, envelope.events):
         envelope = _open(body, decode_raw)
         return envelope, _read_one_by_one(envelope.events, now)
     batch, latest = Batch(dict(enumerate(envelope.events))), now + MAX_AHEAD
@@ -130,13 +135,17 @@ def _read(body: bytes, now: datetime, decode: Any, decode_raw: Any) -> tuple[Any
     return envelope, batch
 
 
-def _is_suspicious(body: bytes) -> bool:
-    """Whether there may be a NUL, which PostgreSQL cannot store, or an integer too long for a float.
+def _is_suspicious(body: bytes, events: Sequence[Event]) -> bool:
+    """Whether there may be a NUL, an integer too long for a float, or an event that nests too deep.
 
     So many digits fill one of these pieces, wherever they begin; a regular expression cost as much as all else here.
     """
     piece = (_TOO_LONG + 1) // 2
-    return b"\\u0000" in body or any(body[at : at + piece].isdigit() for at in range(0, len(body), piece))
+    if b"\\u0000" in body or any(body[at : at + piece].isdigit() for at in range(0, len(body), piece)):
+        return True
+    # What the batch, its events and their properties open at the least; one that nests too deep opens more than 30.
+    opened = 2 + len(events) + sum(1 for event in events if event.properties)
+    return body.count(b"{") + body.count(b"[") > opened + values.MAX_DEPTH - 2 and any(map(_fault, events))
 
 
 def _open(body: bytes, decode: Any) -> Any:
@@ -144,9 +153,16 @@ def _open(body: bytes, decode: Any) -> Any:
         return decode(body)
     except _UNREADABLE_ERRORS as error:
         try:
-            return decode(_LONE_SURROGATE.sub(_UNREADABLE, body))
+            return _open_mended(_LONE_SURROGATE.sub(_UNREADABLE, body), decode)
         except _UNREADABLE_ERRORS:
             raise Problem(400, "malformed_batch", f"The body is not a batch of events: {error}.") from error
+
+
+def _open_mended(body: bytes, decode: Any) -> Any:
+    try:
+        return decode(body)
+    except RecursionError:
+        return decode(values.shallow(body))
 
 
 # Half of a surrogate pair ends the decoder's reading of the whole body; as a byte that is not UTF-8 it is one event's.
@@ -168,32 +184,38 @@ def _read_one_by_one(items: Sequence[msgspec.Raw], now: datetime) -> Batch:
             batch.reject(index, _code(str(error)), f"{error}.")
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             batch.reject(index, "malformed_json", f"{error}.")
-        except RecursionError:
-            batch.reject(index, "nested_too_deep", "The event nests too deep.")
         else:
-            sent = bytes(item)
-            _take(batch, index, event, latest, len(sent), suspicious=_is_suspicious(sent))
+            _take(batch, index, event, latest)
     return batch
 
 
 def add(batch: Batch, index: int, members: Any, *, now: datetime) -> None:
     """Take an event that was translated from another format, given by its members, or reject it as `read` would."""
     try:
-        event = msgspec.convert(members, Event)
+        event = msgspec.convert(members, _Sent)
     except msgspec.ValidationError as error:
         batch.reject(index, _code(str(error)), f"{error}.")
     else:
-        _take(batch, index, event, now + MAX_AHEAD, sys.maxsize, suspicious=True)
+        _take(batch, index, event, now + MAX_AHEAD)
 
 
-def _take(batch: Batch, index: int, event: Event, latest: datetime, sent_bytes: int, *, suspicious: bool) -> None:
-    if fault := (_fault(event) if suspicious else None) or _settle(event, latest, sent_bytes):
+def _take(batch: Batch, index: int, event: _Sent, latest: datetime) -> None:
+    if fault := _fault(event) or _read_timestamp(event) or _settle(event, latest):
         batch.reject(index, *fault)
     else:
         batch.events[index] = event
 
 
-def _settle(event: Event, latest: datetime, sent_bytes: int) -> tuple[str, str] | None:
+def _read_timestamp(event: _Sent) -> tuple[str, str] | None:
+    try:
+        if event.timestamp is not None and not isinstance(event.timestamp, datetime):
+            event.timestamp = values.timestamp(event.timestamp)
+    except (TypeError, ValueError):
+        return "invalid_timestamp", "Must be a time as in RFC 3339, with an offset or `Z`."
+    return None
+
+
+def _settle(event: Event, latest: datetime, sent_bytes: int | None = None) -> tuple[str, str] | None:
     """Put the event's timestamp in UTC, or say what of the event is out of bounds."""
     if event.user_id in UNREACHABLE:
         return "invalid_user_id", f"`{event.user_id}` cannot be a path, and so no user's id."
@@ -206,9 +228,9 @@ def _settle(event: Event, latest: datetime, sent_bytes: int) -> tuple[str, str] 
     return None
 
 
-def _is_large(event: Event, sent_bytes: int) -> bool:
+def _is_large(event: Event, sent_bytes: int | None) -> bool:
     """Whether its properties have more than `MAX_OBJECT_BYTES`; asked of events that came in more than these alone."""
-    return sent_bytes > MAX_OBJECT_BYTES and len(encode(event.properties)) > MAX_OBJECT_BYTES
+    return (sent_bytes is None or sent_bytes > MAX_OBJECT_BYTES) and len(encode(event.properties)) > MAX_OBJECT_BYTES
 
 
 def _code(message: str) -> str:
@@ -220,16 +242,6 @@ def _code(message: str) -> str:
 
 
 def _fault(event: Event) -> tuple[str, str] | None:
-    pending: list[Any] = [event.user_id, event.event, event.idempotency_key, event.properties]
-    pending += [event.set_once, event.set]
-    while pending:
-        value = pending.pop()
-        if isinstance(value, str) and "\0" in value:
-            return "nul_character", "Text must not contain NUL characters."
-        if isinstance(value, int) and abs(value) > sys.float_info.max:
-            return "number_out_of_range", "Numbers must fit into a double."
-        if isinstance(value, dict):
-            pending += [*value.keys(), *value.values()]
-        elif isinstance(value, list):
-            pending += value
-    return None
+    texts = [event.user_id, event.event, event.idempotency_key]
+    found = values.fault([*texts, event.properties, event.set_once, event.set])
+    return found and (found.code, found.detail)

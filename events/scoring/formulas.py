@@ -13,7 +13,8 @@ import structlog
 from msgspec import Meta, Struct
 
 from events.models import LifecycleStage
-from retivo.api.errors import FieldError, escape_pointer
+from retivo.api.errors import FieldError
+from retivo.api.values import escape_pointer
 
 log = structlog.get_logger("retivo.scores")
 

@@ -16,8 +16,9 @@ from integrations.parameters import engine
 from integrations.parameters.children import CostlyError, children
 from integrations.parameters.forms import InvalidSchemaError
 from integrations.parameters.schema import SMALL_PATTERN_BYTES, Extent, extent
-from retivo.api.errors import FieldError, escape_pointer
+from retivo.api.errors import FieldError
 from retivo.api.json import encode
+from retivo.api.values import escape_pointer
 
 MAX_BYTES = 16 * 1024
 

@@ -15,8 +15,8 @@ import jsonschema_rs
 from integrations.parameters import engine, forms
 from integrations.parameters.children import CostlyError, children
 from integrations.parameters.forms import InvalidSchemaError
-from retivo.api.errors import escape_pointer
 from retivo.api.json import encode
+from retivo.api.values import escape_pointer
 from retivo.threads import places
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"

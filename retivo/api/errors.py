@@ -15,6 +15,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from psycopg.errors import LockNotAvailable, QueryCanceled
 from rest_framework import exceptions
 
+from retivo.api.values import escape_pointer
 from retivo.metrics import measures
 
 CONTENT_TYPE = "application/problem+json"
@@ -192,8 +193,3 @@ def _flatten(detail: Any, pointer: str) -> Iterator[FieldError]:
                 yield from _flatten(value, f"{pointer}/{index}")
     else:
         yield FieldError(pointer=pointer, code=getattr(detail, "code", "invalid"), detail=str(detail))
-
-
-def escape_pointer(key: object) -> str:
-    """A reference token of a JSON Pointer (RFC 6901 §3)."""
-    return str(key).replace("~", "~0").replace("/", "~1")

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import IO, Any
 
-import msgspec
 from django.conf import settings
 from django.http import HttpResponse
 from rest_framework.negotiation import BaseContentNegotiation
@@ -11,16 +10,14 @@ from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
-from retivo.api.errors import FieldError, Problem, escape_pointer
+from retivo.api import values
+from retivo.api.errors import MAX_TEXT, FieldError, Problem
 
-MAX_DEPTH = 32
-MIN_NUMBER, MAX_NUMBER = -(2**63), 2**63 - 1
-
-encode = msgspec.json.Encoder().encode
+encode = values.encode
 
 
 class JSONParser(BaseParser):
-    """Reads a body of UTF-8 JSON that PostgreSQL can store and other languages can read.
+    """Reads a body of JSON by `retivo.api.values`.
 
     Raises:
         Problem: 400 with the pointer to what is malformed, nested too deep, out of range or holds a NUL.
@@ -39,15 +36,12 @@ class JSONParser(BaseParser):
 
 def decode(body: bytes) -> Any:
     try:
-        data = msgspec.json.decode(body)
-    except RecursionError as error:
-        raise _too_deep("") from error
-    except msgspec.MsgspecError as error:
-        raise Problem(400, "malformed_json", f"The body is not valid JSON: {error}.") from error
-    except UnicodeDecodeError as error:
-        raise Problem(400, "malformed_json", "The body is not valid UTF-8.") from error
-    _refuse_unstorable(data)
-    return data
+        return values.decode(body)
+    except values.UnacceptableError as error:
+        pointer, code, detail = error.fault
+        raise Problem(
+            400, code, detail, errors=[FieldError(pointer=pointer[:MAX_TEXT], code=code, detail=detail)]
+        ) from error
 
 
 class JSONRenderer(BaseRenderer):
@@ -92,32 +86,3 @@ class JSONOnly(BaseContentNegotiation):
 
     def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
         return renderers[0], renderers[0].media_type
-
-
-def _refuse_unstorable(data: Any) -> None:
-    """Walk without recursion: the depth is the caller's to choose."""
-    pending: list[tuple[str, int, Any]] = [("", 0, data)]
-    while pending:
-        pointer, depth, value = pending.pop()
-        if isinstance(value, str):
-            if "\0" in value:
-                raise _field(pointer, "nul_character", "Text must not contain NUL characters.")
-        elif isinstance(value, dict | list):
-            if depth >= MAX_DEPTH:
-                raise _too_deep(pointer)
-            items = value.items() if isinstance(value, dict) else enumerate(value)
-            for key, item in items:
-                if isinstance(key, str) and "\0" in key:
-                    raise _field(pointer, "nul_character", "Names must not contain NUL characters.")
-                pending.append((f"{pointer}/{escape_pointer(key)}", depth + 1, item))
-        elif isinstance(value, int | float) and not MIN_NUMBER <= value <= MAX_NUMBER:
-            # Not integers alone: to JSON Schema and to other languages 1e300 is one.
-            raise _field(pointer, "number_out_of_range", "Numbers must lie between -2^63 and 2^63 - 1.")
-
-
-def _too_deep(pointer: str) -> Problem:
-    return _field(pointer, "nested_too_deep", f"The body may nest at most {MAX_DEPTH} levels deep.")
-
-
-def _field(pointer: str, code: str, detail: str) -> Problem:
-    return Problem(400, code, detail, errors=[FieldError(pointer=pointer[:200], code=code, detail=detail)])

@@ -16,6 +16,7 @@ from django.db.models import Model, QuerySet
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from retivo.api import values
 from retivo.api.errors import FieldError, Problem, validation_failed
 from retivo.api.serializers import QueryIntegerField, StrictSerializer, StringField
 
@@ -47,12 +48,8 @@ class Cursor:
             created_at, _, row_id = (
                 base64.b64decode(text.encode(), altchars=b"-_", validate=True).decode().partition(" ")
             )
-            moment = datetime.fromisoformat(created_at)
-            if moment.tzinfo is None:
-                raise ValueError("no offset")
-            # In UTC: an offset can lead out of the years that PostgreSQL's client can write.
-            return cls(moment.astimezone(UTC), cls.read_id(row_id))
-        except (ValueError, binascii.Error, OverflowError) as error:
+            return cls(values.timestamp(created_at), cls.read_id(row_id))
+        except (ValueError, binascii.Error) as error:
             raise invalid_cursor() from error
 
 

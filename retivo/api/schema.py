@@ -19,8 +19,8 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiRespo
 from rest_framework import serializers
 
 from retivo.api.errors import CONTENT_TYPE, MAX_ERRORS, NO_ANSWER, FieldError, Problem
-from retivo.api.json import MAX_NUMBER, MIN_NUMBER
 from retivo.api.serializers import VISIBLE, IntegerField, StrictSerializer, StringField
+from retivo.api.values import MAX_DEPTH
 
 Schema = dict[str, Any]
 
@@ -48,11 +48,10 @@ VISIBLE_TEXT = r"^[^\u0000]*[^\s\u0000][^\u0000]*$"
 
 # Bounds apply to numbers alone, patterns to strings alone, and so on: one schema does for any value.
 JSON_VALUE: Schema = {
-    "description": "Any JSON value, without NUL characters and with numbers that fit into 64 bits.",
+    "description": f"Any JSON value: without NUL characters, at most {MAX_DEPTH} levels deep in the body, its numbers "
+    "within a double's range.",
     "type": ["string", "number", "boolean", "null", "array", "object"],
     "pattern": TEXT,
-    "minimum": MIN_NUMBER,
-    "maximum": MAX_NUMBER,
     "items": {"$ref": "#/components/schemas/JsonValue"},
     "additionalProperties": {"$ref": "#/components/schemas/JsonValue"},
     "propertyNames": {"pattern": TEXT},
@@ -146,7 +145,7 @@ INVALID_BODY = Problems(
         "number_out_of_range": FieldError(
             pointer="/config/big",
             code="number_out_of_range",
-            detail="Numbers must lie between -2^63 and 2^63 - 1.",
+            detail="Numbers must fit into a double: at most 1.8e308.",
         ),
         "nested_too_deep": FieldError(
             pointer="/config/a/a/a", code="nested_too_deep", detail="The body may nest at most 32 levels deep."

@@ -51,8 +51,7 @@ def customer(config: str) -> bytes:
         (b'{"name": 1e400}', "malformed_json"),
         (b"{} {}", "malformed_json"),
         (customer("1" * 5000), "malformed_json"),
-        (customer('{"a": %s}' % ("9" * 19)), "number_out_of_range"),
-        (customer('{"a": -1e300}'), "number_out_of_range"),
+        (customer('{"a": %s}' % ("9" * 309)), "number_out_of_range"),
         (customer('{"a": "\\u0000"}'), "nul_character"),
         (customer('{"\\u0000": 1}'), "nul_character"),
         (b"[" * 10_000 + b"]" * 10_000, "nested_too_deep"),
@@ -81,8 +80,10 @@ def test_body__rubbish__is_400_and_changes_nothing(acme: Api, server: Server, bo
 def test_body__odd_but_well_formed__is_taken(acme: Api, server: Server) -> None:
     config = {
         "deep": json.loads('{"a":' * 29 + "1" + "}" * 29),
-        "max": 2**63 - 1,
-        "min": -(2**63),
+        "max": 2**63,
+        "min": -(2**70),
+        "float": 1.7976931348623157e308,
+        "small": 5e-324,
         "text": "\U0001f600 \x01",
     }
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from retivo.api import values
 from tenants.access import keys
 
 # In seconds this is the year 5138, in milliseconds March 1973.
@@ -38,10 +39,18 @@ def moment(value: Any) -> Any:
 
 def _from_text(text: str) -> Any:
     try:
-        found = datetime.fromisoformat(text)
+        return values.timestamp(text, local_is_utc=True)
     except ValueError:
+        return _from_short_text(text)
+
+
+def _from_short_text(text: str) -> Any:
+    """What ISO 8601 has beside RFC 3339, such as a day alone."""
+    try:
+        found = datetime.fromisoformat(text)
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
         return text
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _from_number(number: float) -> Any:

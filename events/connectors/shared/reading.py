@@ -3,12 +3,15 @@
 All vendors' SDKs send JSON: one message, an array of them, or an object that holds an array of them in one member
 (`batch`, if the vendor's view names no other); some as lines, some in a form field `data`, some in base64. What a
 message means is for the vendor's module to say.
+
+SDKs drop what is refused and tell nobody. So what the vendors take and PostgreSQL does not is mended: NULs and halves
+of surrogate pairs become U+FFFD, NaN and infinities null.
 """
 
 import base64
 import binascii
 import json
-import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +19,7 @@ from urllib.parse import parse_qs
 
 import msgspec
 
+from retivo.api import values
 from retivo.api.compression import MAGIC, gunzip
 from retivo.api.errors import Problem
 
@@ -61,7 +65,7 @@ def read(body: bytes, content_type: str, query: Mapping[str, str], batch_member:
     if media_type == _FORM:
         sent = read_query({**query, **_fields(body)}, batch_member)
     elif media_type == _LINES:
-        lines = [msgspec.Raw(line) for line in body.splitlines() if line.strip()]
+        lines = [_line(line) for line in body.splitlines() if line.strip()]
         sent = Sent(items=lines, beside=query)
     elif media_type in _JSON:
         # Said by the query alone in some of PostHog's versions, so asked of the body itself.
@@ -111,7 +115,7 @@ def _messages(sent: Sent) -> Iterable[dict[str, Any]]:
 def _read_json(body: bytes, beside: Mapping[str, Any], batch_member: str, *, form: bool = False) -> Sent:
     try:
         body, found = _open(body)
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise malformed(f"{error}.") from error
     if isinstance(found, list):
         return Sent(items=found, beside=beside, form=form)
@@ -125,22 +129,49 @@ def _read_json(body: bytes, beside: Mapping[str, Any], batch_member: str, *, for
     return Sent(items=items, beside={**_texts(found), **beside}, form=form)
 
 
-def _open(body: bytes) -> tuple[bytes, list[msgspec.Raw] | dict[str, msgspec.Raw]]:
+def _line(line: bytes) -> msgspec.Raw:
     try:
-        return body, _decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        # Python's SDKs send NaN and Infinity, all of them half a surrogate pair where a text was cut.
-        data = json.loads(body, parse_constant=lambda _: None, parse_float=_finite)
-        body = json.dumps(data, ensure_ascii=False).encode("utf-8", "replace")
-        return body, _decode(body)
+        return msgspec.Raw(_mended(line))
+    except ValueError:
+        return msgspec.Raw(line)  # one that cannot be read, as `translate` will say
+
+
+def _open(body: bytes) -> tuple[bytes, list[msgspec.Raw] | dict[str, msgspec.Raw]]:
+    body = _mended(body)
+    return body, _decode(body)
 
 
 _decode = msgspec.json.Decoder(list[msgspec.Raw] | dict[str, msgspec.Raw]).decode
 
 
-def _finite(text: str) -> float | None:
+def _mended(body: bytes) -> bytes:
+    """JSON that can be read and stored. Raises ValueError where it is none."""
+    body = _NUL.sub(rb"\1\\ufffd", body) if rb"\u0000" in body else body
+    try:
+        msgspec.json.decode(body, type=msgspec.Raw)
+    except RecursionError:
+        return _mended(values.shallow(body))
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        # Python's SDKs send NaN and Infinity, all of them half a surrogate pair where a text was cut.
+        data = json.loads(values.shallow(body), parse_constant=lambda _: None, parse_float=_float, parse_int=_integer)
+        return _SURROGATE.sub("\ufffd", json.dumps(data, ensure_ascii=False)).encode()
+    return body
+
+
+_NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+# Stands for any number that no float is so large as to hold; its event is refused by itself.
+_TOO_LARGE = 10**309
+
+
+def _float(text: str) -> float | int:
     number = float(text)
-    return number if math.isfinite(number) else None
+    return number if abs(number) <= values.MAX_NUMBER else _TOO_LARGE
+
+
+def _integer(text: str) -> int:
+    return int(text) if len(text) <= 310 else _TOO_LARGE
 
 
 def _texts(members: Mapping[str, msgspec.Raw]) -> dict[str, str]:

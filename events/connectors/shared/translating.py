@@ -25,9 +25,6 @@ def translate(vendor: Vendor, sent: Sent, *, kind: str, key: str, now: datetime)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             events.reject(index, "malformed_json", f"{error}.")
             continue
-        except RecursionError:
-            events.reject(index, "nested_too_deep", "The event nests too deep.")
-            continue
         if not isinstance(message, dict):
             events.reject(index, "invalid_event", "Expected `object`.")
         elif keys.is_well_formed(own := key_in(message, vendor.KEY_MEMBERS)) and own != key:

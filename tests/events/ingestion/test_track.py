@@ -143,10 +143,29 @@ def test_track__no_batch_at_all__is_400(merchant: Api, body: bytes) -> None:
     assert (response.status_code, response.json()["code"]) == (400, "malformed_batch")
 
 
-def test_track__ten_thousand_deep__is_refused(merchant: Api) -> None:
-    response = merchant.post(PATH, b'{"events": [' + b"[" * 10_000 + b"]" * 10_000 + b"]}")
+@pytest.mark.parametrize("depth", [32, 942, 10_000, 300_000])
+@pytest.mark.parametrize("member", ["properties", "set", "set_once", "unknown"])
+def test_track__event_nested_too_deep__is_refused_alone(merchant: Api, depth: int, member: str) -> None:
+    deep = b'{"user_id": "u", "event": "e", "%s": {"a": %s}}' % (member.encode(), b"[" * depth + b"]" * depth)
+    good = b'{"user_id": "u", "event": "e", "properties": {"a": %s}}' % (b"[" * 30 + b"]" * 30)
 
-    assert response.status_code == 400
+    for _ in range(2):  # the user is known the second time, so that the plain way is tried first
+        answer = merchant.post(PATH, b'{"events": [%s, %s]}' % (deep, good)).json()
+        if member == "unknown":  # is none of ours, and dropped unread
+            assert answer["accepted"] == 2
+        else:
+            assert [(found["index"], found["code"]) for found in answer["rejected"]] == [(0, "nested_too_deep")]
+            assert answer["accepted"] == 1
+
+
+def test_track__that_is_no_batch_and_deep__is_400(merchant: Api) -> None:
+    for body in (
+        b"[" * 100_000,
+        b'{"events": [' + b"[" * 10_000,
+        b'{"events": {"a":' + b"[" * 5_000 + b"]" * 5_000 + b"}}",
+    ):
+        response = merchant.post(PATH, body)
+        assert (response.status_code, response.json()["code"]) == (400, "malformed_batch")
 
 
 def test_track__a_hundred_events__are_taken_and_one_more_is_413(merchant: Api) -> None:
