@@ -42,7 +42,7 @@ def track(*, tenant_id: UUID, policy: Policy, batch: Batch, source: str, provide
         provider: apply this provider's event mappings alone; all integrations' of the tenant where None.
     """
     sent = len(batch.events)
-    events = _renamed(_first_of_each_key(batch.events), policy.mappings_of(provider))
+    events = _renamed(batch.events, policy.mappings_of(provider))
     parameters: dict[str, Any] = {
         "tenant_id": tenant_id,
         **asdict(policy.moment),
@@ -62,11 +62,13 @@ def track(*, tenant_id: UUID, policy: Policy, batch: Batch, source: str, provide
             sizes, _ = _lock_described(cursor, events, described, parameters, admitted=True)
         if described:
             _refuse_large(cursor, batch=batch, events=events, described=described, sizes=sizes, parameters=parameters)
-        stored = _store(cursor, events, parameters, admitted=bool(new_users))
+        first = _first_of_each_key(events)
+        stored = _store(cursor, first, parameters, admitted=bool(new_users))
         if stored.new_users:
             admit(new_users=stored.new_users)
-            stored = _store(cursor, events, parameters, admitted=True)
-        rows = traits.rows(list(events.values())[index] for index in stored.places)
+            first = _first_of_each_key(events)
+            stored = _store(cursor, first, parameters, admitted=True)
+        rows = traits.rows(list(first.values())[index] for index in stored.places)
         if rows:
             cursor.execute(_IDENTIFY, {**parameters, "rows": _json(rows)})
     scoring.score_users(tenant_id=tenant_id, user_ids=stored.unscored, now=policy.moment.now)
@@ -76,6 +78,7 @@ def track(*, tenant_id: UUID, policy: Policy, batch: Batch, source: str, provide
 
 
 def _first_of_each_key(events: dict[int, Event]) -> dict[int, Event]:
+    """Those that are stored, where none of the keys is stored yet: the others are duplicates."""
     seen: set[str] = set()
     first = {}
     for index, event in events.items():
@@ -205,20 +208,34 @@ def _admit(
         known = {row[0] for row in cursor.fetchall()}
         for index in [index for index, event in events.items() if event.idempotency_key in known]:
             del events[index]
-    candidates = list(dict.fromkeys(event.user_id for event in events.values() if event.user_id in new))
-    cursor.execute(_ADMIT, {**parameters, "users": _json(candidates), "limit": policy.limit})
-    admitted, active_users = cursor.fetchone()
-    refused = set(candidates) - set(msgspec.json.decode(admitted))
-    for index in [index for index, event in events.items() if event.user_id in refused]:
+    # Whom nobody asked of is counted already; a refused event leaves its key to the next one that has it.
+    asked = {event.user_id for event in _first_of_each_key(events).values()} - new
+    refused: set[str] = set()
+    active_users = 0
+    while True:
+        left = {index: event for index, event in events.items() if event.user_id not in refused}
+        users = [event.user_id for event in _first_of_each_key(left).values() if event.user_id not in asked]
+        if not users:
+            break
+        asked |= set(users)
+        cursor.execute(_ADMIT, {**parameters, "users": _json(list(dict.fromkeys(users))), "limit": policy.limit})
+        admitted, active_users = cursor.fetchone()
+        refused |= set(users) - set(msgspec.json.decode(admitted))
+    spent: set[str] = set()
+    for index, event in sorted(events.items()):
+        if event.user_id not in refused:
+            spent |= {event.idempotency_key} if event.idempotency_key is not None else set()
+            continue
         del events[index]
-        batch.reject(
-            index,
-            "tracked_user_limit_reached",
-            f"This month's limit of {policy.limit} active users is reached.",
-            current=active_users,
-            limit=policy.limit,
-            upgrade_to=UPGRADE_TO[policy.plan_tier],
-        )
+        if event.idempotency_key not in spent:  # else it is a duplicate
+            batch.reject(
+                index,
+                "tracked_user_limit_reached",
+                f"This month's limit of {policy.limit} active users is reached.",
+                current=active_users,
+                limit=policy.limit,
+                upgrade_to=UPGRADE_TO[policy.plan_tier],
+            )
 
 
 def _list(text: str | None) -> list[str]:

@@ -228,6 +228,71 @@ def test_limit__event_it_rejected__can_be_sent_again_under_its_key(merchant: Api
     assert track(merchant, event(idempotency_key="k"))["accepted"] == 1
 
 
+def test_limit__event_it_rejected__leaves_its_key_to_the_next(merchant: Api) -> None:
+    track(merchant, event("a"))
+    change_tenant(merchant, tracked_user_limit=1)
+
+    answer = track(merchant, event("new", idempotency_key="k"), event("a", idempotency_key="k"))
+
+    assert (answer["accepted"], answer["duplicates"]) == (1, 0)
+    assert [rejection["index"] for rejection in answer["rejected"]] == [0]
+    assert track(merchant, event("a", idempotency_key="k"))["duplicates"] == 1
+
+
+def test_traits__event_that_brought_too_many__leaves_its_key_to_the_next(merchant: Api) -> None:
+    large = {"a": "x" * 65_536}
+
+    answer = track(merchant, event("u", set=large, idempotency_key="k"), event("u", "second", idempotency_key="k"))
+
+    assert (answer["accepted"], answer["duplicates"]) == (1, 0)
+    assert [(each["index"], each["code"]) for each in answer["rejected"]] == [(0, "traits_too_large")]
+    assert rows(merchant, "SELECT name FROM events_event") == [("second",)]
+
+
+_sent = strategies.tuples(strategies.integers(0, 5), strategies.none() | strategies.integers(0, 3))
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    before=strategies.lists(_sent, max_size=3),
+    sent=strategies.lists(_sent, min_size=1, max_size=12),
+    room=strategies.integers(0, 3),
+)
+def test_key__in_any_batch_near_the_limit__is_spent_by_what_is_stored_and_by_none_else(
+    merchant: Api, before: list[tuple[int, int | None]], sent: list[tuple[int, int | None]], room: int
+) -> None:
+    """As if the events came one by one."""
+    run = uuid4().hex
+
+    def events(pairs: list[tuple[int, int | None]]) -> list[Any]:
+        return [event(f"{run}-{u}", **({} if k is None else {"idempotency_key": f"{run}-{k}"})) for u, k in pairs]
+
+    change_tenant(merchant, tracked_user_limit=1_000_000)
+    track(merchant, *events(before))
+    change_tenant(merchant, tracked_user_limit=usage(merchant)[1] + room)
+    spent: set[int | None] = set()
+    users: set[int] = set()
+    for user, key in before:
+        if key is None or key not in spent:
+            users.add(user)
+            spent.add(key)
+    known, accepted, rejected = len(users), 0, []
+    for index, (user, key) in enumerate(sent):
+        if key is not None and key in spent:
+            continue
+        if user not in users and len(users) == known + room:
+            rejected.append(index)
+        else:
+            users.add(user)
+            spent.add(key)
+            accepted += 1
+
+    answer = track(merchant, *events(sent))
+
+    assert (answer["accepted"], [each["index"] for each in answer["rejected"]]) == (accepted, rejected)
+    assert answer["accepted"] + answer["duplicates"] + len(answer["rejected"]) == len(sent)
+
+
 def test_limit__overage_allowed__meters_without_rejecting(merchant: Api) -> None:
     change_tenant(merchant, tracked_user_limit=1, config={"overage": "allow"})
 
