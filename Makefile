@@ -14,7 +14,7 @@ PRODUCTION = RETIVO_DEVELOPMENT=0 ALLOWED_HOSTS=retivo.example \
 	SECRET_KEY="$$($(PY) -c 'import secrets; print(secrets.token_urlsafe(64))')" \
 	ENCRYPTION_KEYS="$$($(PY) -c 'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())')"
 
-.PHONY: help run test check format openapi deadlocks bench bench-growth forward demo simulate clean
+.PHONY: help run test check format openapi deadlocks inputs bench bench-growth forward demo simulate clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.* ## \(.*\)/  make \1	\2/p' Makefile | expand -t 20
@@ -45,6 +45,9 @@ openapi: .venv/installed ## write openapi.yaml from the code
 deadlocks: .venv/installed-dev ## run every pair of writers against each other (LOCK_TRANSACTIONS=10000)
 	@RETIVO_DEVELOPMENT=1 LOCK_TRANSACTIONS="$${LOCK_TRANSACTIONS:-10000}" \
 		exec $(PY) -m pytest -n0 -q tests/test_lock_order.py
+
+inputs: .venv/installed-dev ## send 20,000 unusual and 20,000 malformed requests to every operation: an hour (INPUTS=…)
+	@RETIVO_DEVELOPMENT=1 INPUTS=$${INPUTS:-20000} exec $(PY) -m pytest tests/retivo/api/test_any_input.py -n 0 -s $(ARGS)
 
 bench: .venv/installed-dev ## measure against a peer, a hello view and the bare SQL (BENCH_SECONDS=…)
 	@exec $(PY) -m bench

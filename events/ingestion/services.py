@@ -42,7 +42,7 @@ def track(*, tenant_id: UUID, policy: Policy, batch: Batch, source: str, provide
         provider: apply this provider's event mappings alone; all integrations' of the tenant where None.
     """
     sent = len(batch.events)
-    events = _renamed(batch.events, policy.mappings_of(provider))
+    events = dict(_renamed(batch.events, policy.mappings_of(provider)))
     parameters: dict[str, Any] = {
         "tenant_id": tenant_id,
         **asdict(policy.moment),
@@ -208,7 +208,8 @@ def _admit(
         known = {row[0] for row in cursor.fetchall()}
         for index in [index for index, event in events.items() if event.idempotency_key in known]:
             del events[index]
-    # Whom nobody asked of is counted already; a refused event leaves its key to the next one that has it.
+    # A refused event leaves its key to the next one that has it, whose user may be new, too. Users of the first events who
+    # are not new are counted already.
     asked = {event.user_id for event in _first_of_each_key(events).values()} - new
     refused: set[str] = set()
     active_users = 0
