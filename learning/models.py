@@ -130,8 +130,9 @@ class Release(models.Model):
             models.CheckConstraint(condition=Q(epsilon__gt=0, rho__gt=0), name="release_costs_something"),
             # LEAST_RHO and CLIP² / 2 of learning.patterns.privacy, but for the last digits.
             models.CheckConstraint(
-                condition=Q(rho__gte=0.0001)
-                & GreaterThanOrEqual(F("deviation") * F("deviation") * F("rho"), Value(1.999999)),
+                condition=Q(
+                    GreaterThanOrEqual(F("deviation") * F("deviation") * F("rho"), Value(1.999999)), rho__gte=0.0001
+                ),
                 name="release_noise_has_a_floor",
             ),
         ]

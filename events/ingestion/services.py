@@ -208,8 +208,8 @@ def _admit(
         known = {row[0] for row in cursor.fetchall()}
         for index in [index for index, event in events.items() if event.idempotency_key in known]:
             del events[index]
-    # A refused event leaves its key to the next one that has it, whose user may be new, too. Users of the first events who
-    # are not new are counted already.
+    # A refused event leaves its key to the next one that has it, whose user may be new, too. Those users of the first
+    # events who are not new are counted already.
     asked = {event.user_id for event in _first_of_each_key(events).values()} - new
     refused: set[str] = set()
     active_users = 0

@@ -123,6 +123,6 @@ class Migration(migrations.Migration):
                 GRANT SELECT, INSERT, UPDATE ON events_scoringsweep TO app_rt;
                 """
             ],
-            reverse_sql=undo_isolation("events_scoringsweep"),
+            reverse_sql=[*undo_isolation("events_scoringsweep")],
         ),
     ]

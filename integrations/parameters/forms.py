@@ -8,7 +8,7 @@ through.
 from collections.abc import Callable
 from typing import Any
 
-from retivo.api.errors import escape_pointer
+from retivo.api.values import escape_pointer
 
 Resolve = Callable[[str], Any]  # a reference's schema
 

@@ -13,8 +13,9 @@ class Migration(migrations.Migration):
         AddConstraintNotValid(
             model_name="release",
             constraint=models.CheckConstraint(
-                condition=Q(rho__gte=0.0001)
-                & GreaterThanOrEqual(F("deviation") * F("deviation") * F("rho"), Value(1.999999)),
+                condition=Q(
+                    GreaterThanOrEqual(F("deviation") * F("deviation") * F("rho"), Value(1.999999)), rho__gte=0.0001
+                ),
                 name="release_noise_has_a_floor",
             ),
         ),

@@ -15,7 +15,7 @@ from tests.deploy.releases import THIS
 
 @pytest.mark.parametrize("alias", ["default", "owner"])
 def test_url__that_names_several_servers__reaches_the_one_that_can_be_written_to(alias: str, tmp_path: Path) -> None:
-    url = {"default": all_in_one_url, "owner": lambda: database_url("owner")}[alias]()
+    url = {"default": all_in_one_url(), "owner": database_url("owner")}[alias]
     if "?host=" in url:  # a socket's folder; the first has none
         url = url.replace("?host=", f"?host={quote(str(tmp_path))},")
     else:  # nobody listens on the first one's port

@@ -16,8 +16,8 @@ from django.db.migrations.executor import MigrationExecutor
 from psycopg import sql
 
 from retivo.database import roles
-from tests.conftest import REPOSITORY, database_url
-from tests.delivery.worker.processes import environment, wait_for
+from tests.conftest import REPOSITORY, database_url, service_environment
+from tests.delivery.worker.processes import wait_for
 
 PATIENCE = 90
 
@@ -69,7 +69,7 @@ def start_migrate(*arguments: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         [sys.executable, "manage.py", "migrate", *arguments],
         cwd=REPOSITORY,
-        env=environment(DJANGO_SETTINGS_MODULE="tests.retivo.database.changing_settings"),
+        env=service_environment(DJANGO_SETTINGS_MODULE="tests.retivo.database.changing_settings"),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -113,7 +113,7 @@ def cluster(module_cluster: Path) -> Iterator[Path]:
 
 def settings_of(data_dir: Path) -> dict[str, Any]:
     """Django's settings of the owner's connection."""
-    config: dict[str, Any] = environ.Env.db_url_config(embedded_postgres.urls(data_dir)[1])
+    config: dict[str, Any] = environ.Env.db_url_config(embedded_postgres.urls(data_dir)["owner"])
     return config
 
 
