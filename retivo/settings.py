@@ -209,6 +209,7 @@ AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]  # whose failures a success deletes
 AXES_RESET_ON_SUCCESS = True
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_USERNAME_CALLABLE = "tenants.accounts.logins.username_of"
 AXES_CLIENT_IP_CALLABLE = "retivo.api.address.client_network"
 AXES_LOCKOUT_CALLABLE = "tenants.accounts.logins.locked_out"
 AXES_ENABLE_ADMIN = False  # its pages delete without an audit entry

@@ -8,11 +8,8 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from retivo.api.errors import FieldError, validation_failed
-from retivo.api.json import encode
 from retivo.api.merge_patch import merge_patch
-
-# Above it every batch of events would pay for what its partner keeps here.
-MAX_BYTES = 64 * 1024
+from retivo.api.values import MAX_OBJECT_BYTES, is_large
 
 # What a customer's partner sets and the customer itself does not; the trigger `own_plan` holds it as well.
 SET_BY_PARTNER = ("overage", "retention_days", "learning_by_partner")
@@ -38,8 +35,9 @@ def faults(config: Mapping[str, Any], *, touched: Collection[str] | None = None)
     Args:
         touched: look at these keys alone; at all that Retivo knows where None.
     """
-    if len(encode(config)) > MAX_BYTES:
-        return [FieldError(pointer="/config", code="too_large", detail=f"At most {MAX_BYTES // 1024} KiB of JSON.")]
+    if is_large(config):
+        detail = f"At most {MAX_OBJECT_BYTES // 1024} KiB of JSON."
+        return [FieldError(pointer="/config", code="too_large", detail=detail)]
     return [
         FieldError(pointer=f"/config/{key}{fault['pointer']}", code=fault["code"], detail=fault["detail"])
         for key, check in _CHECKS.items()

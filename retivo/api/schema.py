@@ -148,7 +148,7 @@ INVALID_BODY = Problems(
             detail="Numbers must fit into a double: at most 1.8e308.",
         ),
         "nested_too_deep": FieldError(
-            pointer="/config/a/a/a", code="nested_too_deep", detail="The body may nest at most 32 levels deep."
+            pointer="/config/a/a/a", code="nested_too_deep", detail=f"May nest at most {MAX_DEPTH} levels deep."
         ),
         "invalid_idempotency_key": FieldError(
             pointer="/Idempotency-Key",

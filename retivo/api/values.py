@@ -59,9 +59,9 @@ def decode(body: bytes) -> Any:
     except RecursionError as error:
         raise UnacceptableError(_too_deep("")) from error
     except msgspec.MsgspecError as error:
-        raise UnacceptableError(Fault("", "malformed_json", f"This is not valid JSON: {error}.")) from error
+        raise UnacceptableError(Fault("", "malformed_json", f"The body is not valid JSON: {error}.")) from error
     except UnicodeDecodeError as error:
-        raise UnacceptableError(Fault("", "malformed_json", "This is not valid UTF-8.")) from error
+        raise UnacceptableError(Fault("", "malformed_json", "The body is not valid UTF-8.")) from error
     if found := fault(data):
         raise UnacceptableError(found)
     return data

@@ -64,6 +64,9 @@ class StaffAdmin(ModelAdmin):  # type: ignore[misc]  # unfold carries no types
             return queryset.none(), False
         return super().get_search_results(request, queryset, search_term)
 
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        return None if "\0" in object_id else super().get_object(request, object_id, from_field)
+
     # --- What is never possible, unless a subclass says otherwise ---
 
     def has_add_permission(self, request: HttpRequest) -> bool:

@@ -129,6 +129,12 @@ _FORGET = """
 """
 
 
+def username_of(request: HttpRequest, credentials: Mapping[str, Any] | None = None) -> str | None:
+    """Whose failures count together: who wants to log in, as far as axes can store the name; users' are shorter."""
+    name = (credentials or request.POST).get("username")
+    return name if name is None else str(name)[:255]
+
+
 def locked_out(request: HttpRequest, _response: HttpResponse | None, _credentials: Any) -> HttpResponse:
     seconds: int = request.retry_after  # type: ignore[attr-defined]  # set by the handler that locked it out
     minutes = math.ceil(seconds / 60)

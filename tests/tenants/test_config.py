@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 
 from retivo.api.errors import FieldError
+from retivo.api.values import MAX_OBJECT_BYTES
 from tenants import config
 
 pytestmark = pytest.mark.no_database
@@ -58,7 +59,7 @@ def test_faults__of_a_declared_context__point_into_it() -> None:
 
 
 def test_faults__the_limit__is_of_the_whole_config() -> None:
-    fits = {"a": "x" * (config.MAX_BYTES - len('{"a":""}'))}
+    fits = {"a": "x" * (MAX_OBJECT_BYTES - len('{"a":""}'))}
 
     assert config.faults(fits) == []
     assert [fault["code"] for fault in config.faults({"a": fits["a"] + "x"})] == ["too_large"]

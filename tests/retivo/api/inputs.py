@@ -158,9 +158,6 @@ _SMALL_JSON = st.recursive(
 _DEEP = st.integers(1, values.MAX_DEPTH - 4).map(lambda depth: json.loads('{"a":' * depth + "[]" + "}" * depth))
 _LONG = st.sampled_from(["x" * 30_000, "\U0001f600" * 9_000, [0] * 5_000, {str(n): n for n in range(3_000)}])
 _JSON = _SMALL_JSON | _SMALL_JSON | _SMALL_JSON | _DEEP | _LONG
-_OBJECTS = st.dictionaries(_NAMES, _SMALL_JSON, max_size=5) | st.deferred(
-    lambda: st.sampled_from([each for each in _DOCUMENTED if _is_object(each)]).flatmap(_unusual).filter(_is_object)
-)
 
 
 @st.composite
@@ -178,7 +175,11 @@ def _unusual(draw: st.DrawFn, example: Any) -> Any:
     return draw(st.just(example) | _SCALARS)
 
 
-_JSON_SCHEMAS = st.deferred(
+_OBJECTS: st.SearchStrategy[Any] = st.dictionaries(_NAMES, _SMALL_JSON, max_size=5) | st.sampled_from(
+    [each for each in _DOCUMENTED if _is_object(each)]
+).flatmap(_unusual).filter(_is_object)
+
+_JSON_SCHEMAS: st.SearchStrategy[Any] = st.deferred(
     lambda: st.one_of(
         _OBJECTS,
         st.fixed_dictionaries(
@@ -243,7 +244,7 @@ def _named(reference: str) -> st.SearchStrategy[Any]:
 
 def _text(schema: Schema) -> st.SearchStrategy[str]:
     least, most = schema.get("minLength", 0), schema.get("maxLength", 10_000)
-    pattern = schema.get("pattern", _ANY_TEXT)
+    pattern: str = schema.get("pattern", _ANY_TEXT)
     if schema.get("format") in _FORMATS:
         return _FORMATS[schema["format"]]
     if _ANY_TEXT not in pattern:
@@ -369,11 +370,9 @@ def _spoiled(draw: st.DrawFn, request: Request) -> Request:
 
 
 def _spoil_value(draw: st.DrawFn, request: Request) -> Request:
-    places = list(_PLACES.finditer(request.body[:100_000])) or [re.compile(rb"").search(request.body)]
-    place = draw(st.sampled_from(places))
-    assert place is not None
+    begin, end = draw(st.sampled_from([each.span() for each in _PLACES.finditer(request.body[:100_000])] or [(0, 0)]))
     wrong = draw(st.sampled_from(_WRONG_JSON)).encode(errors="surrogatepass")
-    return replace(request, body=request.body[: place.start()] + wrong + request.body[place.end() :])
+    return replace(request, body=request.body[:begin] + wrong + request.body[end:])
 
 
 def _spoil_bytes(draw: st.DrawFn, request: Request) -> Request:
