@@ -1,4 +1,4 @@
-"""Keeping the tables of events in step with time: three jobs, each retried by itself, whatever becomes of the others.
+"""Keeping the tables of events in step with time: four jobs, each retried by itself, whatever becomes of the others.
 
 A job does one thing a transaction and waits a tenth of a second for its lock, because whatever comes after it waits as
 long. What it finds to do depends on the database alone, so what was missed is caught up. The functions stand in
@@ -15,7 +15,12 @@ from psycopg.errors import DeadlockDetected, LockNotAvailable
 log = structlog.get_logger("retivo.partitions")
 
 # The functions, each of which says what it did, or null where nothing is left to do.
-JOBS = {"made": "make_event_partition", "dropped": "drop_event_partition", "emptied": "empty_key_ring"}
+JOBS = {
+    "made": "make_event_partition",
+    "dropped": "drop_event_partition",
+    "emptied": "empty_key_ring",
+    "forgotten": "empty_rejection_ring",
+}
 
 PAUSES: Sequence[float] = (0.2, 0.5, 1, 2)  # seconds between the attempts of a round
 

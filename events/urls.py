@@ -2,6 +2,7 @@ from django.urls import include, path, register_converter
 from django.urls.converters import StringConverter
 
 from events.ingestion import views as ingestion
+from events.readback import views as readback
 from events.settings import views as settings
 from events.users import views as users
 
@@ -17,11 +18,13 @@ register_converter(UserIdConverter, "user_id")
 urlpatterns = [
     path("track", ingestion.TrackView.as_view(), name="track"),
     path("external/events", ingestion.ExternalEventsView.as_view(), name="external-events"),
+    path("events/rejected", readback.RejectedEventsView.as_view(), name="rejected-events"),
     path("settings", settings.SettingsView.as_view(), name="settings"),
     path("settings/kill-switch", settings.KillSwitchView.as_view(), name="settings-kill-switch"),
     path("settings/shadow-mode", settings.ShadowModeView.as_view(), name="settings-shadow-mode"),
     path("customers", users.UsersView.as_view(), name="users"),
     path("customers/stats", users.UserStatsView.as_view(), name="user-stats"),
+    path("customers/<user_id:user_id>/export", users.UserExportView.as_view(), name="user-export"),
     path("customers/<user_id:user_id>", users.UserView.as_view(), name="user"),
     path("connectors/", include("events.connectors.urls")),
 ]

@@ -9,10 +9,16 @@ class LearningConfig(AppConfig):
     name = "learning"
 
     def ready(self) -> None:
+        from events.users import kept  # late: they import models
+        from events.users.kept import Kept
         from learning.patterns import checks  # noqa: F401 - registers the checks
-        from tenants import config  # late: it imports models
+        from tenants import config
 
         config.register("features", _faults)
+        kept.register(
+            Kept(name="remembered_decisions", table="learning_remembereddecision", key=("decision_id",)),
+            Kept(name="examples", table="learning_example", key=("decision_id",)),
+        )
 
 
 def _faults(value: Any) -> list[FieldError]:

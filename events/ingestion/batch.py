@@ -1,7 +1,7 @@
 """A batch of events as it is sent: read event by event, so that one bad event never sinks its neighbours."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, NotRequired, TypedDict, cast
@@ -55,13 +55,18 @@ class Rejection(TypedDict):
 
 @dataclass
 class Batch:
-    """The events that could be read, by their index in what was sent, and why the others could not."""
+    """The events that could be read, by their index in what was sent, and why the others could not.
+
+    `refused` are the others as far as they were read: events, their members, or JSON.
+    """
 
     events: dict[int, Event] = field(default_factory=dict)
     rejected: list[Rejection] = field(default_factory=list)
+    refused: dict[int, Event | Mapping[str, Any] | msgspec.Raw] = field(default_factory=dict)
 
     def reject(self, index: int, code: str, detail: str, **more: Any) -> None:
-        self.events.pop(index, None)
+        if event := self.events.pop(index, None):
+            self.refused[index] = event
         self.rejected.append(cast("Rejection", {"index": index, "code": code, "detail": detail, **more}))
 
 
@@ -186,6 +191,7 @@ def _read_one_by_one(items: Sequence[msgspec.Raw], now: datetime) -> Batch:
             batch.reject(index, "malformed_json", f"{error}.")
         else:
             _take(batch, index, event, latest)
+    batch.refused |= {rejection["index"]: items[rejection["index"]] for rejection in batch.rejected}
     return batch
 
 
@@ -197,6 +203,8 @@ def add(batch: Batch, index: int, members: Any, *, now: datetime) -> None:
         batch.reject(index, _code(str(error)), f"{error}.")
     else:
         _take(batch, index, event, now + MAX_AHEAD)
+    if index not in batch.events:
+        batch.refused[index] = members
 
 
 def _take(batch: Batch, index: int, event: _Sent, latest: datetime) -> None:
@@ -239,6 +247,15 @@ def _code(message: str) -> str:
         if f"`$.{name}" in message or message.endswith(f"field `{name}`"):
             return f"invalid_{name}"
     return "invalid_event"
+
+
+def faulty_member(sent: Mapping[str, Any]) -> str | None:
+    """The first of an event's members that holds what cannot be stored."""
+    of_event = (name for name in Event.__struct_fields__ if sent.get(name) is not None)
+    return next((name for name in of_event if _fault(msgspec.structs.replace(_BLAMELESS, **{name: sent[name]}))), None)
+
+
+_BLAMELESS = Event(user_id="", event="")
 
 
 def _fault(event: Event) -> tuple[str, str] | None:

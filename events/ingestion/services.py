@@ -159,7 +159,7 @@ def _refuse_large(
             continue
         merged = traits.merged(found[event.user_id], event)
         if traits.too_large(merged, before=found[event.user_id]):
-            del events[index]
+            batch.refused[index] = events.pop(index)
             batch.reject(index, "traits_too_large", f"A user's traits may have at most {traits.MAX_BYTES} bytes.")
         else:
             found[event.user_id] = merged

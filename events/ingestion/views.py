@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from rest_framework.request import Request
 
-from events.ingestion import batch, plain, policy, schema, services
+from events.ingestion import batch, plain, policy, rejections, schema, services
 from events.ingestion.batch import Batch
 from events.ingestion.policy import Policy
 from retivo.api.errors import Problem
@@ -49,6 +49,8 @@ class EventsView(TenantView):
             source=source,
             provider=provider,
         )
+        if outcome["rejected"]:
+            rejections.record(tenant_id=self.caller.tenant_id, source=source, batch=events)
         transaction.on_commit(lambda: _count(outcome))
         return outcome
 

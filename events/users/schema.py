@@ -7,6 +7,7 @@ from typing import Any
 from drf_spectacular.utils import OpenApiParameter
 
 from events.users import serializers
+from events.users.kept import USER, tables
 from retivo.api.operation import operation
 from retivo.api.schema import (
     INVALID_BODY,
@@ -157,6 +158,22 @@ erase_user = _operation(
     answers=serializers.ErasedSerializer,
     example={"erased": True, "existed": True},
     problems=[NOT_FOUND],  # of what is too long to be an id, or ends with a slash and is nobody's
+)
+
+export_user = _operation(
+    "exportUser",
+    "Export a user",
+    "Everything stored of a user, as it is stored: a list of rows for each kind, from the same tables that erasure "
+    "empties. The answer is streamed. If it breaks off, it is not a complete JSON object; send the request again. What "
+    "is stored of the user meanwhile may be missing.",
+    parameters=[USER_ID],
+    answers=serializers.ExportedUserSerializer,
+    example={
+        "user_id": "user-42",
+        "exported_at": "2026-04-26T10:00:00Z",
+        **{table.name: {} if table.name == USER else [] for table in tables()},
+    },
+    problems=[NOT_FOUND],
 )
 
 get_user_stats = _operation(

@@ -9,6 +9,7 @@ from rest_framework import serializers
 from events.ingestion.batch import UNREACHABLE
 from events.ingestion.traits import MAX_INTEGER, MAX_LENGTH, NAMED_TRAITS
 from events.models import LifecycleStage, RiskLevel
+from events.users.kept import USER, tables
 from retivo.api.pagination import LookedAtPageSerializer, PageQuerySerializer
 from retivo.api.schema import TEXT
 from retivo.api.serializers import (
@@ -205,3 +206,21 @@ class UserStatsSerializer(serializers.Serializer[Any]):
 class ErasedSerializer(serializers.Serializer[Any]):
     erased = serializers.BooleanField(help_text="Always true: nothing of the user is left, whether or not there was.")
     existed = serializers.BooleanField(help_text="Whether there was anything of the user.")
+
+
+class ExportedUserSerializer(serializers.Serializer[Any]):
+    """A member for each table of `events.users.kept`, whose rows are as they are stored."""
+
+    user_id = serializers.CharField()
+    exported_at = serializers.DateTimeField()
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        fields: dict[str, serializers.Field[Any, Any, Any, Any]] = super().get_fields()
+        for table in tables():
+            is_user = table.name == USER
+            fields[table.name] = (
+                serializers.DictField(allow_null=True, help_text="Null where there are only traces of such a user.")
+                if is_user
+                else serializers.ListField(child=serializers.DictField())
+            )
+        return fields

@@ -13,13 +13,13 @@ from events.ingestion.traits import MAX_BYTES, too_large
 from events.models import LifecycleStage, RiskLevel
 from events.scoring import formulas
 from events.scoring import services as scoring
+from events.users.kept import tables
 from retivo.api.errors import Problem, not_found
 from retivo.api.json import encode
 from retivo.api.listing import Listing
 from retivo.api.merge_patch import merge_patch
 from retivo.api.pagination import Cursor
 from tenants import audit
-from tenants.access import idempotency
 from tenants.access.authentication import Query
 
 
@@ -176,18 +176,20 @@ def change_user(*, tenant_id: UUID, user_id: str, traits: dict[str, Any], opted_
 def erase_user(*, actor: str, tenant_id: UUID, user_id: str) -> bool:
     """Delete the user and all that is stored of them; whether there was anything. Doing it again changes nothing.
 
-    Tables of later apps hang on events_trackeduser by foreign keys that cascade in the database. What stays is usage,
-    which are numbers, and an audit entry that does not say who it was.
+    The tables are those of `events.users.kept`. What stays is usage, which are numbers, and an audit entry that does
+    not say who it was.
     """
     key: dict[str, Any] = {"tenant_id": tenant_id, "user_id": user_id}
     with connection.cursor() as cursor:
         # In a statement of its own: the snapshots of those below must see what it waited for.
         cursor.execute(_AWAIT_WRITERS, key)
         erased = 0
-        for statement in (_ERASE_EVENTS, _ERASE_MONTHS, _ERASE_USER):
-            cursor.execute(statement, key)
-            erased += cursor.rowcount
-    idempotency.forget(tenant_id=tenant_id, about=user_id)
+        for table in tables():
+            if not table.hangs_on_user:
+                cursor.execute(
+                    f"DELETE FROM {table.table} t WHERE t.tenant_id = %(tenant_id)s AND {table.of_user}", key
+                )
+                erased += cursor.rowcount
     if erased:
         audit.record(actor=actor, action="user.erased", tenant_id=tenant_id)
     return erased > 0
@@ -303,20 +305,3 @@ _UPDATE = f"""
 _ERASURE = "hashtextextended('retivo.erase:' || %(tenant_id)s::text, 0)"
 _HOLD_OFF_ERASURE = f"SELECT pg_advisory_xact_lock_shared({_ERASURE})"
 _AWAIT_WRITERS = f"SELECT pg_advisory_xact_lock({_ERASURE})"
-
-_ERASE_EVENTS = "DELETE FROM events_event WHERE tenant_id = %(tenant_id)s AND user_id = %(user_id)s"
-
-# The tenant's months first, each found in the index behind the one before: the key has the month before the user.
-_ERASE_MONTHS = """
-    WITH RECURSIVE active (month) AS (
-        SELECT min(month) FROM events_monthlyactivity WHERE tenant_id = %(tenant_id)s
-        UNION ALL
-        SELECT (SELECT min(a.month) FROM events_monthlyactivity a
-                 WHERE a.tenant_id = %(tenant_id)s AND a.month > active.month)
-        FROM active WHERE active.month IS NOT NULL
-    )
-    DELETE FROM events_monthlyactivity
-    WHERE tenant_id = %(tenant_id)s AND month IN (SELECT month FROM active) AND user_id = %(user_id)s
-"""
-
-_ERASE_USER = "DELETE FROM events_trackeduser WHERE tenant_id = %(tenant_id)s AND user_id = %(user_id)s"

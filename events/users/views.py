@@ -1,10 +1,12 @@
-"""A tenant's end users: six endpoints, each one call into a service."""
+"""A tenant's end users: each endpoint one call into a service."""
 
 from typing import Any
 
+from django.http import HttpRequest, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from rest_framework.request import Request
 
-from events.users import schema, services
+from events.users import exporting, schema, services
 from events.users.serializers import UserListQuerySerializer, UserPatchSerializer, UserRequestSerializer
 from retivo.api.errors import not_found
 from retivo.api.json import Response
@@ -52,6 +54,19 @@ class UserView(OneStatementView):
         if not existed and user_id.endswith("/"):  # a slip: the caller must not believe that somebody else is gone
             raise not_found()
         return Response({"erased": True, "existed": existed})
+
+
+class UserExportView(TenantView):
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """What is no GET is for the user whose id ends with `/export`."""
+        if request.method in ("GET", "HEAD"):
+            return super().dispatch(request, *args, **kwargs)
+        return UserView.as_view()(request, user_id=f"{kwargs['user_id']}/export")
+
+    @schema.export_user
+    def get(self, request: Request, user_id: str) -> StreamingHttpResponse:
+        pieces = exporting.export(tenant_id=self.caller.tenant_id, user_id=user_id)
+        return StreamingHttpResponse(pieces, content_type="application/json")
 
 
 class UserStatsView(TenantView):

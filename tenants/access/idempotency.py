@@ -68,7 +68,7 @@ def store(claim: Claim, answer: Answer, *, about: str | None = None) -> None:
     """Keep the answer, and drop a few of the tenant's that are past their time.
 
     Args:
-        about: the id of the user whose data the answer holds; `forget` finds it by that.
+        about: the id of the user whose data the answer holds. Erasure and export find it by that.
     """
     with connection.cursor() as cursor:
         cursor.execute(
@@ -83,12 +83,6 @@ def store(claim: Claim, answer: Answer, *, about: str | None = None) -> None:
                 "kept_for": str(KEPT_FOR),
             },
         )
-
-
-def forget(*, tenant_id: UUID, about: str) -> None:
-    """Delete the stored answers that hold this user's data."""
-    with connection.cursor() as cursor:
-        cursor.execute(_FORGET, {"tenant_id": tenant_id, "about": _sha256(about)})
 
 
 def digest(key: str) -> str:
@@ -117,8 +111,6 @@ _STORE = """
         fingerprint = excluded.fingerprint, status = excluded.status, body = excluded.body, about = excluded.about,
         created_at = now()
 """
-
-_FORGET = "DELETE FROM tenants_idempotentanswer WHERE tenant_id = %(tenant_id)s AND about = %(about)s"
 
 
 def _key(request: Request) -> str | None:

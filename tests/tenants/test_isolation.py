@@ -30,6 +30,7 @@ TENANT_COLUMNS = {
     "integrations_actiontype": "coalesce(partner_id, tenant_id)",
     "events_event": "tenant_id",
     "events_storedkey": "tenant_id",
+    "events_rejection": "tenant_id",
     "events_trackeduser": "tenant_id",
     "events_monthlyactivity": "tenant_id",
     "events_monthlyusage": "tenant_id",
@@ -71,6 +72,7 @@ def two_partners(acme: Api, rival: Api) -> tuple[Api, Api]:
         for api in (partner, customer):
             names = ("one", "two", "three")
             api.post("/api/track", {"events": [{"user_id": "u", "event": e, "idempotency_key": e} for e in names]})
+            api.post("/api/track", {"events": [{"user_id": "u"}]})
             api.post("/api/external/action-types", ACTION_TYPE)
             score_tenant(api.tenant_id)
             with tenant_context(api.tenant_id):
@@ -197,6 +199,7 @@ ANSWERS = {
     "contribute": "TABLE(block text, place integer, total bigint)",
     "drop_event_partition": "text",
     "empty_key_ring": "text",
+    "empty_rejection_ring": "text",
     "expire_actions": "integer",
     "learning_consent": "text",
     "lift_of_customers": "record",

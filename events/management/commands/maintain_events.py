@@ -8,7 +8,7 @@ from events import partitions
 
 
 class Command(BaseCommand):
-    help = "Make the events' next partitions, drop those past all retention, empty the rings of keys that are over."
+    help = "Make the events' next partitions, drop those past all retention, empty the rings that are over."
 
     def handle(self, **options: Any) -> None:
         try:

@@ -61,7 +61,7 @@ def exists(name: str) -> bool:
 @pytest.mark.parametrize("kept_days", RETENTION_DAYS)
 def test_maintain__after_migrating__has_this_month_and_three_more(acme: Api, kept_days: int) -> None:
     assert [exists(partition(kept_days, month(ahead))) for ahead in range(4)] == [True] * 4
-    assert maintain() == "partitions made: 0, dropped: 0, emptied: 0"
+    assert maintain() == "partitions made: 0, dropped: 0, emptied: 0, forgotten: 0"
 
 
 def test_maintain__late__moves_what_the_default_partition_caught(acme: Api) -> None:
@@ -77,7 +77,7 @@ def test_maintain__late__moves_what_the_default_partition_caught(acme: Api) -> N
     )
     assert as_owner("SELECT count(*) FROM events_event_default") == [(1,)]
 
-    assert maintain() == "partitions made: 1, dropped: 0, emptied: 0"
+    assert maintain() == "partitions made: 1, dropped: 0, emptied: 0, forgotten: 0"
 
     assert as_owner("SELECT count(*) FROM events_event_default") == [(0,)]
     assert as_owner(f"SELECT count(*) FROM {partition(90, late)}") == [(1,)]

@@ -1,0 +1,85 @@
+"""All that is kept of a user as one JSON object, read bit by bit from the tables that erasure empties.
+
+Each bit is read in a transaction of its own, because whoever reads the export may take their time, and outlives the
+request's. So it shows no single moment: what changes meanwhile may be in it as it was or as it is.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+
+from events.users.kept import USER, Kept, tables
+from retivo.api.errors import not_found
+from retivo.api.json import encode
+from retivo.api.pagination import bounded
+from tenants.context import tenant_context
+
+BATCH = 1000  # rows at once; fewer where these have more than 4 MiB
+
+
+def export(*, tenant_id: UUID, user_id: str) -> Iterator[bytes]:
+    """The object in pieces: a list of rows for each table, and the user, which is one row or null.
+
+    Raises:
+        Problem: 404 if nothing is kept of such a user.
+    """
+    whose: dict[str, Any] = {"tenant_id": tenant_id, "user_id": user_id}
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {' OR '.join(f'EXISTS ({_rows(kept)})' for kept in tables())}", whose)
+        if not cursor.fetchone()[0]:
+            raise not_found()
+    return _pieces(whose)
+
+
+def _pieces(whose: dict[str, Any]) -> Iterator[bytes]:
+    yield b'{"user_id":%b,"exported_at":%b' % (encode(whose["user_id"]), encode(datetime.now(UTC)))
+    for kept in tables():
+        yield b',"%b":' % kept.name.encode()
+        if kept.name == USER:
+            yield next(_batches(kept, whose), b"null")
+        else:
+            yield b"["
+            for number, batch in enumerate(_batches(kept, whose)):
+                yield b"," * (number > 0) + batch
+            yield b"]"
+    yield b"}"
+
+
+def _batches(kept: Kept, whose: dict[str, Any]) -> Iterator[bytes]:
+    """Rows with commas between them, never none."""
+    places = [f"after_{column}" for column in kept.key]
+    columns = ", ".join(f"t.{column}" for column in kept.key)
+    beyond, parameters, goes_on = "true", whose, True
+    while goes_on:
+        # The rows first, for a row is only made JSON, and read to its end, where it is on the page.
+        page = f"{_rows(kept)} AND {beyond} ORDER BY {columns} LIMIT {BATCH}"
+        statement = f"SELECT {columns}, {_json(kept)} FROM ({page}) t ORDER BY {columns}"  # noqa: S608
+        with tenant_context(whose["tenant_id"]), connection.cursor() as cursor:
+            cursor.execute(bounded(statement), parameters)
+            rows = cursor.fetchall()
+        if not rows:
+            return
+        yield b",".join(_bytes(kept.read(row[len(places)])) for row in rows)
+        found = rows[-1][-1]
+        goes_on = found == BATCH or found > len(rows)
+        beyond = (
+            f"t.{kept.key[0]} >= %({places[0]})s AND ({columns}) > ({', '.join(f'%({place})s' for place in places)})"
+        )
+        parameters = {**whose, **dict(zip(places, rows[-1], strict=False))}
+
+
+def _rows(kept: Kept) -> str:
+    table = f"(SELECT k.*, k.ctid AS address FROM {kept.table} k)"  # noqa: S608
+    return f"SELECT t.* FROM {table} t WHERE t.tenant_id = %(tenant_id)s AND {kept.of_user}"  # noqa: S608
+
+
+def _json(kept: Kept) -> str:
+    without = ", ".join(f"'{column}'" for column in ("tenant_id", "address", *kept.without))
+    return f"(to_jsonb(t) - ARRAY[{without}])::text AS row"
+
+
+def _bytes(row: str | bytes) -> bytes:
+    return row.encode() if isinstance(row, str) else row
