@@ -18,6 +18,7 @@ register_converter(UserIdConverter, "user_id")
 urlpatterns = [
     path("track", ingestion.TrackView.as_view(), name="track"),
     path("external/events", ingestion.ExternalEventsView.as_view(), name="external-events"),
+    path("events", readback.EventsView.as_view(), name="events"),
     path("events/rejected", readback.RejectedEventsView.as_view(), name="rejected-events"),
     path("settings", settings.SettingsView.as_view(), name="settings"),
     path("settings/kill-switch", settings.KillSwitchView.as_view(), name="settings-kill-switch"),

@@ -4,6 +4,15 @@ from events.readback import serializers
 from retivo.api.operation import operation
 from retivo.api.schema import INVALID_QUERY, REQUEST_ID
 
+_STORED = {
+    "user_id": "user-42",
+    "event": "purchase_completed",
+    "original_event": "order.completed",
+    "source": "track",
+    "timestamp": "2026-04-26T10:00:00Z",
+    "received_at": "2026-04-26T10:00:01Z",
+    "properties": {"value": 19.9},
+}
 _REJECTED = {
     "rejected_at": "2026-04-26T10:00:01Z",
     "source": "segment",
@@ -15,6 +24,18 @@ _REJECTED = {
     "user_id": "user-42",
     "event": "purchase_completed",
 }
+
+list_events = operation(
+    "listEvents",
+    "List events",
+    "Your events as they are stored, those received last first, for as long as your plan keeps them. A page of "
+    "`limit`, 50 by default, and `next_cursor` for the next. Filters hold together.",
+    tag="Events",
+    parameters=[serializers.EventListQuerySerializer],
+    answers=serializers.EventListSerializer,
+    example={"events": [_STORED], "total": 1, "total_is_exact": True, "next_cursor": None},
+    problems=[INVALID_QUERY],
+)
 
 list_rejected_events = operation(
     "listRejectedEvents",

@@ -59,6 +59,7 @@ STATUSES = {
     "changeSettings": {"200"} | CHANGE,
     "setKillSwitch": {"200"} | CHANGE,
     "setShadowMode": {"200"} | CHANGE,
+    "listEvents": {"200", "400"} | AUTHENTICATED,
     "listRejectedEvents": {"200", "400"} | AUTHENTICATED,
     "listUsers": {"200", "400"} | AUTHENTICATED,
     "saveUser": {"200", "201"} | POST,
