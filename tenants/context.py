@@ -7,13 +7,16 @@ A request of the API has no use for these: `tenants.access.authentication` sets 
 may set none itself.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from uuid import UUID
 
 from django.db import connections, transaction
 
 from retivo.database import deadlines, roles
+
+# Makes one transaction that sees what a tenant may see.
+Context = Callable[[], AbstractContextManager[None]]
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 """The ledger of decisions: listed, read one by one, exported whole. Runs in the tenant's context."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from functools import partial
 from itertools import chain
@@ -19,11 +18,9 @@ from retivo.api.forward import BEGINNING, Place, Stretch
 from retivo.api.json import encode
 from retivo.api.listing import Listing
 from retivo.api.pagination import Cursor
-from tenants.context import tenant_context
+from tenants.context import Context, tenant_context
 
 EXPORT_BATCH = 1000
-
-Context = Callable[[], AbstractContextManager[None]]  # one transaction that sees what the tenant may see
 
 
 class Outcome(msgspec.Struct):

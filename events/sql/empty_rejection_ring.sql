@@ -25,4 +25,4 @@ CREATE OR REPLACE FUNCTION empty_rejection_ring() RETURNS text
     $$;
 
 REVOKE ALL ON FUNCTION empty_rejection_ring FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION empty_rejection_ring TO app_rt;
+GRANT EXECUTE ON FUNCTION empty_rejection_ring TO app_worker;

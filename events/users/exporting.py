@@ -15,13 +15,16 @@ from events.users.kept import USER, Kept, tables
 from retivo.api.errors import not_found
 from retivo.api.json import encode
 from retivo.api.pagination import bounded
-from tenants.context import tenant_context
+from tenants.context import Context
 
 BATCH = 1000  # rows at once; fewer where these have more than 4 MiB
 
 
-def export(*, tenant_id: UUID, user_id: str) -> Iterator[bytes]:
+def export(*, tenant_id: UUID, context: Context, user_id: str) -> Iterator[bytes]:
     """The object in pieces: a list of rows for each table, and the user, which is one row or null.
+
+    Args:
+        context: makes each of the transactions.
 
     Raises:
         Problem: 404 if nothing is kept of such a user.
@@ -31,24 +34,24 @@ def export(*, tenant_id: UUID, user_id: str) -> Iterator[bytes]:
         cursor.execute(f"SELECT {' OR '.join(f'EXISTS ({_rows(kept)})' for kept in tables())}", whose)
         if not cursor.fetchone()[0]:
             raise not_found()
-    return _pieces(whose)
+    return _pieces(whose, context)
 
 
-def _pieces(whose: dict[str, Any]) -> Iterator[bytes]:
+def _pieces(whose: dict[str, Any], context: Context) -> Iterator[bytes]:
     yield b'{"user_id":%b,"exported_at":%b' % (encode(whose["user_id"]), encode(datetime.now(UTC)))
     for kept in tables():
         yield b',"%b":' % kept.name.encode()
         if kept.name == USER:
-            yield next(_batches(kept, whose), b"null")
+            yield next(_batches(kept, whose, context), b"null")
         else:
             yield b"["
-            for number, batch in enumerate(_batches(kept, whose)):
+            for number, batch in enumerate(_batches(kept, whose, context)):
                 yield b"," * (number > 0) + batch
             yield b"]"
     yield b"}"
 
 
-def _batches(kept: Kept, whose: dict[str, Any]) -> Iterator[bytes]:
+def _batches(kept: Kept, whose: dict[str, Any], context: Context) -> Iterator[bytes]:
     """Rows with commas between them, never none."""
     places = [f"after_{column}" for column in kept.key]
     columns = ", ".join(f"t.{column}" for column in kept.key)
@@ -57,7 +60,7 @@ def _batches(kept: Kept, whose: dict[str, Any]) -> Iterator[bytes]:
         # The rows first, for a row is only made JSON, and read to its end, where it is on the page.
         page = f"{_rows(kept)} AND {beyond} ORDER BY {columns} LIMIT {BATCH}"
         statement = f"SELECT {columns}, {_json(kept)} FROM ({page}) t ORDER BY {columns}"  # noqa: S608
-        with tenant_context(whose["tenant_id"]), connection.cursor() as cursor:
+        with context(), connection.cursor() as cursor:
             cursor.execute(bounded(statement), parameters)
             rows = cursor.fetchall()
         if not rows:

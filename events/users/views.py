@@ -1,5 +1,6 @@
 """A tenant's end users: each endpoint one call into a service."""
 
+from functools import partial
 from typing import Any
 
 from django.http import HttpRequest, StreamingHttpResponse
@@ -11,7 +12,7 @@ from events.users.serializers import UserListQuerySerializer, UserPatchSerialize
 from retivo.api.errors import not_found
 from retivo.api.json import Response
 from retivo.api.serializers import sent_once
-from tenants.access.authentication import Query
+from tenants.access.authentication import Query, key_context
 from tenants.access.view import OneStatementView, TenantView
 
 
@@ -65,7 +66,9 @@ class UserExportView(TenantView):
 
     @schema.export_user
     def get(self, request: Request, user_id: str) -> StreamingHttpResponse:
-        pieces = exporting.export(tenant_id=self.caller.tenant_id, user_id=user_id)
+        pieces = exporting.export(
+            tenant_id=self.caller.tenant_id, context=partial(key_context, self.key), user_id=user_id
+        )
         return StreamingHttpResponse(pieces, content_type="application/json")
 
 

@@ -38,6 +38,6 @@ def _drop(apps: Any, schema_editor: Any) -> None:
 class Migration(migrations.Migration):
     atomic = False
 
-    dependencies = [("events", "0026_rejections")]
+    dependencies = [("events", "0028_rejections")]
 
     operations = [migrations.RunPython(_index, _drop)]

@@ -12,7 +12,7 @@ _roles = import_module("tenants.migrations.0019_roles_of_their_own")
 class Migration(migrations.Migration):
     atomic = False  # a file's locks end with it
 
-    dependencies = [("tenants", "0019_roles_of_their_own"), ("events", "0027_traits_of_before")]
+    dependencies = [("tenants", "0019_roles_of_their_own"), ("events", "0029_events_by_receipt")]
 
     operations = [
         InForce(

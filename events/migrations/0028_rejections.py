@@ -37,12 +37,12 @@ _TABLE: list[Any] = [
 
 
 class Migration(migrations.Migration):
-    dependencies = [("events", "0025_activity_to_five_minutes")]
+    dependencies = [("events", "0027_traits_of_before")]
 
     operations = [
         migrations.RunSQL(sql=_TABLE, reverse_sql="DROP TABLE events_rejection"),
-        InForce("events", "events_rejection", digest="c01f4f978fbd", reverse_sql=undo_isolation("events_rejection")),
+        InForce("events", "events_rejection", digest="0a4615a2dccb", reverse_sql=undo_isolation("events_rejection")),
         InForce(
-            "events", "empty_rejection_ring", digest="71d369d45995", reverse_sql="DROP FUNCTION empty_rejection_ring"
+            "events", "empty_rejection_ring", digest="c1f5a776cb03", reverse_sql="DROP FUNCTION empty_rejection_ring"
         ),
     ]
