@@ -215,6 +215,13 @@ AXES_LOCKOUT_CALLABLE = "tenants.accounts.logins.locked_out"
 AXES_ENABLE_ADMIN = False  # its pages delete without an audit entry
 AXES_VERBOSE = False
 
+# --- Sessions of staff: each request begins the time anew -------------------------------------------------------------
+
+SESSION_COOKIE_AGE = env.int("STAFF_SESSION_IDLE_SECONDS", default=8 * 3600)
+SESSION_SAVE_EVERY_REQUEST = True
+if SESSION_COOKIE_AGE <= 0:
+    raise ImproperlyConfigured("STAFF_SESSION_IDLE_SECONDS is a number of seconds above 0.")
+
 # --- Transport ------------------------------------------------------------------------------------------------------
 
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"] if DEVELOPMENT else [])
@@ -226,7 +233,9 @@ SECURE_SSL_REDIRECT = not DEVELOPMENT
 SECURE_REDIRECT_EXEMPT = ["^api/"]  # plain HTTP is refused there: retivo.api.middleware.HttpsMiddleware
 SECURE_HSTS_SECONDS = 0 if DEVELOPMENT else 365 * 24 * 3600
 SECURE_HSTS_INCLUDE_SUBDOMAINS = True
-SECURE_HSTS_PRELOAD = True
+# A promise for the whole domain that browsers keep for months: whoever runs Retivo makes it, or not.
+SECURE_HSTS_PRELOAD = env.bool("HSTS_PRELOAD", default=False)
+SILENCED_SYSTEM_CHECKS = ["security.W021"]  # which wants it on
 SESSION_COOKIE_SECURE = not DEVELOPMENT
 CSRF_COOKIE_SECURE = not DEVELOPMENT
 X_FRAME_OPTIONS = "DENY"
@@ -371,3 +380,4 @@ LOGGING_CONFIG = "retivo.logging.configure"
 LOGGING = {"level": env.str("LOG_LEVEL", default="INFO")}
 
 LOGIN_URL = reverse_lazy("admin:login")
+LOGIN_REDIRECT_URL = reverse_lazy("admin:index")
