@@ -10,6 +10,10 @@ from django.core.paginator import InvalidPage
 from django.db.models import Case, Model, OuterRef, QuerySet, When
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
+from django_otp.plugins.otp_static import admin as _otp_static  # noqa: F401  # registers what is unregistered below
+from django_otp.plugins.otp_static.models import StaticDevice
+from django_otp.plugins.otp_totp import admin as _otp_totp  # noqa: F401  # registers what is unregistered below
+from django_otp.plugins.otp_totp.models import TOTPDevice
 from procrastinate.contrib.django import admin as _  # noqa: F401  # registers what is unregistered below
 from procrastinate.contrib.django.models import ProcrastinateJob
 
@@ -79,6 +83,9 @@ class HierarchyAdmin(TenantAdmin):
 
 # procrastinate brings pages of its own, of another look; `manage.py procrastinate` shows jobs.
 admin.site.unregister(ProcrastinateJob)
+
+# django-otp's show the secrets that codes are made of.
+admin.site.unregister([StaticDevice, TOTPDevice])
 
 # Django's own pages change users and groups without an audit entry.
 admin.site.unregister([User, Group])

@@ -117,6 +117,9 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "procrastinate.contrib.django",
     "axes",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
+    "django_otp.plugins.otp_static",
     "tenants",
     "integrations",
     "events",
@@ -142,6 +145,9 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "tenants.staff.middleware.SessionGoesOnMiddleware",
+    "django_otp.middleware.OTPMiddleware",
+    "tenants.second_factor.middleware.SecondFactorMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
@@ -199,6 +205,12 @@ UNFOLD = {
     # Inline: a browser asks for /favicon.ico otherwise.
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "data:image/svg+xml,"}],
     "SIDEBAR": {"navigation": "retivo.admin.navigation"},
+    "ACCOUNT": {
+        "navigation": [
+            {"title": "Change password", "link": reverse_lazy("admin:password_change")},
+            {"title": "Second factor", "link": reverse_lazy("second_factor")},
+        ]
+    },
 }
 
 # --- Logins of staff: tenants.accounts.logins says how many may fail ------------------------------------------------
@@ -215,10 +227,15 @@ AXES_LOCKOUT_CALLABLE = "tenants.accounts.logins.locked_out"
 AXES_ENABLE_ADMIN = False  # its pages delete without an audit entry
 AXES_VERBOSE = False
 
-# --- Sessions of staff: each request begins the time anew -------------------------------------------------------------
+# --- Second factor of staff (tenants.second_factor) -------------------------------------------------------------------
+
+# Whether every login with a password needs one. Without it, the logins of those who set one up do.
+STAFF_REQUIRE_2FA = env.bool("STAFF_REQUIRE_2FA", default=not DEVELOPMENT)
+OTP_TOTP_ISSUER = "Retivo"
+
+# --- Sessions of staff: tenants.staff.middleware begins the time anew -------------------------------------------------
 
 SESSION_COOKIE_AGE = env.int("STAFF_SESSION_IDLE_SECONDS", default=8 * 3600)
-SESSION_SAVE_EVERY_REQUEST = True
 if SESSION_COOKIE_AGE <= 0:
     raise ImproperlyConfigured("STAFF_SESSION_IDLE_SECONDS is a number of seconds above 0.")
 

@@ -32,6 +32,7 @@ urlpatterns = [
     # Before unfold's own.
     path("admin/search/", admin.site.admin_view(search)),
     path("admin/password_change/", admin.site.admin_view(own_password, cacheable=True)),
+    path("admin/second-factor/", include("tenants.second_factor.urls")),
     path("admin/", admin.site.urls),
 ]
 

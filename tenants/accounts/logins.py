@@ -99,12 +99,12 @@ class Handler(AxesDatabaseHandler):  # type: ignore[misc]  # axes carries no typ
 
     def user_logged_in(self, sender: Any, request: HttpRequest, user: User, **options: Any) -> None:
         super().user_logged_in(sender, request, user, **options)
-        _record("logged_in", user)
+        record("logged_in", user)
 
     def user_logged_out(self, sender: Any, request: HttpRequest, user: User | None, **options: Any) -> None:
         super().user_logged_out(sender, request, user, **options)
         if user is not None:
-            _record("logged_out", user)
+            record("logged_out", user)
 
     def reset_attempts(self, **whose: Any) -> int:
         """For axes' commands alone: its staff pages are switched off."""
@@ -172,8 +172,14 @@ def _failures_of_all(request: Any) -> int:
     return total
 
 
-def _record(verb: str, user: User) -> None:
+def record(verb: str, user: User, **detail: Any) -> None:
+    """A line in the log and an entry in the trail of what a user did, or failed at."""
     name = user.get_username()
-    log.info(f"staff_{verb}", username=name)
+    log.info(f"staff_{verb}", username=name, **detail)
     about = {"user": {"id": user.pk, "name": name}}
-    audit.record(actor=f"staff:{name}", action=f"staff_user.{verb}", tenant_id=None, **about)
+    audit.record(actor=f"staff:{name}", action=f"staff_user.{verb}", tenant_id=None, **about, **detail)
+
+
+def log_refusal(verb: str, user: User) -> None:
+    """A line in the log alone, as anyone who knows the password may cause many."""
+    log.warning(f"staff_{verb}", username=user.get_username())

@@ -36,3 +36,18 @@ class StaffPagesMiddleware:
             if response.status_code >= 500:
                 transaction.set_rollback(True)
         return response
+
+
+class SessionGoesOnMiddleware:
+    """Each request of a person who is logged in begins `SESSION_COOKIE_AGE` anew.
+
+    Not Django's SESSION_SAVE_EVERY_REQUEST, which would do so outside `/admin/`, too, where sessions cannot be read.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.path.startswith("/admin/") and request.user.is_authenticated:
+            request.session.modified = True
+        return self.get_response(request)

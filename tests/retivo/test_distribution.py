@@ -15,6 +15,7 @@ CONTROL_PLANE = (
     "django_%",
     "auth_%",
     "axes_%",
+    "otp_%",
 )
 
 

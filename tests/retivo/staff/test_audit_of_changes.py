@@ -27,6 +27,7 @@ from tests.conftest import Api
 from tests.decisions.deciding import recommend
 from tests.delivery.cast import merchant_of
 from tests.owner import as_owner
+from tests.tenants.second_factor.apps import ENROL, VERIFY, App, enrolment
 from tests.tenants.staff.people import PASSWORD, delete_own_groups, log_in
 
 OBJECT = "<path:object_id>"
@@ -102,6 +103,7 @@ SHOWN = {
     "/admin/search/",
     "/admin/login/",
     "/admin/password_change/done/",
+    "/admin/second-factor/",
     "/admin/autocomplete/",
     "/admin/jsi18n/",
     "/admin/r/<path:content_type_id>/<path:object_id>/",
@@ -133,6 +135,8 @@ def permissions() -> list[int]:
 TENANT, INTEGRATION = f"/admin/tenants/tenant/{OBJECT}", f"/admin/integrations/partnerintegration/{OBJECT}"
 USER, GROUP = f"/admin/auth/user/{OBJECT}", f"/admin/auth/group/{OBJECT}"
 
+APP = App("5e" * 20)
+
 FIELDS: dict[str, dict[str, Change]] = {
     f"{TENANT}/change/": saved(
         "tenant.changed",
@@ -162,6 +166,10 @@ CHANGES: dict[str, Change] = {
     "/admin/password_change/": Change(
         "staff_user.password_changed", lambda: {"old_password": PASSWORD, **NEW_PASSWORDS}
     ),
+    ENROL: Change("staff_user.second_factor_enrolled", lambda: enrolment(User.objects.get(username="susan"), APP)),
+    VERIFY: Change("staff_user.second_factor_verified", lambda: {"code": APP.code()}),
+    "/admin/second-factor/codes/": Change("staff_user.recovery_codes_made", lambda: {"code": APP.code()}),
+    "/admin/second-factor/remove/": Change("staff_user.second_factor_removed", lambda: {"code": APP.code()}),
     "/admin/tenants/tenant/new-partner/": Change(
         "partner.created",
         lambda: {"name": "Lumen", "slug": "lumen", "plan_tier": "growth"},
@@ -183,7 +191,10 @@ CHANGES: dict[str, Change] = {
 }
 
 # What happens first, so that there is something to change.
-BEFORE: dict[str, str] = {f"{TENANT}/reactivate/": f"{TENANT}/suspend/"}
+BEFORE: dict[str, str] = {
+    f"{TENANT}/reactivate/": f"{TENANT}/suspend/",
+    **dict.fromkeys((VERIFY, "/admin/second-factor/codes/", "/admin/second-factor/remove/"), ENROL),
+}
 
 
 def is_shown(way: Way) -> bool:

@@ -65,16 +65,38 @@ def test_session__that_an_earlier_release_gave_two_weeks__has_eight_hours_after_
         assert Session.objects.get().expire_date <= timezone.now() + timedelta(hours=8)
 
 
+@pytest.mark.parametrize("path", ["/", "/admin", "/metrics", "/nothing", "/api/docs"])
+def test_session__outside_the_staff_pages__is_not_looked_at(viewer: Client, path: str) -> None:
+    answer = viewer.get(path)
+
+    assert answer.status_code < 500
+    assert not answer.cookies
+
+
+def test_session__that_there_is_not__is_not_made() -> None:
+    client = Client()
+    client.cookies["sessionid"] = "nonsense"
+
+    client.get("/admin/")
+
+    with staff_context():
+        assert not Session.objects.exists()
+
+
 @pytest.mark.no_database
 @pytest.mark.parametrize(
     ("variables", "shown"),
     [
-        ({}, f"{EIGHT_HOURS} False"),
-        ({"STAFF_SESSION_IDLE_SECONDS": "600", "HSTS_PRELOAD": "1"}, "600 True"),
+        ({}, f"{EIGHT_HOURS} False False"),
+        ({"STAFF_SESSION_IDLE_SECONDS": "600", "HSTS_PRELOAD": "1", "STAFF_REQUIRE_2FA": "1"}, "600 True True"),
+        ({"RETIVO_DEVELOPMENT": "0"}, f"{EIGHT_HOURS} False True"),
+        ({"RETIVO_DEVELOPMENT": "0", "STAFF_REQUIRE_2FA": "0"}, f"{EIGHT_HOURS} False False"),
     ],
 )
 def test_settings__of_the_environment__are_taken(variables: dict[str, str], shown: str) -> None:
-    assert _settings("SESSION_COOKIE_AGE", "SECURE_HSTS_PRELOAD", **variables).stdout.strip() == shown
+    names = ("SESSION_COOKIE_AGE", "SECURE_HSTS_PRELOAD", "STAFF_REQUIRE_2FA")
+
+    assert _settings(*names, **variables).stdout.strip() == shown
 
 
 @pytest.mark.no_database
