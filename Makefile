@@ -1,4 +1,4 @@
-# `make help` lists what there is. PORT, HOST and DATA_DIR are for `run`; ARGS goes to pytest; PYTHON makes .venv.
+# `make help` lists what there is. PORT, HOST and DATA_DIR are for `run`; ARGS goes to pytest and to uv; PYTHON makes .venv.
 
 PYTHON = python3
 HOST = 127.0.0.1
@@ -7,14 +7,14 @@ ARGS =
 
 PY = .venv/bin/python
 # Readable for all: PostgreSQL's programs are in there, and where we are root they run as another user.
-PIP = umask 022; $(PY) -m pip install --quiet --quiet --disable-pip-version-check --no-input --only-binary :all:
+PIP = umask 022; $(PY) -m pip install --quiet --quiet --disable-pip-version-check --no-input --only-binary :all: --require-hashes
 
 # What `check --deploy` is to approve: production's settings, with secrets of the moment.
 PRODUCTION = RETIVO_DEVELOPMENT=0 ALLOWED_HOSTS=retivo.example \
 	SECRET_KEY="$$($(PY) -c 'import secrets; print(secrets.token_urlsafe(64))')" \
 	ENCRYPTION_KEYS="$$($(PY) -c 'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())')"
 
-.PHONY: help run test check format openapi deadlocks inputs bench bench-growth forward demo simulate clean
+.PHONY: help run test check format openapi lock deadlocks inputs bench bench-growth forward demo simulate clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.* ## \(.*\)/  make \1	\2/p' Makefile | expand -t 20
@@ -41,6 +41,16 @@ format: .venv/installed-dev ## let ruff put the code in order
 
 openapi: .venv/installed ## write openapi.yaml from the code
 	$(PY) manage.py spectacular --validate --fail-on-warn --file openapi.yaml
+
+# For all systems and every Python from 3.11 on. The last is a superset of the others, which take its versions.
+LOCK = UV_CUSTOM_COMPILE_COMMAND="make lock" .venv/bin/uv pip compile --quiet --universal --python-version 3.11 \
+	--generate-hashes --only-binary :all: --no-annotate --no-emit-index-url $(ARGS)
+
+lock: .venv/installed-dev ## write requirements*.txt from requirements*.in (ARGS=--upgrade)
+	$(LOCK) requirements-dev.in --output-file requirements-dev.txt
+	$(LOCK) --constraint requirements-dev.txt requirements-otel.in --output-file requirements-otel.txt
+	$(LOCK) --constraint requirements-dev.txt requirements-embedded.in --output-file requirements-embedded.txt
+	$(LOCK) --constraint requirements-dev.txt requirements.in --output-file requirements.txt
 
 deadlocks: .venv/installed-dev ## run every pair of writers against each other (LOCK_TRANSACTIONS=10000)
 	@RETIVO_DEVELOPMENT=1 LOCK_TRANSACTIONS="$${LOCK_TRANSACTIONS:-10000}" \
@@ -78,9 +88,9 @@ clean: ## remove .venv and the caches; the data folder stays
 		{ echo 'retivo: $(PYTHON) cannot make a virtual environment: install its venv module.' >&2; exit 1; }
 	@touch $@
 
-.venv/installed: requirements.txt .venv/made
+.venv/installed: requirements-embedded.txt .venv/made
 	@echo 'Installing the requirements …'
-	@$(PIP) -r requirements.txt
+	@$(PIP) -r requirements-embedded.txt
 	@touch $@
 
 .venv/installed-dev: requirements-dev.txt .venv/installed

@@ -43,7 +43,7 @@ def start(service: str) -> None:
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
     except ImportError as error:
         raise ImproperlyConfigured(
-            "OTEL_EXPORTER_OTLP_ENDPOINT is set: pip install -r requirements-otel.txt"
+            "OTEL_EXPORTER_OTLP_ENDPOINT is set: pip install --require-hashes -r requirements-otel.txt"
         ) from error
     name = os.environ.get("OTEL_SERVICE_NAME") or service
     provider = TracerProvider(resource=Resource.create({"service.name": name}))

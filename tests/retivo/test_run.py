@@ -234,7 +234,7 @@ def test_wsgi__runtime_role_is_superuser__refuses_to_start(data_dir: Path) -> No
 
 
 def test_make__python_too_old__says_so_in_one_line(tmp_path: Path) -> None:
-    for name in ("Makefile", "requirements.txt"):
+    for name in ("Makefile", "requirements-embedded.txt"):
         shutil.copy(CHECKOUT / name, tmp_path)
     result = subprocess.run(
         ["make", "run", "PYTHON=false"], cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True, check=False

@@ -133,4 +133,4 @@ def test_start__without_the_packages__says_what_to_install(tmp_path: Path) -> No
         check=False,
     )
 
-    assert result.stderr.splitlines()[-1].endswith("pip install -r requirements-otel.txt")
+    assert result.stderr.splitlines()[-1].endswith("pip install --require-hashes -r requirements-otel.txt")
