@@ -13,6 +13,7 @@ from typing import Any
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
+from django.templatetags.static import static
 from django.urls import reverse_lazy
 
 from retivo import processes
@@ -202,6 +203,7 @@ UNFOLD = {
     "SITE_SYMBOL": "hub",
     "SITE_URL": "/api/docs",
     "SHOW_VIEW_ON_SITE": False,
+    "STYLES": [lambda request: static("retivo/staff.css")],
     # Inline: a browser asks for /favicon.ico otherwise.
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "data:image/svg+xml,"}],
     "SIDEBAR": {"navigation": "retivo.admin.navigation"},

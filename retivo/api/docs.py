@@ -8,14 +8,16 @@ from functools import cache
 from typing import Any
 
 from django.conf import settings
+from django.template.loader import render_to_string
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.utils import extend_schema
-from drf_spectacular.views import SpectacularSwaggerView
+from drf_spectacular.views import SpectacularSwaggerSplitView
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from retivo.api import places
+from retivo.api.content_policy import content_policy
 from retivo.api.json import JSONOnly, encode
 
 _PARTY = "pages without a key"
@@ -40,8 +42,17 @@ class SchemaView(OpenView):
         return Response(_schema())
 
 
-class DocsView(OpenView, SpectacularSwaggerView):  # HTML, whatever `Accept` says: it renders nothing else
+class DocsView(OpenView, SpectacularSwaggerSplitView):  # HTML, whatever `Accept` says: it renders nothing else
     http_method_names = ["get", "head"]  # what DRF answers to OPTIONS is no page
+
+    @property
+    def default_response_headers(self) -> dict[str, str]:
+        return {**super().default_response_headers, "Content-Security-Policy": _policy()}
+
+
+@cache
+def _policy() -> str:
+    return content_policy(render_to_string(DocsView.template_name, {"script_url": "in a file of its own"}))
 
 
 _making = threading.Lock()

@@ -2,7 +2,8 @@
 
 import http
 import sys
-from functools import lru_cache
+from functools import cache, lru_cache
+from typing import Any
 
 from django.conf import settings
 from django.contrib import admin
@@ -10,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 
 from retivo.api import errors
+from retivo.api.content_policy import content_policy
 
 _WORDS = {
     400: "The request is malformed. Go back, and try it again.",
@@ -77,7 +79,23 @@ def _html(status: int, text: str) -> str:
         "text": text,
         "request_id": _REQUEST_ID,
         "site_title": settings.UNFOLD["SITE_TITLE"],
-        "colors": admin.site._get_colors("COLORS", HttpRequest()),  # type: ignore[attr-defined]  # unfold's site
         "site_favicons": settings.UNFOLD["SITE_FAVICONS"],
+        **theme(),
     }
     return render_to_string("staff/error.html", context)
+
+
+def theme() -> dict[str, Any]:
+    """What stands in the `<style>` of every staff page."""
+    site: Any = admin.site  # unfold's
+    return {
+        "colors": site._get_colors("COLORS", HttpRequest()),
+        "border_radius": site._get_config("BORDER_RADIUS", HttpRequest()),
+    }
+
+
+@cache
+def content_policy_of_pages() -> str:
+    # unfold's pages say in attributes what happens on a click; Alpine makes functions of these texts.
+    html = render_to_string("unfold/layouts/skeleton.html", theme())
+    return content_policy(html, scripts="'self' 'unsafe-eval'")

@@ -4,7 +4,6 @@ from base64 import b32encode
 from typing import Any
 
 import segno
-from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.auth.views import RedirectURLMixin
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -40,7 +39,7 @@ class FactorView(RedirectURLMixin, FormView):  # type: ignore[type-arg]  # gener
     submit_label = ""
     danger = False
     needs_enrolment = True
-    next_page = settings.LOGIN_REDIRECT_URL
+    next_page = "admin:index"
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if self.needs_enrolment and not services.is_enrolled(person(request)):

@@ -19,7 +19,7 @@ from retivo.api.json import decode
 from tenants import config
 from tenants.models import ApiKey, PlanTier, Scope, Tenant, TenantRole
 
-_JSON = {"rows": 10, "spellcheck": "false", "style": "font-family: ui-monospace, monospace"}
+_JSON = {"rows": 10, "spellcheck": "false"}
 _LARGEST_INTEGER = 2**31 - 1
 
 

@@ -23,6 +23,11 @@ class StaffPagesMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if not request.path.startswith("/admin/"):
             return self.get_response(request)
+        response = self._answer(request)
+        response.headers["Content-Security-Policy"] = error_pages.content_policy_of_pages()
+        return response
+
+    def _answer(self, request: HttpRequest) -> HttpResponse:
         try:
             is_taken = places.take({"staff pages": settings.STAFF_THREADS})
         except FullError:

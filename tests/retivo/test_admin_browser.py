@@ -19,6 +19,7 @@ from tenants.models import PlanStatus, PlanTier, Tenant
 from tests.conftest import Api, Server, make_partner
 from tests.decisions.deciding import acted, must_act, recommend, shop_of
 from tests.owner import as_owner
+from tests.tenants.second_factor.apps import App
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = [
@@ -298,6 +299,41 @@ def test_the_closed_loop_is_followed(sent: dict[str, str], page: Page, scheme: s
     expect(page.get_by_role("region", name="Action types")).to_contain_text("grant_points")
     expect(page.get_by_role("link", name="Reset")).to_have_count(0)
     assert_fits(page)
+
+
+def test_api_docs__in_a_browser__show_the_operations_and_call_them(page: Page) -> None:
+    page.goto("/api/docs")
+    page.locator("#operations-Service-getLiveness").get_by_role("button").first.click()
+    page.get_by_role("button", name="Execute").click()
+    expect(page.locator(".live-responses-table .response-col_status").first).to_contain_text("200")
+
+
+def test_second_factor__in_a_browser__is_set_up_and_asked_for(page: Page) -> None:
+    log_in(page, "oscar")
+    page.goto("/admin/second-factor/")
+    page.get_by_role("link", name="Set up a second factor").click()
+    expect(page.get_by_role("img", name="QR code").locator("svg path").first).to_be_visible()
+    assert_fits(page)
+    app = App.of_typed(page.get_by_text("Or type this key").locator("code").inner_text())
+    page.get_by_label("Code that the app shows").fill(app.code(steps=-1))
+    page.get_by_label("Your password").fill(PASSWORD)
+    page.get_by_role("button", name="Set it up").click()
+    expect(page.get_by_role("listitem")).to_have_count(10)
+    recovery = page.get_by_role("listitem").first.inner_text()
+    page.get_by_role("link", name="Done").click()
+    expect(page).to_have_url(re.compile("/admin/$"))
+
+    page.goto("/admin/second-factor/")
+    page.get_by_role("link", name="New recovery codes").click()
+    page.get_by_role("button", name="Log out").click()
+    page.goto("/admin/")
+    page.get_by_label("Username").fill("oscar")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    page.get_by_label("Code").fill(recovery)
+    page.get_by_role("button", name="Go on").click()
+    page.get_by_role("link", name="Hierarchy").click()
+    expect(page).to_have_title("Hierarchy | Retivo")
 
 
 def test_picture(page: Page, tmp_path: Path) -> None:
