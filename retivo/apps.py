@@ -9,6 +9,7 @@ class RetivoConfig(AppConfig):
         from django.db import close_old_connections, reset_queries
         from django.db.backends.signals import connection_created
 
+        from retivo.api import security_txt  # noqa: F401 - registers the check
         from retivo.database import checks  # noqa: F401 - registers the check
         from retivo.metrics import measures
         from retivo.threads import places

@@ -4,8 +4,9 @@ Safe by default: with `DATABASE_URL` set this is a production process, and whate
 the project runs its own PostgreSQL in `DATA_DIR`, for development, and makes the secrets it needs there.
 """
 
+import re
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -15,6 +16,7 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
 from django.urls import reverse_lazy
+from django.utils.dateparse import parse_datetime
 
 from retivo import processes
 from retivo.database import embedded_postgres
@@ -276,6 +278,27 @@ def _trusted_proxies() -> tuple[list[IPv4Network | IPv6Network], bool]:
 TRUSTED_PROXIES, UNIX_SOCKET_IS_TRUSTED = _trusted_proxies()
 if env.bool("TRUST_X_FORWARDED_PROTO", default=False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+# --- security.txt (retivo.api.security_txt) ---------------------------------------------------------------------------
+
+SECURITY_CONTACT = env.list("SECURITY_CONTACT", default=[])
+
+
+def _expires() -> datetime | None:
+    if not SECURITY_CONTACT:
+        return None
+    if any(re.fullmatch(r"(mailto|https|tel):[!-~]+", contact) is None for contact in SECURITY_CONTACT):
+        raise ImproperlyConfigured("SECURITY_CONTACT holds URIs that begin with mailto:, https: or tel:, with commas.")
+    try:
+        expires = parse_datetime(env.str("SECURITY_TXT_EXPIRES", default=""))
+    except ValueError:  # as one in the 13th month
+        expires = None
+    if expires is None or expires.tzinfo is None:
+        raise ImproperlyConfigured("With SECURITY_CONTACT set SECURITY_TXT_EXPIRES to a time as 2027-06-30T00:00:00Z.")
+    return expires
+
+
+SECURITY_TXT_EXPIRES = _expires()
 
 # --- Shares of a process's threads (retivo.threads) -----------------------------------------------------------------
 

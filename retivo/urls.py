@@ -6,6 +6,7 @@ from django.views.generic import RedirectView
 
 from retivo.admin import search
 from retivo.api.docs import DocsView, SchemaView
+from retivo.api.security_txt import security_txt
 from retivo.sight.exposition import metrics
 from retivo.sight.probes import HealthView, LivezView, ReadyzView
 from retivo.staff import error_pages
@@ -28,6 +29,7 @@ urlpatterns = [
     path("api/openapi.json", SchemaView.as_view(), name="schema"),
     path("api/docs", DocsView.as_view(), name="docs"),
     path("metrics", metrics),
+    path(".well-known/security.txt", security_txt),
     path("admin", RedirectView.as_view(url="/admin/")),
     # Before unfold's own.
     path("admin/search/", admin.site.admin_view(search)),

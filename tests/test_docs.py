@@ -28,7 +28,12 @@ CONTRACTS = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["tool"]["
 ROOMS: list[str] = CONTRACTS["root_packages"]
 PACKAGES = [*ROOMS, "tests", "bench"]
 
-DOCUMENTS = [REPOSITORY / "README.md", REPOSITORY / "CONTRIBUTING.md", *sorted((REPOSITORY / "docs").rglob("*.md"))]
+DOCUMENTS = [
+    REPOSITORY / "README.md",
+    REPOSITORY / "CONTRIBUTING.md",
+    REPOSITORY / "SECURITY.md",
+    *sorted((REPOSITORY / "docs").rglob("*.md")),
+]
 SOURCES = [
     *REPOSITORY.glob("*.py"),
     *(found for package in PACKAGES for found in sorted((REPOSITORY / package).rglob("*.py"))),
