@@ -167,9 +167,9 @@ CHANGES: dict[str, Change] = {
         "staff_user.password_changed", lambda: {"old_password": PASSWORD, **NEW_PASSWORDS}
     ),
     ENROL: Change("staff_user.second_factor_enrolled", lambda: enrolment(User.objects.get(username="susan"), APP)),
-    VERIFY: Change("staff_user.second_factor_verified", lambda: {"code": APP.code()}),
-    "/admin/second-factor/codes/": Change("staff_user.recovery_codes_made", lambda: {"code": APP.code()}),
-    "/admin/second-factor/remove/": Change("staff_user.second_factor_removed", lambda: {"code": APP.code()}),
+    VERIFY: Change("staff_user.second_factor_verified", lambda: {"code": APP.code(steps=1)}),
+    "/admin/second-factor/codes/": Change("staff_user.recovery_codes_made", lambda: {"code": APP.code(steps=1)}),
+    "/admin/second-factor/remove/": Change("staff_user.second_factor_removed", lambda: {"code": APP.code(steps=1)}),
     "/admin/tenants/tenant/new-partner/": Change(
         "partner.created",
         lambda: {"name": "Lumen", "slug": "lumen", "plan_tier": "growth"},

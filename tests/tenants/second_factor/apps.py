@@ -18,7 +18,7 @@ WRONG = "000000"
 
 
 class App:
-    """Shows the code of the moment, and of the moments before and after it, which the service takes, too."""
+    """Shows the code of the moment, which sets it up, and of the moments after it, which the service takes, too."""
 
     def __init__(self, secret: str) -> None:
         self.secret = secret
@@ -28,21 +28,23 @@ class App:
         return cls(b32decode(key).hex())
 
     def code(self, *, steps: int = 0) -> str:
+        if time.time() % 30 > 26:
+            time.sleep(30 - time.time() % 30)  # or its moment may be over before it arrives
         totp = TOTP(bytes.fromhex(self.secret))
         totp.time = time.time() + 30 * steps
         return f"{totp.token():06d}"
 
 
 def enrolment(user: User, app: App, **fields: Any) -> dict[str, Any]:
-    """What the form sends. The code is the one before, so that this one's turn comes."""
-    return {"secret": sign_secret(user, app.secret), "code": app.code(steps=-1), "password": PASSWORD, **fields}
+    """What the form sends."""
+    return {"secret": sign_secret(user, app.secret), "code": app.code(), "password": PASSWORD, **fields}
 
 
 def enrolled(name: str) -> App:
     """The app of a user who has set it up."""
     app = App(services.new_secret())
     with staff_context():
-        services.enrol(actor="test", user=User.objects.get(username=name), secret=app.secret, code=app.code(steps=-1))
+        services.enrol(actor="test", user=User.objects.get(username=name), secret=app.secret, code=app.code())
     return app
 
 
