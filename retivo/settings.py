@@ -237,6 +237,37 @@ AXES_VERBOSE = False
 STAFF_REQUIRE_2FA = env.bool("STAFF_REQUIRE_2FA", default=not DEVELOPMENT)
 OTP_TOTP_ISSUER = "Retivo"
 
+# --- Sign-on of staff (tenants.sign_on), where OIDC_ISSUER says whose tokens count -----------------------------------
+
+SIGN_ON_BACKEND = "tenants.sign_on.backend.Backend"
+OIDC_ISSUER = env.str("OIDC_ISSUER", default="")
+
+
+def _of_provider(name: str) -> str:
+    value: str = env.str(name, default="")
+    if not value:
+        raise ImproperlyConfigured(f"Set {name}: with OIDC_ISSUER it has no default.")
+    if name.endswith("_ENDPOINT") and not (DEVELOPMENT or value.startswith("https://")):
+        raise ImproperlyConfigured(f"{name} has to begin with https://, outside development.")
+    return value
+
+
+if OIDC_ISSUER:
+    AUTHENTICATION_BACKENDS.append(SIGN_ON_BACKEND)
+    OIDC_RP_CLIENT_ID, OIDC_RP_CLIENT_SECRET = _of_provider("OIDC_CLIENT_ID"), _of_provider("OIDC_CLIENT_SECRET")
+    OIDC_OP_AUTHORIZATION_ENDPOINT = _of_provider("OIDC_AUTHORIZATION_ENDPOINT")
+    OIDC_OP_TOKEN_ENDPOINT = _of_provider("OIDC_TOKEN_ENDPOINT")
+    OIDC_OP_USER_ENDPOINT = _of_provider("OIDC_USERINFO_ENDPOINT")
+    OIDC_OP_JWKS_ENDPOINT = _of_provider("OIDC_JWKS_ENDPOINT")
+    OIDC_RP_SIGN_ALGO = env.str("OIDC_SIGN_ALGO", default="RS256")
+    OIDC_RP_SCOPES = env.str("OIDC_SCOPES", default="openid email profile")
+    OIDC_USERNAME_CLAIM = env.str("OIDC_USERNAME_CLAIM", default="email")
+    OIDC_GROUPS_CLAIM = env.str("OIDC_GROUPS_CLAIM", default="groups")
+    OIDC_STAFF_GROUP = env.str("OIDC_STAFF_GROUP", default="")
+    OIDC_CREATE_USER = bool(OIDC_STAFF_GROUP)
+    OIDC_USE_PKCE = True
+    OIDC_TIMEOUT = 4  # seconds
+
 # --- Sessions of staff: tenants.staff.middleware begins the time anew -------------------------------------------------
 
 SESSION_COOKIE_AGE = env.int("STAFF_SESSION_IDLE_SECONDS", default=8 * 3600)

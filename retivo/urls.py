@@ -1,5 +1,6 @@
 """Every path of the service."""
 
+from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
@@ -35,6 +36,7 @@ urlpatterns = [
     path("admin/search/", admin.site.admin_view(search)),
     path("admin/password_change/", admin.site.admin_view(own_password, cacheable=True)),
     path("admin/second-factor/", include("tenants.second_factor.urls")),
+    *([path("admin/sign-on/", include("tenants.sign_on.urls"))] if settings.OIDC_ISSUER else []),
     path("admin/", admin.site.urls),
 ]
 

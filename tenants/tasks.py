@@ -1,6 +1,7 @@
 """What is kept of staff's logins, and for how long."""
 
 from axes.handlers.proxy import AxesProxyHandler
+from django.contrib.sessions.backends.db import SessionStore
 from procrastinate.contrib.django import app
 
 from tenants.accounts import logins
@@ -12,4 +13,5 @@ from tenants.context import upkeep_context
 def forget_logins(timestamp: int) -> None:
     with upkeep_context():
         logins.forget_failures()
+        SessionStore.clear_expired()  # also those of anyone who went to sign on, and did not come back
         AxesProxyHandler.reset_logs(age_days=logins.KNOWN_DAYS)

@@ -16,6 +16,7 @@ from axes.backends import AxesStandaloneBackend
 from axes.handlers.database import AxesDatabaseHandler
 from axes.helpers import get_client_username
 from axes.models import AccessAttempt, AccessLog
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import connection
 from django.db.models import Max, Q, Sum
@@ -87,7 +88,7 @@ class Handler(AxesDatabaseHandler):  # type: ignore[misc]  # axes carries no typ
             return
         was_refused = request.axes_locked_out
         super().user_login_failed(sender, credentials, request, **options)
-        told = {"username": str(get_client_username(request, credentials))[:150]}
+        told = {"username": str(get_client_username(request, credentials) or "")[:150]}
         if was_refused:
             log.warning("staff_login_refused", **told)
             return
@@ -99,7 +100,8 @@ class Handler(AxesDatabaseHandler):  # type: ignore[misc]  # axes carries no typ
 
     def user_logged_in(self, sender: Any, request: HttpRequest, user: User, **options: Any) -> None:
         super().user_logged_in(sender, request, user, **options)
-        record("logged_in", user)
+        by = {"by": "sign-on"} if getattr(user, "backend", "") == settings.SIGN_ON_BACKEND else {}
+        record("logged_in", user, **by)
 
     def user_logged_out(self, sender: Any, request: HttpRequest, user: User | None, **options: Any) -> None:
         super().user_logged_out(sender, request, user, **options)
@@ -149,15 +151,17 @@ def _reached(request: HttpRequest, username: str | None) -> dict[Bound, int]:
     """The bounds that are reached, each with the seconds until it is not."""
     now = request.axes_attempt_time  # type: ignore[attr-defined]  # this and the address are set by axes
     known = {"username": username, "ip_address": request.axes_ip_address}  # type: ignore[attr-defined]
+    # Who failed to sign on at a provider has no name here: all of them together are not one user.
+    bounds = [bound for bound in BOUNDS if username or "username" not in bound.by]
     asked: dict[str, Any] = {}
-    for number, bound in enumerate(BOUNDS):
+    for number, bound in enumerate(bounds):
         counted = Q(attempt_time__gt=now - bound.within, **{name: known[name] for name in bound.by})
         asked[f"failures_{number}"] = Sum("failures_since_start", filter=counted, default=0)
         asked[f"newest_{number}"] = Max("attempt_time", filter=counted)
     found = AccessAttempt.objects.filter(Q(username=username) | Q(ip_address=known["ip_address"])).aggregate(**asked)
     reached = {
         bound: math.ceil((found[f"newest_{number}"] + bound.within - now).total_seconds())
-        for number, bound in enumerate(BOUNDS)
+        for number, bound in enumerate(bounds)
         if found[f"failures_{number}"] >= bound.failures
     }
     by_user = next(bound for bound in BOUNDS if bound.by == ("username",))

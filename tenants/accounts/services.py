@@ -30,8 +30,8 @@ Account = User | Group
 
 
 @transaction.atomic
-def create_user(*, actor: str, username: str, password: str, is_superuser: bool = False) -> User:
-    """A user who may not log in yet, or a superuser.
+def create_user(*, actor: str, username: str, password: str | None, is_superuser: bool = False) -> User:
+    """A user who may not log in yet, or a superuser. Without a password the account is for single sign-on.
 
     Raises:
         ValidationError: the name is not valid, or it is taken.

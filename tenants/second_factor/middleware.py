@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth import BACKEND_SESSION_KEY
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -33,7 +34,8 @@ class SecondFactorMiddleware:
 def owed(request: HttpRequest) -> str | None:
     """The name of the page that comes first; None where the way is free."""
     user: Any = request.user  # django-otp says of it whether it is verified
-    if not user.is_authenticated or user.is_verified():
+    is_signed_on = request.session.get(BACKEND_SESSION_KEY) == settings.SIGN_ON_BACKEND  # the provider asked for it
+    if not user.is_authenticated or user.is_verified() or is_signed_on:
         return None
     if services.is_enrolled(user):
         return "second_factor_verify"

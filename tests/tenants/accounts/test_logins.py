@@ -8,9 +8,11 @@ import pytest
 from axes.models import AccessAttempt, AccessLog
 from django.contrib.auth.hashers import MD5PasswordHasher
 from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
 from django.core.management import call_command
 from django.db.models import F
 from django.test import Client
+from django.utils import timezone
 
 from tenants import tasks
 from tenants.accounts import logins
@@ -202,11 +204,17 @@ def test_forget_logins__daily__leaves_what_counts_still() -> None:
     with staff_context():
         AccessLog.objects.filter(ip_address=HERE).update(attempt_time=F("attempt_time") - timedelta(days=31))
 
+    with staff_context():
+        kept = Session.objects.earliest("expire_date")
+        Session.objects.create(session_key="old", session_data="", expire_date=timezone.now() - timedelta(minutes=1))
+
     tasks.forget_logins(timestamp=0)
 
     with staff_context():
         assert not AccessAttempt.objects.exists()
         assert list(AccessLog.objects.values_list("ip_address", flat=True)) == [ELSEWHERE]
+        assert Session.objects.contains(kept)
+        assert not Session.objects.filter(session_key="old").exists()
 
 
 # --- Beside the pages -------------------------------------------------------------------------------------------------
