@@ -4,11 +4,13 @@ import os
 
 import django
 
+from retivo import processes
 from retivo.database import embedded_postgres
 
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bench.settings")
+    processes.work_in_background()  # this process does the worker's part
     embedded_postgres.start_if_configured()
     django.setup()
     from bench import delivery, partner_api, recommend, report, track  # late: they import models

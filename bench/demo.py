@@ -25,6 +25,7 @@ import httpx
 import msgspec
 from standardwebhooks import Webhook
 
+from retivo import processes
 from retivo.database import embedded_postgres
 
 DAYS = max(10, int(float(os.environ.get("BENCH_SECONDS", "30"))) // 5 * 5)
@@ -56,6 +57,7 @@ class Merchant:
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bench.settings")
+    processes.work_in_background()  # this process does the worker's part
     embedded_postgres.start_if_configured()
     django.setup()
     logging.getLogger("httpx").setLevel(logging.WARNING)  # it has a line for each request

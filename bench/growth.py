@@ -14,6 +14,7 @@ from uuid import UUID
 import django
 from croniter import croniter
 
+from retivo import processes
 from retivo.database import embedded_postgres
 
 if TYPE_CHECKING:  # they import models, and so are imported late below
@@ -29,6 +30,7 @@ IDLE_TENANTS = 100_000
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bench.settings")
+    processes.work_in_background()  # this process does the worker's part
     embedded_postgres.start_if_configured()
     django.setup()
     from bench import report, server

@@ -6,11 +6,13 @@ from datetime import UTC, datetime
 
 import django
 
+from retivo import processes
 from retivo.database import embedded_postgres
 
 
 def main(url: str, count: int) -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "retivo.settings")
+    processes.work_in_background()  # this process does the worker's part
     embedded_postgres.start_if_configured()
     django.setup()
     from django.core.management import call_command

@@ -15,8 +15,6 @@ import psutil  # type: ignore[import-untyped]
 from django.core.management import call_command
 from django.db import connections
 
-from retivo import processes
-
 DATABASE = "retivo_bench"
 WORKERS = int(os.environ.get("WEB_CONCURRENCY") or 2)  # as gunicorn.conf.py has it
 
@@ -32,7 +30,6 @@ class Server:
 @contextmanager
 def database() -> Iterator[None]:
     """A fresh, migrated database under both connections; dropped afterwards."""
-    processes.work_in_background()  # this process, which does the worker's part; gunicorn has the web's deadlines
     owner = connections["owner"]
     home = owner.settings_dict["NAME"]
     _drop()
@@ -104,6 +101,6 @@ def _drop() -> None:
 
 def _use(name: str) -> None:
     for alias in ("default", "owner"):
-        connection = connections[alias]
-        connection.close()
-        connection.settings_dict["NAME"] = name
+        connections[alias].close()
+    for config in connections.settings.values():
+        config["NAME"] = name

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import django
 
+from retivo import processes
 from retivo.database import embedded_postgres
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ WRITERS, OUTCOMES = 8, 500  # each writer's
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bench.settings")
+    processes.work_in_background()  # this process does the worker's part
     embedded_postgres.start_if_configured()
     django.setup()
     from bench import picture, report, simulation  # late: they import models

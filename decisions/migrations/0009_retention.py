@@ -12,13 +12,13 @@ class Migration(migrations.Migration):
         InForce(
             "decisions",
             "decisions_decision",
-            digest="8571ba6aad09",
+            digest="2d515dbde907",
             reverse_sql="REVOKE DELETE ON decisions_decision FROM app_rt",
         ),
         InForce(
             "decisions",
             "decisions_intervention",
-            digest="b88c9ca22ed4",
+            digest="91de1792980f",
             reverse_sql="REVOKE DELETE ON decisions_intervention FROM app_rt",
         ),
     ]

@@ -9,7 +9,8 @@ CREATE POLICY tenant_isolation ON decisions_decision TO app_web
 DROP POLICY IF EXISTS staff ON decisions_decision;
 CREATE POLICY staff ON decisions_decision TO app_staff USING (true) WITH CHECK (true);
 
-GRANT SELECT, INSERT, UPDATE, DELETE ON decisions_decision TO app_web;
+GRANT SELECT, INSERT, UPDATE ON decisions_decision TO app_web;
+GRANT DELETE ON decisions_decision TO app_worker;
 
 -- Rounds look for tenants that have work.
 DROP POLICY IF EXISTS upkeep ON decisions_decision;

@@ -29,7 +29,7 @@ class Migration(migrations.Migration):
         InForce(
             "delivery",
             "delivery_action",
-            digest="15967c366afa",
+            digest="0b82cde758a3",
             reverse_sql="REVOKE DELETE ON delivery_action FROM app_rt",
         ),
         InForce(

@@ -9,7 +9,8 @@ CREATE POLICY tenant_isolation ON delivery_action TO app_web
 DROP POLICY IF EXISTS staff ON delivery_action;
 CREATE POLICY staff ON delivery_action TO app_staff USING (true) WITH CHECK (true);
 
-GRANT SELECT, INSERT, UPDATE, DELETE ON delivery_action TO app_web;
+GRANT SELECT, INSERT, UPDATE ON delivery_action TO app_web;
+GRANT DELETE ON delivery_action TO app_worker;
 
 -- Rounds look for tenants that have work.
 DROP POLICY IF EXISTS upkeep ON delivery_action;

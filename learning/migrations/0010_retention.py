@@ -33,13 +33,13 @@ class Migration(migrations.Migration):
         InForce(
             "learning",
             "learning_example",
-            digest="27374b7f201b",
+            digest="9451416c3cbf",
             reverse_sql="REVOKE DELETE ON learning_example FROM app_rt",
         ),
         InForce(
             "learning",
             "learning_remembereddecision",
-            digest="2f068d4f6faa",
+            digest="1a547155bddc",
             reverse_sql="REVOKE DELETE, UPDATE (decided_at) ON learning_remembereddecision FROM app_rt",
         ),
         migrations.RunSQL(

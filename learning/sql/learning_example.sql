@@ -9,7 +9,8 @@ CREATE POLICY tenant_isolation ON learning_example TO app_web
 DROP POLICY IF EXISTS staff ON learning_example;
 CREATE POLICY staff ON learning_example TO app_staff USING (true) WITH CHECK (true);
 
-GRANT SELECT, INSERT, UPDATE, DELETE ON learning_example TO app_web;
+GRANT SELECT, INSERT, UPDATE ON learning_example TO app_web;
+GRANT DELETE ON learning_example TO app_worker;
 
 -- Rounds look for tenants that have work.
 DROP POLICY IF EXISTS upkeep ON learning_example;

@@ -9,7 +9,8 @@ CREATE POLICY tenant_isolation ON learning_remembereddecision TO app_web
 DROP POLICY IF EXISTS staff ON learning_remembereddecision;
 CREATE POLICY staff ON learning_remembereddecision TO app_staff USING (true) WITH CHECK (true);
 
-GRANT SELECT, INSERT, DELETE ON learning_remembereddecision TO app_web;
+GRANT SELECT, INSERT ON learning_remembereddecision TO app_web;
+GRANT DELETE ON learning_remembereddecision TO app_worker;
 -- Locking a row needs the right to update at least one of its columns.
 GRANT UPDATE (decided_at) ON learning_remembereddecision TO app_web;
 

@@ -104,8 +104,9 @@ def _opened(alias: str) -> Iterator[BaseDatabaseWrapper]:
 
 
 def _others(cursor: Any) -> list[str]:
-    cursor.execute(_OTHERS, [[WORKER, STAFF, RELEASE]])
-    return [name for (name,) in cursor.fetchall()]
+    cursor.execute(ALSO, [list(OTHERS)])
+    (_, found) = cursor.fetchone()
+    return list(found)
 
 
 @register(Tags.database)
@@ -133,7 +134,9 @@ def clocks_agree(databases: Sequence[str] | None, **_: Any) -> list[CheckMessage
 
 _MAY = "SELECT current_user, pg_has_role(%s, %s)"
 
-_OTHERS = "SELECT name FROM unnest(%s::text[]) AS name WHERE pg_has_role(name, 'MEMBER') ORDER BY name"
+OTHERS = (RELEASE, STAFF, WORKER)
+# As whom a session may act, and which of these roles beside.
+ALSO = "SELECT current_user, ARRAY(SELECT name FROM unnest(%s::text[]) AS name WHERE pg_has_role(name, 'MEMBER'))"
 
 _FAULTS = ("is a superuser", "has BYPASSRLS", "owns tables", "inherits the rights of app_staff")
 

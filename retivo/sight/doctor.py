@@ -22,7 +22,7 @@ from psycopg import sql
 from events import figures as events
 from integrations.management.commands.rotate_encryption import ENCRYPTED
 from retivo import encryption
-from retivo.database import startup
+from retivo.database import checks, startup
 from retivo.database.checks import MAX_CLOCK_SECONDS
 from retivo.database.reading import PatientConnection, asked, connect
 from retivo.database.roles import MINIMUM_SERVER_VERSION, ROLES, STAFF
@@ -142,6 +142,14 @@ def _role(connection: PatientConnection) -> Found:
     return Grade.OK, f"{user} is bound by row-level security"
 
 
+def _logins(connection: PatientConnection) -> Found:
+    """Whether the web is kept from what workers, staff and releases do."""
+    user, others = _row(connection, checks.ALSO, [list(checks.OTHERS)])
+    if others:
+        return Grade.WARNING, f"the web logs in as {user}, which may also act as {_some(others)}: docs/configuration.md"
+    return Grade.OK, f"the web logs in as {user}, which may act as nobody else"
+
+
 def _timeouts(connection: PatientConnection) -> Found:
     rows = connection.execute(_TIMEOUTS).fetchall()
     without = [name for name, milliseconds in rows if milliseconds == "0"]
@@ -216,6 +224,7 @@ _CHECKS: dict[str, Callable[[PatientConnection], Found]] = {
     "partitions": _partitions,
     "key rings": _key_rings,
     "role": _role,
+    "logins": _logins,
     "timeouts": _timeouts,
     "grants": _grants,
     "worker": _worker,
@@ -224,7 +233,7 @@ _CHECKS: dict[str, Callable[[PatientConnection], Found]] = {
 
 _OF_STAFF = {"tenants_audithead"}  # which nobody else reads
 
-_LOGINS = {"encryption": "staff"}  # where the check is not asked as the role that runs it
+_LOGINS = {"logins": "web", "encryption": "staff"}  # where the check is not asked as the role that runs it
 
 _ROLE = """
     SELECT r.rolname, r.rolsuper, r.rolbypassrls,

@@ -37,7 +37,7 @@ class CodeForm(forms.Form):
         try:
             self.device = services.verify(user=self.user, code=code)
         except ValidationError:
-            logins.record("second_factor_failed", self.request, self.user)
+            logins.record("second_factor_failed", self.user)
             raise
         return code
 

@@ -47,7 +47,7 @@ class FactorView(RedirectURLMixin, FormView):  # type: ignore[type-arg]  # gener
         try:
             return super().dispatch(request, *args, **kwargs)
         except services.ThrottledError as error:
-            logins.log_refusal("second_factor_refused", request, person(request))
+            logins.log_refusal("second_factor_refused", person(request))
             seconds = error.seconds
             text = f"Too many wrong codes. Try again in {seconds} second{'s' if seconds > 1 else ''}."
             return error_pages.too_many(request, text, retry_after=seconds)
@@ -68,7 +68,7 @@ class VerifyView(FactorView):
 
     def form_valid(self, form: CodeForm) -> HttpResponse:
         login(self.request, form.device)
-        logins.record("second_factor_verified", self.request, person(self.request), by=form.device.name)
+        logins.record("second_factor_verified", person(self.request), by=form.device.name)
         return redirect(self.get_success_url())
 
 

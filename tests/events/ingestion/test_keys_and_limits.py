@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import Any
 from uuid import uuid4
 
+import psycopg
 import pytest
 from django.db import connection
 from hypothesis import HealthCheck, given, settings, strategies
@@ -16,7 +17,7 @@ from events.ingestion import policy, services
 from events.ingestion.batch import Batch, Event
 from events.scoring.services import score_tenant
 from tenants.context import tenant_context
-from tests.conftest import Api, Server
+from tests.conftest import Api, Server, all_in_one_url
 from tests.events.cast import TRACK, change_tenant, count, event, rows, track, usage
 from tests.owner import as_owner
 
@@ -132,12 +133,14 @@ _KEYS_OF_RELEASE_BEFORE = """
 
 def stored_by_release_before(api: Api, *keys: str) -> int:
     ring = int(time.time()) // int(RING.total_seconds()) % 3
-    with tenant_context(api.tenant_id), connection.cursor() as cursor:
-        cursor.execute(
+    with psycopg.connect(all_in_one_url()) as database:
+        database.execute("SELECT set_config('retivo.tenant_id', %s, true)", [str(api.tenant_id)])
+        row = database.execute(
             _KEYS_OF_RELEASE_BEFORE,
             {"tenant_id": api.tenant_id, "keys": list(keys), "ring": ring, "ring_before": (ring - 1) % 3},
-        )
-        return int(cursor.fetchone()[0])
+        ).fetchone()
+    assert row is not None
+    return int(row[0])
 
 
 def test_key__stored_by_the_release_before__is_a_duplicate_here(merchant: Api) -> None:

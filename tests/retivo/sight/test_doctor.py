@@ -17,7 +17,7 @@ from django.db import connections
 from retivo.database.roles import ROLES
 from retivo.sight import doctor
 from retivo.sight.doctor import Grade
-from tests.conftest import REPOSITORY, Api, service_environment
+from tests.conftest import REPOSITORY, Api, all_in_one, service_environment
 from tests.owner import as_owner, owner_cursor
 from tests.pooler import needs_pgbouncer, pgbouncer, version
 from tests.retivo.database.test_deadlines import superuser
@@ -64,6 +64,7 @@ def test_doctor__all_well__says_so_of_each_check(merchant: Api) -> None:
             "partitions",
             "key rings",
             "role",
+            "logins",
             "timeouts",
             "grants",
             "worker",
@@ -133,9 +134,7 @@ def _no_grant() -> None:
 
 
 def _grant() -> None:
-    as_owner(
-        "GRANT SELECT, INSERT, UPDATE ON delivery_endpoint TO app_worker; GRANT SELECT ON delivery_endpoint TO app_web"
-    )
+    as_owner("GRANT INSERT, UPDATE ON delivery_endpoint TO app_worker; GRANT SELECT ON delivery_endpoint TO app_web")
 
 
 @pytest.mark.parametrize(
@@ -288,6 +287,15 @@ def test_doctor__role_that_may_too_much__is_found(
     assert detail.startswith(f"{role} {fault or 'is bound by row-level security'}")
 
 
+def test_doctor__one_login_for_all__is_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(connections.settings["web"], "USER", all_in_one()["USER"])
+
+    grade, detail = found("logins")
+
+    assert grade == Grade.WARNING
+    assert "app_release, app_staff, app_worker" in detail
+
+
 def test_doctor__role_that_is_missing__is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "ROLES", (*ROLES, "no_such_role"))
 
@@ -305,7 +313,7 @@ def test_doctor__table_that_is_locked__holds_up_its_own_check_alone(monkeypatch:
             cursor.execute("ROLLBACK")
 
     assert [each.name for each in findings if each.grade != Grade.OK] == ["worker"]
-    assert len(findings) == 12
+    assert len(findings) == 13
 
 
 def run(*arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
@@ -325,7 +333,7 @@ def test_command__all_well__prints_a_line_each_and_exits_with_0() -> None:
 
     lines = result.stdout.splitlines()
     assert result.returncode == 0, result.stdout + result.stderr
-    assert len(lines) == 12
+    assert len(lines) == 13
     assert all(line.startswith("ok ") for line in lines)
 
 
