@@ -60,6 +60,7 @@ def _logged_in(login: str) -> Iterator[None]:
         yield  # an installation with one URL
         return
     other = connections.create_connection(login)
+    other.ensure_connection()
     other.execute_wrappers = own.execute_wrappers  # who watches this thread's statements watches these
     connections["default"] = other
     try:

@@ -142,6 +142,7 @@ def statements() -> Iterator[list[str]]:
         sent.append(sql)
         return execute(sql, *args)
 
+    connections["default"].ensure_connection()
     with connections["default"].execute_wrapper(note):
         yield sent
 

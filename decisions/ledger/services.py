@@ -129,7 +129,7 @@ def export(
         _EXPORT, tenant_id=tenant_id, limit=EXPORT_BATCH, after=cursor or BEGINNING, since=since, until=until
     )
     further = _further(tenant_id, context, first, since, until)
-    return (b"".join(encode(line) + b"\n" for line in _lines(batch)) for batch in chain([first], further))
+    return (b"".join(encode(line) + b"\n" for line in _lines(batch)) for batch in chain([first], further) if batch.rows)
 
 
 def batches(*, tenant_id: UUID, since: datetime | None, until: datetime | None) -> Iterator[list[Exported]]:

@@ -1,17 +1,15 @@
 """A key that was found in a public place is revoked by whoever found it.
 
-The column is added to the catalogue alone; its constraint is checked apart from that, while rows may be written.
+The column is added to the catalogue alone; the next migration checks its constraint, while rows may be written.
 """
 
-from django.contrib.postgres.operations import AddConstraintNotValid, ValidateConstraint
+from django.contrib.postgres.operations import AddConstraintNotValid
 from django.db import migrations, models
 
 from retivo.database.sql import InForce
 
 
 class Migration(migrations.Migration):
-    atomic = False
-
     dependencies = [("tenants", "0013_use_of_keys")]
 
     operations = [
@@ -30,6 +28,5 @@ class Migration(migrations.Migration):
                 name="api_key_revoked_reason_known",
             ),
         ),
-        ValidateConstraint(model_name="apikey", name="api_key_revoked_reason_known"),
         InForce("tenants", "revoke_leaked_key", digest="3be87f87b5fd", reverse_sql="DROP FUNCTION revoke_leaked_key"),
     ]

@@ -6,6 +6,7 @@ during the upgrade is in force, and shown to the partner once it sets it again.
 
 from importlib import import_module
 
+from django.contrib.postgres.operations import ValidateConstraint
 from django.db import migrations, models
 from django.db.models import Value
 
@@ -19,6 +20,7 @@ class Migration(migrations.Migration):
     dependencies = [("tenants", "0014_leaked_keys")]
 
     operations = [
+        ValidateConstraint(model_name="apikey", name="api_key_revoked_reason_known"),
         migrations.AddField(
             model_name="tenant",
             name="config_by_partner",

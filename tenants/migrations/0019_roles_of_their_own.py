@@ -10,7 +10,7 @@ from django.db import migrations
 from retivo.database.sql import AppliedAnew, InForce
 
 _SETTING = "NULLIF(current_setting('retivo.tenant_id', true), '')::uuid"
-_LOGINS = "axes_accessattempt, axes_accesslog, axes_accessfailurelog"
+_LOGINS = "axes_accessattempt, axes_accesslog, axes_accessfailurelog, django_session"
 
 
 def former(text: str) -> str:
@@ -34,7 +34,11 @@ def anew(room: str) -> AppliedAnew:
 class Migration(migrations.Migration):
     atomic = False  # a file's locks end with it
 
-    dependencies = [("tenants", "0018_audit_chain"), ("axes", "0010_accessattemptexpiration")]
+    dependencies = [
+        ("tenants", "0018_audit_chain"),
+        ("axes", "0010_accessattemptexpiration"),
+        ("sessions", "0001_initial"),
+    ]
 
     operations = [
         # Without the digest, which is of no use to the API.

@@ -7,6 +7,7 @@ from typing import Any
 from django.db import connection
 
 from decisions.playbooks.runner import run_playbooks
+from events.ingestion.traits import NAMED_TRAITS
 from tenants.context import tenant_context
 from tests.conftest import Api
 
@@ -26,7 +27,8 @@ _DEFAULTS: dict[str, Any] = {
 def person(api: Api, user_id: str, **columns: Any) -> str:
     """A user with these columns."""
     row = {"tenant_id": api.tenant_id, "user_id": user_id, **_DEFAULTS, **columns}
-    row["traits"] = json.dumps(row["traits"])
+    # The columns of named traits are made of the traits.
+    row["traits"] = json.dumps({name: row[name] for name in NAMED_TRAITS if name in columns} | row["traits"])
     names, values = ", ".join(row), ", ".join(f"%({name})s" for name in row)
     ask(api, f"INSERT INTO events_trackeduser ({names}) VALUES ({values})", **row)
     return user_id

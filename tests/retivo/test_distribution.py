@@ -16,6 +16,8 @@ CONTROL_PLANE = (
     "auth_%",
     "axes_%",
     "otp_%",
+    "retivo_seal",
+    "otp_%",
 )
 
 

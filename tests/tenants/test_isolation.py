@@ -59,7 +59,7 @@ OF_ALL = {"learning_release"}
 OF_NONE = {"tenants_taskrun", "tenants_workerprocess"}
 # Closed to the API and to workers.
 OF_OTHERS = {"events_eventkey", "retivo_seal", "tenants_audithead"}
-UNSHARED = re.compile(r"(auth|axes|django|procrastinate)_")
+UNSHARED = re.compile(r"(auth|axes|django|otp|procrastinate)_")
 
 
 @pytest.fixture

@@ -37,7 +37,7 @@ RIGHTS = """
         WHERE c.relnamespace = 'public'::regnamespace
     )
     SELECT name, grantee::regrole::text, privilege_type, of_columns FROM acl
-    WHERE NOT (name ~ '^(auth|axes|django)_' AND grantee::regrole::text = 'app_staff') ORDER BY 1, 2
+    WHERE NOT (name ~ '^(auth|axes|django|otp)_' AND grantee::regrole::text = 'app_staff') ORDER BY 1, 2
 """
 FUNCTIONS = """
     SELECT p.proname, a.grantee::regrole::text FROM pg_proc p, aclexplode(p.proacl) a

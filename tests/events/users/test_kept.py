@@ -9,7 +9,7 @@ from events.users.kept import tables
 from tests.owner import as_owner, owner_cursor
 
 # Staff's own, and what hangs on no end user.
-_OTHERS_USERS = "^(auth|django|axes|procrastinate)_"
+_OTHERS_USERS = "^(auth|django|axes|otp|procrastinate)_"
 
 _WITH_A_USER = f"""
     SELECT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname IN ('user_id', 'about')

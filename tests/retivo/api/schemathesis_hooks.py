@@ -13,10 +13,17 @@ import schemathesis
 import yaml
 from hypothesis import strategies
 
+from events.readback.serializers import EventCursor
+from retivo.api.forward import Place
 from retivo.api.pagination import Cursor
+from retivo.database.commits import Snapshot
 
-# A cursor is opaque: to be made by us, not by a pattern.
-schemathesis.openapi.format("cursor", strategies.just(str(Cursor(datetime(2026, 1, 1, tzinfo=UTC), uuid.UUID(int=0)))))
+# A cursor is opaque: to be made by us, not by a pattern. Some lists have cursors of their own.
+_MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
+_CURSOR = str(Cursor(_MOMENT, uuid.UUID(int=0)))
+_FORWARD = str(Place(before=Snapshot(end=1)))
+_EVENTS = str(EventCursor(_MOMENT, "(0,1)"))
+schemathesis.openapi.format("cursor", strategies.just(_CURSOR))
 
 # A webhook leads to a public host, which is what no pattern can say of a URL.
 schemathesis.openapi.format(
@@ -46,9 +53,18 @@ _numbers = itertools.count()
 @schemathesis.hook
 def before_call(context: Any, case: Any, kwargs: Any) -> None:
     """Renews what must be unique wherever it is well-formed, or most requests would end as 409, 422 or `not_unique`."""
+    if case.query and case.query.get("cursor") == _CURSOR:
+        if case.operation.path == "/api/events":
+            case.query["cursor"] = _EVENTS
+        elif case.operation.path == "/api/decisions/export" or case.query.get("order") == "committed":
+            case.query["cursor"] = _FORWARD
     _renew(case.headers, "Idempotency-Key", r"[!-~]{1,255}")
     _renew(case.body, "slug", r"(?=.{2,63}$)[a-z0-9]+(-[a-z0-9]+)*")
     _renew(case.body, "provider", r"(?=.{1,63}$)[A-Za-z0-9]+([._-][A-Za-z0-9]+)*")
+    for schema_of in (case.body, *_items(case.body, "action_type_templates")):
+        # A schema that says nothing of the parameters is refused, which no schema can say.
+        if isinstance(schema_of, MutableMapping) and isinstance(schema_of.get("parameters_schema"), dict):
+            schema_of["parameters_schema"] = {"amount": {"type": "number"}}
     for template in _items(case.body, "action_type_templates"):
         _renew(template, "name", r"(?=.{1,100}$)[a-z][a-z0-9]*(_[a-z0-9]+)*")
     for mapping in _items(case.body, "event_mappings"):

@@ -45,6 +45,12 @@ include-operation-id = ["createPlaybook", "changePlaybook", "changeActionType"]
 [operations.phases.coverage]
 enabled = false
 
+# A user's id may end with `/export`.
+[[operations]]
+include-operation-id = ["exportUser"]
+[operations.phases.coverage]
+enabled = false
+
 # Ids that exist, or most of what is behind a 404 would go unseen.
 [dictionaries]
 customers = {{ values = ["{customer}"] }}

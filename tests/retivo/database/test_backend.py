@@ -1,8 +1,8 @@
 """The connections that the server keeps."""
 
-from django.db import connections
+import psycopg
 
-from tests.conftest import Api, Server
+from tests.conftest import Api, Server, database_url
 from tests.tenants.access.test_idempotency import post
 
 
@@ -10,13 +10,14 @@ def test_connection__ended_by_the_server__is_replaced_before_the_next_request(ac
     for number in range(20):
         assert post(server, acme, f"k{number}").status_code in (201, 409)
 
-    with connections["default"].cursor() as cursor:
+    with psycopg.connect(database_url("web")) as connection:
         # One's own role may be signalled: the server's idle connections, not this one.
-        cursor.execute(
+        row = connection.execute(
             "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
             " WHERE datname = current_database() AND usename = current_user AND pid <> pg_backend_pid()"
-        )
-        (ended,) = cursor.fetchone()
+        ).fetchone()
+    assert row is not None
+    (ended,) = row
     answers = [post(server, acme, f"k{number}") for number in range(20)]
 
     assert ended > 0

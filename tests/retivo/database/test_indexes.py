@@ -8,7 +8,7 @@ _SERVED_BY_ANOTHER = """
     JOIN pg_index other ON other.indrelid = i.indrelid AND other.indexrelid <> i.indexrelid
         AND other.indpred IS NULL AND other.indkey[0] = i.indkey[0] AND other.indkey[0] <> 0
     WHERE c.relnamespace = 'public'::regnamespace AND NOT c.relispartition
-        AND c.relname !~ '^(auth|django|procrastinate|axes)_'
+        AND c.relname !~ '^(auth|axes|django|otp|procrastinate)_'
         AND i.indnatts = 1 AND NOT i.indisunique AND i.indpred IS NULL
         AND i.indclass[0] = other.indclass[0]
 """
@@ -16,7 +16,7 @@ _SERVED_BY_ANOTHER = """
 _FOR_LIKE = """
     SELECT i.indexrelid::regclass::text FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid
     JOIN pg_opclass o ON o.oid = i.indclass[0]
-    WHERE c.relnamespace = 'public'::regnamespace AND c.relname !~ '^(auth|django|procrastinate|axes)_'
+    WHERE c.relnamespace = 'public'::regnamespace AND c.relname !~ '^(auth|axes|django|otp|procrastinate)_'
         AND o.opcname LIKE '%pattern_ops' AND i.indrelid <> 'tenants_taskrun'::regclass
 """
 

@@ -28,7 +28,7 @@ TABLE = re.compile(r"^ALTER TABLE (\w+) ENABLE ROW LEVEL SECURITY;$", re.MULTILI
 GRANT = re.compile(r"^(?:GRANT|REVOKE) [^;]*?\bON (?:FUNCTION )?(\w+)\s", re.MULTILINE)
 
 # Tables and functions of ours alone. Partitions are closed to the runtime role, which test_isolation checks.
-_OURS = "'public'::regnamespace AND {name} !~ '^(auth|axes|django|procrastinate)_'"
+_OURS = "'public'::regnamespace AND {name} !~ '^(auth|axes|django|otp|procrastinate)_'"
 _TABLES = f"c.relnamespace = {_OURS.format(name='c.relname')} AND c.relkind IN ('r', 'p') AND NOT c.relispartition"
 _SORTED = "(SELECT array_agg(entry::text ORDER BY entry::text) FROM unnest({acl}) entry)::text"
 CATALOGUE = f"""
