@@ -63,6 +63,8 @@ def _page(request: HttpRequest, status: int, text: str = "") -> HttpResponse | N
 
 def _rendered(request: HttpRequest, status: int, text: str, *, headers: dict[str, str] | None = None) -> HttpResponse:
     request_id = getattr(request, "request_id", "")
+    # A failed COMMIT is answered outside of the middleware that gives the other pages their policy.
+    headers = {"Content-Security-Policy": content_policy_of_pages(), **(headers or {})}
     return HttpResponse(_html(status, text).replace(_REQUEST_ID, request_id), status=status, headers=headers)
 
 

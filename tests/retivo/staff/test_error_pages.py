@@ -2,11 +2,12 @@
 
 from typing import Any
 
+import psycopg
 import pytest
 from django.test import Client
 
 from retivo.staff import error_pages
-from tests.conftest import Api
+from tests.conftest import Api, database_url
 from tests.tenants.staff.people import TENANTS, page_of
 
 
@@ -43,6 +44,16 @@ def test_staff_pages__a_failure__is_a_page_that_needs_no_database(
 
     assert (response.status_code, response["Content-Type"]) == (500, "text/html; charset=utf-8")
     assert "secret" not in response.content.decode()
+
+
+def test_staff_pages__a_commit_that_fails__is_a_page_with_a_policy(operator: Client, acme: Api) -> None:
+    operator.raise_request_exception = False
+    with psycopg.connect(database_url("owner")) as holder:
+        holder.execute("SELECT FROM tenants_audithead FOR UPDATE")  # what a COMMIT with an audit entry needs
+        response = operator.post(page_of(acme, "suspend"))
+
+    assert (response.status_code, response["Retry-After"]) == (503, "1")
+    assert "'unsafe-inline'" not in response["Content-Security-Policy"]
 
 
 def test_api__what_is_not_there__stays_a_problem() -> None:
