@@ -87,6 +87,28 @@ def logins_have_their_roles(databases: Sequence[str] | None, **_: Any) -> list[C
     return found
 
 
+@register(Tags.database)
+def logins_make_no_temporary_tables(databases: Sequence[str] | None, **_: Any) -> list[CheckMessage]:
+    """`migrate` takes that right away, but only as the database's owner; see `retivo.database.roles`."""
+    if not databases or "default" not in databases:
+        return []
+    try:
+        with connections["default"].cursor() as cursor:
+            cursor.execute(_MAY_MAKE_TEMPORARY)
+            user, database, may = cursor.fetchone()
+    except DatabaseError:
+        return []  # the first check says so
+    if not may:
+        return []
+    return [
+        Warning(
+            f"The role {user} may make temporary tables, which hide those of the same name from later requests.",
+            hint=f'As the owner of the database: REVOKE TEMPORARY ON DATABASE "{database}" FROM PUBLIC.',
+            id="retivo.W002",
+        )
+    ]
+
+
 def _needed() -> list[tuple[str, str, str]]:
     """The connections of this process, the role whose rights each needs, and whether it has or may take them."""
     own = WORKER if processes.is_background() else WEB
@@ -137,6 +159,10 @@ _MAY = "SELECT current_user, pg_has_role(%s, %s)"
 OTHERS = (RELEASE, STAFF, WORKER)
 # As whom a session may act, and which of these roles beside.
 ALSO = "SELECT current_user, ARRAY(SELECT name FROM unnest(%s::text[]) AS name WHERE pg_has_role(name, 'MEMBER'))"
+
+_MAY_MAKE_TEMPORARY = """
+    SELECT current_user, current_database(), has_database_privilege(current_database(), 'TEMPORARY')
+"""
 
 _FAULTS = ("is a superuser", "has BYPASSRLS", "owns tables", "inherits the rights of app_staff")
 

@@ -108,9 +108,15 @@ def prepare_database(connection: psycopg.Connection[tuple[object, ...]]) -> None
     The roles get nothing by default: a migration grants them each tenant table together with its policy. Staff reach
     all tables, Django's own (users, sessions) included, which the API therefore cannot read. The files of SQL in
     `retivo/sql` define what all policies call.
+
+    Nobody but the database's owner makes temporary tables: one named as a table of ours goes before it in every later
+    request of the same connection, whichever tenant's that is.
     """
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(hashtext('retivo.database.roles'))")
+        connection.execute(
+            sql.SQL("REVOKE TEMPORARY ON DATABASE {} FROM PUBLIC").format(sql.Identifier(connection.info.dbname))
+        )
         connection.execute(
             sql.SQL("GRANT USAGE ON SCHEMA public TO {}").format(sql.SQL(", ").join(map(sql.Identifier, ROLES)))
         )

@@ -135,6 +135,9 @@ def authenticate(connection: psycopg.Connection[Any], api: Api) -> None:
         "INSERT INTO tenants_workerprocess (id, host) VALUES (gen_random_uuid(), 'me')",
         "UPDATE delivery_endpoint SET url = 'https://evil.example'",
         "CREATE TABLE mine ()",
+        "CREATE TEMPORARY TABLE events_event (tenant_id uuid)",
+        "CREATE TEMPORARY VIEW tenants_tenant AS SELECT 1",
+        "CREATE FUNCTION pg_temp.mine() RETURNS int LANGUAGE sql AS 'SELECT 1'",
         "CREATE FUNCTION mine() RETURNS int LANGUAGE sql AS 'SELECT 1'",
     ],
 )
@@ -245,6 +248,19 @@ def test_check__one_login_for_all__works_and_warns(monkeypatch: pytest.MonkeyPat
         cursor.execute("SELECT current_user")
         assert cursor.fetchone() == ("app_staff",)
     connections["default"].close()
+
+
+def test_check__a_login_that_may_make_temporary_tables__is_warned_of() -> None:
+    assert checks.logins_make_no_temporary_tables(["default"]) == []
+    (database,) = as_owner("SELECT current_database()")[0]
+    as_owner(f"GRANT TEMPORARY ON DATABASE {database} TO app_web")
+    try:
+        (warning,) = checks.logins_make_no_temporary_tables(["default"])
+    finally:
+        as_owner(f"REVOKE TEMPORARY ON DATABASE {database} FROM app_web")
+
+    assert warning.id == "retivo.W002"
+    assert f'REVOKE TEMPORARY ON DATABASE "{database}"' in str(warning.hint)
 
 
 def test_check__a_login_without_its_rights__is_named_with_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
