@@ -46,7 +46,11 @@ STALL_TIMEOUT = struct.pack("ll", 10, 0)  # a timeval: how long a sender or read
 limit_request_line = 8190  # a search and a cursor, escaped, are more than 4 KB
 limit_request_fields = 64
 limit_request_field_size = 8190
-forwarded_allow_ips = ""  # whether X-Forwarded-Proto counts is TRUST_X_FORWARDED_PROTO's to say, alone
+# Whether X-Forwarded-Proto counts, TRUST_X_FORWARDED_PROTO alone says. On a Unix socket gunicorn believes anyone,
+# whatever addresses are listed: so there is nothing to believe either.
+forwarded_allow_ips = ""
+secure_scheme_headers: dict[str, str] = {}
+forwarder_headers = ""
 
 accesslog = None  # the application logs its requests
 loglevel = "error"  # its warnings quote request lines, which may name users and hold keys
