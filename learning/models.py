@@ -135,6 +135,11 @@ class Release(models.Model):
                 ),
                 name="release_noise_has_a_floor",
             ),
+            # What `rho_of` has for the largest PATTERNS_EPSILON, rounded up. NaN is above every number.
+            models.CheckConstraint(
+                condition=Q(epsilon__lte=20.1, rho__lte=4.8, budget__lte=4.8, deviation__lte=1e9),
+                name="release_within_largest_budget",
+            ),
         ]
 
     def __str__(self) -> str:

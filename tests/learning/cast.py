@@ -42,7 +42,7 @@ def receipts(api: Api) -> list[Any]:
 
 def sums(partner: Api) -> dict[tuple[str, int], int]:
     with release_context(), connection.cursor() as cursor:
-        release = Release.objects.create(epsilon=4, delta=1e-6, rho=0.1, deviation=5, budget=10)
+        release = Release.objects.create(epsilon=4, delta=1e-6, rho=0.1, deviation=5, budget=4)
         cursor.execute("SELECT * FROM contribute(%s, %s)", [release.id, partner.tenant_id])
         return {(block, place): total for block, place, total in cursor.fetchall()}
 

@@ -98,6 +98,26 @@ def test_contribute__a_tenant_of_few_outcomes__is_not_in_it(acme: Api, customers
     assert receipts(customers[0]) != []
 
 
+@pytest.mark.parametrize(
+    "column", ["rho = 5", "budget = 1e300", *(f"{c} = 'NaN'" for c in ("epsilon", "rho", "budget", "deviation"))]
+)
+def test_release__beyond_the_largest_budget__is_refused_by_the_database(column: str) -> None:
+    name, value = column.split(" = ")
+    row = {"epsilon": "20", "rho": "4.79", "budget": "4.79", "deviation": "1"} | {name: value}
+    insert = f"INSERT INTO learning_release (delta, {', '.join(row)}) VALUES (1e-6, {', '.join(row.values())})"
+    with pytest.raises(IntegrityError, match="release_within_largest_budget"), release_context():
+        connection.cursor().execute(insert)
+
+
+def test_budget__the_largest_that_a_setting_allows__is_within_the_ceiling() -> None:
+    rho = privacy.rho_of(20)
+    with release_context():
+        Release.objects.create(
+            epsilon=privacy.epsilon_of(rho), delta=1e-6, rho=rho, budget=rho, deviation=privacy.deviation(rho)
+        )
+        Release.objects.create(epsilon=20, delta=1e-6, rho=1e-4, budget=rho, deviation=privacy.deviation(1e-4))
+
+
 def test_contribute__twice_to_one_release__is_refused(acme: Api, customers: list[Api]) -> None:
     found = release_patterns().release_id
 
