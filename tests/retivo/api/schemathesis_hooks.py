@@ -27,7 +27,7 @@ schemathesis.openapi.format("cursor", strategies.just(_CURSOR))
 
 # A webhook leads to a public host, which is what no pattern can say of a URL.
 schemathesis.openapi.format(
-    "uri", strategies.from_regex(r"https://[a-z]{1,9}\.example(:[1-9][0-9]{0,3})?/[a-z0-9/?&=#]{0,20}", fullmatch=True)
+    "uri", strategies.from_regex(r"https://[a-z]{1,9}\.example(:8?443)?/[a-z0-9/?&=#]{0,20}", fullmatch=True)
 )
 
 # JSON in base64.

@@ -51,6 +51,12 @@ include-operation-id = ["exportUser"]
 [operations.phases.coverage]
 enabled = false
 
+# Switched off, and there to be read.
+[[operations]]
+include-operation-id = ["getActionType", "switchActionTypeOff"]
+[operations.checks.use_after_free]
+enabled = false
+
 # Ids that exist, or most of what is behind a 404 would go unseen.
 [dictionaries]
 customers = {{ values = ["{customer}"] }}
