@@ -37,7 +37,10 @@ class ActionTypeTemplateRequestSerializer(StrictSerializer):
 class EventMappingSerializer(StrictSerializer):
     # `from` is a Python keyword; get_fields() names it.
     to = StringField(max_length=200, help_text="The event's name in Retivo.")
-    properties = RenamedPropertiesField(required=False, help_text="Names of properties: theirs → Retivo's.")
+    properties = RenamedPropertiesField(
+        required=False,
+        help_text="Names of properties: theirs → Retivo's. A renamed one replaces what was sent under the new name.",
+    )
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
         return {

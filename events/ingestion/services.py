@@ -99,17 +99,22 @@ def _renamed(events: dict[int, Event], mappings: dict[str, Mapping]) -> dict[int
 def _rename(event: Event, mapping: Mapping | None) -> Event:
     if mapping is None:
         return event
-    properties = mapping.get("properties") or {}
     return _Renamed(
         user_id=event.user_id,
         event=mapping["to"],
-        properties={properties.get(name, name): value for name, value in event.properties.items()},
+        properties=_renamed_properties(event.properties, mapping.get("properties") or {}),
         timestamp=event.timestamp,
         idempotency_key=event.idempotency_key,
         set=event.set,
         set_once=event.set_once,
         original_event=event.event,
     )
+
+
+def _renamed_properties(sent: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
+    """What is renamed takes the place of what was sent under the new name; of two, the first by its name sent stands."""
+    kept = {name: value for name, value in sent.items() if name not in names}
+    return kept | {names[name]: sent[name] for name in sorted(names, reverse=True) if name in sent}
 
 
 def _lock_described(

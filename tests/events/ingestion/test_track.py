@@ -1,5 +1,6 @@
 import json
 from datetime import UTC, datetime, timedelta
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -276,6 +277,32 @@ def test_mapping__of_a_shared_integration__renames_and_keeps_the_original(acme: 
 
     stored = rows(merchant, "SELECT name, original_name, properties::text FROM events_event ORDER BY name")
     assert stored == [("other", None, "{}"), ("purchase", "order.completed", '{"sku": "x", "value": 5}')]
+
+
+@pytest.mark.parametrize(
+    ("names", "sent", "kept"),
+    [
+        ({"amount": "value"}, {"amount": 5, "value": 9}, {"value": 5}),
+        ({"amount": "value"}, {"value": 9}, {"value": 9}),
+        ({"amount": "value"}, {"amount": None, "value": 9}, {"value": None}),
+        ({"amount": "amount"}, {"amount": 5}, {"amount": 5}),
+        ({"a": "b", "b": "a"}, {"a": 1, "b": 2}, {"a": 2, "b": 1}),
+        ({"a": "b", "b": "c"}, {"a": 1, "b": 2, "c": 3}, {"b": 1, "c": 2}),
+        ({"total": "value", "amount": "value"}, {"total": 1, "amount": 2, "value": 3}, {"value": 2}),
+        ({"total": "value", "amount": "value"}, {"total": 1, "value": 3}, {"value": 1}),
+    ],
+)
+def test_mapping__of_a_property_that_was_sent_too__wins_in_any_order(
+    acme: Api, names: dict[str, str], sent: dict[str, Any], kept: dict[str, Any]
+) -> None:
+    acme.register(event_mappings=[{"from": "bought", "to": "purchase", "properties": names}])
+    merchant = acme.provision("merchant")
+    orders = [dict(order) for order in permutations(sent.items())]
+
+    track(merchant, *(event("u", "bought", properties=properties) for properties in orders))
+
+    stored = rows(merchant, "SELECT properties::text FROM events_event")
+    assert [json.loads(properties) for (properties,) in stored] == [kept] * len(orders)
 
 
 def test_external_events__with_a_provider__apply_its_mappings_alone(acme: Api) -> None:
