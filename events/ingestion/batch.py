@@ -13,6 +13,7 @@ from retivo.api.errors import Problem
 from retivo.api.values import MAX_OBJECT_BYTES, encode
 
 MAX_EVENTS = 100
+MAX_KEY_LENGTH = 128
 MAX_AHEAD = timedelta(hours=24)
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -30,7 +31,7 @@ class Event(msgspec.Struct, omit_defaults=True):
     event: Name
     properties: dict[str, Any] = {}
     timestamp: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
-    idempotency_key: Annotated[str, msgspec.Meta(min_length=1, max_length=128)] | None = None
+    idempotency_key: Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_KEY_LENGTH)] | None = None
     # Traits of the user, whatever the event: those of `set_once` only where the user has none of that name.
     set_once: dict[str, Any] | None = None
     set: dict[str, Any] | None = None

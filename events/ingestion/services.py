@@ -47,6 +47,7 @@ def track(*, tenant_id: UUID, policy: Policy, batch: Batch, source: str, provide
         "tenant_id": tenant_id,
         **asdict(policy.moment),
         "source": source,
+        "key_scope": _key_scope(source, provider),
         "retention_days": policy.retention_days,
         "scored_at_once": SCORED_AT_ONCE,
     }
@@ -75,6 +76,14 @@ def track(*, tenant_id: UUID, policy: Policy, batch: Batch, source: str, provide
     rejected_here = sent - len(batch.events)
     batch.rejected.sort(key=lambda rejection: rejection["index"])
     return Outcome(accepted=stored.count, duplicates=sent - rejected_here - stored.count, rejected=batch.rejected)
+
+
+def _key_scope(source: str, provider: str | None) -> bytes:
+    """What a key is hashed along with: two sources' equal keys have nothing in common, for no text holds a NUL.
+
+    Those of `track` are hashed alone, as `track_batch` does.
+    """
+    return b"" if source == "track" else f"\0{source}\0{provider or ''}\0".encode()
 
 
 def _first_of_each_key(events: dict[int, Event]) -> dict[int, Event]:
@@ -112,7 +121,7 @@ def _rename(event: Event, mapping: Mapping | None) -> Event:
 
 
 def _renamed_properties(sent: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
-    """What is renamed takes the place of what was sent under the new name; of two, the first by its name sent stands."""
+    """What is renamed replaces what was sent under the new name; of two, the first in the order of their own names."""
     kept = {name: value for name, value in sent.items() if name not in names}
     return kept | {names[name]: sent[name] for name in sorted(names, reverse=True) if name in sent}
 
@@ -276,7 +285,7 @@ _TRAITS = """
     WHERE tenant_id = %(tenant_id)s AND user_id = ANY(ARRAY(SELECT jsonb_array_elements_text(%(users)s::jsonb)))
 """
 
-_HASH = "key_hash(%(tenant_id)s::uuid, substring(sha256(convert_to({key}, 'UTF8')) FOR 16))"
+_HASH = "key_hash(%(tenant_id)s::uuid, substring(sha256(%(key_scope)s::bytea || convert_to({key}, 'UTF8')) FOR 16))"
 
 # Says of keys that they are of a ring, and so which partition they are in.
 _IN_RING = "key BETWEEN (%({ring})s || repeat('0', 28))::uuid AND (%({ring})s || repeat('f', 28))::uuid"

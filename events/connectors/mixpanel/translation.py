@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from events.connectors.shared.members import key, moment, name, properties, traits
+from events.connectors.shared.members import identity, moment, name, properties, traits
 from events.connectors.shared.vendor import Outcome
 from events.ingestion.traits import IDENTIFY
 
@@ -36,11 +36,14 @@ def _event(message: dict[str, Any]) -> dict[str, Any] | None:
         return None
     sent = message.get("properties")
     within = sent if isinstance(sent, dict) else {}
+    user = name(within.get("distinct_id"), within.get("$user_id"), within.get("$device_id"))
+    timestamp = moment(within.get("time"))
     return {
-        "user_id": name(within.get("distinct_id"), within.get("$user_id"), within.get("$device_id")),
+        "user_id": user,
         "event": event,
-        "timestamp": moment(within.get("time")),
-        "idempotency_key": key(within.get("$insert_id")),
+        "timestamp": timestamp,
+        # https://developer.mixpanel.com/reference/event-deduplication
+        "idempotency_key": identity(within.get("$insert_id"), message.get("event"), user, timestamp),
         "properties": properties(sent, without=(*KEY_MEMBERS, "distinct_id", "time", "$insert_id")),
     }
 

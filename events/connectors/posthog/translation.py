@@ -1,10 +1,11 @@
 """PostHog's events: https://posthog.com/docs/api/capture, and what its webhook destination sends of them."""
 
+from datetime import datetime
 from typing import Any
 
 import msgspec
 
-from events.connectors.shared.members import key, moment, name, properties, traits
+from events.connectors.shared.members import identity, moment, name, properties, traits
 from events.connectors.shared.vendor import Outcome
 from events.ingestion.traits import IDENTIFY
 
@@ -24,16 +25,20 @@ def translate(message: dict[str, Any], kind: str) -> dict[str, Any] | None:
     within = sent if isinstance(sent, dict) else {}
     once = traits(message.get("$set_once"), within.get("$set_once"))
     found = traits(message.get("$set"), within.get("$set"))
-    event = name(message.get("event"), message.get("name"), IDENTIFY if found or once else None)
+    event = called = name(message.get("event"), message.get("name"), IDENTIFY if found or once else None)
     if isinstance(event, str) and event.startswith("$"):
         if event not in _OWN:
             return None
         event = _OWN[event]
+    user = name(message.get("distinct_id"), within.get("distinct_id"), message.get("$distinct_id"))
+    timestamp = moment(message.get("timestamp"))
+    # By these its table of events is sorted, which keeps one row of those that are equal.
+    day = timestamp.date() if isinstance(timestamp, datetime) else timestamp
     common = {
-        "user_id": name(message.get("distinct_id"), within.get("distinct_id"), message.get("$distinct_id")),
+        "user_id": user,
         "event": event,
-        "timestamp": moment(message.get("timestamp")),
-        "idempotency_key": key(message.get("uuid")),
+        "timestamp": timestamp,
+        "idempotency_key": identity(message.get("uuid"), called, user, day),
         "set_once": once,
     }
     if event == IDENTIFY:
