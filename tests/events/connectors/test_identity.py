@@ -82,7 +82,7 @@ def test_key__without_a_time_sent_again__is_one_event(merchant: Api, vendor: str
 
 @pytest.mark.parametrize(("one", "other"), [("$set", "$set_once"), ("$pageview", "page_viewed")])
 def test_key__of_two_names_that_are_one_here__is_two_events(merchant: Api, one: str, other: str) -> None:
-    traits = {"$set": {"a": 1}, "$set_once": {"b": 1}}
+    traits: dict[str, Any] = {"$set": {"a": 1}, "$set_once": {"b": 1}}
 
     assert send(merchant, "posthog", posthog(one, **traits), posthog(other, **traits)) == (2, 0)
 
