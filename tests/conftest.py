@@ -86,7 +86,10 @@ def _database(request: pytest.FixtureRequest) -> Iterator[None]:
 def _truncate() -> None:
     with connections["owner"].cursor() as cursor:
         cursor.execute("SET synchronous_commit = off")
-        cursor.execute(f"TRUNCATE {', '.join(_tables())} RESTART IDENTITY CASCADE")
+        # Most tables are empty, and to truncate one costs more than to look.
+        cursor.execute(" UNION ALL ".join(f"SELECT '{name}' WHERE EXISTS (SELECT FROM {name})" for name in _tables()))
+        if filled := [name for (name,) in cursor.fetchall()]:
+            cursor.execute(f"TRUNCATE {', '.join(filled)} RESTART IDENTITY CASCADE")
         cursor.execute("INSERT INTO tenants_audithead VALUES (1, 0, decode(repeat('00', 32), 'hex'))")
 
 

@@ -147,8 +147,8 @@ def test_values__of_properties_and_traits__are_not_kept(merchant: Api) -> None:
     said = {"mail": "ada@x.example"}
     send(merchant, event("u", timestamp="never", properties=said, set=said, set_once=said, idempotency_key="ada@x.ex"))
 
-    assert "ada" not in json.dumps(rejected(merchant))
-    assert "ada" not in str(as_owner("SELECT r::text FROM events_rejection r"))
+    assert "ada@" not in json.dumps(rejected(merchant))
+    assert "ada@" not in str(as_owner("SELECT r::text FROM events_rejection r"))
 
 
 def test_accepted__batch__writes_and_asks_nothing_of_rejections(merchant: Api, statements: list[str]) -> None:
