@@ -17,9 +17,9 @@ policy or a grant:
    nothing away, so this migration first drops or revokes what the file no longer contains: a policy, a right, a former
    signature of a function.
 
-Where all files change in the same way, as when a role gets another name, nothing is learned from a former text of each.
-Then the files and the digests are edited in place, and a migration of each room applies all of its files anew
-(`AppliedAnew`): new databases get the new text at once, and existing ones with this migration.
+Where all files change in the same way, as when a role gets another name, do not freeze the former text of each. Edit
+the files and the digests in place, and let a migration of each room apply all of its files anew (`AppliedAnew`). New
+databases get the new text at once, and existing ones with this migration.
 
 A migration records the digest of the file that it applies. If the file is edited without steps 1 and 3, its digest no
 longer matches: the change would reach new databases, but not existing ones. `tests/retivo/database/test_sql.py` fails
