@@ -4,6 +4,7 @@ Safe by default: with `DATABASE_URL` set this is a production process, and whate
 the project runs its own PostgreSQL in `DATA_DIR`, for development, and makes the secrets it needs there.
 """
 
+import os
 import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -27,6 +28,9 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 VERSION = "0.1.0"
 
 env = environ.Env()
+# A value that begins with "$", as a password may, is that text and not the name of another variable.
+env.ENVIRON = {name: value.replace("$", r"\$") for name, value in os.environ.items()}
+env.escape_proxy = True
 
 DATA_DIR = embedded_postgres.data_dir()
 USES_EMBEDDED_POSTGRES = embedded_postgres.is_configured()
