@@ -58,12 +58,14 @@ class Rejection(TypedDict):
 class Batch:
     """The events that could be read, by their index in what was sent, and why the others could not.
 
-    `refused` are the others as far as they were read: events, their members, or JSON.
+    `refused` are the others as far as they were read: events, their members, or JSON. Those events that are `imported`
+    count in the month of their timestamp.
     """
 
     events: dict[int, Event] = field(default_factory=dict)
     rejected: list[Rejection] = field(default_factory=list)
     refused: dict[int, Event | Mapping[str, Any] | msgspec.Raw] = field(default_factory=dict)
+    imported: set[int] = field(default_factory=set)
 
     def reject(self, index: int, code: str, detail: str, **more: Any) -> None:
         if event := self.events.pop(index, None):

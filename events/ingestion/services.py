@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 from django.db import connection
 
-from events.ingestion import traits
+from events.ingestion import past, traits
 from events.ingestion.batch import Batch, Event, Rejection
 from events.ingestion.policy import Mapping, Policy
 from events.scoring import services as scoring
@@ -51,24 +51,31 @@ def track(*, tenant_id: UUID, policy: Policy, batch: Batch, source: str, provide
         "retention_days": policy.retention_days,
         "scored_at_once": SCORED_AT_ONCE,
     }
+    months = past.months(batch, policy.moment.month)
     with connection.cursor() as cursor:
         described = {index: event for index, event in events.items() if traits.brings_traits(event)}
         parameters["brings_traits"] = bool(described)
-        admit = partial(_admit, cursor, batch=batch, events=events, policy=policy, parameters=parameters)
-        sizes, new_users = _lock_described(cursor, events, described, parameters) if described else ({}, ())
-        if new_users:
+        store = partial(_store, cursor, parameters=parameters, months=months)
+        admit = partial(_admit, cursor, batch=batch, events=events, policy=policy, parameters=parameters, months=months)
+        lock = partial(_lock_described, cursor, events, described, parameters, months=months)
+        refuse_large = partial(
+            _refuse_large, cursor, batch=batch, events=events, described=described, parameters=parameters
+        )
+        is_uncounted = past.has_uncounted(cursor, events, months, parameters)
+        sizes, new_users = ({}, _present_users(events, months)) if is_uncounted else lock()
+        admitted = is_uncounted or bool(new_users)
+        if admitted:
             # Before they are counted: a user of whom nothing is stored is not active.
-            _refuse_large(cursor, batch=batch, events=events, described=described, sizes={}, parameters=parameters)
+            refuse_large(sizes={})
             admit(new_users=new_users)
-            sizes, _ = _lock_described(cursor, events, described, parameters, admitted=True)
-        if described:
-            _refuse_large(cursor, batch=batch, events=events, described=described, sizes=sizes, parameters=parameters)
+            sizes, _ = lock(admitted=True)
+        refuse_large(sizes=sizes)
         first = _first_of_each_key(events)
-        stored = _store(cursor, first, parameters, admitted=bool(new_users))
+        stored = store(first, admitted=admitted)
         if stored.new_users:
             admit(new_users=stored.new_users)
             first = _first_of_each_key(events)
-            stored = _store(cursor, first, parameters, admitted=True)
+            stored = store(first, admitted=True)
         rows = traits.rows(list(first.values())[index] for index in stored.places)
         if rows:
             cursor.execute(_IDENTIFY, {**parameters, "rows": _json(rows)})
@@ -126,12 +133,18 @@ def _renamed_properties(sent: dict[str, Any], names: dict[str, str]) -> dict[str
     return kept | {names[name]: sent[name] for name in sorted(names, reverse=True) if name in sent}
 
 
+def _present_users(events: dict[int, Event], months: past.Months) -> list[str]:
+    """Those of events that count this month."""
+    return list(dict.fromkeys(event.user_id for index, event in events.items() if index not in months))
+
+
 def _lock_described(
     cursor: Any,
     events: dict[int, Event],
     described: dict[int, Event],
     parameters: dict[str, Any],
     *,
+    months: past.Months,
     admitted: bool = False,
 ) -> tuple[dict[str, int], Sequence[str]]:
     """Lock the users that events say something of; their traits' bytes, and whom the batch has that is new this month.
@@ -139,8 +152,10 @@ def _lock_described(
     Nobody is locked while there are new users: admission comes first in the order of locks, and makes rows to be
     locked, too.
     """
+    if not described:
+        return {}, ()
     users = {
-        "users": _json([event.user_id for event in events.values()]),
+        "users": _json(_present_users(events, months)),
         "described": _json([event.user_id for event in described.values()]),
         "admitted": admitted,
     }
@@ -192,11 +207,15 @@ class _Stored:
     new_users: Sequence[str] = ()
 
 
-def _store(cursor: Any, events: dict[int, Event], parameters: dict[str, Any], *, admitted: bool = False) -> _Stored:
+def _store(
+    cursor: Any, events: dict[int, Event], *, parameters: dict[str, Any], months: past.Months, admitted: bool
+) -> _Stored:
     """`admitted` says that all users have been counted this month; where not, the database looks."""
     if not events:
         return _Stored()
-    cursor.execute(_STORE, {**parameters, "events": _json(list(events.values())), "admitted": admitted})
+    of_months = [months.get(index) for index in events] if months else []
+    sent = {"events": _json(list(events.values())), "months": _json(of_months)}
+    cursor.execute(_STORE, {**parameters, **sent, "admitted": admitted})
     count, places, unscored, new_users = cursor.fetchone()
     return _Stored(count, places or (), _list(unscored), _list(new_users))
 
@@ -209,14 +228,20 @@ def _admit(
     new_users: Sequence[str],
     policy: Policy,
     parameters: dict[str, Any],
+    months: past.Months,
 ) -> None:
     """Count this month's new users, and take the events of those above the limit out of `events`.
 
-    Under a lock, so that parallel batches never pass the limit together. A duplicate counts nobody.
+    Under a lock, so that parallel batches never pass the limit together. A duplicate counts nobody. Users of the events
+    of earlier `months` are counted in those.
     """
     new = set(new_users)
-    cursor.execute(_LOCK_USAGE, parameters)
-    keys = [event.idempotency_key for event in events.values() if event.user_id in new and event.idempotency_key]
+    past.lock_usage(cursor, months, parameters)
+    keys = [
+        event.idempotency_key
+        for index, event in events.items()
+        if event.idempotency_key and (index in months or event.user_id in new)
+    ]
     if keys:
         cursor.execute(_KNOWN_KEYS, {**parameters, "keys": _json(keys)})
         known = {row[0] for row in cursor.fetchall()}
@@ -224,21 +249,21 @@ def _admit(
             del events[index]
     # A refused event leaves its key to the next one that has it, whose user may be new, too. Those users of the first
     # events who are not new are counted already.
-    asked = {event.user_id for event in _first_of_each_key(events).values()} - new
+    asked = set(_present_users(_first_of_each_key(events), months)) - new
     refused: set[str] = set()
     active_users = 0
     while True:
-        left = {index: event for index, event in events.items() if event.user_id not in refused}
-        users = [event.user_id for event in _first_of_each_key(left).values() if event.user_id not in asked]
+        left = {index: event for index, event in events.items() if index in months or event.user_id not in refused}
+        users = [user for user in _present_users(_first_of_each_key(left), months) if user not in asked]
         if not users:
             break
         asked |= set(users)
-        cursor.execute(_ADMIT, {**parameters, "users": _json(list(dict.fromkeys(users))), "limit": policy.limit})
+        cursor.execute(_ADMIT, {**parameters, "users": _json(users), "limit": policy.limit})
         admitted, active_users = cursor.fetchone()
         refused |= set(users) - set(msgspec.json.decode(admitted))
     spent: set[str] = set()
     for index, event in sorted(events.items()):
-        if event.user_id not in refused:
+        if index in months or event.user_id not in refused:
             spent |= {event.idempotency_key} if event.idempotency_key is not None else set()
             continue
         del events[index]
@@ -251,6 +276,8 @@ def _admit(
                 limit=policy.limit,
                 upgrade_to=UPGRADE_TO[policy.plan_tier],
             )
+    if months:
+        past.count(cursor, _first_of_each_key(events), months, parameters)
 
 
 def _list(text: str | None) -> list[str]:
@@ -297,17 +324,19 @@ _STORE = f"""
     WITH sent AS MATERIALIZED (
         SELECT n, user_id, event, original_event, coalesce(timestamp, %(now)s) AS timestamp,
             coalesce(properties, '{{}}') AS properties, (%(ring)s || hash)::uuid AS key,
-            (%(ring_before)s || hash)::uuid AS key_before
+            (%(ring_before)s || hash)::uuid AS key_before, coalesce(past::date, %(month)s) AS counts_in
         FROM ROWS FROM (jsonb_to_recordset(%(events)s::jsonb) AS (
             user_id text, event text, original_event text, timestamp timestamptz, properties jsonb, idempotency_key text
-        )) WITH ORDINALITY AS e (user_id, event, original_event, timestamp, properties, idempotency_key, n)
+        ), jsonb_array_elements_text(%(months)s::jsonb))
+            WITH ORDINALITY AS e (user_id, event, original_event, timestamp, properties, idempotency_key, past, n)
         CROSS JOIN LATERAL (SELECT {_HASH.format(key="idempotency_key")} AS hash OFFSET 0) h
     ), counted_user AS MATERIALIZED (
         SELECT user_id, last_activity_at > %(now)s - interval '5 minutes' AS fresh FROM events_trackeduser
         WHERE tenant_id = %(tenant_id)s AND user_id = ANY(ARRAY(SELECT user_id FROM sent))
           AND counted_month = %(month)s
     ), new_user AS MATERIALIZED (
-        SELECT DISTINCT user_id FROM sent WHERE NOT %(admitted)s AND user_id NOT IN (SELECT user_id FROM counted_user)
+        SELECT DISTINCT user_id FROM sent
+        WHERE NOT %(admitted)s AND counts_in = %(month)s AND user_id NOT IN (SELECT user_id FROM counted_user)
     ), known_key AS MATERIALIZED (
         SELECT key FROM events_storedkey WHERE key = ANY(ARRAY(SELECT key FROM sent)) AND {_IN_RING.format(ring="ring")}
         UNION ALL
@@ -334,9 +363,11 @@ _STORE = f"""
         FOR NO KEY UPDATE SKIP LOCKED
     ), touched AS (
         UPDATE events_trackeduser u
-        SET last_activity_at = greatest(u.last_activity_at, a.latest), counted_month = %(month)s
+        SET last_activity_at = greatest(u.last_activity_at, a.latest),
+            counted_month = CASE WHEN a.counted THEN %(month)s ELSE u.counted_month END
         FROM (
-            SELECT user_id, max(timestamp) FILTER (WHERE event <> '$identify') AS latest
+            SELECT user_id, max(timestamp) FILTER (WHERE event <> '$identify') AS latest,
+                bool_or(counts_in = %(month)s) AS counted
             FROM stored JOIN touchable USING (user_id) GROUP BY user_id
         ) a
         WHERE u.tenant_id = %(tenant_id)s AND u.user_id = ANY(ARRAY(SELECT user_id FROM touchable))
@@ -344,22 +375,16 @@ _STORE = f"""
         RETURNING u.user_id, ({scoring.RESTS.format(user="u")}) IS TRUE AS rests
     ), metered AS (
         INSERT INTO events_monthlyusage (tenant_id, month, shard, events, active_users)
-        SELECT %(tenant_id)s, %(month)s, coalesce((
-            SELECT shard FROM events_monthlyusage WHERE tenant_id = %(tenant_id)s AND month = %(month)s AND shard > 0
+        SELECT %(tenant_id)s, counts_in, coalesce((
+            SELECT shard FROM events_monthlyusage WHERE tenant_id = %(tenant_id)s AND month = counts_in AND shard > 0
             LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED
-        ), 1 + pg_backend_pid() %% 32000), count(*), 0 FROM stored HAVING count(*) > 0
+        ), 1 + pg_backend_pid() %% 32000), count(*), 0 FROM stored GROUP BY counts_in ORDER BY counts_in
         ON CONFLICT (tenant_id, month, shard) DO UPDATE SET events = events_monthlyusage.events + excluded.events
     )
     SELECT count(*), array_agg(n - 1 ORDER BY n) FILTER (WHERE %(brings_traits)s),
         (SELECT json_agg(user_id) FILTER (WHERE NOT rests)::text FROM touched HAVING count(*) <= %(scored_at_once)s),
         (SELECT json_agg(user_id)::text FROM new_user)
     FROM stored
-"""
-
-_LOCK_USAGE = """
-    INSERT INTO events_monthlyusage (tenant_id, month, shard, events, active_users)
-    VALUES (%(tenant_id)s, %(month)s, 0, 0, 0)
-    ON CONFLICT (tenant_id, month, shard) DO UPDATE SET active_users = events_monthlyusage.active_users
 """
 
 _KNOWN_KEYS = f"""

@@ -1,5 +1,6 @@
 """Mixpanel's events and profile updates: https://developer.mixpanel.com/reference."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from events.connectors.shared.members import identity, moment, name, properties, traits
@@ -10,7 +11,8 @@ SOURCE = "mixpanel"
 KEY_MEMBERS = ("token", "$token", "api_key")
 
 # The paths under the connector's, and so the kinds of message; the bare path takes events.
-KINDS = ("track", "import", "engage", "groups")
+IMPORT = "import"
+KINDS = ("track", IMPORT, "engage", "groups")
 
 _PAGE_VIEW = "$mp_web_page_view"
 
@@ -66,6 +68,10 @@ def _traits(sent: Any) -> Any:
     return {_RESERVED.get(trait, trait): value for trait, value in found.items()} if isinstance(found, dict) else found
 
 
+def is_import(message: dict[str, Any], kind: str, beside: Mapping[str, Any]) -> bool:
+    return kind == IMPORT
+
+
 def answer(outcome: Outcome) -> dict[str, Any] | int:
     """A message that is sent alone and refused is a failure. In a list it is not: SDKs would send the list for ever."""
     rejected = outcome.tracked["rejected"]
@@ -73,6 +79,6 @@ def answer(outcome: Outcome) -> dict[str, Any] | int:
     if outcome.sent.form and outcome.sent.beside.get("verbose") != "1":
         return 0 if error else 1  # the whole answer
     found: dict[str, Any] = {"status": 0 if error else 1, "error": error}
-    if outcome.kind == "import":
+    if outcome.kind == IMPORT:
         found |= {"code": 200, "num_records_imported": outcome.tracked["accepted"]}
     return found

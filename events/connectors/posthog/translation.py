@@ -1,5 +1,6 @@
 """PostHog's events: https://posthog.com/docs/api/capture, and what its webhook destination sends of them."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -45,6 +46,10 @@ def translate(message: dict[str, Any], kind: str) -> dict[str, Any] | None:
         return common | {"properties": found or {}}
     without = (*KEY_MEMBERS, "distinct_id", "$set", "$set_once")
     return common | {"properties": properties(sent, without=without), "set": found}
+
+
+def is_import(message: dict[str, Any], kind: str, beside: Mapping[str, Any]) -> bool:
+    return any(members.get("historical_migration") is True for members in (beside, message))
 
 
 def answer(outcome: Outcome) -> dict[str, Any]:

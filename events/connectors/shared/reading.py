@@ -126,7 +126,7 @@ def _read_json(body: bytes, beside: Mapping[str, Any], batch_member: str, *, for
         items = msgspec.json.decode(batch, type=list[msgspec.Raw])
     except msgspec.MsgspecError as error:
         raise malformed(f"`{batch_member}` is not an array.") from error
-    return Sent(items=items, beside={**_texts(found), **beside}, form=form)
+    return Sent(items=items, beside={**_scalars(found), **beside}, form=form)
 
 
 def _line(line: bytes) -> msgspec.Raw:
@@ -174,11 +174,12 @@ def _integer(text: str) -> int:
     return int(text) if len(text) <= 310 else _TOO_LARGE
 
 
-def _texts(members: Mapping[str, msgspec.Raw]) -> dict[str, str]:
-    found = {}
+def _scalars(members: Mapping[str, msgspec.Raw]) -> dict[str, str | bool]:
+    """The texts and truth values; nothing else beside the messages is of use."""
+    found: dict[str, str | bool] = {}
     for name, raw in members.items():
         try:
-            found[name] = msgspec.json.decode(raw, type=str)
+            found[name] = msgspec.json.decode(raw, type=str | bool)
         except (msgspec.MsgspecError, UnicodeDecodeError):
             continue
     return found

@@ -35,4 +35,6 @@ def translate(vendor: Vendor, sent: Sent, *, kind: str, key: str, now: datetime)
                 skipped += 1
             else:
                 batch.add(events, index, members, now=now)
+                if vendor.is_import(message, kind, sent.beside):
+                    events.imported.add(index)
     return events, skipped

@@ -34,5 +34,11 @@ class Vendor(Protocol):
         `kind` is what the path says of the message.
         """
 
+    def is_import(self, message: dict[str, Any], kind: str, beside: Mapping[str, Any]) -> bool:
+        """Whether the message counts in the month of its timestamp, if that is over, and not in that of its receipt.
+
+        `beside` is what stands beside the messages of a request.
+        """
+
     def answer(self, outcome: Outcome) -> Mapping[str, Any] | int:
         """What the vendor's SDKs look for in an answer; a number where they take nothing but that."""

@@ -144,7 +144,9 @@ def test_json__one_event_or_an_array__is_taken(merchant: Api) -> None:
     answer = merchant.post(PATH, first).json()
 
     assert answer == {"status": 1, "error": None, "accepted": 1, "duplicates": 0, "rejected": [], "skipped": 0}
-    again = merchant.post(f"{PATH}/track/", [first, event(), event(distinct_id="")]).json()
+    again = merchant.post(
+        f"{PATH}/track/", [event(**{"$insert_id": "i1"}, time=1777197600), event(), event(distinct_id="")]
+    ).json()
     assert (again["status"], again["accepted"], again["duplicates"], len(again["rejected"])) == (1, 1, 1, 1)
 
 
