@@ -62,6 +62,22 @@ def identify(api: Api, rng: random.Random) -> object:
     return api.post("/api/track", {"events": sent})
 
 
+def bring_in(api: Api, rng: random.Random) -> object:
+    """Events of several months that are over and of the present one, of users that are there and some that are new."""
+    users = [*some(rng), *(f"new-{rng.randint(0, 40)}" for _ in range(2)), f"past-{rng.randint(0, 40)}"]
+    sent = [
+        {
+            "type": rng.choice(["track", "identify"]),
+            "event": "clicked",
+            "userId": user,
+            "traits": {"n": 1},
+            "timestamp": rng.choice([f"2024-{rng.randint(1, 12):02}-07T10:00:00Z", None]),
+        }
+        for user in rng.sample(users, len(users))
+    ]
+    return api.post("/api/connectors/segment", {"batch": sent})
+
+
 def save(api: Api, rng: random.Random) -> object:
     return api.post(USERS, {"user_id": rng.choice([*USERS_THERE, f"new-{rng.randint(0, 40)}"]), "traits": {"a": 1}})
 
@@ -129,6 +145,7 @@ def fold(api: Api, rng: random.Random) -> object:
 WRITERS: list[Writer] = [
     track,
     identify,
+    bring_in,
     save,
     change,
     erase,

@@ -6,6 +6,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from events.ingestion.batch import MAX_EVENTS
+from retivo.api.serializers import MonthField, StrictSerializer
 from tenants.models import PlanTier
 from tenants.serializers import ApiKeySerializer, TenantResponseSerializer
 
@@ -87,10 +88,18 @@ class BatchOutcomeSerializer(serializers.Serializer[Any]):
     rejected = RejectionSerializer(many=True)
 
 
+def month_field() -> MonthField:
+    return MonthField(required=False, help_text="Of what is used, in UTC; the present one if it is left out.")
+
+
+class UsageQuerySerializer(StrictSerializer):
+    month = month_field()
+
+
 class UsageSerializer(serializers.Serializer[Any]):
     """What a tenant used in a month, exactly."""
 
-    month = serializers.RegexField(r"^[0-9]{4}-[0-9]{2}$", help_text="The present one, in UTC.")
+    month = serializers.RegexField(r"^[0-9]{4}-[0-9]{2}$", help_text="In UTC: the one asked for, or the present one.")
     active_users = serializers.IntegerField(help_text="Distinct users with an event in it.")
     limit = serializers.IntegerField(help_text="How many there may be; more where `config.overage` is `allow`.")
     events = serializers.IntegerField(help_text="Events taken in.")

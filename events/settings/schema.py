@@ -2,10 +2,10 @@
 
 from functools import partial
 
-from events.ingestion.serializers import SettingsSerializer
+from events.ingestion.serializers import SettingsSerializer, UsageQuerySerializer
 from retivo.api.errors import FieldError
 from retivo.api.operation import operation
-from retivo.api.schema import NO_FULL_ACCESS, Problems
+from retivo.api.schema import INVALID_QUERY, NO_FULL_ACCESS, Problems
 from tenants.serializers import SettingsRequestSerializer, SwitchRequestSerializer, TenantResponseSerializer
 
 _TENANT = {
@@ -59,7 +59,9 @@ _operation = partial(operation, tag="Settings", answers=TenantResponseSerializer
 get_settings = _operation(
     "getSettings",
     "Get your settings",
-    "Your tenant, its keys without their texts, and what it used this month.",
+    "Your tenant, its keys without their texts, and what it used in a month.",
+    parameters=[UsageQuerySerializer],
+    problems=[INVALID_QUERY],
     answers=SettingsSerializer,
     example=_SETTINGS,
 )

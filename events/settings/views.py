@@ -3,8 +3,10 @@
 from rest_framework.request import Request
 
 from events import metering
+from events.ingestion.serializers import UsageQuerySerializer
 from events.settings import schema
 from retivo.api.json import Response
+from retivo.api.serializers import sent_once
 from tenants import services
 from tenants.access.view import TenantView
 from tenants.serializers import ApiKeySerializer, SettingsRequestSerializer, SwitchRequestSerializer, TenantSerializer
@@ -13,12 +15,15 @@ from tenants.serializers import ApiKeySerializer, SettingsRequestSerializer, Swi
 class SettingsView(TenantView):
     @schema.get_settings
     def get(self, request: Request) -> Response:
+        query = UsageQuerySerializer(data=sent_once(request.query_params))
+        query.is_valid(raise_exception=True)
+        month = query.validated_data.get("month")
         tenant, keys = services.settings(tenant_id=self.caller.tenant_id)
         return Response(
             {
                 "tenant": TenantSerializer(tenant).data,
                 "api_keys": ApiKeySerializer(keys, many=True).data,
-                "usage": metering.usage(tenant_id=tenant.id, limit=tenant.tracked_user_limit),
+                "usage": metering.usage(tenant_id=tenant.id, limit=tenant.tracked_user_limit, month=month),
             }
         )
 

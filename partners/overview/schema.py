@@ -1,6 +1,5 @@
 """What OpenAPI says of the Partner API's stats and patterns."""
 
-from partners.customers.serializers import CustomerListQuerySerializer
 from partners.operation import CUSTOMER, INTEGRATION, INTEGRATIONS, STATS, USAGE, partner_operation
 from partners.overview import serializers
 from retivo.api.schema import INVALID_QUERY
@@ -33,12 +32,12 @@ list_patterns = partner_operation(
 get_partner_stats = partner_operation(
     "getPartnerStats",
     "Get partner stats",
-    "All your customers in brief with what each used this month, how many there are by plan tier and plan status, and "
+    "All your customers in brief with what each used in a month, how many there are by plan tier and plan status, and "
     "what they used together; and `lift`, how much more of the users convert that may be given something than of those "
     "held out, over all customers, as of some minutes ago. Takes the list's parameters; the totals count what the "
     "filters match.",
     tag=STATS,
-    parameters=[CustomerListQuerySerializer],
+    parameters=[serializers.StatsQuerySerializer],
     answers=serializers.StatsSerializer,
     example={
         "total_customers": 1,

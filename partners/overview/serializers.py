@@ -5,8 +5,9 @@ from typing import Any
 from rest_framework import serializers
 
 from decisions.lift.serializers import DifferenceSerializer, ShareSerializer
-from events.ingestion.serializers import UsageSerializer
+from events.ingestion.serializers import UsageSerializer, month_field
 from events.models import LifecycleStage
+from partners.customers.serializers import CustomerListQuerySerializer
 from tenants.models import PlanTier
 
 
@@ -35,6 +36,10 @@ class PatternListSerializer(serializers.Serializer[Any]):
     total = serializers.IntegerField()
 
 
+class StatsQuerySerializer(CustomerListQuerySerializer):
+    month = month_field()
+
+
 class StatsCustomerSerializer(serializers.Serializer[Any]):
     tenant_id = serializers.UUIDField()
     name = serializers.CharField()
@@ -57,7 +62,7 @@ class PlanStatusCountsSerializer(serializers.Serializer[Any]):
 
 
 class TotalUsageSerializer(serializers.Serializer[Any]):
-    month = serializers.RegexField(r"^[0-9]{4}-[0-9]{2}$", help_text="The present one, in UTC.")
+    month = serializers.RegexField(r"^[0-9]{4}-[0-9]{2}$", help_text="In UTC: the one asked for, or the present one.")
     active_users = serializers.IntegerField(help_text="The customers' added up: a user of two counts twice.")
     events = serializers.IntegerField()
 

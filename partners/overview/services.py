@@ -1,6 +1,6 @@
 """A partner's customers in numbers, and patterns of its action types, in its tenant context."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -24,19 +24,20 @@ class CustomerInBrief(msgspec.Struct):
     usage: metering.Usage
 
 
-def partner_stats(*, partner_id: UUID, where: CustomerFilter, page: Page) -> dict[str, Any]:
-    """The same list in brief, with each customer's use of this month, all of it added up, and whether acting helps.
+def partner_stats(*, partner_id: UUID, where: CustomerFilter, page: Page, month: date | None = None) -> dict[str, Any]:
+    """The same list in brief, with each customer's use of a month, all of it added up, and whether acting helps.
 
-    The last is over all customers, whatever the filter: two answers that differ by one customer would tell of that one.
+    The month is the present one where None. Whether acting helps is told over all customers, whatever the filter: two
+    answers that differ by one customer would tell of that one.
     """
-    asked = {"partner_id": partner_id, **where.parameters}
+    asked = {"partner_id": partner_id, "month": month, **where.parameters}
     rows, next_cursor = page_of(_USED, asked, page)
-    month = metering.named(rows[0][-1])
+    named = metering.named(rows[0][-1])
     if rows[0][0] is None:  # a row of the month alone: the page has no customer
         rows = []
     customers = [
         CustomerInBrief(
-            tenant_id, name, plan_tier, limit, created_at, metering.Usage(month, active_users, limit, events)
+            tenant_id, name, plan_tier, limit, created_at, metering.Usage(named, active_users, limit, events)
         )
         for tenant_id, name, _, plan_tier, _, limit, created_at, active_users, events, _ in rows
     ]
@@ -54,7 +55,7 @@ def partner_stats(*, partner_id: UUID, where: CustomerFilter, page: Page) -> dic
         "total_customers": sum(by_plan_tier.values()),
         "by_plan_tier": by_plan_tier,
         "by_plan_status": by_plan_status,
-        "usage": {"month": month, **used},
+        "usage": {"month": named, **used},
         "lift": lift.lift_of_customers(),
         "customers": customers,
         "next_cursor": next_cursor,
@@ -72,8 +73,8 @@ def list_patterns(*, partner_id: UUID) -> dict[str, Any]:
 _USED = f"""
     WITH page AS MATERIALIZED ({LIST})
     SELECT page.*, coalesce(u.active_users, 0), coalesce(u.events, 0), this.month
-    FROM (SELECT {metering.THIS_MONTH}) AS this (month) LEFT JOIN page ON true LEFT JOIN usage_of_customers(
-        {metering.THIS_MONTH}, CASE WHEN %(limit)s::int IS NOT NULL THEN ARRAY(SELECT id FROM page) END
+    FROM (SELECT {metering.MONTH}) AS this (month) LEFT JOIN page ON true LEFT JOIN usage_of_customers(
+        {metering.MONTH}, CASE WHEN %(limit)s::int IS NOT NULL THEN ARRAY(SELECT id FROM page) END
     ) u ON u.tenant_id = page.id
     ORDER BY page.created_at, page.id
 """
@@ -82,6 +83,6 @@ _TOTALS = f"""
     SELECT t.plan_tier, t.plan_status, count(*),
         coalesce(sum(u.active_users), 0)::bigint, coalesce(sum(u.events), 0)::bigint
     FROM (SELECT t.id, t.plan_tier, t.plan_status {MATCHING}) t
-    LEFT JOIN usage_of_customers({metering.THIS_MONTH}) u ON u.tenant_id = t.id
+    LEFT JOIN usage_of_customers({metering.MONTH}) u ON u.tenant_id = t.id
     GROUP BY t.plan_tier, t.plan_status
 """

@@ -2,8 +2,8 @@
 
 from rest_framework.request import Request
 
-from partners.customers.serializers import CustomerListQuerySerializer
 from partners.overview import schema, services
+from partners.overview.serializers import StatsQuerySerializer
 from partners.view import PartnerView
 from retivo.api.json import Response
 from retivo.api.serializers import sent_once
@@ -18,6 +18,12 @@ class PatternsView(PartnerView):
 class StatsView(PartnerView):
     @schema.get_partner_stats
     def get(self, request: Request) -> Response:
-        query = CustomerListQuerySerializer(data=sent_once(request.query_params))
+        query = StatsQuerySerializer(data=sent_once(request.query_params))
         query.is_valid(raise_exception=True)
-        return Response(services.partner_stats(partner_id=self.caller.tenant_id, where=query.where, page=query.page))
+        stats = services.partner_stats(
+            partner_id=self.caller.tenant_id,
+            where=query.where,
+            page=query.page,
+            month=query.validated_data.get("month"),
+        )
+        return Response(stats)

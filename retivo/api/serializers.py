@@ -6,6 +6,7 @@
 import re
 import uuid
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 from django.core.validators import RegexValidator
@@ -135,6 +136,19 @@ class TimestampField(serializers.DateTimeField):
             self.fail("invalid")
 
 
+@extend_schema_field({"type": "string", "pattern": "^[0-9]{4}-(0[1-9]|1[0-2])$"})
+class MonthField(serializers.Field[Any, Any, Any, Any]):
+    """A month such as 2026-11, as its first day."""
+
+    default_error_messages = {"invalid": "Must be a month such as 2026-11."}
+
+    def to_internal_value(self, data: Any) -> date:
+        try:
+            return date.fromisoformat(f"{data}-01" if _MONTH(data) else "")
+        except ValueError:
+            self.fail("invalid")
+
+
 class UUIDField(serializers.UUIDField):
     """A string of 8-4-4-4-12 hex digits; DRF also takes numbers, URNs and braces."""
 
@@ -168,4 +182,5 @@ class ObjectField(serializers.JSONField):
 
 
 _DIGITS = re.compile(r"-?[0-9]{1,20}").fullmatch
+_MONTH = re.compile(r"[0-9]{4}-[0-9]{2}").fullmatch
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}").fullmatch

@@ -202,3 +202,24 @@ def test_imports__of_parallel_requests__count_each_user_once(merchant: Api, serv
     assert [answer.status_code for answer in answers] == [200] * 8
     assert metered(merchant)[:2] == [("2024-05", 96, 12), ("2024-06", 96, 12)]
     assert metered(merchant)[2][2] == 2
+
+
+def test_usage__asked_for_a_month__is_that_of_the_import(acme: Api, merchant: Api) -> None:
+    send(merchant, "segment", ("u1", MAY), ("u2", MAY), ("u1", JUNE))
+    track(merchant, tracked("u1"))
+
+    for query, events, users in (("2024-05", 2, 2), ("2024-06", 1, 1), ("2023-01", 0, 0), (None, 1, 1)):
+        asked = {} if query is None else {"month": query}
+        own = merchant.get("/api/settings", asked).json()["usage"]
+        stats = acme.get("/api/partners/stats", asked).json()
+        page = acme.get("/api/partners/stats", {**asked, "slug": "merchant", "limit": 1}).json()
+        assert (own["events"], own["active_users"]) == (events, users)
+        assert stats["usage"] == {"month": own["month"], "active_users": users, "events": events}
+        assert stats["customers"][0]["usage"] == page["customers"][0]["usage"] == own
+        assert query in (None, own["month"])
+
+
+@pytest.mark.parametrize("month", ["", "2024", "2024-13", "2024-5", "0000-01", "2024-05-01", "２０２４-05", "now"])
+def test_usage__asked_for_no_month__is_400(acme: Api, merchant: Api, month: str) -> None:
+    for answer in (merchant.get("/api/settings", {"month": month}), acme.get("/api/partners/stats", {"month": month})):
+        assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, "/month"), answer.json()

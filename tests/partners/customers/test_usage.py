@@ -200,6 +200,7 @@ def test_stats__ten_thousand_customers__call_the_function_once(crowd: Api, limit
         "after_created_at": None,
         "after_id": None,
         "limit": limit,
+        "month": None,
     }
 
     for sql in (services._USED, services._TOTALS):

@@ -55,7 +55,7 @@ STATUSES = {
     "getPartnerStats": {"200", "400"} | AUTHENTICATED,
     "track": {"200"} | POST,
     "pushExternalEvents": {"200"} | POST,
-    "getSettings": {"200"} | AUTHENTICATED,
+    "getSettings": {"200", "400"} | AUTHENTICATED,
     "changeSettings": {"200"} | CHANGE,
     "setKillSwitch": {"200"} | CHANGE,
     "setShadowMode": {"200"} | CHANGE,
