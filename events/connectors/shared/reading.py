@@ -152,8 +152,10 @@ def _mended(body: bytes) -> bytes:
     except RecursionError:
         return _mended(values.shallow(body))
     except (msgspec.DecodeError, UnicodeDecodeError):
-        # Python's SDKs send NaN and Infinity, all of them half a surrogate pair where a text was cut.
-        data = json.loads(values.shallow(body), parse_constant=lambda _: None, parse_float=_float, parse_int=_integer)
+        # Python's SDKs send NaN and Infinity, all of them half a surrogate pair where a text was cut. What is not UTF-8
+        # becomes U+FFFD, for it would keep its neighbours from being read.
+        text = values.shallow(body).decode(json.detect_encoding(body), "replace")
+        data = json.loads(text, parse_constant=lambda _: None, parse_float=_float, parse_int=_integer)
         return _SURROGATE.sub("\ufffd", json.dumps(data, ensure_ascii=False)).encode()
     return body
 

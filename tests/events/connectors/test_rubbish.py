@@ -168,6 +168,19 @@ def test_number_that_no_double_holds__is_refused_alone(merchant: Api, vendor: st
 
 
 @every_vendor
+@pytest.mark.parametrize("beside", [b"1", b"NaN", rb'"\ud800"'])
+def test_bytes_that_are_no_utf_8__keep_no_neighbour_from_being_read(merchant: Api, vendor: str, beside: bytes) -> None:
+    good, bad = json.dumps(message(vendor, n=77)).encode(), json.dumps(message(vendor, n="odd")).encode()
+    body = b"[%b, %b]" % (good.replace(b"77", beside), bad.replace(b"odd", b"\xff"))
+
+    answer = merchant.post(PATHS[vendor], body).json()
+
+    # Beside what is no JSON either, the byte is mended like the rest.
+    assert 0 not in [found["index"] for found in answer["rejected"]]
+    assert answer["accepted"] + len(answer["rejected"]) == 2
+
+
+@every_vendor
 @pytest.mark.parametrize(
     "body", [b" ", b"{", b"5", b"null", b'"text"', b'{"batch": {}}', b'{"batch": null}', b"[1,}", b"\xff", b"[1e9999"]
 )
