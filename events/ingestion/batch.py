@@ -10,7 +10,7 @@ import msgspec
 
 from retivo.api import values
 from retivo.api.errors import Problem
-from retivo.api.values import MAX_OBJECT_BYTES, encode
+from retivo.api.values import MAX_OBJECT_BYTES
 
 MAX_EVENTS = 100
 MAX_KEY_LENGTH = 128
@@ -124,7 +124,10 @@ def read_plain(body: bytes) -> list[Event] | None:
     keys = [event.idempotency_key for event in events if event.idempotency_key is not None]
     if not 0 < len(events) <= MAX_EVENTS or len(set(keys)) < len(keys) or _is_suspicious(body, events):
         return None
-    return None if any(event.user_id in UNREACHABLE or _is_large(event, len(body)) for event in events) else events
+    asks = _may_be_large(body)
+    if any(event.user_id in UNREACHABLE or (asks and values.is_large(event.properties)) for event in events):
+        return None
+    return events
 
 
 def _read(body: bytes, now: datetime, decode: Any, decode_raw: Any) -> tuple[Any, Batch]:
@@ -136,9 +139,9 @@ def _read(body: bytes, now: datetime, decode: Any, decode_raw: Any) -> tuple[Any
     if envelope is None or len(envelope.events) > MAX_EVENTS or _is_suspicious(body, envelope.events):
         envelope = _open(body, decode_raw)
         return envelope, _read_one_by_one(envelope.events, now)
-    batch, latest = Batch(dict(enumerate(envelope.events))), now + MAX_AHEAD
+    batch, latest, asks = Batch(dict(enumerate(envelope.events))), now + MAX_AHEAD, _may_be_large(body)
     for index, event in enumerate(envelope.events):
-        if fault := _settle(event, latest, len(body)):
+        if fault := _settle(event, latest, may_be_large=asks):
             batch.reject(index, *fault)
     return envelope, batch
 
@@ -226,7 +229,7 @@ def _read_timestamp(event: _Sent) -> tuple[str, str] | None:
     return None
 
 
-def _settle(event: Event, latest: datetime, sent_bytes: int | None = None) -> tuple[str, str] | None:
+def _settle(event: Event, latest: datetime, *, may_be_large: bool = True) -> tuple[str, str] | None:
     """Put the event's timestamp in UTC, or say what of the event is out of bounds."""
     if event.user_id in UNREACHABLE:
         return "invalid_user_id", f"`{event.user_id}` cannot be a path, and so no user's id."
@@ -234,14 +237,19 @@ def _settle(event: Event, latest: datetime, sent_bytes: int | None = None) -> tu
         if not _EARLIEST <= event.timestamp <= latest:
             return "invalid_timestamp", "Must lie between 1970 and 24 hours from now."
         event.timestamp = event.timestamp.astimezone(UTC)  # PostgreSQL reads no offset of 16 hours or more
-    if _is_large(event, sent_bytes):
+    if may_be_large and values.is_large(event.properties):
         return "properties_too_large", f"Properties have at most {MAX_OBJECT_BYTES // 1024} KiB of JSON without blanks."
     return None
 
 
-def _is_large(event: Event, sent_bytes: int | None) -> bool:
-    """Whether its properties have more than `MAX_OBJECT_BYTES`; asked of events that came in more than these alone."""
-    return (sent_bytes is None or sent_bytes > MAX_OBJECT_BYTES) and len(encode(event.properties)) > MAX_OBJECT_BYTES
+def _may_be_large(body: bytes) -> bool:
+    """Whether an event's properties may be above their bound: sent as they are, or with their numbers written out."""
+    return len(body) > MAX_OBJECT_BYTES or (
+        len(body) > MAX_OBJECT_BYTES // 64 and _LONG_NUMBER.search(body) is not None
+    )
+
+
+_LONG_NUMBER = re.compile(rb"[eE][+-]?[0-9]{2}")
 
 
 def _code(message: str) -> str:

@@ -240,6 +240,20 @@ def test_properties__above_64_kib__refuse_their_event_alone(merchant: Api) -> No
     assert count(merchant, "events_event") == 2
 
 
+@pytest.mark.parametrize("number", [b"1e-300", b"1E300", b"1.5e+300"])
+def test_properties__above_64_kib_with_their_numbers_written_out__refuse_their_event(
+    merchant: Api, number: bytes
+) -> None:
+    body = b'{"events": [{"user_id": "u1", "event": "e", "properties": {"a": [%b]}}, {"user_id": "u2", "event": "e"}]}'
+
+    fits = merchant.post(PATH, body % b",".join([number] * 200)).json()
+    large = merchant.post(PATH, body % b",".join([number] * 300)).json()
+
+    assert fits == {"accepted": 2, "duplicates": 0, "rejected": []}
+    assert large["accepted"] == 1
+    assert [(found["index"], found["code"]) for found in large["rejected"]] == [(0, "properties_too_large")]
+
+
 def test_traits__that_would_grow_too_large__refuse_their_event_alone(merchant: Api) -> None:
     half, full = "x" * 32_000, "y" * 66_000
 
