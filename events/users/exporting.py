@@ -14,10 +14,11 @@ from django.db import connection
 from events.users.kept import USER, Kept, tables
 from retivo.api.errors import not_found
 from retivo.api.json import encode
-from retivo.api.pagination import bounded
+from retivo.api.pagination import MAX_BYTES
 from tenants.context import Context
 
 BATCH = 1000  # rows at once; fewer where these have more than 4 MiB
+_FETCHED = 10  # rows that are made JSON at once, so that none are that the bit has no room for
 
 
 def export(*, tenant_id: UUID, context: Context, user_id: str) -> Iterator[bytes]:
@@ -60,18 +61,29 @@ def _batches(kept: Kept, whose: dict[str, Any], context: Context) -> Iterator[by
         # The rows first, for a row is only made JSON, and read to its end, where it is on the page.
         page = f"{_rows(kept)} AND {beyond} ORDER BY {columns} LIMIT {BATCH}"
         statement = f"SELECT {columns}, {_json(kept)} FROM ({page}) t ORDER BY {columns}"  # noqa: S608
-        with context(), connection.cursor() as cursor:
-            cursor.execute(bounded(statement), parameters)
-            rows = cursor.fetchall()
+        with context(), connection.chunked_cursor() as cursor:
+            cursor.execute(statement, parameters)
+            rows, goes_on = _fit(cursor)
         if not rows:
             return
         yield b",".join(_bytes(kept.read(row[len(places)])) for row in rows)
-        found = rows[-1][-1]
-        goes_on = found == BATCH or found > len(rows)
         beyond = (
             f"t.{kept.key[0]} >= %({places[0]})s AND ({columns}) > ({', '.join(f'%({place})s' for place in places)})"
         )
         parameters = {**whose, **dict(zip(places, rows[-1], strict=False))}
+
+
+def _fit(cursor: Any) -> tuple[list[Any], bool]:
+    """The rows of a bit, and whether there may be more behind them."""
+    rows: list[Any] = []
+    size = 0
+    while size < MAX_BYTES and len(rows) < BATCH:
+        fetched = cursor.fetchmany(_FETCHED)
+        rows += fetched
+        size += sum(len(row[-1]) for row in fetched)
+        if len(fetched) < _FETCHED:
+            return rows, len(rows) == BATCH
+    return rows, True
 
 
 def _rows(kept: Kept) -> str:
