@@ -20,6 +20,11 @@ def months(batch: Batch, this_month: date) -> Months:
     return found
 
 
+def present_users(events: Mapping[int, Event], past: Months) -> list[str]:
+    """Those of events that count this month."""
+    return list(dict.fromkeys(event.user_id for index, event in events.items() if index not in past))
+
+
 def has_uncounted(cursor: Any, events: Mapping[int, Event], past: Months, parameters: Mapping[str, Any]) -> bool:
     """Whether users of `past` have not been counted as active in its months."""
     if not past:

@@ -9,11 +9,11 @@ from uuid import UUID
 import msgspec
 from django.db import connection
 
-from events.ingestion import past, traits
+from events.ingestion import admission, keys, past, traits
 from events.ingestion.batch import Batch, Event, Rejection
+from events.ingestion.keys import HASH, IN_RING, first_of_each
 from events.ingestion.policy import Mapping, Policy
 from events.scoring import services as scoring
-from tenants.models import UPGRADE_TO
 
 # If more users than these are active again, they wait for the job that scores: each costs a quarter of a millisecond.
 SCORED_AT_ONCE = 10
@@ -47,7 +47,7 @@ def track(*, tenant_id: UUID, policy: Policy, batch: Batch, source: str, provide
         "tenant_id": tenant_id,
         **asdict(policy.moment),
         "source": source,
-        "key_scope": _key_scope(source, provider),
+        "key_scope": keys.scope(source, provider),
         "retention_days": policy.retention_days,
         "scored_at_once": SCORED_AT_ONCE,
     }
@@ -56,13 +56,15 @@ def track(*, tenant_id: UUID, policy: Policy, batch: Batch, source: str, provide
         described = {index: event for index, event in events.items() if traits.brings_traits(event)}
         parameters["brings_traits"] = bool(described)
         store = partial(_store, cursor, parameters=parameters, months=months)
-        admit = partial(_admit, cursor, batch=batch, events=events, policy=policy, parameters=parameters, months=months)
+        admit = partial(
+            admission.admit, cursor, batch=batch, events=events, policy=policy, parameters=parameters, months=months
+        )
         lock = partial(_lock_described, cursor, events, described, parameters, months=months)
         refuse_large = partial(
             _refuse_large, cursor, batch=batch, events=events, described=described, parameters=parameters
         )
         is_uncounted = past.has_uncounted(cursor, events, months, parameters)
-        sizes, new_users = ({}, _present_users(events, months)) if is_uncounted else lock()
+        sizes, new_users = ({}, past.present_users(events, months)) if is_uncounted else lock()
         admitted = is_uncounted or bool(new_users)
         if admitted:
             # Before they are counted: a user of whom nothing is stored is not active.
@@ -70,11 +72,11 @@ def track(*, tenant_id: UUID, policy: Policy, batch: Batch, source: str, provide
             admit(new_users=new_users)
             sizes, _ = lock(admitted=True)
         refuse_large(sizes=sizes)
-        first = _first_of_each_key(events)
+        first = first_of_each(events)
         stored = store(first, admitted=admitted)
         if stored.new_users:
             admit(new_users=stored.new_users)
-            first = _first_of_each_key(events)
+            first = first_of_each(events)
             stored = store(first, admitted=True)
         rows = traits.rows(list(first.values())[index] for index in stored.places)
         if rows:
@@ -83,27 +85,6 @@ def track(*, tenant_id: UUID, policy: Policy, batch: Batch, source: str, provide
     rejected_here = sent - len(batch.events)
     batch.rejected.sort(key=lambda rejection: rejection["index"])
     return Outcome(accepted=stored.count, duplicates=sent - rejected_here - stored.count, rejected=batch.rejected)
-
-
-def _key_scope(source: str, provider: str | None) -> bytes:
-    """What a key is hashed along with: two sources' equal keys have nothing in common, for no text holds a NUL.
-
-    Those of `track` are hashed alone, as `track_batch` does.
-    """
-    return b"" if source == "track" else f"\0{source}\0{provider or ''}\0".encode()
-
-
-def _first_of_each_key(events: dict[int, Event]) -> dict[int, Event]:
-    """Those that are stored, where none of the keys is stored yet: the others are duplicates."""
-    seen: set[str] = set()
-    first = {}
-    for index, event in events.items():
-        if event.idempotency_key is not None:
-            if event.idempotency_key in seen:
-                continue
-            seen.add(event.idempotency_key)
-        first[index] = event
-    return first
 
 
 def _renamed(events: dict[int, Event], mappings: dict[str, Mapping]) -> dict[int, Event]:
@@ -133,11 +114,6 @@ def _renamed_properties(sent: dict[str, Any], names: dict[str, str]) -> dict[str
     return kept | {names[name]: sent[name] for name in sorted(names, reverse=True) if name in sent}
 
 
-def _present_users(events: dict[int, Event], months: past.Months) -> list[str]:
-    """Those of events that count this month."""
-    return list(dict.fromkeys(event.user_id for index, event in events.items() if index not in months))
-
-
 def _lock_described(
     cursor: Any,
     events: dict[int, Event],
@@ -155,7 +131,7 @@ def _lock_described(
     if not described:
         return {}, ()
     users = {
-        "users": _json(_present_users(events, months)),
+        "users": _json(past.present_users(events, months)),
         "described": _json([event.user_id for event in described.values()]),
         "admitted": admitted,
     }
@@ -220,66 +196,6 @@ def _store(
     return _Stored(count, places or (), _list(unscored), _list(new_users))
 
 
-def _admit(
-    cursor: Any,
-    *,
-    batch: Batch,
-    events: dict[int, Event],
-    new_users: Sequence[str],
-    policy: Policy,
-    parameters: dict[str, Any],
-    months: past.Months,
-) -> None:
-    """Count this month's new users, and take the events of those above the limit out of `events`.
-
-    Under a lock, so that parallel batches never pass the limit together. A duplicate counts nobody. Users of the events
-    of earlier `months` are counted in those.
-    """
-    new = set(new_users)
-    past.lock_usage(cursor, months, parameters)
-    keys = [
-        event.idempotency_key
-        for index, event in events.items()
-        if event.idempotency_key and (index in months or event.user_id in new)
-    ]
-    if keys:
-        cursor.execute(_KNOWN_KEYS, {**parameters, "keys": _json(keys)})
-        known = {row[0] for row in cursor.fetchall()}
-        for index in [index for index, event in events.items() if event.idempotency_key in known]:
-            del events[index]
-    # A refused event leaves its key to the next one that has it, whose user may be new, too. Those users of the first
-    # events who are not new are counted already.
-    asked = set(_present_users(_first_of_each_key(events), months)) - new
-    refused: set[str] = set()
-    active_users = 0
-    while True:
-        left = {index: event for index, event in events.items() if index in months or event.user_id not in refused}
-        users = [user for user in _present_users(_first_of_each_key(left), months) if user not in asked]
-        if not users:
-            break
-        asked |= set(users)
-        cursor.execute(_ADMIT, {**parameters, "users": _json(users), "limit": policy.limit})
-        admitted, active_users = cursor.fetchone()
-        refused |= set(users) - set(msgspec.json.decode(admitted))
-    spent: set[str] = set()
-    for index, event in sorted(events.items()):
-        if index in months or event.user_id not in refused:
-            spent |= {event.idempotency_key} if event.idempotency_key is not None else set()
-            continue
-        del events[index]
-        if event.idempotency_key not in spent:  # else it is a duplicate
-            batch.reject(
-                index,
-                "tracked_user_limit_reached",
-                f"This month's limit of {policy.limit} active users is reached.",
-                current=active_users,
-                limit=policy.limit,
-                upgrade_to=UPGRADE_TO[policy.plan_tier],
-            )
-    if months:
-        past.count(cursor, _first_of_each_key(events), months, parameters)
-
-
 def _list(text: str | None) -> list[str]:
     return msgspec.json.decode(text, type=list[str]) if text else []
 
@@ -312,11 +228,6 @@ _TRAITS = """
     WHERE tenant_id = %(tenant_id)s AND user_id = ANY(ARRAY(SELECT jsonb_array_elements_text(%(users)s::jsonb)))
 """
 
-_HASH = "key_hash(%(tenant_id)s::uuid, substring(sha256(%(key_scope)s::bytea || convert_to({key}, 'UTF8')) FOR 16))"
-
-# Says of keys that they are of a ring, and so which partition they are in.
-_IN_RING = "key BETWEEN (%({ring})s || repeat('0', 28))::uuid AND (%({ring})s || repeat('f', 28))::uuid"
-
 # Users and keys are looked up by arrays: an index scan for all of them, where a join could read all the tenant's rows.
 # Nothing is stored while a user has not been counted this month. A key that another transaction has stored since is an
 # error, for ON CONFLICT costs half as much again as the row: the views ask again.
@@ -329,7 +240,7 @@ _STORE = f"""
             user_id text, event text, original_event text, timestamp timestamptz, properties jsonb, idempotency_key text
         ), jsonb_array_elements_text(%(months)s::jsonb))
             WITH ORDINALITY AS e (user_id, event, original_event, timestamp, properties, idempotency_key, past, n)
-        CROSS JOIN LATERAL (SELECT {_HASH.format(key="idempotency_key")} AS hash OFFSET 0) h
+        CROSS JOIN LATERAL (SELECT {HASH.format(key="idempotency_key")} AS hash OFFSET 0) h
     ), counted_user AS MATERIALIZED (
         SELECT user_id, last_activity_at > %(now)s - interval '5 minutes' AS fresh FROM events_trackeduser
         WHERE tenant_id = %(tenant_id)s AND user_id = ANY(ARRAY(SELECT user_id FROM sent))
@@ -338,10 +249,10 @@ _STORE = f"""
         SELECT DISTINCT user_id FROM sent
         WHERE NOT %(admitted)s AND counts_in = %(month)s AND user_id NOT IN (SELECT user_id FROM counted_user)
     ), known_key AS MATERIALIZED (
-        SELECT key FROM events_storedkey WHERE key = ANY(ARRAY(SELECT key FROM sent)) AND {_IN_RING.format(ring="ring")}
+        SELECT key FROM events_storedkey WHERE key = ANY(ARRAY(SELECT key FROM sent)) AND {IN_RING.format(ring="ring")}
         UNION ALL
         SELECT key FROM events_storedkey
-        WHERE key = ANY(ARRAY(SELECT key_before FROM sent)) AND {_IN_RING.format(ring="ring_before")}
+        WHERE key = ANY(ARRAY(SELECT key_before FROM sent)) AND {IN_RING.format(ring="ring_before")}
     ), stored AS MATERIALIZED (
         SELECT * FROM sent WHERE NOT EXISTS (SELECT FROM new_user) AND (
             key IS NULL OR key NOT IN (SELECT key FROM known_key) AND key_before NOT IN (SELECT key FROM known_key)
@@ -385,47 +296,6 @@ _STORE = f"""
         (SELECT json_agg(user_id) FILTER (WHERE NOT rests)::text FROM touched HAVING count(*) <= %(scored_at_once)s),
         (SELECT json_agg(user_id)::text FROM new_user)
     FROM stored
-"""
-
-_KNOWN_KEYS = f"""
-    SELECT k FROM jsonb_array_elements_text(%(keys)s::jsonb) k
-    CROSS JOIN LATERAL (SELECT {_HASH.format(key="k")} AS hash OFFSET 0) h
-    WHERE (
-        SELECT true FROM events_storedkey e
-        WHERE e.key IN ((%(ring)s || hash)::uuid, (%(ring_before)s || hash)::uuid) LIMIT 1
-    )
-"""
-
-# Its snapshot is taken under the lock: it sees whom the batch before admitted.
-_ADMIT = """
-    WITH usage AS (
-        SELECT active_users FROM events_monthlyusage
-        WHERE tenant_id = %(tenant_id)s AND month = %(month)s AND shard = 0
-    ), candidate AS (
-        SELECT u AS user_id, n, (
-            SELECT true FROM events_monthlyactivity a
-            WHERE a.tenant_id = %(tenant_id)s AND a.month = %(month)s AND a.user_id = u LIMIT 1
-        ) IS NOT NULL AS counted
-        FROM jsonb_array_elements_text(%(users)s::jsonb) WITH ORDINALITY AS c (u, n)
-    ), admitted AS (
-        INSERT INTO events_monthlyactivity (tenant_id, month, user_id)
-        SELECT %(tenant_id)s, %(month)s, user_id FROM candidate WHERE NOT counted ORDER BY n
-        LIMIT CASE WHEN %(limit)s::int IS NOT NULL
-                   THEN greatest(%(limit)s::int - (SELECT active_users FROM usage), 0) END
-        RETURNING user_id
-    ), active AS (
-        SELECT user_id FROM admitted UNION ALL SELECT user_id FROM candidate WHERE counted
-    ), tracked AS (
-        INSERT INTO events_trackeduser
-            (tenant_id, user_id, name, email, company, role, locale, traits, lifecycle_stage, opted_out)
-        SELECT %(tenant_id)s, user_id, '', '', '', '', '', '{}', 'new', false FROM active ORDER BY user_id
-        ON CONFLICT DO NOTHING
-    ), metered AS (
-        UPDATE events_monthlyusage SET active_users = active_users + (SELECT count(*) FROM admitted)
-        WHERE tenant_id = %(tenant_id)s AND month = %(month)s AND shard = 0
-    )
-    SELECT (SELECT coalesce(json_agg(user_id), '[]')::text FROM active),
-        (SELECT active_users FROM usage) + (SELECT count(*) FROM admitted)
 """
 
 # Who was described is due for scoring, which reads traits: $identify is no activity that would make it due.
