@@ -136,17 +136,19 @@ class TimestampField(serializers.DateTimeField):
             self.fail("invalid")
 
 
-@extend_schema_field({"type": "string", "pattern": "^[0-9]{4}-(0[1-9]|1[0-2])$"})
+_MONTH = "^[1-9][0-9]{3}-(0[1-9]|1[0-2])$"
+
+
+@extend_schema_field({"type": "string", "pattern": _MONTH})
 class MonthField(serializers.Field[Any, Any, Any, Any]):
     """A month such as 2026-11, as its first day."""
 
     default_error_messages = {"invalid": "Must be a month such as 2026-11."}
 
     def to_internal_value(self, data: Any) -> date:
-        try:
-            return date.fromisoformat(f"{data}-01" if _MONTH(data) else "")
-        except ValueError:
+        if not isinstance(data, str) or not re.fullmatch(_MONTH, data, re.ASCII):
             self.fail("invalid")
+        return date.fromisoformat(f"{data}-01")
 
 
 class UUIDField(serializers.UUIDField):
@@ -182,5 +184,4 @@ class ObjectField(serializers.JSONField):
 
 
 _DIGITS = re.compile(r"-?[0-9]{1,20}").fullmatch
-_MONTH = re.compile(r"[0-9]{4}-[0-9]{2}").fullmatch
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}").fullmatch
