@@ -133,7 +133,7 @@ def _line(line: bytes) -> msgspec.Raw:
     try:
         return msgspec.Raw(_mended(line))
     except ValueError:
-        return msgspec.Raw(line)  # one that cannot be read, as `translate` will say
+        return msgspec.Raw(values.shallow(line))  # one that cannot be read, as `translate` will say
 
 
 def _open(body: bytes) -> tuple[bytes, list[msgspec.Raw] | dict[str, msgspec.Raw]]:

@@ -134,6 +134,28 @@ def test_message__nested_too_deep__is_refused_alone(merchant: Api, vendor: str, 
 
 
 @every_vendor
+@pytest.mark.parametrize("depth", [300, 20_000])
+@pytest.mark.parametrize(
+    "broken", ["[*", "[*}*", "[*NaN", '[*"', '[*"\\ud800', "[*\xff", '{"a":*', '{"a":*]*', "[*]*,"]
+)
+def test_line__deep_and_no_json__is_refused_alone(merchant: Api, vendor: str, depth: int, broken: str) -> None:
+    value = "".join(piece * depth for piece in broken.split("*")[:-1]) + broken.rpartition("*")[2]
+    good = json.dumps(message(vendor, "u1"))
+    bad = json.dumps(message(vendor, deep="here")).replace('"here"', value)
+
+    response = Client().post(
+        PATHS[vendor],
+        f"{good}\n{bad}\n{good}".encode("latin-1"),
+        content_type="application/x-ndjson",
+        headers={"Authorization": f"Bearer {merchant.key}"},
+    )
+
+    assert response.status_code == 200, response.content
+    assert [(found["index"], found["code"]) for found in response.json()["rejected"]] == [(1, "malformed_json")]
+    assert len(events(merchant)) == 2
+
+
+@every_vendor
 @pytest.mark.parametrize("lines", [False, True])
 def test_nul_and_half_a_pair__wherever_they_stand__are_stored_as_u_fffd(
     merchant: Api, vendor: str, lines: bool
