@@ -151,16 +151,10 @@ def _use(name: str) -> None:
         config["NAME"] = name
 
 
-# The hourly maintenance of the release before prints this line instead of logging it.
-_PRINTED = "partitions made: "
-
-
 def errors(log: Path) -> list[str]:
     """The lines of a log that say that something went wrong, and those that are no log lines at all."""
     wrong = []
     for line in log.read_text().splitlines():
-        if line.startswith(_PRINTED):
-            continue
         try:
             level = json.loads(line).get("level")
         except ValueError:
