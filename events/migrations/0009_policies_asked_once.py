@@ -9,6 +9,20 @@ from retivo.database.sql import InForce
 
 _FOR_EACH_ROW = "NULLIF(current_setting('retivo.tenant_id', true), '')::uuid"
 
+_EVENTKEY = """
+    ALTER TABLE events_eventkey ENABLE ROW LEVEL SECURITY;
+
+    DROP POLICY IF EXISTS tenant_isolation ON events_eventkey;
+    CREATE POLICY tenant_isolation ON events_eventkey TO app_rt
+        USING (tenant_id = (SELECT NULLIF(current_setting('retivo.tenant_id', true), '')::uuid))
+        WITH CHECK (tenant_id = (SELECT NULLIF(current_setting('retivo.tenant_id', true), '')::uuid));
+
+    DROP POLICY IF EXISTS staff ON events_eventkey;
+    CREATE POLICY staff ON events_eventkey TO app_staff USING (true) WITH CHECK (true);
+
+    GRANT SELECT, INSERT ON events_eventkey TO app_rt;
+"""
+
 
 def _alter(table: str, tenant: str) -> list[Any]:
     return [f"ALTER POLICY tenant_isolation ON {table} USING (tenant_id = {tenant}) WITH CHECK (tenant_id = {tenant})"]
@@ -22,9 +36,7 @@ class Migration(migrations.Migration):
             sql=_alter("events_monthlyactivity", CURRENT_TENANT),
             reverse_sql=_alter("events_monthlyactivity", _FOR_EACH_ROW),
         ),
-        InForce(
-            "events", "events_eventkey", digest="8bdd3e8b4ba7", reverse_sql=_alter("events_eventkey", _FOR_EACH_ROW)
-        ),
+        migrations.RunSQL(sql=[_EVENTKEY], reverse_sql=_alter("events_eventkey", _FOR_EACH_ROW)),
         InForce(
             "events",
             "events_trackeduser",

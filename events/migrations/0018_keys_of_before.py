@@ -6,7 +6,7 @@ since.
 
 from django.db import migrations
 
-# The release before numbers its three rings by the remainder of their number.
+# Older releases number their three rings by the remainder of their number.
 _COPY = """
     INSERT INTO events_storedkey (tenant_id, key)
     SELECT k.tenant_id, (ring.digits || key_hash(k.tenant_id, k.key))::uuid

@@ -7,6 +7,7 @@ from django.db import migrations
 from retivo.database.sql import InForce
 
 _roles = import_module("tenants.migrations.0019_roles_of_their_own")
+_rings = import_module("events.migrations.0017_absolute_rings")
 
 
 class Migration(migrations.Migration):
@@ -27,5 +28,7 @@ class Migration(migrations.Migration):
             digest="b07341da9bfe",
             reverse_sql="DROP POLICY upkeep ON events_scoringsweep",
         ),
+        # In reverse, `anew` applies the file as it is today, which knows nothing of events_eventkey.
+        migrations.RunSQL(sql=migrations.RunSQL.noop, reverse_sql=[_roles.former(_rings._EMPTY_KEY_RING)]),
         _roles.anew("events"),
     ]

@@ -15,11 +15,9 @@ CREATE OR REPLACE FUNCTION empty_key_ring() RETURNS text
         has_keys boolean;
     BEGIN
         PERFORM pg_advisory_xact_lock(hashtext('retivo.maintain_events'));
-        -- events_eventkey is the release before's, with three rings.
         FOR partition IN
             SELECT 'events_storedkey_' || (ring + 2) % 4
             UNION ALL SELECT 'events_storedkey_' || (ring + 1) % 4 WHERE NOT ends_soon
-            UNION ALL SELECT 'events_eventkey_' || (ring + 1) % 3 WHERE NOT ends_soon
         LOOP
             EXECUTE format('SELECT EXISTS (SELECT FROM public.%I)', partition) INTO has_keys;
             IF has_keys THEN

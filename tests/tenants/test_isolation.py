@@ -58,7 +58,7 @@ OF_ALL = {"learning_release"}
 # Of no tenant: no tenant's context sees it.
 OF_NONE = {"tenants_taskrun", "tenants_workerprocess"}
 # Closed to the API and to workers.
-OF_OTHERS = {"events_eventkey", "retivo_seal", "tenants_audithead"}
+OF_OTHERS = {"retivo_seal", "tenants_audithead"}
 UNSHARED = re.compile(r"(auth|axes|django|otp|procrastinate)_")
 
 
@@ -89,7 +89,6 @@ def two_partners(acme: Api, rival: Api) -> tuple[Api, Api]:
             api.put(f"/api/playbooks/{playbook}/status", {"status": "active"})
             run_tenant(api.tenant_id)
             _decide(api)
-    as_owner("INSERT INTO events_eventkey (tenant_id, key, ring) SELECT id, 'k', 0 FROM tenants_tenant")
     as_owner(ACTIONS)
     as_owner(CHANGES)
     as_owner(
@@ -203,7 +202,6 @@ ANSWERS = {
     "expire_actions": "integer",
     "learning_consent": "text",
     "lift_of_customers": "record",
-    "maintain_events": "record",
     "make_event_partition": "text",
     "note_change": "trigger",
     "partners_consent": "text",

@@ -4,11 +4,9 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from importlib import import_module
 from typing import Any
 from uuid import uuid4
 
-import psycopg
 import pytest
 from django.db import connection
 from hypothesis import HealthCheck, given, settings, strategies
@@ -17,9 +15,8 @@ from events.ingestion import policy, services
 from events.ingestion.batch import Batch, Event
 from events.scoring.services import score_tenant
 from tenants.context import tenant_context
-from tests.conftest import Api, Server, all_in_one_url
+from tests.conftest import Api, Server
 from tests.events.cast import TRACK, change_tenant, count, event, rows, track, usage
-from tests.owner import as_owner
 
 # --- Idempotency keys -----------------------------------------------------------------------------------------------
 
@@ -108,75 +105,6 @@ def test_key__on_a_host_whose_clock_is_behind__is_a_duplicate_in_the_databases_m
     months = rows(merchant, "SELECT DISTINCT month = date_trunc('month', now()) FROM events_monthlyusage")
     assert months == [(True,)]
     assert rows(merchant, "SELECT count(*) FROM events_event WHERE timestamp > now() - interval '1 hour'") == [(2,)]
-
-
-# --- Beside the release before ---------------------------------------------------------------------------------------
-
-# What the release before does with keys, in its own words.
-_KEYS_OF_RELEASE_BEFORE = """
-    WITH sent AS MATERIALIZED (
-        SELECT substring(sha256(convert_to(key, 'UTF8')) FOR 16) AS key FROM unnest(%(keys)s::text[]) AS key
-    ), known_key AS MATERIALIZED (
-        SELECT key FROM events_eventkey
-        WHERE tenant_id = %(tenant_id)s AND key = ANY(ARRAY(SELECT key FROM sent))
-          AND ring IN (%(ring)s, %(ring_before)s)
-    ), key AS (
-        INSERT INTO events_eventkey (tenant_id, key, ring)
-        SELECT %(tenant_id)s, key, %(ring)s FROM sent
-        WHERE key IS NOT NULL AND key NOT IN (SELECT key FROM known_key)
-        ORDER BY key
-        RETURNING key
-    )
-    SELECT count(*) FROM sent WHERE key IN (SELECT key FROM key)
-"""
-
-
-def stored_by_release_before(api: Api, *keys: str) -> int:
-    ring = int(time.time()) // int(RING.total_seconds()) % 3
-    with psycopg.connect(all_in_one_url()) as database:
-        database.execute("SELECT set_config('retivo.tenant_id', %s, true)", [str(api.tenant_id)])
-        row = database.execute(
-            _KEYS_OF_RELEASE_BEFORE,
-            {"tenant_id": api.tenant_id, "keys": list(keys), "ring": ring, "ring_before": (ring - 1) % 3},
-        ).fetchone()
-    assert row is not None
-    return int(row[0])
-
-
-def test_key__stored_by_the_release_before__is_a_duplicate_here(merchant: Api) -> None:
-    assert stored_by_release_before(merchant, "a", "b") == 2
-
-    assert track(merchant, event(idempotency_key="a"), event(idempotency_key="c"))["duplicates"] == 1
-    assert stored_by_release_before(merchant, "a", "d") == 1
-
-
-def test_key__stored_here__is_a_duplicate_to_the_release_before(merchant: Api) -> None:
-    track(merchant, event(idempotency_key="a"))
-
-    assert stored_by_release_before(merchant, "a", "b") == 1
-    assert track(merchant, event(idempotency_key="b"))["duplicates"] == 1
-
-
-def test_key__stored_before_the_upgrade__is_a_duplicate_after_it(merchant: Api, acme: Api) -> None:
-    """In this ring and the one before it; the third held what is past its time."""
-    as_owner("ALTER TABLE events_eventkey DISABLE TRIGGER store_key")
-    try:
-        for days in (0, 2, 4):
-            as_owner(
-                "INSERT INTO events_eventkey (tenant_id, key, ring) VALUES (%s,"
-                " substring(sha256(%s) FOR 16), floor(extract(epoch FROM now()) / 172800 - %s)::int %% 3)",
-                merchant.tenant_id,
-                f"of {days} days".encode(),
-                days // 2,
-            )
-    finally:
-        as_owner("ALTER TABLE events_eventkey ENABLE TRIGGER store_key")
-    as_owner(import_module("events.migrations.0018_keys_of_before")._COPY)
-
-    answers = [track(merchant, event(idempotency_key=f"of {days} days")) for days in (0, 2, 4)]
-
-    assert [answer["duplicates"] for answer in answers] == [1, 1, 0]
-    assert track(acme, event(idempotency_key="of 0 days"))["duplicates"] == 0
 
 
 def test_key__on_either_side_of_a_rings_end_at_once__is_one_event(merchant: Api) -> None:

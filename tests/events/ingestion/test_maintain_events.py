@@ -119,7 +119,7 @@ def test_index__of_a_new_partition__is_without_the_timestamp(acme: Api) -> None:
 
 def test_index__of_partitions_with_rows_at_the_upgrade__stays_and_so_do_the_rows(merchant: Api) -> None:
     with transaction.atomic(using="owner"):
-        for name in [partition(90, month(0)), partition(90, month(1))]:  # as the release before has them
+        for name in [partition(90, month(0)), partition(90, month(1))]:  # as they were before the upgrade
             as_owner(f"DROP INDEX {name}_tenant_id_user_id_idx")
         as_owner("CREATE INDEX event_of_user ON events_event (tenant_id, user_id, timestamp)")
         as_owner(
@@ -213,7 +213,7 @@ def test_maintain__while_a_reader_holds_the_keys__says_so_and_does_the_other_job
     late = partition(90, month(2))
     as_owner(f"DROP TABLE {late}")
     keys_of_rings(-2)
-    with reader("events_storedkey", "events_eventkey"):
+    with reader("events_storedkey"):
         with pytest.raises(CommandError, match="empty_key_ring"):
             maintain()
         assert exists(late)

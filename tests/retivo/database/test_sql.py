@@ -172,7 +172,7 @@ def test_files__applied_where_there_is_nothing__make_all_that_is_in_force() -> N
     [
         "CREATE OR REPLACE FUNCTION refuse_own_plan() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$",
         "ALTER FUNCTION claim_actions SECURITY INVOKER",
-        "ALTER FUNCTION maintain_events SET search_path = public",
+        "ALTER FUNCTION empty_key_ring SET search_path = public",
         "GRANT CREATE ON SCHEMA public TO app_auth; ALTER FUNCTION claim_actions OWNER TO app_auth;"
         "REVOKE CREATE ON SCHEMA public FROM app_auth",
         "GRANT EXECUTE ON FUNCTION contribute TO app_web",
