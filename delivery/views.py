@@ -63,4 +63,4 @@ class ReplayView(TenantView):
             action = services.replay(tenant_id=self.caller.tenant_id, action_id=action_id, actor=self.caller.actor)
             return 200, {"action": ActionSerializer(action).data}
 
-        return self.once(request, replay)
+        return self.once(request, replay, about=lambda answer: answer["action"]["user_id"])

@@ -48,16 +48,16 @@ def live(api: Api) -> None:
     assert api.post(USERS, {**named, "traits": {"said": NAME}}, Idempotency_Key=f"make-{ID}").status_code == 200
     decision = {"user_id": ID, "context": {"friend": NAME, "mail": EMAIL}, "dispatch": True}
     assert api.post("/api/decisions/recommend", decision, Idempotency_Key=f"decide-{ID}").status_code == 200
-    receive(api)
+    replay(api, receive(api))
     assert api.post("/api/interventions", {"user_id": ID}, Idempotency_Key=f"plan-{ID}").status_code == 201
     assert api.patch(path(ID), {"traits": {"mail": EMAIL, ID: NAME}, "opted_out": True}).status_code == 200
     assert api.get(USERS, {"search": NAME}).json()["total"] == 1
 
 
-def receive(api: Api) -> None:
+def receive(api: Api) -> str:
     """An action, whatever is decided, and an attempt that the receiver answered with what it was told."""
     with tenant_context(api.tenant_id):
-        delivery.dispatch(
+        action = delivery.dispatch(
             tenant_id=api.tenant_id,
             user_id=ID,
             action_type_id=ActionType.objects.get(name="send_voucher").id,
@@ -68,6 +68,14 @@ def receive(api: Api) -> None:
     claimed = leases.claim(leases.Room(wanted=10, per_endpoint=10, slow_wanted=10, per_slow_endpoint=10))
     answer = Answer(started_at=datetime.now(UTC), latency_ms=1, status=200, body=f"Sent to {NAME}")
     leases.record([leases.Result(lease=lease, answer=answer, delivered=True) for lease in claimed])
+    return action.id
+
+
+def replay(api: Api, action_id: str) -> None:
+    with owner_cursor() as cursor:
+        cursor.execute("UPDATE delivery_action SET status = 'failed', failure_reason = 'attempts_exhausted'")
+    answer = api.post(f"/api/external/actions/{action_id}/replay", {}, Idempotency_Key=f"replay-{ID}")
+    assert answer.status_code == 200
 
 
 def texts() -> Iterator[tuple[str, str]]:
