@@ -68,7 +68,7 @@ def track(*, tenant_id: UUID, policy: Policy, batch: Batch, source: str, provide
         admitted = is_uncounted or bool(new_users)
         if admitted:
             # Before they are counted: a user of whom nothing is stored is not active.
-            refuse_large(sizes={})
+            refuse_large(sizes=_sizes(cursor, described, parameters))
             admit(new_users=new_users)
             sizes, _ = lock(admitted=True)
         refuse_large(sizes=sizes)
@@ -138,6 +138,15 @@ def _lock_described(
     cursor.execute(_LOCK_USERS, parameters | users)
     sizes, new_users = cursor.fetchone()
     return msgspec.json.decode(sizes) if sizes else {}, _list(new_users)
+
+
+def _sizes(cursor: Any, described: dict[int, Event], parameters: dict[str, Any]) -> dict[str, int]:
+    """The bytes of those users' traits, as far as there are such users. Locks none of them."""
+    if not described:
+        return {}
+    cursor.execute(_SIZES, parameters | {"described": _json([event.user_id for event in described.values()])})
+    (sizes,) = cursor.fetchone()
+    return msgspec.json.decode(sizes) if sizes else {}
 
 
 def _refuse_large(
@@ -221,6 +230,12 @@ _LOCK_USERS = """
         ORDER BY user_id FOR NO KEY UPDATE
     )
     SELECT (SELECT json_object_agg(user_id, size)::text FROM locked), (SELECT json_agg(user_id)::text FROM new_user)
+"""
+
+_SIZES = """
+    SELECT json_object_agg(user_id, octet_length(traits::text))::text FROM events_trackeduser
+    WHERE tenant_id = %(tenant_id)s
+      AND user_id = ANY(ARRAY(SELECT jsonb_array_elements_text(%(described)s::jsonb)))
 """
 
 _TRAITS = """

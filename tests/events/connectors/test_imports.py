@@ -101,6 +101,16 @@ def test_import__of_this_month__is_metered_and_limited_as_ever(merchant: Api, ho
     assert rows(merchant, "SELECT user_id FROM events_trackeduser ORDER BY 1") == [("u1",), ("u2",)]
 
 
+def test_import__of_nothing_but_too_many_traits__counts_nobody(merchant: Api) -> None:
+    merchant.post("/api/customers", {"user_id": "u", "traits": {"a": "x" * 60_000}})
+    identify = {**segment("u", MAY), "type": "identify", "traits": {"b": "x" * 10_000}}
+
+    answer = merchant.post(f"{CONNECTORS}/segment", identify).json()
+
+    assert [each["code"] for each in answer["rejected"]] == ["traits_too_large"]
+    assert metered(merchant) == []
+
+
 @every_import
 def test_import__of_a_user__does_not_count_them_this_month(merchant: Api, how: str) -> None:
     change_tenant(merchant, tracked_user_limit=1)

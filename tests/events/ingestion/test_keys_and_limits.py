@@ -180,6 +180,22 @@ def test_traits__event_that_brought_too_many__leaves_its_key_to_the_next(merchan
     assert rows(merchant, "SELECT name FROM events_event") == [("second",)]
 
 
+def test_traits__event_that_is_too_much_for_a_user_not_yet_active__counts_nobody(merchant: Api) -> None:
+    for user in ("u", "v"):
+        merchant.post("/api/customers", {"user_id": user, "traits": {"a": "x" * 60_000}})
+    change_tenant(merchant, tracked_user_limit=1)
+
+    answer = track(merchant, *(event(user, "$identify", properties={"b": "x" * 10_000}) for user in "uv"))
+
+    assert [(each["index"], each["code"]) for each in answer["rejected"]] == [
+        (0, "traits_too_large"),
+        (1, "traits_too_large"),
+    ]
+    assert usage(merchant) == (0, 0)
+    assert rows(merchant, "SELECT count(*) FROM events_monthlyactivity") == [(0,)]
+    assert track(merchant, event("v"))["accepted"] == 1
+
+
 _sent = strategies.tuples(strategies.integers(0, 5), strategies.none() | strategies.integers(0, 3))
 
 
