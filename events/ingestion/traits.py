@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from events.ingestion.batch import Event
-from retivo.api.json import encode
+from retivo.api import values
 
 IDENTIFY = "$identify"
 
-MAX_BYTES = 64 * 1024  # of one user's traits, as JSON without blanks
+MAX_BYTES = 64 * 1024  # of one user's traits, as `values.size` counts them
 
 # The named traits: each has a column beside its member of `traits`.
 _TEXT_TRAITS = ("name", "email", "company", "role", "locale")
@@ -71,13 +71,13 @@ def merged(before: dict[str, Any], event: Event) -> dict[str, Any]:
 
 def size(event: Event) -> int:
     """What the event may add to its user's traits at the most, in bytes."""
-    return len(encode(merged({}, event)))
+    return values.size(merged({}, event))
 
 
 def too_large(traits: Mapping[str, Any], before: Mapping[str, Any]) -> bool:
     """Whether traits have grown above the limit; those that were above it before may shrink, or stay."""
-    found = len(encode(traits))
-    return found > MAX_BYTES and found > len(encode(before))
+    found = values.size(traits)
+    return found > MAX_BYTES and found > values.size(before)
 
 
 def rows(events: Iterable[Event]) -> list[dict[str, Any]]:

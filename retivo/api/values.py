@@ -29,12 +29,21 @@ class Fault(NamedTuple):
 
 
 def is_large(value: Any) -> bool:
-    """Whether an object that is filled freely is above its bound, its numbers written out: `1e-300` has 302 digits."""
+    """Whether an object that is filled freely is above its bound."""
     text = encode(value)
     if MAX_OBJECT_BYTES // 64 < len(text) <= MAX_OBJECT_BYTES:  # such a number takes 48 times its room at the most
-        exponents = _EXPONENT.findall(_STRINGS_AND_BRACKETS.sub(b"", text))
-        return len(text) + sum(abs(int(exponent)) for exponent in exponents) > MAX_OBJECT_BYTES
+        return _written_out(text) > MAX_OBJECT_BYTES
     return len(text) > MAX_OBJECT_BYTES
+
+
+def size(value: Any) -> int:
+    """Bytes of a value as JSON without blanks, its numbers written out as PostgreSQL does: `1e-300` has 302 digits."""
+    return _written_out(encode(value))
+
+
+def _written_out(text: bytes) -> int:
+    exponents = _EXPONENT.findall(_STRINGS_AND_BRACKETS.sub(b"", text))
+    return len(text) + sum(abs(int(exponent)) for exponent in exponents)
 
 
 # --- JSON -----------------------------------------------------------------------------------------------------------

@@ -222,6 +222,20 @@ def test_set__with_any_event__is_merged_and_set_once_below_all(merchant: Api) ->
     }
 
 
+@pytest.mark.parametrize("member", ["properties", "set", "set_once"])
+def test_traits__too_large_with_their_numbers_written_out__refuse_their_event(merchant: Api, member: str) -> None:
+    """`1e-300` has 302 digits in the database, and in every answer that shows the user."""
+
+    def identify(first: int, count: int) -> Any:
+        sent = {f"n{number}": 1e-300 for number in range(first, first + count)}
+        return track(merchant, event("u1", "$identify", **{member: sent}))
+
+    assert identify(0, 150)["accepted"] == 1
+    assert [each["code"] for each in identify(150, 150)["rejected"]] == ["traits_too_large"]
+    assert rows(merchant, "SELECT octet_length(traits::text) < 65536 FROM events_trackeduser") == [(True,)]
+    assert identify(0, 150)["accepted"] == 1
+
+
 def test_set__of_an_event_sent_again__changes_nothing(merchant: Api) -> None:
     track(merchant, event(set={"plan": "free"}, idempotency_key="k"))
     track(merchant, event(set={"plan": "pro"}))

@@ -88,6 +88,15 @@ def test_change__beside_a_number_that_only_identify_takes__keeps_it(merchant: Ap
     assert (float(traits["n"]), traits["x"]) == (float(number), 1)
 
 
+def test_change__traits_too_large_with_their_numbers_written_out__is_413(merchant: Api) -> None:
+    save(merchant, "u1", traits={f"n{number}": 1e-300 for number in range(150)})
+
+    response = merchant.patch(path("u1"), {"traits": {f"m{number}": 1e300 for number in range(150)}})
+
+    assert (response.status_code, response.json()["code"]) == (413, "traits_too_large")
+    assert merchant.patch(path("u1"), {"traits": {f"n{number}": 1e300 for number in range(150)}}).status_code == 200
+
+
 def test_change__traits_that_would_grow_too_large__is_413_and_changes_nothing(merchant: Api) -> None:
     before = save(merchant, "u1", traits={"a": "x" * 40_000})
 
