@@ -1,5 +1,6 @@
 """Dispatching actions, reading them, and what is reported of them. Runs in the tenant's context, in its transaction."""
 
+import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -105,13 +106,21 @@ def list_actions(*, tenant_id: UUID, where: ActionFilter, limit: int, after: Pla
             ranges=["true" if where.since is None else "t.created_at >= %(since)s"],
             parameters={"since": where.since},
         )
-    found = {action.id: action for action in Action.objects.filter(tenant_id=tenant_id, id__in=page.rows)}
-    return page.named("actions") | {"actions": [found[each] for each in page.rows if each in found]}
+    return page.named("actions")
 
 
-# The parameters for their size, which bounds the page.
-_LISTING: Listing[str] = Listing(
-    table="delivery_action", columns="t.id, t.parameters::text", read=lambda row: row[0], descending=True
+_COLUMNS = [field.attname for field in Action._meta.concrete_fields]
+
+
+def _action(row: Any) -> Action:
+    members = dict(zip(_COLUMNS, row, strict=True))
+    for name in ("parameters", "outcome_result"):
+        members[name] = members[name] and json.loads(members[name])
+    return Action(**members)
+
+
+_LISTING: Listing[Action] = Listing(
+    table="delivery_action", columns=", ".join(f"t.{name}" for name in _COLUMNS), read=_action, descending=True
 )
 
 
