@@ -20,10 +20,10 @@ from retivo.api.pagination import ADDED, Cursor, bounded
 LOOK = 10_000
 
 # For the rest of the transaction. Whatever PostgreSQL estimates of a tenant's rows, it must not collect and sort all of
-# them: a plan that is kept for every tenant goes by an average, and a new table has no statistics.
-IN_ORDER = f"""
-    SELECT {", ".join(f"set_config('enable_{node}', 'off', true)" for node in ("sort", "bitmapscan", "seqscan"))}
-"""
+# them, or have workers read ahead: a plan that is kept for every tenant goes by an average, and a new table has no
+# statistics.
+_NODES = ("sort", "bitmapscan", "seqscan", "gathermerge")
+IN_ORDER = "SELECT " + ", ".join(f"set_config('enable_{node}', 'off', true)" for node in _NODES)
 IN_ANY_ORDER = IN_ORDER.replace("'off'", "'on'")
 
 Row = TypeVar("Row")
@@ -57,7 +57,7 @@ class Listing(Generic[Row]):
         read: makes a row of them.
         order: two columns, a time and an id, that an index has in this order behind the tenant.
         joined: what each row of a page is joined with; must neither add nor drop rows.
-        indexed: the columns by which another index finds a row, or few rows, with no need to look at the others.
+        indexed: the columns with which another index begins, behind the tenant; what it finds is few rows, or in order.
     """
 
     table: str
@@ -90,39 +90,41 @@ class Listing(Generic[Row]):
         """
         source = source or self.table
         asked: dict[str, Any] = {"tenant_id": tenant_id, **where, **(parameters or {}), "limit": limit + 1}
-        found_by: list[str] = []
-        others: list[str] = []
-        for name in where:
-            (found_by if name in self.indexed else others).append(f"t.{name} = %({name})s")
-        ranges = [" AND ".join([each, *found_by]) for each in ranges]
-        remaining = [*remaining, *others]
-        beyond = "true"
+        # By a range rather than an equality, and first in the order: then no other index has this order, and PostgreSQL
+        # takes the one by which the rows are found, whatever it estimates. A cursor replaces the range's beginning: of
+        # two conditions that begin a range of an index, it may start at the wider one.
+        found_by = [name for name in where if name in self.indexed]
+        begins, ends, behind = ("<=", ">=", "<") if self.descending else (">=", "<=", ">")
+        ranges = [" AND ".join([each, *(f"t.{name} {ends} %({name})s" for name in found_by)]) for each in ranges]
+        beginning = beyond = " AND ".join(f"t.{name} {begins} %({name})s" for name in found_by) or "true"
+        remaining = [*remaining, *(f"t.{name} = %({name})s" for name in where if name not in found_by)]
+        time, row_id = self.order
+        order = list(dict.fromkeys([*found_by, time, row_id]))
         if after is not None:
-            beyond = f"(t.{self.order[0]}, t.{self.order[1]}) {'<' if self.descending else '>'} (%(time)s, %(id)s)"
-            asked |= {"time": after.created_at, "id": after.id}
+            last_row = {time: after.created_at, row_id: after.id, **where}
+            beyond = f"({_of_row(order)}) {behind} ({', '.join(f'%(last_{name})s' for name in order)})"
+            asked |= {f"last_{name}": last_row[name] for name in order}
         matching = " AND ".join(remaining) or "true"
-        place = ", ".join(f"t.{name}" for name in self.order)
         with connection.cursor() as cursor:
-            if not found_by:  # then few rows are found, and sorted
-                cursor.execute(IN_ORDER)
-            look = self._look(source, "*", ranges, beyond)
+            cursor.execute(IN_ORDER)
+            look = self._look(source, "*", ranges, beyond, order)
             statement = (
-                f"SELECT {place}, {self.columns} FROM ({look} LIMIT {LOOK}) t {self.joined} WHERE {matching}"
-                f" {self._ordered('t.')} LIMIT %(limit)s"
+                f"SELECT {_of_row(self.order)}, {self.columns} FROM ({look} LIMIT {LOOK}) t {self.joined}"
+                f" WHERE {matching} {self._ordered(order)} LIMIT %(limit)s"
             )
             cursor.execute(bounded(statement), asked)
             fitting = cursor.fetchall()
             page = [row[:-ADDED] for row in fitting[:limit]]
             last = page[-1][:2] if page and fitting[0][-1] > len(page) else None
             if last is None and remaining:
-                look = self._look(source, ", ".join(self.order), ranges, beyond)
-                cursor.execute(f"{look} OFFSET {LOOK - 1} LIMIT 1", asked)
+                look = self._look(source, _of_row(order), ranges, beyond, order)
+                cursor.execute(f"SELECT {_of_row(self.order)} FROM ({look} OFFSET {LOOK - 1} LIMIT 1) t", asked)
                 last = cursor.fetchone()
             rows = [self.read(row[2:]) for row in page]
             if after is None and last is None:
                 total, looked = len(rows), 0
             else:
-                look = self._look(source, "*", ranges, "true")
+                look = self._look(source, "*", ranges, beginning, order)
                 cursor.execute(
                     f"SELECT count(*) FILTER (WHERE {matching}), count(*) FROM ({look} LIMIT {LOOK}) t", asked
                 )
@@ -130,15 +132,19 @@ class Listing(Generic[Row]):
         next_cursor = None if last is None else str(Cursor(*last))
         return Page(rows=rows, total=total, total_is_exact=looked < LOOK, next_cursor=next_cursor)
 
-    def _look(self, source: str, columns: str, ranges: Sequence[str], beyond: str) -> str:
+    def _look(self, source: str, columns: str, ranges: Sequence[str], beyond: str, order: Sequence[str]) -> str:
         """The rows of all ranges in order. Each range is in order, so PostgreSQL merges them as it reads them."""
         stretches = (
             f"(SELECT {columns} FROM {source} t WHERE t.tenant_id = %(tenant_id)s AND {each} AND {beyond}"
-            f" {self._ordered('t.')} LIMIT {LOOK})"
+            f" {self._ordered(order)} LIMIT {LOOK})"
             for each in ranges
         )
-        return f"SELECT * FROM ({' UNION ALL '.join(stretches)}) t {self._ordered('t.')}"
+        return f"SELECT * FROM ({' UNION ALL '.join(stretches)}) t {self._ordered(order)}"
 
-    def _ordered(self, prefix: str = "") -> str:
+    def _ordered(self, order: Sequence[str]) -> str:
         direction = " DESC" if self.descending else ""
-        return f"ORDER BY {', '.join(f'{prefix}{name}{direction}' for name in self.order)}"
+        return f"ORDER BY {', '.join(f't.{name}{direction}' for name in order)}"
+
+
+def _of_row(names: Sequence[str]) -> str:
+    return ", ".join(f"t.{name}" for name in names)
