@@ -140,19 +140,20 @@ def _walk(listing: Listing[Row], place: Place, filters: list[str], asked: dict[s
     now, before = place.now, place.before
     assert now is not None  # noqa: S101  # for the type checker
     time, row_id = listing.order
+    by = time if before is None else "position"
+    ranges = _ranges(place, asked["since"], asked["until"])
+    if not ranges:
+        return Stretch(rows=[], next=Place(before=now), is_all=True)
     filters = [*filters, f"(t.position IS NULL OR {now.condition('now')})"]
-    value, last_id = place.last or (asked["since"] or _FIRST if before is None else 0, "")
-    asked = asked | now.parameters("now") | {"value": value, "last_id": last_id}
-    if before is None:
-        by, ranges = time, ["true" if asked["until"] is None else f"t.{time} < %(until)s"]
-    else:
-        by, ranges = "position", before.ranges("before")
-        asked |= before.parameters("before")
+    asked = asked | now.parameters("now")
     ordered = f"ORDER BY t.{by}, t.{row_id}"
-    behind = f"t.tenant_id = %(tenant_id)s AND (t.{by}, t.{row_id}) > (%(value)s, %(last_id)s)"
-    stretches = (
-        f"(SELECT * FROM {listing.table} t WHERE {behind} AND {each} {ordered} LIMIT {LOOK})" for each in ranges
-    )
+    stretches = []
+    for n, (behind, end) in enumerate(ranges):
+        asked |= {f"value_{n}": behind[0], f"id_{n}": behind[1], f"end_{n}": end}
+        stretches.append(
+            f"(SELECT * FROM {listing.table} t WHERE t.tenant_id = %(tenant_id)s"
+            f" AND (t.{by}, t.{row_id}) > (%(value_{n})s, %(id_{n})s) AND t.{by} < %(end_{n})s {ordered} LIMIT {LOOK})"
+        )
     look = f" FROM ({' UNION ALL '.join(stretches)}) t {ordered}"
     statement = bounded(
         f"SELECT t.{by}, t.{row_id}, {listing.columns} FROM (SELECT * {look} LIMIT {LOOK}) t {listing.joined}"
@@ -180,7 +181,24 @@ def _walk(listing: Listing[Row], place: Place, filters: list[str], asked: dict[s
     return Stretch(rows=rows, next=Place(before=now), is_all=True)
 
 
-_FIRST = datetime(1, 1, 1, tzinfo=UTC)
+def _ranges(place: Place, since: datetime | None, until: datetime | None) -> list[tuple[tuple[Any, str], Any]]:
+    """What is left of the walk, in its order: behind which value and id each range begins, and before which it ends.
+
+    One comparison begins a range and one ends it, and both follow the list's order. So there is one index to choose,
+    whatever the statistics say, and PostgreSQL reads no more of it than the range: with `position = ANY(…)` it may take
+    the order of ids from another index, and of two comparisons that begin a range it may start at the lower one.
+    """
+    assert place.now is not None  # noqa: S101  # for the type checker
+    ranges: list[tuple[Any, Any]] = [(since or _FIRST, until or _LAST)]
+    if place.before is not None:
+        ranges = place.now.new_since(place.before)
+    starts = [((first, ""), end) for first, end in ranges]
+    if place.last is None:
+        return starts
+    return [(max(start, place.last), end) for start, end in starts if end > place.last[0]]
+
+
+_FIRST, _LAST = (each.replace(tzinfo=UTC) for each in (datetime.min, datetime.max))
 
 
 class PlaceField(CursorField):

@@ -51,9 +51,13 @@ class Snapshot:
         """SQL for whether `t.position` was visible, by the parameters of `parameters`."""
         return f"t.position < %({name}_end)s AND t.position <> ALL(%({name}_open)s::bigint[])"
 
-    def ranges(self, name: str) -> list[str]:
-        """SQL for that `t.position` was not visible, in parts that an index of positions serves."""
-        return [f"t.position = ANY(%({name}_open)s::bigint[])", f"t.position >= %({name}_end)s"]
+    def new_since(self, before: "Snapshot") -> list[tuple[int, int]]:
+        """The positions that may be visible here and were not visible in `before`.
+
+        As ranges in their order, each with its first position and the one behind its last.
+        """
+        ranges = [(each, each + 1) for each in before.open if each not in self.open]
+        return ranges + [(before.end, self.end)] * (before.end < self.end)
 
     def parameters(self, name: str) -> dict[str, Any]:
         return {f"{name}_end": self.end, f"{name}_open": list(self.open)}
@@ -75,7 +79,8 @@ def snapshot() -> Snapshot:
 
 
 _MOST_OPEN = 100
-_SNAPSHOT = re.compile(rf"\d{{1,19}}:(\d{{1,19}}(,\d{{1,19}}){{0,{_MOST_OPEN - 1}}})?", re.ASCII).fullmatch
+_BELOW = r"[1-9]\d{0,18}"
+_SNAPSHOT = re.compile(rf"\d{{1,19}}:({_BELOW}(,{_BELOW}){{0,{_MOST_OPEN - 1}}})?", re.ASCII).fullmatch
 
 
 def keep_era(connection: psycopg.Connection[Any]) -> bool:
