@@ -274,6 +274,7 @@ def test_forward__a_page__is_as_the_schema_says(shop: Api) -> None:
         cursor_of("committed 9: 9: 2026-01-01T00:00:00+00:00 a"),
         cursor_of(f"committed {2**63}:   "),
         cursor_of("committed -9:   "),
+        cursor_of("committed 9:0   "),
         cursor_of("committed 9:1,   "),
         cursor_of("committed \u00b99:   "),
         cursor_of(f"committed 9:{','.join('1' * 101)}   "),
