@@ -229,16 +229,13 @@ def user_row(api: Api) -> tuple[Any, ...]:
 
 
 def test_sweep__users_that_no_statistics_know__reads_each_a_few_times(
-    merchant: Api, monkeypatch: pytest.MonkeyPatch
+    merchant: Api, rival: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Nor of their events, of which PostgreSQL then expects none: it must not look for few users' among all of them."""
     monkeypatch.setattr(scoring, "BATCH", 500)
-    as_owner("ANALYZE events_trackeduser")
-    as_owner(
-        "INSERT INTO events_trackeduser (tenant_id, user_id, name, email, company, role, locale, traits,"
-        " lifecycle_stage, opted_out)"
-        " SELECT %s, 'u' || n, '', '', '', '', '', '{}', 'new', false FROM generate_series(1, 3000) n RETURNING 1",
-        str(merchant.tenant_id),
-    )
+    bring_users(rival)
+    as_owner("ANALYZE events_trackeduser, events_event")
+    bring_users(merchant)
 
     with reads() as seen:
         score_tenant(merchant.tenant_id, everyone=True)
@@ -247,6 +244,23 @@ def test_sweep__users_that_no_statistics_know__reads_each_a_few_times(
     assert len(batches) == 7
     assert max(read.rows for read in batches) < 5 * 500
     assert max(read.unequal for read in batches) < 5 * 500
+
+
+def bring_users(api: Api) -> None:
+    """3,000 users, each with an event."""
+    as_owner(
+        "INSERT INTO events_trackeduser (tenant_id, user_id, name, email, company, role, locale, traits,"
+        " lifecycle_stage, opted_out)"
+        " SELECT %s, 'u' || n, '', '', '', '', '', '{}', 'new', false FROM generate_series(1, 3000) n RETURNING 1",
+        str(api.tenant_id),
+    )
+    as_owner(
+        "INSERT INTO events_event (tenant_id, timestamp, user_id, name, original_name, source, properties,"
+        " retention_days, month)"
+        " SELECT %s, now(), 'u' || n, 'a', '', 'track', '{}', 90, date_trunc('month', now() AT TIME ZONE 'UTC')"
+        " FROM generate_series(1, 3000) n RETURNING 1",
+        str(api.tenant_id),
+    )
 
 
 def test_score_tenant__a_day_later__sweeps_and_finds_who_fell_silent(merchant: Api) -> None:
