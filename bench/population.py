@@ -84,7 +84,8 @@ def released(contributions: Sequence[Contribution], epsilon: float, seed: int) -
         for column in zip(*(each.get(block, zero) for each in contributions), strict=True)
     ]
     deviation = privacy.deviation(rho)
-    noisy = privacy.noisy(sums, rho, privacy.SeededGaussian(seed))
+    noise = np.rint(np.random.default_rng(seed).normal(0, deviation * privacy.FIXED_POINT, len(sums))).astype(int)
+    noisy = (np.array(sums) + noise).tolist()
     width = len(zero)
     found = {b: patterns.pattern(noisy[n * width : (n + 1) * width], deviation, NAMES) for n, b in enumerate(blocks)}
     return {block: each for block, each in found.items() if each}

@@ -97,11 +97,13 @@ def _membership() -> "report.Figure":
     from math import sqrt
 
     from bench import membership, report
+    from bench.server import database
     from learning.patterns import privacy
 
     rho = privacy.rho_of(1.0)
     limit = privacy.advantage(rho)
-    found = membership.advantage(privacy.Gaussian(), rho)
+    with database():
+        found = membership.advantage(membership.of_database, rho)
     name = f"membership advantage at ε 1 (limit {limit:.3f}, and sampling)"
     return report.figure(name, found, "of 1", at_most=limit + 4 * sqrt(0.5 / membership.RELEASES))
 

@@ -146,6 +146,23 @@ class Release(models.Model):
         return f"{self.released_at:%Y-%m-%d}, ε {self.epsilon:g}"
 
 
+class NoisySum(models.Model):
+    """What a release asked of one partner's customers, with noise: kept until patterns are made of it.
+
+    The function `contribute` writes it. Only a later transaction can read it, so whoever sees it has paid for it.
+    """
+
+    pk = models.CompositePrimaryKey("release", "partner_id", "block")
+    release = models.ForeignKey(Release, on_delete=models.CASCADE, related_name="+", db_index=False)
+    partner_id = models.UUIDField()
+    block = models.CharField(max_length=200)
+    totals = ArrayField(models.BigIntegerField())
+    charged_in = models.BigIntegerField(help_text="The transaction that wrote it, in which it cannot be read")
+
+    def __str__(self) -> str:
+        return self.block
+
+
 class Pattern(models.Model):
     """One block of a release: of a partner's action type, or of an entry of the taxonomy over all partners.
 

@@ -374,9 +374,8 @@ DELIVERY_RETRY_SECONDS: Sequence[float] = (5, 5 * 60, 30 * 60, 2 * 3600, 5 * 360
 DELIVERY_LEASE_SECONDS = 60
 DELIVERY_CIRCUIT_SECONDS: float = 30
 
-# What a tenant spends of privacy in a year, as ε at δ = 1e-6 (docs/privacy.md), and what makes the noise.
+# What a tenant spends of privacy in a year, as ε at δ = 1e-6 (docs/privacy.md).
 PATTERNS_EPSILON = env.float("PATTERNS_EPSILON", default=1.0)
-PATTERNS_MECHANISM = "learning.patterns.privacy.Gaussian"
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["tenants.access.authentication.ApiKeyAuthentication"],

@@ -2,16 +2,12 @@
 
 Neighbours differ in one whole tenant. A tenant adds a vector of integers whose Euclidean length is at most CLIP in
 fixed point, so a sum with Gaussian noise of the deviation CLIP / √(2ρ) is ρ-zCDP (Bun & Steinke 2016, Proposition 1.6).
-Their ρ add up over releases; (ε, δ) is what is said to people. docs/privacy.md has the formulas.
+Their ρ add up over releases; (ε, δ) is what is said to people. docs/privacy.md has the formulas. The noise itself is
+drawn in the database, by the function `discrete_gaussian`.
 """
 
 import math
-from collections.abc import Callable, Sequence
-from typing import Protocol
-
-import numpy as np
-from django.conf import settings
-from django.utils.module_loading import import_string
+from collections.abc import Callable
 
 CLIP = 2.0
 FIXED_POINT = 2**20  # of one; the database's function `contribute` counts in it too
@@ -49,49 +45,6 @@ def advantage(rho: float) -> float:
     Hits minus false alarms of the best test: the total variation between two Gaussians that lie CLIP apart.
     """
     return math.erf(math.sqrt(rho) / 2)
-
-
-def noisy(sums: Sequence[int], rho: float, add_noise: "Mechanism") -> list[int]:
-    """What may leave us of `sums`, which one tenant moves by CLIP at most in all: ρ-zCDP."""
-    return add_noise(sums, deviation(rho) * FIXED_POINT)
-
-
-class Mechanism(Protocol):
-    """Adds noise of `scale` (in fixed point) to each of these sums."""
-
-    def __call__(self, sums: Sequence[int], scale: float) -> list[int]: ...
-
-
-class Gaussian:
-    """The discrete Gaussian of opendp, with its own source of randomness."""
-
-    def __call__(self, sums: Sequence[int], scale: float) -> list[int]:
-        import opendp.prelude as dp  # late: 110 MB, which the web has no use for
-
-        # The one place. opendp calls "contrib" what is not vetted in full; the Gaussian on integers is sampled without
-        # any floating-point error, as Canonne, Kamath & Steinke (2020) say.
-        dp.enable_features("contrib")
-        space = dp.vector_domain(dp.atom_domain(T="i64")), dp.l2_distance(T=float)
-        measurement = dp.m.make_gaussian(*space, scale=scale)
-        noisy: list[int] = measurement(list(sums))
-        return noisy
-
-
-class SeededGaussian:
-    """The same noise each time: for tests and simulations alone. Who knows the seed takes the noise off again."""
-
-    def __init__(self, seed: int = 0) -> None:
-        self._random = np.random.default_rng(seed)
-
-    def __call__(self, sums: Sequence[int], scale: float) -> list[int]:
-        noise = np.rint(self._random.normal(0, scale, len(sums))).astype(int)
-        return [total + int(more) for total, more in zip(sums, noise, strict=True)]
-
-
-def mechanism() -> Mechanism:
-    """What `PATTERNS_MECHANISM` names; a system check keeps it to `Gaussian` outside development."""
-    made: Mechanism = import_string(settings.PATTERNS_MECHANISM)()
-    return made
 
 
 def _epsilon_at(order: float, rho: float, delta: float) -> float:

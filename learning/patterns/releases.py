@@ -1,4 +1,8 @@
-"""The release of patterns: one transaction, as the role that releases. The only caller of the function `contribute`.
+"""The release of patterns, as the role that releases. The only caller of the function `contribute`.
+
+A release has two transactions. The first one charges the contributors, and the database adds up what they know and adds
+the noise. The second one reads the noisy sums, which it can only because the first one has committed, and makes
+patterns of them. If it fails, the next call finishes the release.
 
 Everyone who agrees, knows enough and has the budget is in a release, however many they are. When there is one, and for
 what it asks, depends on no tenant; what is published of it, on the noisy sums alone.
@@ -15,8 +19,8 @@ from django.db import connection
 
 from learning.model.prior import SHARED, Pattern
 from learning.model.state import NOTHING
+from learning.models import NoisySum, Release
 from learning.models import Pattern as PatternRow
-from learning.models import Release
 from learning.patterns import privacy, taxonomy
 from learning.patterns import statistic as patterns
 from tenants.context import release_context
@@ -26,6 +30,7 @@ PARTS = 4  # of a year's budget, one a release
 EVERY_DAYS = 92  # five of them never fall into 365 days
 
 _WIDTH = 2 + len(patterns.FEATURES)
+_OF_ALL = (SHARED, NOTHING)  # blocks that every partner has
 
 
 class BudgetError(ValueError):
@@ -53,7 +58,7 @@ class Plan:
     @property
     def sums(self) -> int:
         """How many there are, each with noise of its own."""
-        return sum(_WIDTH * len(_blocks(kinds)) for kinds in self.partners.values())
+        return sum(_WIDTH * (len(_OF_ALL) + len(kinds)) for kinds in self.partners.values())
 
 
 @dataclass(frozen=True)
@@ -91,64 +96,77 @@ def plan(*, epsilon: float | None = None) -> Plan:
 def release_patterns(*, epsilon: float | None = None) -> Outcome:
     """Release now. See `plan`."""
     planned = plan(epsilon=epsilon)
+    finish()
     with release_context():
         _take_turns()
-        return _release(planned)
+        release = _charge(planned)
+    return _publish(release)
 
 
 def release_if_due() -> Outcome | None:
     """Release where the last one is 92 days ago, whatever came of it; None on all other nights."""
     planned = plan()
+    finish()
     with release_context():
         _take_turns()
         with connection.cursor() as cursor:
             cursor.execute(_IS_DUE, {"days": EVERY_DAYS})
             (is_due,) = cursor.fetchone()
-        return _release(planned) if is_due else None
+        release = _charge(planned) if is_due else None
+    return _publish(release) if release else None
+
+
+def finish() -> list[Outcome]:
+    """Make the patterns of releases that have charged their contributors and were then interrupted."""
+    with release_context():
+        waiting = list(Release.objects.filter(id__in=NoisySum.objects.values("release")).order_by("id"))
+    return [_publish(release) for release in waiting]
 
 
 def _take_turns() -> None:
     with connection.cursor() as cursor:
-        # Two at once would see the same budget.
+        # Two at once would both be due. The function `contribute` takes the same lock.
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext('learning.release'))")
 
 
-def _release(planned: Plan) -> Outcome:
-    deviation = planned.deviation
+def _charge(planned: Plan) -> Release:
     release = Release.objects.create(
         epsilon=planned.epsilon,
         delta=privacy.DELTA,
         rho=planned.rho,
-        deviation=deviation,
+        deviation=planned.deviation,
         budget=privacy.rho_of(settings.PATTERNS_EPSILON),
     )
-    add_noise = privacy.mechanism()
-    published: list[tuple[UUID | None, dict[str, Pattern]]] = []
-    everyone: dict[str, list[list[int]]] = defaultdict(list)
-    for partner_id, kinds in planned.partners.items():
-        sums = _sums(release.id, partner_id)
-        # Every block, tried by anyone or not, of every partner: which of them have a sum is a tenant's data too.
-        blocks = _blocks(kinds)
-        flat = privacy.noisy(
-            [sums.get((block, n), 0) for block in blocks for n in range(_WIDTH)], planned.rho, add_noise
-        )
-        noisy = {block: flat[n * _WIDTH : (n + 1) * _WIDTH] for n, block in enumerate(blocks)}
-        found = _surely({block: [row] for block, row in noisy.items()}, deviation)
-        if SHARED in found:  # where all is noise it would only blur what is over all
-            for block, row in noisy.items():
-                if kind := kinds.get(block, block):
-                    everyone[kind].append(row)
-        published.append((partner_id, found))
-    # The noise of each is in the sum. That costs nobody anything more: it is made of noisy sums.
-    published.append((None, _surely(everyone, deviation)))
-    rows = [
-        _row(release, partner_id, block, pattern)
-        for partner_id, found in published
-        if SHARED in found and found[SHARED].count >= planned.least_tenants
-        for block, pattern in found.items()
-    ]
-    PatternRow.objects.bulk_create(rows)
-    return Outcome(release.id, len(rows), sum(row.partner_id is None for row in rows), planned.epsilon)
+    with connection.cursor() as cursor:
+        for partner_id in planned.partners:
+            cursor.execute("SELECT contribute(%s, %s, %s)", [release.id, partner_id, _WIDTH])
+    return release
+
+
+def _publish(release: Release) -> Outcome:
+    """The patterns of a release whose contributors are charged, in the place of its noisy sums."""
+    with release_context():
+        partners, sums = _partners(), _take_sums(release)
+        published: list[tuple[UUID | None, dict[str, Pattern]]] = []
+        everyone: dict[str, list[Sequence[int]]] = defaultdict(list)
+        for partner_id, kinds in partners.items():
+            noisy = sums[partner_id]
+            found = _surely({block: [row] for block, row in noisy.items()}, release.deviation)
+            if SHARED in found:  # where all is noise it would only blur what is over all
+                for block, row in noisy.items():
+                    if kind := block if block in _OF_ALL else kinds.get(block):
+                        everyone[kind].append(row)
+            published.append((partner_id, found))
+        # The noise of each is in the sum. That costs nobody anything more: it is made of noisy sums.
+        published.append((None, _surely(everyone, release.deviation)))
+        rows = [
+            _row(release, partner_id, block, pattern)
+            for partner_id, found in published
+            if SHARED in found and found[SHARED].count >= LEAST_TENANTS / release.epsilon
+            for block, pattern in found.items()
+        ]
+        PatternRow.objects.bulk_create(rows)
+    return Outcome(release.id, len(rows), sum(row.partner_id is None for row in rows), release.epsilon)
 
 
 def _surely(noisy: Mapping[str, Sequence[Sequence[int]]], deviation: float) -> dict[str, Pattern]:
@@ -158,10 +176,6 @@ def _surely(noisy: Mapping[str, Sequence[Sequence[int]]], deviation: float) -> d
         for block, rows in noisy.items()
     }
     return {block: pattern for block, pattern in found.items() if pattern}
-
-
-def _blocks(kinds: Mapping[str, str | None]) -> list[str]:
-    return [SHARED, NOTHING, *kinds]
 
 
 def _row(release: Release, partner_id: UUID | None, block: str, found: Pattern) -> PatternRow:
@@ -188,10 +202,15 @@ def _partners() -> dict[UUID, dict[str, str | None]]:
     return found
 
 
-def _sums(release_id: int, partner_id: UUID) -> dict[tuple[str, int], int]:
+def _take_sums(release: Release) -> dict[UUID, dict[str, Sequence[int]]]:
+    """The noisy sums of each partner's blocks, which are deleted."""
     with connection.cursor() as cursor:
-        cursor.execute(_CONTRIBUTE, {"release_id": release_id, "partner_id": partner_id})
-        return {(block, place): total for block, place, total in cursor.fetchall()}
+        cursor.execute(_SUMS, {"release_id": release.id})
+        rows: Sequence[tuple[UUID, str, Sequence[int]]] = cursor.fetchall()
+    found: dict[UUID, dict[str, Sequence[int]]] = defaultdict(dict)
+    for partner_id, block, totals in rows:
+        found[partner_id][block] = totals
+    return found
 
 
 _TEMPLATES = """
@@ -200,8 +219,8 @@ _TEMPLATES = """
     ORDER BY t.tenant_id, i.created_at, i.id, t.position
 """
 
-_CONTRIBUTE = """
-    SELECT block, place, total FROM contribute(%(release_id)s::bigint, %(partner_id)s::uuid)
+_SUMS = """
+    DELETE FROM learning_noisysum WHERE release_id = %(release_id)s RETURNING partner_id, block, totals
 """
 
 _IS_DUE = """

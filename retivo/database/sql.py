@@ -15,7 +15,7 @@ policy or a grant:
 2. Edit the file.
 3. Add a migration that applies it, with that former text as its `reverse_sql`. `CREATE OR REPLACE` and `GRANT` take
    nothing away, so this migration first drops or revokes what the file no longer contains: a policy, a right, a former
-   signature of a function.
+   signature of a function. An earlier `AppliedAnew` of the room gets the former text as `later`.
 
 Where all files change in the same way, as when a role gets another name, do not freeze the former text of each. Edit
 the files and the digests in place, and let a migration of each room apply all of its files anew (`AppliedAnew`). New
@@ -27,7 +27,7 @@ then. It also compares the files with the catalogue.
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from django.db.migrations.operations import RunSQL
@@ -58,12 +58,21 @@ class AppliedAnew(RunSQL):
     Args:
         now: makes of a file's name and text what is applied: the text, after what has to be taken away.
         former: makes of that what it was before the change, which is what the reverse applies.
+        later: the text at the time of the files that later migrations apply, by name; None if they are new there.
     """
 
-    def __init__(self, room: str, *, now: Callable[[str, str], str], former: Callable[[str], str]) -> None:
+    def __init__(
+        self,
+        room: str,
+        *,
+        now: Callable[[str, str], str],
+        former: Callable[[str], str],
+        later: Mapping[str, str | None] | None = None,
+    ) -> None:
         self.room = room
         files = sorted((_CHECKOUT / room / "sql").glob("*.sql"))
-        texts = [now(file.stem, file.read_text(encoding="utf-8")) for file in files]
+        there = {file.stem: file.read_text(encoding="utf-8") for file in files} | dict(later or {})
+        texts = [now(name, text) for name, text in there.items() if text is not None]
         super().__init__(sql=[*texts], reverse_sql=[former(text) for text in texts])
 
     def describe(self) -> str:

@@ -4,6 +4,7 @@ Each room has such a migration. What app_rt could do, it can do as a member of t
 """
 
 import re
+from collections.abc import Mapping
 
 from django.db import migrations
 
@@ -26,9 +27,9 @@ def now(name: str, text: str) -> str:
     return f"REVOKE ALL ON {name} FROM app_rt;\n{text}"
 
 
-def anew(room: str) -> AppliedAnew:
+def anew(room: str, later: Mapping[str, str | None] | None = None) -> AppliedAnew:
     """All of a room's SQL in force, for the new roles."""
-    return AppliedAnew(room, now=now, former=former)
+    return AppliedAnew(room, now=now, former=former, later=later)
 
 
 class Migration(migrations.Migration):

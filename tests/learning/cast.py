@@ -1,11 +1,13 @@
 """A partner's customers that have learned, for the tests of what is shared."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 from django.db import connection
 
-from learning.models import Receipt, Release
+from learning.models import NoisySum, Receipt, Release
 from learning.patterns import statistic as patterns
 from tenants.context import release_context, tenant_context
 from tests.conftest import Api
@@ -41,10 +43,33 @@ def receipts(api: Api) -> list[Any]:
 
 
 def sums(partner: Api) -> dict[tuple[str, int], int]:
-    with release_context(), connection.cursor() as cursor:
+    """What a release asks of the partner's customers, with the noise that is in force."""
+    with release_context():
         release = Release.objects.create(epsilon=4, delta=1e-6, rho=0.1, deviation=5, budget=4)
-        cursor.execute("SELECT * FROM contribute(%s, %s)", [release.id, partner.tenant_id])
-        return {(block, place): total for block, place, total in cursor.fetchall()}
+        contribute(release.id, partner)
+    with release_context():
+        rows = NoisySum.objects.filter(release=release, partner_id=partner.tenant_id)
+        return {(row.block, place): total for row in rows for place, total in enumerate(row.totals)}
+
+
+@contextmanager
+def noise(number: str) -> Iterator[None]:
+    """Let the database add this number, in SQL, to each sum: `0`, or something of the `variance` that is asked for."""
+    ((before,),) = as_owner("SELECT pg_get_functiondef('discrete_gaussian'::regproc)")
+    as_owner(
+        "CREATE OR REPLACE FUNCTION discrete_gaussian(variance numeric) RETURNS bigint"
+        f" LANGUAGE sql AS 'SELECT ({number})::bigint'"
+    )
+    try:
+        yield
+    finally:
+        as_owner(before)
+
+
+def contribute(release_id: int, partner: Api) -> None:
+    """In the context of a release."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT contribute(%s, %s, %s)", [release_id, partner.tenant_id, WIDTH])
 
 
 def blocks_of(partner: Api) -> list[str]:

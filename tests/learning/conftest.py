@@ -1,6 +1,6 @@
 """Users to learn from, a merchant's outcomes, and customers whose outcomes are released."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -8,7 +8,7 @@ import pytest
 from learning import services
 from tenants.context import tenant_context
 from tests.conftest import Api
-from tests.learning.cast import BUDGET, CUSTOMERS, learn
+from tests.learning.cast import BUDGET, CUSTOMERS, learn, noise
 
 Record = Callable[..., bool]
 
@@ -27,10 +27,11 @@ def record(merchant: Api) -> Record:
 
 
 @pytest.fixture
-def seeded(settings: Any) -> None:
-    """The noise of a large budget, the same each time: some 12 tenants are enough for patterns."""
+def noiseless(settings: Any) -> Iterator[None]:
+    """A large budget, and sums without noise: some 12 tenants are enough for patterns, which are always the same."""
     settings.PATTERNS_EPSILON = BUDGET
-    settings.PATTERNS_MECHANISM = "learning.patterns.privacy.SeededGaussian"
+    with noise("0"):
+        yield
 
 
 @pytest.fixture

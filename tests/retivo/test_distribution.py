@@ -11,6 +11,7 @@ CONTROL_PLANE = (
     "integrations_%",
     "learning_release",
     "learning_pattern",
+    "learning_noisysum",
     "procrastinate_%",
     "django_%",
     "auth_%",

@@ -58,7 +58,7 @@ OF_ALL = {"learning_release"}
 # Of no tenant: no tenant's context sees it.
 OF_NONE = {"tenants_taskrun", "tenants_workerprocess"}
 # Closed to the API and to workers.
-OF_OTHERS = {"retivo_seal", "tenants_audithead"}
+OF_OTHERS = {"learning_noisysum", "retivo_seal", "tenants_audithead"}
 UNSHARED = re.compile(r"(auth|axes|django|otp|procrastinate)_")
 
 
@@ -195,7 +195,7 @@ ANSWERS = {
     "delivery_backlog": "TABLE(state text, status text, actions bigint, oldest_seconds double precision)",
     "oldest_event_keys": "double precision",
     "unwell_endpoints": "record",
-    "contribute": "TABLE(block text, place integer, total bigint)",
+    "contribute": "void",
     "drop_event_partition": "text",
     "empty_key_ring": "text",
     "empty_rejection_ring": "text",

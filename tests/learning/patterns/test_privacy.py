@@ -1,15 +1,12 @@
-"""The accounting against published formulas and opendp's own, and the mechanism against who knows all others."""
+"""The accounting against published formulas and opendp's own."""
 
 import math
-from collections.abc import Sequence
 from statistics import NormalDist
 from typing import Any
 
-import numpy as np
 import opendp.prelude as dp
 import pytest
 
-from bench.membership import RELEASES, advantage
 from learning.patterns import privacy
 from learning.patterns.privacy import CLIP, DELTA, FIXED_POINT
 
@@ -60,46 +57,3 @@ def test_rho__of_several_releases__adds_up_within_the_total() -> None:
 
 def test_advantage__at_the_usual_budget__is_a_twelfth() -> None:
     assert privacy.advantage(privacy.rho_of(1.0)) == pytest.approx(0.088, abs=0.001)
-
-
-# --- Membership inference -------------------------------------------------------------------------------------------
-
-# Of the difference of two shares of RELEASES each, both near a half; four of them: one false alarm in 16,000.
-ERROR = 4 * math.sqrt(0.5 / RELEASES)
-
-
-@pytest.mark.parametrize("epsilon", [1.0, 4.0])
-def test_membership__of_one_tenant__is_told_no_better_than_the_mechanism_admits(epsilon: float) -> None:
-    rho = privacy.rho_of(epsilon)
-
-    found = advantage(privacy.Gaussian(), rho)
-
-    assert found == pytest.approx(privacy.advantage(rho), abs=ERROR)
-
-
-def test_membership__without_noise_or_with_half_of_it__is_caught() -> None:
-    rho = privacy.rho_of(1.0)
-
-    def nothing(sums: Sequence[int], scale: float) -> list[int]:
-        return list(sums)
-
-    def half(sums: Sequence[int], scale: float) -> list[int]:
-        return privacy.Gaussian()(sums, scale / 2)
-
-    assert advantage(nothing, rho) == 1.0
-    assert advantage(half, rho) > privacy.advantage(rho) + ERROR
-
-
-def test_noise__of_the_mechanism__has_the_deviation_that_was_asked_for() -> None:
-    scale = privacy.deviation(privacy.rho_of(1.0)) * FIXED_POINT
-
-    noise = np.array(privacy.Gaussian()([0] * 20_000, scale))
-
-    assert noise.std() / scale == pytest.approx(1, abs=0.03)
-    assert noise.mean() / scale == pytest.approx(0, abs=0.04)
-
-
-def test_seeded_noise__again__is_the_same_and_its_seed_matters() -> None:
-    one, again, other = (privacy.SeededGaussian(seed)([0] * 8, 1e6) for seed in (1, 1, 2))
-
-    assert one == again != other

@@ -1,7 +1,5 @@
 """Releases in the database: who is in one, what it costs them, what comes of it, and what nobody sees."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,7 +9,7 @@ from django.db import IntegrityError, ProgrammingError, connection
 from procrastinate.contrib.django import app
 
 from learning import tasks
-from learning.models import Pattern, Receipt, Release
+from learning.models import NoisySum, Pattern, Receipt, Release
 from learning.patterns import checks, privacy
 from learning.patterns import statistic as patterns
 from learning.patterns.releases import (
@@ -19,34 +17,34 @@ from learning.patterns.releases import (
     LEAST_TENANTS,
     PARTS,
     BudgetError,
+    finish,
     plan,
     release_if_due,
     release_patterns,
 )
 from tenants.context import release_context, staff_context, tenant_context
 from tests.conftest import Api
-from tests.learning.cast import BUDGET, CUSTOMERS, WIDTH, blocks_of, learn, receipts, statistic_of, sums
+from tests.learning.cast import (
+    BUDGET,
+    CUSTOMERS,
+    WIDTH,
+    blocks_of,
+    contribute,
+    learn,
+    noise,
+    receipts,
+    statistic_of,
+    sums,
+)
 from tests.owner import as_owner, owner_cursor
 
-pytestmark = pytest.mark.usefixtures("seeded")
+pytestmark = pytest.mark.usefixtures("noiseless")
 
 
-@dataclass
-class Recorder:
-    """In the mechanism's place: what it was asked for, and the truth in answer."""
-
-    asked: list[tuple[list[int], float]] = field(default_factory=list)
-
-    def __call__(self, sums: Sequence[int], scale: float) -> list[int]:
-        self.asked.append((list(sums), scale))
-        return list(sums)
-
-
-@pytest.fixture
-def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
-    found = Recorder()
-    monkeypatch.setattr(privacy, "mechanism", lambda: found)
-    return found
+def noisy_sums() -> list[list[int]]:
+    """Those of which no patterns are made yet."""
+    with release_context():
+        return list(NoisySum.objects.values_list("totals", flat=True))
 
 
 # --- The sums -------------------------------------------------------------------------------------------------------
@@ -119,16 +117,31 @@ def test_budget__the_largest_that_a_setting_allows__is_within_the_ceiling() -> N
 
 
 def test_contribute__twice_to_one_release__is_refused(acme: Api, customers: list[Api]) -> None:
+    sums(acme)
+
+    with release_context():
+        release = Release.objects.get()
+    with pytest.raises(IntegrityError, match="learning_noisysum_pkey"), release_context():
+        contribute(release.id, acme)
+
+
+def test_contribute__again_to_a_release_of_before__asks_those_alone_who_were_not_in_it(
+    acme: Api, customers: list[Api]
+) -> None:
+    """It does not fail either, which would tell that somebody was."""
     found = release_patterns().release_id
 
-    with pytest.raises(IntegrityError, match="learning_receipt_pkey"), release_context(), connection.cursor() as cursor:
-        cursor.execute("SELECT * FROM contribute(%s, %s)", [found, acme.tenant_id])
+    with release_context():
+        contribute(found, acme)
+
+    assert {total for totals in noisy_sums() for total in totals} == {0}
+    assert [row[1] for row in receipts(customers[0])] == [found]
 
 
 def test_contribute__to_a_release_that_there_is_not__is_of_nobody(acme: Api, customers: list[Api]) -> None:
-    with release_context(), connection.cursor() as cursor:
-        cursor.execute("SELECT * FROM contribute(99, %s)", [acme.tenant_id])
-        assert cursor.fetchall() == []
+    with release_context():
+        contribute(99, acme)
+    assert noisy_sums() == []
     assert receipts(customers[0]) == []
 
 
@@ -139,9 +152,8 @@ def test_contribute__under_a_tenants_context__is_denied(acme: Api, customers: li
     with (
         pytest.raises(ProgrammingError, match="permission denied"),
         tenant_context(acme.tenant_id),
-        connection.cursor() as cursor,
     ):
-        cursor.execute("SELECT * FROM contribute(1, %s)", [acme.tenant_id])
+        contribute(1, acme)
 
 
 @pytest.mark.parametrize("column", ["statistic", "mean", "information", "trials", "rewards"])
@@ -176,97 +188,95 @@ def test_release__of_enough_customers__has_patterns_and_a_receipt_for_each(acme:
         assert receipts(customer) == [(customer.tenant_id, outcome.release_id, outcome.epsilon, today)]
 
 
-def test_release__every_sum__gets_the_noise_that_its_price_asks_for(
-    acme: Api, customers: list[Api], recorder: Recorder
-) -> None:
-    release_patterns(epsilon=5.0)
+def test_release__every_sum__gets_the_noise_that_its_price_asks_for(acme: Api, customers: list[Api]) -> None:
+    exact = sums(acme)
 
-    ((asked, scale),) = recorder.asked
-    deviation = privacy.deviation(privacy.rho_of(5.0))
-    assert scale == deviation * privacy.FIXED_POINT
+    with noise("variance"):
+        noisy = sums(acme)
+
+    variance = (5 * privacy.FIXED_POINT) ** 2
+    assert {noisy[key] - exact[key] for key in exact} == {variance}
+    assert len(exact) == 4 * WIDTH
+
+
+def test_release__is_made_of_its_noisy_sums_alone(acme: Api, customers: list[Api]) -> None:
+    asked = sums(acme)
+
+    (outcome,) = finish()
+
+    assert outcome.patterns == 8
     with staff_context():
         rows = {row.block: row for row in Pattern.objects.filter(partner=acme.tenant_id)}
-    # What is published is made of what the mechanism answered, and of nothing else.
-    for n, block in enumerate(blocks_of(acme)):
-        count, _, *weights = (value / privacy.FIXED_POINT for value in asked[n * WIDTH : (n + 1) * WIDTH])
+    for block in blocks_of(acme):
+        count, _, *weights = (asked[block, place] / privacy.FIXED_POINT for place in range(WIDTH))
         assert rows[block].count == pytest.approx(count / 0.7)
         assert rows[block].mean == pytest.approx([weight / count * 0.7 for weight in weights])
-        assert rows[block].error == pytest.approx(deviation / count * 0.7)
+        assert rows[block].error == pytest.approx(5 / count * 0.7)
+    assert noisy_sums() == []
+    assert finish() == []
 
 
-def test_release__whatever_the_number_of_contributors__takes_place_and_asks_the_same(
-    acme: Api, rival: Api, recorder: Recorder
-) -> None:
+def test_release__whatever_the_number_of_contributors__takes_place_and_asks_the_same(acme: Api, rival: Api) -> None:
     """That there is a release, of whom and of how many sums, tells of no tenant."""
     for partner in (acme, rival):
         partner.register(f"{partner.tenant_id.hex[:8]}-points", domain="loyalty")
     learn(acme.provision("only"), 1)
 
-    for _ in range(2):
-        release_patterns(epsilon=1.0)
-        learn(rival.provision(f"m{len(recorder.asked)}"), 2)
+    asked = [sums(partner) for partner in (acme, rival)]
 
-    assert {(len(asked), scale) for asked, scale in recorder.asked} == {
-        (4 * WIDTH, privacy.deviation(privacy.rho_of(1.0)) * privacy.FIXED_POINT)
-    }
-    assert [any(asked) for asked, _ in recorder.asked] in ([True, False, True, True], [False, True, True, True])
+    assert [len(found) for found in asked] == [4 * WIDTH, 4 * WIDTH]
+    assert [any(found.values()) for found in asked] == [True, False]
+    release_patterns(epsilon=1.0)
     with staff_context():
-        assert Release.objects.count() == 2
+        assert Release.objects.count() == 3
 
 
 @pytest.mark.parametrize(("counted", "is_published"), [(0.99, False), (1.01, True)])
 def test_release__of_a_noisy_count__is_published_from_50_divided_by_epsilon_on(
-    acme: Api, customers: list[Api], monkeypatch: pytest.MonkeyPatch, counted: float, is_published: bool
+    acme: Api, counted: float, is_published: bool
 ) -> None:
-    planned = plan(epsilon=1.0)
-    assert planned.least_tenants == pytest.approx(LEAST_TENANTS)
+    acme.register(domain="loyalty")
+    assert plan(epsilon=1.0).least_tenants == pytest.approx(LEAST_TENANTS)
+    total = round(counted * LEAST_TENANTS * 0.7 * privacy.FIXED_POINT)
 
-    def noise(sums: Sequence[int], scale: float) -> list[int]:
-        """The count of the shared block is the first of all."""
-        return [round(counted * LEAST_TENANTS * 0.7 * privacy.FIXED_POINT), *sums[1:]]
+    with noise(f"CASE WHEN variance > 0 THEN {total} END"):
+        outcome = release_patterns(epsilon=1.0)
 
-    monkeypatch.setattr(privacy, "mechanism", lambda: noise)
-
-    assert (release_patterns(epsilon=1.0).patterns > 0) == is_published
-    assert receipts(customers[0]) != []  # who was asked pays, published or not
+    assert (outcome.patterns > 0) == is_published
 
 
-def test_release__over_all_partners__is_the_noisy_sum_of_theirs(
-    acme: Api, rival: Api, customers: list[Api], recorder: Recorder
-) -> None:
+def test_release__over_all_partners__is_the_noisy_sum_of_theirs(acme: Api, rival: Api, customers: list[Api]) -> None:
     rival.register("rival-points", domain="loyalty")
     for n in range(CUSTOMERS):
         learn(rival.provision(f"r{n}"), 200 + n)
+    count = sum(sums(partner)["shared", 0] for partner in (acme, rival)) / privacy.FIXED_POINT
 
-    release_patterns()
+    release = release_patterns().release_id
 
     with staff_context():
-        found = Pattern.objects.get(partner=None, block="shared")
-    count = sum(asked[0] for asked, _ in recorder.asked) / privacy.FIXED_POINT
+        found = Pattern.objects.get(partner=None, block="shared", release=release)
     assert found.count == pytest.approx(count / 0.7)
     deviation = privacy.deviation(privacy.rho_of(BUDGET) / PARTS)
     assert found.error == pytest.approx(2**0.5 * deviation / found.count)
 
 
-def test_release__with_the_same_seed__is_the_same(acme: Api, customers: list[Api]) -> None:
-    def means() -> list[Any]:
-        release_patterns()
-        with staff_context():
-            found = list(Pattern.objects.order_by("id").values_list("block", "mean", "count"))
-        as_owner("TRUNCATE learning_release, learning_pattern, learning_receipt")
-        return found
+def test_release__that_was_interrupted_after_it_charged__is_finished_by_the_next(
+    acme: Api, customers: list[Api]
+) -> None:
+    as_owner("ALTER TABLE learning_pattern ADD CONSTRAINT none_today CHECK (false)")
+    try:
+        with pytest.raises(IntegrityError, match="none_today"):
+            release_if_due()
+    finally:
+        as_owner("ALTER TABLE learning_pattern DROP CONSTRAINT none_today")
+    assert len(noisy_sums()) == 4
+    charged = receipts(customers[0])
 
-    assert means() == means()
-
-
-def test_release__by_opendp__hides_the_sums(acme: Api, customers: list[Api], settings: Any) -> None:
-    settings.PATTERNS_MECHANISM = "learning.patterns.privacy.Gaussian"
-
-    release_patterns()
+    assert release_if_due() is None
 
     with staff_context():
-        found = Pattern.objects.filter(partner=acme.tenant_id, block="shared").first()
-    assert found is None or found.count != CUSTOMERS
+        assert Pattern.objects.filter(release=charged[0][1]).count() == 8
+    assert receipts(customers[0]) == charged
 
 
 def test_releases__of_a_year__add_up_to_the_budget_and_no_further(customers: list[Api]) -> None:
@@ -316,14 +326,14 @@ def test_release__of_more_than_a_year_has__is_refused(epsilon: float) -> None:
 
 
 def test_dry_run__of_a_release__looks_at_no_outcome_and_spends_nothing(
-    acme: Api, customers: list[Api], capsys: pytest.CaptureFixture[str], recorder: Recorder
+    acme: Api, customers: list[Api], capsys: pytest.CaptureFixture[str]
 ) -> None:
     call_command("release_patterns", "--dry-run", "--epsilon", "1")
     said = capsys.readouterr().out
 
     assert f"the customers of 1 partners for {4 * WIDTH} sums, with noise of the deviation 9.1 on each" in said
     assert "at ε = 1 for each contributor" in said
-    assert recorder.asked == []
+    assert noisy_sums() == []
     assert receipts(customers[0]) == []
     with staff_context():
         assert not Release.objects.exists()
@@ -357,11 +367,11 @@ def test_night__without_any_tenant__is_a_release_all_the_same() -> None:
 # --- Settings -------------------------------------------------------------------------------------------------------
 
 
-def test_system_check__seeded_noise__is_refused_in_production(settings: Any) -> None:
-    assert checks.noise_is_real() == []
-    settings.DEVELOPMENT = False
-    assert [error.id for error in checks.noise_is_real()] == ["retivo.E004"]
-    settings.PATTERNS_MECHANISM = "learning.patterns.privacy.Gaussian"
-    assert checks.noise_is_real() == []
-    settings.PATTERNS_EPSILON = 0.0
-    assert [error.id for error in checks.noise_is_real()] == ["retivo.E005"]
+@pytest.mark.parametrize(
+    ("epsilon", "errors"), [(1.0, []), (20.0, []), (0.0, ["retivo.E005"]), (20.1, ["retivo.E005"])]
+)
+def test_system_check__of_the_budget__wants_a_number_that_bounds_something(
+    settings: Any, epsilon: float, errors: list[str]
+) -> None:
+    settings.PATTERNS_EPSILON = epsilon
+    assert [error.id for error in checks.budget_is_a_number()] == errors

@@ -11,7 +11,7 @@ from learning.patterns.releases import release_patterns
 from tenants.context import tenant_context
 from tests.conftest import Api, make_partner
 
-pytestmark = pytest.mark.usefixtures("seeded")
+pytestmark = pytest.mark.usefixtures("noiseless")
 
 
 def state(api: Api) -> Any:

@@ -10,7 +10,7 @@ from tenants.upkeep import deletion
 from tests.conftest import Api
 from tests.learning.cast import CUSTOMERS, blocks_of, receipts, statistic_of, sums
 
-pytestmark = pytest.mark.usefixtures("seeded")
+pytestmark = pytest.mark.usefixtures("noiseless")
 
 
 @pytest.mark.parametrize("word", ["use_only", "off"])

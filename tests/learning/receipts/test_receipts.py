@@ -14,9 +14,8 @@ PATH = "/api/learning"
 
 
 @pytest.fixture
-def contributor(acme: Api, settings: Any) -> Api:
+def contributor(acme: Api) -> Api:
     """A customer of acme, in three releases."""
-    settings.PATTERNS_MECHANISM = "learning.patterns.privacy.SeededGaussian"
     acme.register()
     found = acme.provision("contributor")
     learn(found, 1)
