@@ -6,7 +6,7 @@ import threading
 import time
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -32,6 +32,7 @@ class Provider:
     sign: Callable[[dict[str, Any]], str] | None = None  # in place of the right way
     answers: dict[str, tuple[int, str]] = field(default_factory=dict)  # of a path, in place of the right ones
     delay: float = 0  # in seconds, before each answer to Retivo
+    drip: float = 0  # in seconds, between two bytes of each answer to Retivo
     codes: dict[str, dict[str, str]] = field(default_factory=dict)  # what was asked for
 
     def environment(self) -> dict[str, str]:
@@ -121,7 +122,13 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.end_headers()
-        self.wfile.write(body.encode())
+        if not self.provider.drip:
+            self.wfile.write(body.encode())
+            return
+        with suppress(OSError):  # Retivo has had enough
+            for byte in body.encode():
+                self.wfile.write(bytes([byte]))
+                time.sleep(self.provider.drip)
 
     def log_message(self, *args: Any) -> None:
         pass

@@ -1,5 +1,6 @@
 """Sign-on at a provider, over HTTP: whom it lets in, and that nothing else the provider or a browser sends does."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from django.test import Client
 
 from tenants.context import staff_context
 from tenants.models import AuditEntry
+from tenants.sign_on.provider import MOST_BYTES
 from tests.conftest import REPOSITORY, Server, gunicorn, service_environment
 from tests.tenants.sign_on.provider import SECRET, Provider, new_key, provider
 from tests.tenants.staff.people import PASSWORD, TENANTS
@@ -202,7 +204,21 @@ def test_token__that_the_provider_did_not_sign__is_refused(
 
 
 @pytest.mark.parametrize("path", ["/token", "/jwks", "/userinfo"])
-@pytest.mark.parametrize("answer", [(500, "down"), (401, "{}"), (200, "no JSON"), (200, "{}"), (200, "[]"), (200, "")])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        (500, "down"),
+        (401, "{}"),
+        (302, "{}"),
+        (200, "no JSON"),
+        (200, "{}"),
+        (200, "[]"),
+        (200, ""),
+        (200, "[" * 100_000),
+        (200, '{"a":' * 100_000),
+    ],
+    ids=lambda answer: f"{answer[0]} {answer[1][:8]}",
+)
 def test_provider__that_answers_nonsense__is_a_refusal(
     site: Server, asked: Provider, vera: User, path: str, answer: tuple[int, str]
 ) -> None:
@@ -213,6 +229,22 @@ def test_provider__that_answers_nonsense__is_a_refusal(
 
 def test_provider__that_does_not_answer__is_a_refusal_in_time(site: Server, asked: Provider, vera: User) -> None:
     asked.delay = 8
+
+    assert_refused(sign_on(site))
+
+
+def test_provider__that_sends_a_byte_now_and_then__is_a_refusal_in_time(
+    site: Server, asked: Provider, vera: User
+) -> None:
+    """Each byte comes in time. The answer with all of them would be right, after minutes."""
+    asked.drip = 1
+
+    assert_refused(sign_on(site))
+
+
+def test_provider__that_sends_too_much__is_a_refusal(site: Server, asked: Provider, vera: User) -> None:
+    """Right otherwise: spaces in front of JSON mean nothing."""
+    asked.answers["/userinfo"] = (200, " " * MOST_BYTES + json.dumps(VERA))
 
     assert_refused(sign_on(site))
 
