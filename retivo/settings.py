@@ -264,6 +264,8 @@ if OIDC_ISSUER:
     OIDC_OP_USER_ENDPOINT = _of_provider("OIDC_USERINFO_ENDPOINT")
     OIDC_OP_JWKS_ENDPOINT = _of_provider("OIDC_JWKS_ENDPOINT")
     OIDC_RP_SIGN_ALGO = env.str("OIDC_SIGN_ALGO", default="RS256")
+    if not re.fullmatch("(RS|ES|HS)(256|384|512)", OIDC_RP_SIGN_ALGO):  # with another, the library takes no token
+        raise ImproperlyConfigured("OIDC_SIGN_ALGO is RS256, ES256 or HS256, or one of these with 384 or 512.")
     OIDC_RP_SCOPES = env.str("OIDC_SCOPES", default="openid email profile")
     OIDC_USERNAME_CLAIM = env.str("OIDC_USERNAME_CLAIM", default="email")
     OIDC_GROUPS_CLAIM = env.str("OIDC_GROUPS_CLAIM", default="groups")

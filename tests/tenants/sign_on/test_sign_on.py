@@ -367,10 +367,12 @@ def test_sign_on__unless_configured__is_not_there() -> None:
     [
         ({"OIDC_CLIENT_SECRET": ""}, "Set OIDC_CLIENT_SECRET"),
         ({"OIDC_JWKS_ENDPOINT": ""}, "Set OIDC_JWKS_ENDPOINT"),
+        ({"OIDC_SIGN_ALGO": "PS256"}, "OIDC_SIGN_ALGO is RS256, ES256 or HS256"),
+        ({"OIDC_SIGN_ALGO": "none"}, "OIDC_SIGN_ALGO is RS256, ES256 or HS256"),
         ({"RETIVO_DEVELOPMENT": "0"}, "OIDC_AUTHORIZATION_ENDPOINT has to begin with https://"),
     ],
 )
-def test_settings__that_lack_something__are_refused(changed: dict[str, str], said: str) -> None:
+def test_settings__that_let_nobody_sign_on__are_refused(changed: dict[str, str], said: str) -> None:
     environment = service_environment(**Provider("http://127.0.0.1:1").environment() | changed)
 
     result = subprocess.run(
