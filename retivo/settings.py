@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -300,11 +300,19 @@ X_FRAME_OPTIONS = "DENY"
 CSRF_FAILURE_VIEW = "retivo.staff.error_pages.csrf_failure"
 
 
+def _unmapped(network: IPv4Network | IPv6Network) -> IPv4Network | IPv6Network:
+    """Of version 4, if that is what it stands for: so are addresses compared (`retivo.api.address`)."""
+    first = network.network_address
+    if isinstance(first, IPv6Address) and first.ipv4_mapped and network.prefixlen >= 96:
+        return IPv4Network((first.ipv4_mapped, network.prefixlen - 96))
+    return network
+
+
 def _trusted_proxies() -> tuple[list[IPv4Network | IPv6Network], bool]:
     """The networks of the proxies in front, and whether one of them calls over a Unix socket."""
     texts = [text.strip() for text in env.str("TRUSTED_PROXIES", default="").split(",") if text.strip()]
     try:
-        return [ip_network(text) for text in texts if text != "unix"], "unix" in texts
+        return [_unmapped(ip_network(text)) for text in texts if text != "unix"], "unix" in texts
     except ValueError as error:
         raise ImproperlyConfigured(
             f"TRUSTED_PROXIES lists networks such as 10.0.0.0/8,127.0.0.1, and `unix` for a socket: {error}. "

@@ -63,6 +63,7 @@ def test_client_address__by_the_trusted_proxies__is_as_expected(
             "10.0.0.0/8, 127.0.0.1,::1",
             "10.0.0.0/8 127.0.0.1/32 ::1/128 False",
         ),
+        ("::ffff:10.0.0.0/104,::ffff:192.0.2.1,::/0", "10.0.0.0/8 192.0.2.1/32 ::/0 False"),
         ("unix", "True"),
         ("1", None),
         ("proxy.example", None),
