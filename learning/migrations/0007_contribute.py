@@ -79,6 +79,22 @@ _CONTRIBUTE = """
     $$
 """
 
+RECEIPTS = """
+    ALTER TABLE learning_receipt ENABLE ROW LEVEL SECURITY;
+
+    DROP POLICY IF EXISTS tenant_isolation ON learning_receipt;
+    CREATE POLICY tenant_isolation ON learning_receipt TO app_web
+        USING (tenant_id = (SELECT current_tenant()))
+        WITH CHECK (tenant_id = (SELECT current_tenant()));
+
+    DROP POLICY IF EXISTS staff ON learning_receipt;
+    CREATE POLICY staff ON learning_receipt TO app_staff USING (true) WITH CHECK (true);
+
+    GRANT SELECT ON learning_receipt TO app_web;
+    REVOKE SELECT, INSERT, UPDATE ON learning_receipt FROM app_staff;
+    GRANT SELECT (tenant_id) ON learning_receipt TO app_staff;
+"""
+
 _SIZES = """
     ALTER TABLE learning_modelstate ADD CONSTRAINT model_state_statistic CHECK (
         (cardinality(statistic) = 0 OR cardinality(statistic) % (1 + cardinality(actions)) = 0)
@@ -99,10 +115,8 @@ class Migration(migrations.Migration):
     operations = [
         InForce("learning", "learning_release", digest="99e35f0f471c", reverse_sql=undo_isolation("learning_release")),
         InForce("learning", "learning_pattern", digest="f009a5aa3957", reverse_sql=undo_isolation("learning_pattern")),
-        InForce(
-            "learning",
-            "learning_receipt",
-            digest="e0ded52380ca",
+        migrations.RunSQL(
+            sql=RECEIPTS,
             reverse_sql=[
                 "GRANT SELECT, INSERT, UPDATE ON learning_receipt TO app_staff",
                 *undo_isolation("learning_receipt"),

@@ -5,9 +5,13 @@ from importlib import import_module
 from django.db import migrations
 
 _roles = import_module("tenants.migrations.0019_roles_of_their_own")
+_first = import_module("learning.migrations.0007_contribute")
 _ledger = import_module("learning.migrations.0009_ledger_of_receipts")
 
-_NEW_LATER = ("learning_noisysum", "discrete_gaussian", "happens_by_exp", "uniform_below")
+_LATER = dict.fromkeys(("learning_noisysum", "discrete_gaussian", "happens_by_exp", "uniform_below")) | {
+    "contribute": _ledger.CONTRIBUTE,
+    "learning_receipt": _first.RECEIPTS,
+}
 
 
 class Migration(migrations.Migration):
@@ -15,6 +19,4 @@ class Migration(migrations.Migration):
 
     dependencies = [("tenants", "0019_roles_of_their_own"), ("learning", "0011_misled_states")]
 
-    operations = [
-        _roles.anew("learning", later=dict.fromkeys(_NEW_LATER) | {"contribute": _ledger.CONTRIBUTE}),
-    ]
+    operations = [_roles.anew("learning", later=_LATER)]

@@ -3,9 +3,12 @@
 from typing import Any
 
 import pytest
+from django.db import ProgrammingError, connection
 
 from learning.patterns import privacy
 from learning.patterns.releases import PARTS, release_patterns
+from tenants.context import staff_context
+from tenants.upkeep import deletion
 from tests.conftest import Api
 from tests.learning.cast import learn
 from tests.owner import as_owner
@@ -74,3 +77,15 @@ def test_receipts__page_by_page__are_all_of_them_newest_first(acme: Api, contrib
 @pytest.mark.parametrize("query", [{"limit": "0"}, {"limit": "x"}, {"cursor": "x"}, {"a": "b"}])
 def test_receipts__of_rubbish__are_refused(merchant: Api, query: dict[str, str]) -> None:
     assert merchant.get(f"{PATH}/receipts", query).status_code == 400
+
+
+def test_receipts__which_are_a_ledger__are_not_deleted_by_staff(contributor: Api) -> None:
+    with pytest.raises(ProgrammingError, match="permission denied"), staff_context(), connection.cursor() as cursor:
+        cursor.execute("DELETE FROM learning_receipt WHERE tenant_id = %s", [contributor.tenant_id])
+
+
+def test_receipts__of_a_tenant_that_is_deleted__go_with_it(contributor: Api) -> None:
+    deletion.delete_tenant(actor="test", tenant_id=contributor.tenant_id)
+
+    assert as_owner("SELECT count(*) FROM learning_receipt") == [(0,)]
+    assert as_owner("SELECT count(*) FROM learning_release") == [(3,)]
