@@ -5,7 +5,8 @@ over. Parameters are an object, so a schema that was meant in the flat form, or 
 through.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from difflib import get_close_matches
 from typing import Any
 
 from retivo.api.values import escape_pointer
@@ -105,6 +106,20 @@ _OF_OTHERS = frozenset(
 )
 _KEYWORDS = _OF_OBJECTS | _COMBINE | _ABOUT_ITSELF | _OF_OTHERS | {"type"}
 
+# Where the schemas within a schema are.
+_HOLD_ONE = _HOLD_ANYTHING - {"const"} | {"contentSchema"}
+_HOLD_A_LIST = frozenset(["allOf", "anyOf", "oneOf", "prefixItems"])
+_HOLD_NAMED_ONES = frozenset(["$defs", "dependentSchemas", "patternProperties", "properties"])
+
+# Keywords by the type they limit, to tell what a word that is none may have meant: of a text, `min` is its length.
+_LIMITS = {
+    "array": ["minItems", "maxItems", "uniqueItems", "items"],
+    "integer": ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"],
+    "number": ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"],
+    "object": ["minProperties", "maxProperties", "properties", "additionalProperties"],
+    "string": ["minLength", "maxLength", "pattern", "format"],
+}
+
 _TYPES = frozenset(["array", "boolean", "integer", "null", "number", "object", "string"])
 
 _HINT = 'In the flat form each parameter is an object with a `type`: {"amount": {"type": "number", "required": true}}.'
@@ -131,6 +146,23 @@ def is_flat(schema: dict[str, Any]) -> bool:
     return True
 
 
+def check_keywords(spec: dict[str, Any], pointer: str) -> None:
+    """Of a parameter in the flat form: JSON Schema passes over a word it does not know, so it would limit nothing.
+
+    Raises:
+        InvalidSchemaError: there is one, at any depth, that is not marked as an annotation by `x-`.
+    """
+    for name in spec:
+        if not _is_known(name):
+            raise InvalidSchemaError(
+                f"{pointer}/{escape_pointer(name)}",
+                f"`{name[:100]}` is no keyword of JSON Schema, and would check nothing.{_meant(name, spec)}"
+                " Names of your own begin with `x-`.",
+            )
+    for below, schema in _schemas_in(spec):
+        check_keywords(schema, pointer + below)
+
+
 def check_says_something(schema: dict[str, Any], resolve: Resolve) -> None:
     """Of an object, as parameters are. What is only about itself, and `{"type": "object"}`, says that they may be any.
 
@@ -142,7 +174,7 @@ def check_says_something(schema: dict[str, Any], resolve: Resolve) -> None:
     """
     if _excludes_objects(schema):
         raise InvalidSchemaError("/type", "Must be `object`: parameters are one.")
-    unknown = [name for name in schema if name not in _KEYWORDS and name != "example" and not name.startswith("x-")]
+    unknown = [name for name in schema if not _is_known(name)]
     for name in unknown:
         if _looks_like_parameter(schema[name]) and not _is_referred_to(schema, name):
             raise _idle(name, "is no keyword of JSON Schema; there, a parameter is a member of `properties`.")
@@ -155,6 +187,34 @@ def check_says_something(schema: dict[str, Any], resolve: Resolve) -> None:
 def _excludes_objects(schema: dict[str, Any]) -> bool:
     types = schema.get("type", "object")
     return "object" not in ([types] if isinstance(types, str) else types)
+
+
+def _is_known(name: str) -> bool:
+    return name in _KEYWORDS or name == "example" or name.startswith("x-")
+
+
+def _meant(name: str, spec: dict[str, Any]) -> str:
+    types = spec.get("type", [])
+    limits = [limit for each in ([types] if isinstance(types, str) else types) for limit in _LIMITS.get(each, [])]
+    word = name.replace("_", "").replace("-", "").lower()
+    for names, alike in ((limits, 0.45), (_KEYWORDS, 0.75)):
+        known = {each.lower(): each for each in names}
+        if found := get_close_matches(word, known, n=1, cutoff=alike):
+            return f" Did you mean `{known[found[0]]}`?"
+    return ""
+
+
+def _schemas_in(schema: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The schemas directly within a valid schema, each with its pointer."""
+    for name, held in schema.items():
+        found: Iterator[tuple[str, Any]] = iter(())
+        if name in _HOLD_ONE:
+            found = iter([(f"/{name}", held)])
+        elif name in _HOLD_A_LIST:
+            found = ((f"/{name}/{index}", each) for index, each in enumerate(held))
+        elif name in _HOLD_NAMED_ONES:
+            found = ((f"/{name}/{escape_pointer(key)}", each) for key, each in held.items())
+        yield from ((pointer, each) for pointer, each in found if isinstance(each, dict))
 
 
 def _idle(name: str, fault: str) -> InvalidSchemaError:

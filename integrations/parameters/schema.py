@@ -59,6 +59,7 @@ def normalize(schema: dict[str, Any]) -> dict[str, Any]:
         properties = {name: {k: v for k, v in spec.items() if k != "required"} for name, spec in schema.items()}
         for name, spec in properties.items():
             _check(spec, f"/{escape_pointer(name)}")
+            forms.check_keywords(spec, f"/{escape_pointer(name)}")
             if not isinstance(schema[name].get("required", False), bool):
                 raise InvalidSchemaError(f"/{escape_pointer(name)}/required", "Must be true or false.")
         whole = {

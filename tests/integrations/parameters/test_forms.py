@@ -52,6 +52,58 @@ def test_hint__of_a_schema_that_says_nothing__shows_how_to_write_it(schema: Any)
         normalize(schema)
 
 
+@pytest.mark.parametrize(
+    ("spec", "pointer", "meant"),
+    [
+        ({"type": "integer", "min": 1}, "/amount/min", "`minimum`"),
+        ({"type": "number", "max": 1}, "/amount/max", "`maximum`"),
+        ({"type": "string", "min": 1}, "/amount/min", "`minLength`"),
+        ({"type": "string", "max_length": 1}, "/amount/max_length", "`maxLength`"),
+        ({"type": ["array", "null"], "max": 1}, "/amount/max", "`maxItems`"),
+        ({"type": "number", "exclusive_minimum": 1}, "/amount/exclusive_minimum", "`exclusiveMinimum`"),
+        ({"type": "number", "exclusiveMinimun": 1}, "/amount/exclusiveMinimun", "`exclusiveMinimum`"),
+        ({"type": "string", "enums": ["a"]}, "/amount/enums", "`enum`"),
+        ({"type": "string", "desription": "a"}, "/amount/desription", "`description`"),
+        ({"type": "string", "nullable": True}, "/amount/nullable", None),
+        ({"type": "string", "a/b": True}, "/amount/a~1b", None),
+        ({"type": "array", "items": {"type": "integer", "min": 1}}, "/amount/items/min", "`minimum`"),
+        ({"type": "object", "properties": {"min": {"type": "string", "len": 1}}}, "/amount/properties/min/len", None),
+        ({"type": "number", "anyOf": [{"minimum": 1}, {"below": 0}]}, "/amount/anyOf/1/below", None),
+    ],
+)
+def test_parameter__with_a_word_that_is_no_keyword__is_refused_and_told_which_is_near(
+    spec: Any, pointer: str, meant: str | None
+) -> None:
+    with pytest.raises(InvalidSchemaError, match="is no keyword of JSON Schema") as refused:
+        normalize({"amount": spec})
+
+    assert refused.value.pointer == pointer
+    assert meant is None or f"Did you mean {meant}?" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {
+            "type": "integer",
+            "minimum": 1,
+            "title": "T",
+            "description": "D",
+            "default": 1,
+            "examples": [1],
+            "example": 1,
+        },
+        {"type": "string", "x-unit": "EUR", "$comment": "C", "deprecated": True, "readOnly": True, "format": "any"},
+        {"type": "object", "properties": {"min": {"type": "integer"}}, "required": True},
+        {"type": "object", "default": {"min": 1}, "enum": [{"max": 2}], "const": {"max": 2}},
+        {"type": "array", "items": True, "examples": [{"min": 1}]},
+        {"type": "string", "enum": ["min"], "required": False},
+    ],
+)
+def test_parameter__of_keywords_annotations_and_names_of_its_own__is_taken(spec: Any) -> None:
+    normalize({"amount": spec})
+
+
 NAMES = ["amount", "note", "items", "properties", "required", "type", "not", "if", "then", "const", "default", "title"]
 NAMES += ["allOf", "anyOf", "minLength", "minProperties", "additionalProperties", "$defs", "$ref", "enum", "format"]
 SPECS: list[Any] = [
