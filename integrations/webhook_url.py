@@ -16,6 +16,9 @@ _PRIVATE_NAMES = ("localhost", "local", "internal", "home.arpa", "intranet", "la
 
 _HOSTNAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?)*\Z")
 
+# A host whose last label is one is an IPv4 address, or no host: https://url.spec.whatwg.org/#ends-in-a-number-checker
+_NUMBER = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)\Z")
+
 
 class InvalidWebhookURLError(ValueError):
     """`code` is stable; the text is for a person."""
@@ -43,6 +46,8 @@ def check(url: str) -> str:
         raise InvalidWebhookURLError("invalid_url", "Must be a URL with a valid host and port.") from error
     if parts.scheme not in ("http", "https") or not host:
         raise InvalidWebhookURLError("invalid_url", "Must be an absolute https URL.")
+    if "[" in parts.netloc and ":" not in host:  # an address of a later version than 6, which RFC 3986 provides for
+        raise InvalidWebhookURLError("invalid_url", "Must have an IPv6 address between brackets.")
     if "@" in parts.netloc:
         raise InvalidWebhookURLError("userinfo_in_url", "Must not hold a user name or password.")
     _check_host(parts, _ascii(host), 443 if port is None else port)
@@ -62,6 +67,8 @@ def _check_host(parts: SplitResult, host: str, port: int) -> None:
             raise InvalidWebhookURLError("private_address", "Must not lead to a private, loopback or reserved address.")
         if "%" in name:
             raise InvalidWebhookURLError("invalid_url", "Must not name a network interface.")
+    elif _NUMBER.match(name):
+        raise InvalidWebhookURLError("invalid_url", "Must have a host that ends in a name, or is a valid IPv4 address.")
     elif name.rpartition(".")[2] in _PRIVATE_NAMES or name.endswith(_PRIVATE_NAMES[3]) or "." not in name:
         raise InvalidWebhookURLError("private_address", "Must name a host on the public internet.")
     elif not _HOSTNAME.match(name):
