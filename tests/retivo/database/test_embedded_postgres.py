@@ -26,15 +26,18 @@ CHECKOUT = Path(__file__).resolve().parents[3]
 pytestmark = pytest.mark.no_database  # but for those that it starts
 
 # Uses the database until its input ends, then ends normally.
-USER = """
+# Python looks for signals before it waits, and one that comes between the two is only heard when the wait ends.
+WAIT = "while not select.select([sys.stdin], [], [], 1)[0]: pass"
+USER = f"""
+import select
 import sys
 from retivo.database import embedded_postgres
 try:
     embedded_postgres.start_if_configured()
 except embedded_postgres.EmbeddedPostgresError as error:
-    sys.exit(f"retivo: {error}")
+    sys.exit(f"retivo: {{error}}")
 print("ready", flush=True)
-sys.stdin.read()
+{WAIT}
 """
 
 
@@ -277,7 +280,7 @@ def test_start__two_at_once_in_an_empty_folder__share_one_server(data_dir: Path)
 
 
 def test_start__while_others_end__always_finds_a_server(cluster: Path) -> None:
-    script = USER.replace("sys.stdin.read()", "import psycopg; psycopg.connect(sys.argv[1])").replace(
+    script = USER.replace(WAIT, "import psycopg; psycopg.connect(sys.argv[1])").replace(
         "sys.argv[1]", repr(embedded_postgres.superuser_conninfo(cluster))
     )
 
