@@ -87,7 +87,7 @@ class Migration(migrations.Migration):
         InForce(
             "tenants",
             "tenants_auditentry",
-            digest="ac65bb9b3f6b",
+            digest="c2a684c733c9",
             reverse_sql=[
                 "REVOKE ALL ON tenants_auditentry FROM app_web",
                 "GRANT INSERT, UPDATE, DELETE ON tenants_auditentry TO app_staff",

@@ -1,5 +1,5 @@
--- A tenant appends to the audit trail, of itself or of a customer; staff alone read it. Nobody changes it or takes
--- anything out of it: chain_entry gives each entry its position and the hash of the one before.
+-- A tenant appends to the audit trail, of itself or of a customer, by its keys; staff alone read it. Nobody changes it or
+-- takes anything out of it: chain_entry gives each entry its position and the hash of the one before.
 ALTER TABLE tenants_auditentry ENABLE ROW LEVEL SECURITY;
 
 DROP POLICY IF EXISTS tenant_isolation ON tenants_auditentry;
@@ -13,11 +13,14 @@ CREATE POLICY tenant_isolation ON tenants_auditentry TO app_web
         )
     )
     WITH CHECK (
-        tenant_id = (SELECT current_tenant())
-        OR EXISTS (
-            SELECT 1 FROM tenants_tenant t
-            WHERE t.id = tenants_auditentry.tenant_id
-                AND t.parent_id = (SELECT current_tenant())
+        actor LIKE 'api\_key:%'
+        AND (
+            tenant_id = (SELECT current_tenant())
+            OR EXISTS (
+                SELECT 1 FROM tenants_tenant t
+                WHERE t.id = tenants_auditentry.tenant_id
+                    AND t.parent_id = (SELECT current_tenant())
+            )
         )
     );
 

@@ -149,6 +149,19 @@ def test_api_login__with_a_tenants_context__may_not(statement: str, merchant: Ap
             connection.execute(statement)
 
 
+@pytest.mark.parametrize("actor", ["staff:admin", "command:delete_tenant", "anonymous", "", "api-key:1", "Xapi_key:1"])
+@pytest.mark.parametrize("login", ["web", "worker"])
+def test_audit_entry__in_a_tenants_context__names_no_one_but_a_key(login: str, actor: str, merchant: Api) -> None:
+    entry = "INSERT INTO tenants_auditentry (actor, action, tenant_id, detail) VALUES (%s, 'suspended', %s, '{}')"
+    with psycopg.connect(database_url(login)) as connection:
+        if connection.info.user not in (roles.WEB, roles.WORKER):
+            pytest.skip("one URL for all logins")
+        authenticate(connection, merchant)
+        connection.execute(entry, [f"api_key:{merchant.tenant_id}", merchant.tenant_id])
+        with pytest.raises(errors.InsufficientPrivilege, match="row-level security"):
+            connection.execute(entry, [actor, merchant.tenant_id])
+
+
 def test_api_login__that_sets_the_context_itself__is_refused(merchant: Api, rival: Api) -> None:
     with web() as connection:
         authenticate(connection, merchant)

@@ -192,7 +192,7 @@ def test_recommend__for_a_user_whose_erasure_is_not_committed_yet__is_404(
     shop: Api, server: Server, dispatch: bool
 ) -> None:
     with ThreadPoolExecutor(1) as thread, tenant_context(shop.tenant_id):
-        erase_user(actor="test", tenant_id=shop.tenant_id, user_id="u1")
+        erase_user(actor="api_key:test", tenant_id=shop.tenant_id, user_id="u1")
         answer = thread.submit(post, server, shop, {"user_id": "u1", "dispatch": dispatch})
         wait_for_a_lock(answer)
 

@@ -19,7 +19,7 @@ ENTRIES = "SELECT position, previous_hash, audit_hash(e) FROM tenants_auditentry
 def write(api: Api, *names: str) -> None:
     with tenant_context(api.tenant_id):
         for name in names:
-            audit.record(actor="test", action=name, tenant_id=api.tenant_id, value=None, more={"a": 1})
+            audit.record(actor="api_key:test", action=name, tenant_id=api.tenant_id, value=None, more={"a": 1})
 
 
 def verify(*arguments: str) -> str:
@@ -62,7 +62,7 @@ def test_entries__of_many_at_once__are_one_chain(acme: Api, monkeypatch: pytest.
 def test_entry__of_a_transaction_that_rolls_back__leaves_no_gap(acme: Api) -> None:
     write(acme, "one")
     with tenant_context(acme.tenant_id):
-        audit.record(actor="test", action="undone", tenant_id=acme.tenant_id)
+        audit.record(actor="api_key:test", action="undone", tenant_id=acme.tenant_id)
         transaction.set_rollback(True)
     write(acme, "two")
 
