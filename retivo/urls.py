@@ -22,7 +22,7 @@ urlpatterns = [
     path("api/external/", include("integrations.action_types.urls")),
     path("api/external/", include("delivery.urls")),
     path("api/", include("learning.receipts.urls")),
-    path("", RedirectView.as_view(url="/api/docs")),
+    path("", RedirectView.as_view(pattern_name="docs")),
     path("api/health", HealthView.as_view(), name="health"),
     path("api/livez", LivezView.as_view(), name="livez"),
     path("api/readyz", ReadyzView.as_view(), name="readyz"),
@@ -31,7 +31,7 @@ urlpatterns = [
     path("api/docs", DocsView.as_view(), name="docs"),
     path("metrics", metrics),
     path(".well-known/security.txt", security_txt),
-    path("admin", RedirectView.as_view(url="/admin/")),
+    path("admin", RedirectView.as_view(pattern_name="admin:index")),
     # Before unfold's own.
     path("admin/search/", admin.site.admin_view(search)),
     path("admin/password_change/", admin.site.admin_view(own_password, cacheable=True)),

@@ -58,7 +58,7 @@ def too_many(request: HttpRequest, text: str, *, retry_after: int) -> HttpRespon
 
 
 def _page(request: HttpRequest, status: int, text: str = "") -> HttpResponse | None:
-    return _rendered(request, status, text or _WORDS[status]) if request.path.startswith("/admin/") else None
+    return _rendered(request, status, text or _WORDS[status]) if request.path_info.startswith("/admin/") else None
 
 
 def _rendered(request: HttpRequest, status: int, text: str, *, headers: dict[str, str] | None = None) -> HttpResponse:

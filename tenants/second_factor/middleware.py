@@ -22,7 +22,7 @@ class SecondFactorMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if request.path.startswith("/admin/") and (name := owed(request)):
+        if request.path_info.startswith("/admin/") and (name := owed(request)):
             page = reverse(name)
             if request.path not in (page, reverse("admin:logout")):
                 # A form's answer leads nowhere: what it asked for was not done.

@@ -21,7 +21,7 @@ class StaffPagesMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if not request.path.startswith("/admin/"):
+        if not request.path_info.startswith("/admin/"):
             return self.get_response(request)
         response = self._answer(request)
         response.headers["Content-Security-Policy"] = error_pages.content_policy_of_pages()
@@ -53,6 +53,6 @@ class SessionGoesOnMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if request.path.startswith("/admin/") and request.user.is_authenticated:
+        if request.path_info.startswith("/admin/") and request.user.is_authenticated:
             request.session.modified = True
         return self.get_response(request)

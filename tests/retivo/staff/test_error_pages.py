@@ -5,6 +5,7 @@ from typing import Any
 import psycopg
 import pytest
 from django.test import Client
+from django.test.utils import override_script_prefix
 
 from retivo.staff import error_pages
 from tests.conftest import Api, database_url
@@ -19,6 +20,23 @@ def test_staff_pages__what_is_not_there_or_not_theirs__is_a_page(viewer: Client,
     html = response.content.decode()
     assert f">{status}<" in html
     assert response["X-Request-Id"] in html
+
+
+def test_staff_pages__of_an_installation_below_a_prefix__are_pages_with_their_policy(viewer: Client) -> None:
+    for path, status in ((TENANTS, 200), ("/admin/nonsense/", 404), ("/admin/auth/user/", 403)):
+        response = viewer.get(path, SCRIPT_NAME="/below")
+
+        assert (response.status_code, response["Content-Type"]) == (status, "text/html; charset=utf-8")
+        assert "script-src" in response["Content-Security-Policy"]
+        assert "sessionid" in response.cookies or status != 200  # it goes on
+
+
+@pytest.mark.parametrize(("path", "to"), [("/", "/below/api/docs"), ("/admin", "/below/admin/")])
+def test_redirects__of_an_installation_below_a_prefix__stay_below_it(path: str, to: str) -> None:
+    with override_script_prefix("/below/"):
+        response = Client().get(path, SCRIPT_NAME="/below")
+
+    assert (response.status_code, response["Location"]) == (302, to)
 
 
 def test_staff_pages__a_form_without_its_token__is_a_page(viewer: Client, acme: Api) -> None:

@@ -4,6 +4,7 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from django.contrib.auth.models import User
@@ -11,6 +12,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.db.models import F
 from django.test import Client
+from django.test.utils import override_script_prefix
 from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
@@ -56,6 +58,17 @@ def codes_on(page: Any) -> list[str]:
 
 
 # --- Who is let in ----------------------------------------------------------------------------------------------------
+
+
+def test_second_factor__below_a_prefix__is_asked_for_too() -> None:
+    enrolled("vera")
+    client = with_password("vera")
+
+    with override_script_prefix("/below/"):
+        response = client.get(TENANTS, SCRIPT_NAME="/below")
+
+    assert response.status_code == 302
+    assert unquote(response["Location"]) == f"/below{VERIFY}?next=/below{TENANTS}"
 
 
 def test_password__without_an_app__is_enough_where_none_is_required() -> None:
