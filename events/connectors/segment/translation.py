@@ -24,7 +24,7 @@ def translate(message: dict[str, Any], kind: str) -> dict[str, Any] | None:
     }
     match kind or message.get("type"):
         case "identify":
-            return event | {"event": IDENTIFY, "properties": properties(message.get("traits"))}
+            return event | {"event": IDENTIFY, "properties": _traits(properties(message.get("traits")))}
         case "track":
             return event | {"event": message.get("event"), "properties": properties(message.get("properties"))}
         case "page" | "screen" as view:
@@ -34,6 +34,14 @@ def translate(message: dict[str, Any], kind: str) -> dict[str, Any] | None:
             return event | {"event": _VIEWS[view], "properties": found}
         case _:
             return None
+
+
+def _traits(found: Any) -> Any:
+    """Segment's `company` is an object, of which the name is kept; without a name nothing is said of the company."""
+    if not isinstance(found, dict) or not isinstance(found.get("company"), Mapping):
+        return found
+    company = name(properties(found.pop("company")).get("name"))
+    return found | {"company": company} if company else found
 
 
 def is_import(message: dict[str, Any], kind: str, beside: Mapping[str, Any]) -> bool:

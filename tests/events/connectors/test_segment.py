@@ -164,6 +164,36 @@ def test_http_api__a_message_whose_type_the_path_says__is_taken(
     assert events(merchant) == stored
 
 
+@pytest.mark.parametrize(
+    ("company", "stored"),
+    [
+        ({"name": "Initech", "id": "c1", "employee_count": 40}, "Initech"),
+        ({"name": 42}, "42"),
+        ("Initech", "Initech"),
+        ({"id": "c1"}, "before"),
+        ({"name": None}, "before"),
+        ({"name": ""}, "before"),
+        ({}, "before"),
+        (None, None),
+    ],
+)
+def test_identify__a_company_as_segment_describes_it__is_known_by_its_name(
+    merchant: Api, company: Any, stored: str | None
+) -> None:
+    for each in ("before", company):
+        merchant.post(PATH, message(type="identify", userId="u1", traits={"company": each, "plan": "pro"}))
+
+    expected = {"plan": "pro"} | ({"company": stored} if stored else {})
+    assert traits(merchant, "u1") == expected
+
+
+def test_identify__a_key_in_the_name_of_a_company__is_not_stored(merchant: Api) -> None:
+    merchant.post(PATH, message(type="identify", userId="u1", traits={"company": {"name": merchant.key}}))
+
+    assert traits(merchant, "u1") == {}
+    assert_holds_no_key(merchant)
+
+
 def test_http_api__an_unknown_type__is_404(merchant: Api) -> None:
     assert merchant.post(f"{PATH}/v1/import", message()).status_code == 404
 
