@@ -294,9 +294,12 @@ _LOCK = """
     WHERE tenant_id = %(tenant_id)s AND user_id = %(user_id)s FOR NO KEY UPDATE
 """
 
+# Whose traits change is due for scoring, which reads them.
 _UPDATE = f"""
     UPDATE events_trackeduser AS t
-    SET traits = %(traits)s::jsonb, opted_out = coalesce(%(opted_out)s::boolean, t.opted_out)
+    SET traits = %(traits)s::jsonb,
+        scored_at = CASE WHEN t.traits = %(traits)s::jsonb THEN t.scored_at END,
+        opted_out = coalesce(%(opted_out)s::boolean, t.opted_out)
     WHERE t.tenant_id = %(tenant_id)s AND t.user_id = %(user_id)s
     RETURNING {_DETAIL}
 """

@@ -49,6 +49,31 @@ def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scoring, "BATCH", 3)
 
 
+# --- Who is due by what was said of them ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "is_due"),
+    [
+        ("PATCH", "/api/customers/u1", {"traits": {"seats": 9}}, True),
+        ("PATCH", "/api/customers/u1", {"team_size": None}, True),
+        ("PATCH", "/api/customers/u1", {"traits": {"seats": 4}, "team_size": 2}, False),
+        ("PATCH", "/api/customers/u1", {"opted_out": True}, False),
+        ("POST", "/api/customers", {"user_id": "u1", "traits": {"seats": 9}}, True),
+        ("POST", "/api/customers", {"user_id": "u1", "team_size": 2}, False),
+    ],
+)
+def test_user__whose_traits_change__is_due(merchant: Api, method: str, path: str, body: Any, is_due: bool) -> None:
+    merchant.post("/api/customers", {"user_id": "u1", "team_size": 2, "traits": {"seats": 4}})
+    score_tenant(merchant.tenant_id)
+    assert scored(merchant) == ["u1"]
+
+    assert merchant.send(method, path, body).status_code == 200
+
+    assert scored(merchant) == ([] if is_due else ["u1"])
+    assert score_tenant(merchant.tenant_id) == int(is_due)
+
+
 # --- A few users ----------------------------------------------------------------------------------------------------
 
 
