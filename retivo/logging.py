@@ -5,6 +5,7 @@ import logging.config
 import re
 import sys
 from collections.abc import MutableMapping
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
 
@@ -24,6 +25,21 @@ def route_of(request: HttpRequest) -> str | None:
 def request_id() -> str:
     """The id of the request that is being answered or of the job that is being done; empty where it is neither."""
     return str(structlog.contextvars.get_contextvars().get("request_id", ""))
+
+
+def bind_request(request_id: str, *, is_ours: bool, address: str | None) -> None:
+    """Begin what is said of a request in all its lines."""
+    _id_of_ours.set(request_id if is_ours else "")
+    told = {} if address is None else {"address": address}
+    structlog.contextvars.bind_contextvars(request_id=request_id, **told)
+
+
+def request_id_of_ours() -> str:
+    """As `request_id`, but empty if the caller chose the id: it may hold a user's, and erasure would not find that."""
+    return _id_of_ours.get()
+
+
+_id_of_ours: ContextVar[str] = ContextVar("retivo_request_id_of_ours", default="")
 
 
 def caller_address() -> str | None:

@@ -1,7 +1,8 @@
 """What becomes known of rejected events: a row each, for as many as a tenant needs to find its fault.
 
 Of an event, its user's id and its name are kept as far as they could be read, and no other value: neither properties
-nor traits, which erasure could not find if the id of their user is what was wrong.
+nor traits, which erasure could not find if the id of their user is what was wrong. For the same reason the id of a
+request is kept only if it is ours.
 
 The first `OF_A_KIND` rejections of an hour, source and code are recorded, and no more than `OF_AN_HOUR` of one tenant,
 beside those that its other requests record at the same moment. So a flood of them costs a look-up and writes nothing.
@@ -21,7 +22,7 @@ from django.db import connection
 from events.ingestion import batch as batches
 from events.ingestion.batch import Batch, Event, Rejection
 from retivo.api.json import encode
-from retivo.logging import request_id
+from retivo.logging import request_id_of_ours
 
 OF_A_KIND = 20
 OF_AN_HOUR = 100
@@ -53,7 +54,7 @@ def record(*, tenant_id: UUID, source: str, batch: Batch) -> None:
     parameters: dict[str, Any] = {
         "tenant_id": tenant_id,
         "source": source,
-        "request_id": request_id(),
+        "request_id": request_id_of_ours(),
         "rows": encode(rows).decode(),
         "of_a_kind": OF_A_KIND,
         "of_an_hour": OF_AN_HOUR,

@@ -64,7 +64,10 @@ class RejectionListQuerySerializer(PageQuerySerializer):
 class RejectedEventSerializer(serializers.Serializer[Any]):
     rejected_at = serializers.DateTimeField()
     source = serializers.CharField(help_text="How it came: `track`, `external`, or the connector's name.")  # type: ignore[assignment]
-    request_id = serializers.CharField(allow_blank=True, help_text="`X-Request-Id` of the request that brought it.")
+    request_id = serializers.CharField(
+        allow_blank=True,
+        help_text="`X-Request-Id` of the answer to the request that brought it; empty if the request named its own.",
+    )
     index = serializers.IntegerField(help_text="In the batch as sent, from 0.")
     code = serializers.CharField(help_text="The rule, as in `rejected` of the answer to the batch.")
     field = serializers.CharField(allow_null=True, help_text="The member that broke it, where it was one.")

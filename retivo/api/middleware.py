@@ -19,7 +19,7 @@ from gunicorn.http.errors import ParseException
 from retivo.api.address import client_address
 from retivo.api.compression import gunzip
 from retivo.api.errors import Problem, body_too_large, problem_response
-from retivo.logging import log_request, route_of
+from retivo.logging import bind_request, log_request, route_of
 from retivo.metrics import measures
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
@@ -36,11 +36,11 @@ class RequestIdMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         started, waited = time.perf_counter(), measures.database_seconds()
         sent = request.META.get("HTTP_X_REQUEST_ID", "")
-        request_id = sent if _SANE_REQUEST_ID(sent) else secrets.token_hex(16)
+        is_ours = not _SANE_REQUEST_ID(sent)
+        request_id = secrets.token_hex(16) if is_ours else sent
         request.request_id = request_id  # type: ignore[attr-defined]
         address = client_address(request)
-        told = {} if address is None else {"address": str(address)}
-        structlog.contextvars.bind_contextvars(request_id=request_id, **told)
+        bind_request(request_id, is_ours=is_ours, address=None if address is None else str(address))
         try:
             response = self.get_response(request)
             response.headers["X-Request-Id"] = request_id

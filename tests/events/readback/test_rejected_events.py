@@ -1,6 +1,7 @@
 """Rejected events: what is told of each, from each intake, and what a flood of them leaves behind."""
 
 import json
+import secrets
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -69,6 +70,19 @@ def test_track__bad_events__are_told_with_rule_and_field(merchant: Api) -> None:
         assert (told["code"], told["field"], told["user_id"], told["event"]) == (code, field, user_id, name)
     assert {each["source"] for each in found} == {"track"}
     assert all(each["request_id"] for each in found)
+
+
+def test_track__under_a_request_id_of_the_callers_own__keeps_none(merchant: Api) -> None:
+    """It may hold the id of somebody who is erased later."""
+    body = {"events": [event(timestamp="never")]}
+    for own in ("grace@example.com", "grace", secrets.token_hex(16), ""):
+        answer = merchant.post("/api/track", body, X_Request_Id=own)
+        is_taken = own not in ("grace@example.com", "")  # the others are no sane ids, and we made one
+        assert (answer.headers["X-Request-Id"] == own) == is_taken
+
+        kept = rejected(merchant)[-1]["request_id"]
+
+        assert kept == ("" if is_taken else answer.headers["X-Request-Id"])
 
 
 @pytest.mark.parametrize("half", [rb"\ud800", rb"\udc00", rb"\ud800\ud800"])
