@@ -52,12 +52,12 @@ def _growing(scale: float, seconds: float) -> "list[Figure]":
 
     users = int(USERS * scale)
     with staff_context():
-        partner, partners_key = tenants.create_partner(actor="bench", name="Bench", slug="bench")
+        partner, partners_key = tenants.create_partner(actor="api_key:bench", name="Bench", slug="bench")
     _add_tenants(int(CUSTOMERS * scale), "customer", parent_id=partner.id)
     _add_tenants(int(TENANTS * scale), "other")
     with tenant_context(partner.id):
         made = partners.provision_customer(
-            actor="bench", partner_id=partner.id, name="M", slug="merchant", tracked_user_limit=2_000_000_000
+            actor="api_key:bench", partner_id=partner.id, name="M", slug="merchant", tracked_user_limit=2_000_000_000
         )["customer"]
     key: str = made["api_key"]
     batches.add_users(str(made["tenant_id"]), users)
@@ -202,7 +202,7 @@ def _add_idle_tenants(count: int) -> None:
 
     now = datetime.now(UTC)
     with staff_context():
-        tenant_id = tenants.create_partner(actor="bench", name="Idle", slug="idle")[0].id
+        tenant_id = tenants.create_partner(actor="api_key:bench", name="Idle", slug="idle")[0].id
     with tenant_context(tenant_id):
         users.save_user(tenant_id=tenant_id, user_id="u1", traits={})
         request = Request(user_id="u1")

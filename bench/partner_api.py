@@ -35,10 +35,10 @@ def measure(seconds: float) -> list[report.Figure]:
 
 def _populate() -> tuple[Tenant, str]:
     with staff_context():
-        partner, key = tenants.create_partner(actor="bench", name="Bench", slug="bench")
+        partner, key = tenants.create_partner(actor="api_key:bench", name="Bench", slug="bench")
         for number in range(2):
             integrations.register(
-                actor="bench",
+                actor="api_key:bench",
                 partner_id=partner.id,
                 provider=f"bench-{number}",
                 display_name="Bench",
@@ -128,7 +128,7 @@ def _provision(server: Server, key: str, partner: Tenant, seconds: float) -> lis
             begun = time.perf_counter()
             with tenant_context(partner.id):
                 customers.provision_customer(
-                    actor="bench", partner_id=partner.id, name="M", slug=f"b-{time.monotonic_ns()}"
+                    actor="api_key:bench", partner_id=partner.id, name="M", slug=f"b-{time.monotonic_ns()}"
                 )
             latencies.append(time.perf_counter() - begun)
         return load.Result(latencies, time.perf_counter() - started)
@@ -150,7 +150,8 @@ def _statements(partner: Tenant) -> float:
         return execute(sql, *args)
 
     with tenant_context(partner.id), connection.execute_wrapper(count):
-        customers.provision_customer(actor="bench", partner_id=partner.id, name="M", slug=f"c-{time.monotonic_ns()}")
+        slug = f"c-{time.monotonic_ns()}"
+        customers.provision_customer(actor="api_key:bench", partner_id=partner.id, name="M", slug=slug)
     return len(sent) + 6
 
 

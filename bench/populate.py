@@ -34,10 +34,10 @@ def populate(url: str, count: int) -> None:
 
     now = datetime.now(UTC)
     with staff_context():
-        partner, _ = tenants.create_partner(actor="chaos", name="Chaos", slug="chaos")
+        partner, _ = tenants.create_partner(actor="api_key:chaos", name="Chaos", slug="chaos")
     with tenant_context(partner.id):
         integrations.register(
-            actor="chaos",
+            actor="api_key:chaos",
             partner_id=partner.id,
             provider="chaos",
             display_name="Chaos",
@@ -45,7 +45,7 @@ def populate(url: str, count: int) -> None:
             action_type_templates=[{"name": "grant_points", "delivery_webhook": url}],
             event_mappings=[],
         )
-        partners.provision_customer(actor="chaos", partner_id=partner.id, name="M", slug="merchant")
+        partners.provision_customer(actor="api_key:chaos", partner_id=partner.id, name="M", slug="merchant")
     with staff_context():
         merchant = Tenant.objects.get(slug="merchant").id
     with tenant_context(merchant):

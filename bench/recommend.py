@@ -61,9 +61,9 @@ def measure(seconds: float) -> list[report.Figure]:
 def _populate() -> tuple[str, str, str]:
     """A customer with users and action types: its id, its partner's key and its own."""
     with staff_context():
-        partner, partners_key = tenants.create_partner(actor="bench", name="Bench", slug="bench")
+        partner, partners_key = tenants.create_partner(actor="api_key:bench", name="Bench", slug="bench")
         integrations.register(
-            actor="bench",
+            actor="api_key:bench",
             partner_id=partner.id,
             provider="bench",
             display_name="Bench",
@@ -74,7 +74,9 @@ def _populate() -> tuple[str, str, str]:
             event_mappings=[],
         )
     with tenant_context(partner.id):
-        made = partners.provision_customer(actor="bench", partner_id=partner.id, name="M", slug="merchant")["customer"]
+        made = partners.provision_customer(actor="api_key:bench", partner_id=partner.id, name="M", slug="merchant")[
+            "customer"
+        ]
     batches.add_users(str(made["tenant_id"]), USERS)
     vacuum()
     return str(made["tenant_id"]), partners_key.text, made["api_key"]

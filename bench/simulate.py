@@ -169,7 +169,7 @@ def _lost_updates() -> list["report.Figure"]:
 
     with database():
         with staff_context():
-            tenant, _ = tenants.create_partner(actor="bench", name="Bench", slug="bench")
+            tenant, _ = tenants.create_partner(actor="api_key:bench", name="Bench", slug="bench")
             TrackedUser.objects.create(tenant=tenant, user_id="u")
         features = {"bias": 1.0, **{f"f={n}": 1.0 for n in range(9)}}
 

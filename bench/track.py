@@ -56,8 +56,8 @@ def measure(seconds: float) -> list[report.Figure]:
 def make_tenant() -> tuple[UUID, str]:
     """A tenant without a limit that a benchmark reaches, and its key."""
     with staff_context():
-        tenant, key = tenants.create_partner(actor="bench", name="Bench", slug="bench")
-        tenants.update_tenant(actor="bench", tenant=tenant, changes={"tracked_user_limit": 10 * MANY_USERS})
+        tenant, key = tenants.create_partner(actor="api_key:bench", name="Bench", slug="bench")
+        tenants.update_tenant(actor="api_key:bench", tenant=tenant, changes={"tracked_user_limit": 10 * MANY_USERS})
     return tenant.id, key.text
 
 
@@ -117,8 +117,8 @@ def among_many(ours: Server, users: int, seconds: float) -> list[report.Figure]:
     Next to no user comes twice, which costs most: whoever comes again within the hour is scored once for all of it.
     """
     with staff_context():
-        other, other_key = tenants.create_partner(actor="bench", name="Many", slug=f"many-{users}")
-        tenants.update_tenant(actor="bench", tenant=other, changes={"tracked_user_limit": 10 * users})
+        other, other_key = tenants.create_partner(actor="api_key:bench", name="Many", slug=f"many-{users}")
+        tenants.update_tenant(actor="api_key:bench", tenant=other, changes={"tracked_user_limit": 10 * users})
     batches.add_users(str(other.id), users)
     scoring.score_tenant(other.id, everyone=True)
     vacuum()
