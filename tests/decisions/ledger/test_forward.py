@@ -339,7 +339,7 @@ STATISTICS = {
     "no rows": None,
     "another tenant's rows": None,
     "rows of one position": "position",
-    "rows of many positions": "position - 1000 - abs(mod(hashtext(id), 1000))",
+    "rows of many positions": "position - 300 - abs(mod(hashtext(id), 300))",
     "rows without a position": "NULL",
 }
 
@@ -348,7 +348,10 @@ STATISTICS = {
 def behind(
     request: pytest.FixtureRequest, acme: Api, shop: Api, database: Callable[[], psycopg.Connection[Any]]
 ) -> tuple[int, tuple[int, ...]]:
-    """The position of 3,000 rows of each table, and 98 positions before it with a row each."""
+    """The position of 3,000 rows of each table, and 98 positions before it with a row each.
+
+    These are the first of all: no transaction that is open, in whatever database, has one of their numbers.
+    """
     known, connection = request.param, database()
     for table in TABLES.values():
         forget_statistics(table)
@@ -357,18 +360,21 @@ def behind(
     if STATISTICS[known] is None and known != "nothing":
         as_owner(f"ANALYZE {', '.join(TABLES.values())}")
     other = write(connection, shop, OTHERS)
+    ((first,),) = as_owner("SELECT (last_value << 48) + 3 FROM commit_era")
+    others = range(first, first + OTHERS)
     for table in TABLES.values():
         as_owner(
-            f"UPDATE {table} t SET position = position - n"
+            f"UPDATE {table} t SET position = %s + n - 1"
             f" FROM (SELECT id, row_number() OVER () AS n FROM {table} WHERE position = %s) one WHERE t.id = one.id",
+            others.start,
             other,
         )
     position = write(connection, shop, MANY)
     for table in TABLES.values() if STATISTICS[known] else ():
         as_owner(f"UPDATE {table} SET position = {STATISTICS[known]} WHERE position = %s", position)
         as_owner(f"ANALYZE {table}")
-        as_owner(f"UPDATE {table} SET position = %s WHERE position IS NULL OR position < %s", position, other - OTHERS)
-    return position, tuple(range(other - OTHERS, other))
+        as_owner(f"UPDATE {table} SET position = %s WHERE position IS NULL OR position >= %s", position, others.stop)
+    return position, tuple(others)
 
 
 def write(connection: psycopg.Connection[Any], shop: Api, rows: int) -> int:
@@ -412,11 +418,22 @@ def test_forward__behind_many_rows__reads_those_that_are_new_whatever_is_known_o
             reader = Reader(shop, path, **query)
             reader.cursor = str(Place(before=before))
             for new in (were_open + 2 if "user_id" not in query else 0, 0):
-                with reads() as seen:
-                    assert len(reader.read()) == new
                 # Each that was open is a descent of the index, and what a page that is not full has is read twice.
-                assert sum(each.rows for each in seen) <= 2 * (were_open + 2) + 10, (were_open, path, query, seen)
-                assert sum(each.buffers for each in seen) <= 10 * (were_open + 2) + 20, (were_open, path, query, seen)
+                bounds = (2 * (were_open + 2) + 10, 10 * (were_open + 2) + 20)
+                assert read_within(bounds, reader, new), (were_open, path, query)
+
+
+def read_within(bounds: tuple[int, int], reader: Reader, new: int) -> bool:
+    """Whether a poll reads no more rows and blocks, in one of three tries: a session now and then reads the catalog."""
+    cursor = reader.cursor
+    for _ in range(3):
+        reader.cursor = cursor
+        with reads() as seen:
+            assert len(reader.read()) == new
+        rows, blocks = sum(each.rows for each in seen), sum(each.buffers for each in seen)
+        if rows <= bounds[0] and blocks <= bounds[1]:
+            return True
+    return False
 
 
 def test_lists__of_many_rows__read_no_more_than_their_bound_whatever_is_known(
