@@ -8,6 +8,7 @@ from drf_spectacular.utils import OpenApiParameter
 from delivery import serializers
 from retivo.api.operation import operation
 from retivo.api.schema import INVALID_QUERY, NOT_FOUND, conflict
+from tenants.models import Scope
 
 _ACTION: dict[str, Any] = {
     "id": "ea_0b9f6d7e5a3c4c579d0e3f5d1f6a7b21",
@@ -59,6 +60,7 @@ list_actions = _operation(
     "List actions",
     "Your actions, newest first, to reconcile them with what your receivers have: a page of `limit`, with "
     "`next_cursor` for the next.",
+    scope=Scope.USERS_READ,
     parameters=[serializers.ActionListQuerySerializer],
     answers=serializers.ActionListSerializer,
     example={"actions": [_ACTION], "total": 1, "total_is_exact": True, "next_cursor": None},
@@ -69,6 +71,7 @@ get_action = _operation(
     "getAction",
     "Get an action",
     "One action with its delivery attempts.",
+    scope=Scope.USERS_READ,
     answers=serializers.ActionDetailResponseSerializer,
     example={"action": {**_ACTION, "delivery_attempts": [_ATTEMPT]}},
     problems=[NOT_FOUND],
@@ -78,6 +81,7 @@ report_outcome = _operation(
     "reportOutcome",
     "Report an action's outcome",
     "What came of an action that was sent, for the model to learn from. Reported once: a second report is refused.",
+    scope=Scope.OUTCOMES_WRITE,
     takes=serializers.OutcomeRequestSerializer,
     requests={
         "Completed": {"status": "completed", "result": {"balance": 150}},
@@ -99,6 +103,7 @@ replay_action = _operation(
     "replayAction",
     "Replay a failed action",
     "Sends a failed action again, under the same id and with the whole schedule of retries before it.",
+    scope=Scope.DECISIONS_WRITE,
     takes=serializers.NothingSerializer,
     requests={"Nothing": {}},
     answers=serializers.ReplayResponseSerializer,

@@ -12,6 +12,7 @@ FORBIDDEN = Problems(
     403,
     {
         "partner_scope_required": "This API key does not hold the `partner` permission.",
+        "insufficient_scope": "This API key does not hold the scope `partner:customers`.",
         "tenant_not_partner": "Only a tenant with the role `partner` may use the Partner API.",
         "tenant_suspended": "This tenant is suspended; nothing was read or changed.",
     },

@@ -10,7 +10,7 @@ from tenants.models import TenantRole
 
 
 class IsPartner(HasScope):
-    """The key holds the `partner` permission and its tenant is a partner; each has its own refusal."""
+    """The key holds the scope of the operation and its tenant is a partner; each has its own refusal."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         super().has_permission(request, view)

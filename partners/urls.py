@@ -1,24 +1,14 @@
-from django.urls import path
+from rest_framework.routers import SimpleRouter
 
-from partners.customers import views as customers
-from partners.integrations import views as integrations
-from partners.overview import views as overview
+from partners.customers.views import CustomerViewSet
+from partners.integrations.views import IntegrationViewSet
+from partners.overview.views import PatternViewSet, StatsViewSet
 from retivo.api import paths  # noqa: F401 - `any_uuid`
 
-urlpatterns = [
-    path("customers", customers.CustomersView.as_view(), name="partner-customers"),
-    path("customers/<any_uuid:customer_id>", customers.CustomerView.as_view(), name="partner-customer"),
-    path("integrations", integrations.IntegrationsView.as_view(), name="partner-integrations"),
-    path(
-        "integrations/<any_uuid:integration_id>/share",
-        integrations.ShareView.as_view(),
-        name="partner-integration-share",
-    ),
-    path(
-        "integrations/<any_uuid:integration_id>/rotate-secret",
-        integrations.RotateSecretView.as_view(),
-        name="partner-integration-rotate-secret",
-    ),
-    path("patterns", overview.PatternsView.as_view(), name="partner-patterns"),
-    path("stats", overview.StatsView.as_view(), name="partner-stats"),
-]
+router = SimpleRouter(trailing_slash=False, use_regex_path=False)
+router.register("customers", CustomerViewSet, basename="partner-customer")
+router.register("integrations", IntegrationViewSet, basename="partner-integration")
+router.register("patterns", PatternViewSet, basename="partner-pattern")
+router.register("stats", StatsViewSet, basename="partner-stats")
+
+urlpatterns = router.urls

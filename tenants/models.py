@@ -36,10 +36,36 @@ class PlanStatus(models.TextChoices):
 
 
 class Scope(models.TextChoices):
-    """What a key may do. Full access is the tenant's own data; it does not include `partner`."""
+    """What a key may do, in two families: `full` is all with the tenant's own data, `partner` all of the Partner API.
+
+    Neither includes the other.
+    """
 
     FULL = "full"
+    EVENTS_WRITE = "events:write"
+    USERS_READ = "users:read"
+    USERS_WRITE = "users:write"
+    DECISIONS_WRITE = "decisions:write"
+    OUTCOMES_WRITE = "outcomes:write"
+    PLAYBOOKS_WRITE = "playbooks:write"
+    SETTINGS_WRITE = "settings:write"
+    KEYS_MANAGE = "keys:manage"
     PARTNER = "partner"
+    PARTNER_READ = "partner:read"
+    PARTNER_CUSTOMERS = "partner:customers"
+    PARTNER_INTEGRATIONS = "partner:integrations"
+    PARTNER_KEYS = "partner:keys"
+    PARTNER_SWITCHES = "partner:switches"
+
+    @property
+    def family(self) -> "Scope":
+        """The scope that includes this one."""
+        return Scope.PARTNER if self.value.startswith(Scope.PARTNER) else Scope.FULL
+
+    @property
+    def included(self) -> frozenset["Scope"]:
+        """What a key that holds this scope may do: itself, and all of its family if it is the whole of it."""
+        return frozenset(scope for scope in Scope if self in (scope, scope.family))
 
 
 def _in(field: str, choices: type[models.TextChoices]) -> Q:
@@ -153,7 +179,7 @@ class ApiKey(models.Model):
     digest = models.BinaryField(max_length=32, editable=False)
     prefix = models.CharField(max_length=16, editable=False)
     label = models.CharField(max_length=100, blank=True)
-    scopes = ArrayField(models.CharField(max_length=16, choices=Scope))
+    scopes = ArrayField(models.CharField(max_length=32, choices=Scope))
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -166,7 +192,7 @@ class ApiKey(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["digest"], name="api_key_digest_unique"),
             models.CheckConstraint(
-                condition=Q(scopes__contained_by=Scope.values, scopes__len__gt=0), name="api_key_scopes_known"
+                condition=Q(scopes__contained_by=Scope.values, scopes__len__gt=0), name="api_key_scopes_in_list"
             ),
             models.CheckConstraint(
                 condition=Q(revoked_reason=None) | (Q(revoked_at__isnull=False) & _in("revoked_reason", RevokedReason)),

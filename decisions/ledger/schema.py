@@ -9,6 +9,7 @@ from decisions.ledger import serializers
 from decisions.recommending.schema import CANDIDATE, EXCLUDED, NOTHING, REASONING, RECOMMENDATION
 from retivo.api.operation import operation
 from retivo.api.schema import INVALID_QUERY, NOT_FOUND
+from tenants.models import Scope
 
 _OUTCOME = {
     "status": "completed",
@@ -85,6 +86,7 @@ list_decisions = operation(
     "listDecisions",
     "List decisions",
     "The ledger, newest first, a page at a time.",
+    scope=Scope.USERS_READ,
     tag="Decisions",
     parameters=[serializers.DecisionListQuerySerializer],
     answers=serializers.DecisionListSerializer,
@@ -96,6 +98,7 @@ get_decision = operation(
     "getDecision",
     "Get a decision",
     "One decision with all that it was made by.",
+    scope=Scope.USERS_READ,
     tag="Decisions",
     parameters=[_ID],
     answers=serializers.DecisionResponseSerializer,
@@ -110,6 +113,7 @@ export_decisions = operation(
     "streamed. If it breaks off, or to ask for what is new, go on with the last line's `cursor`: you get each decision "
     "once, also those that were being made while you read. With the last `created_at` as `since` you would miss those "
     "that began earlier and were committed later.",
+    scope=Scope.USERS_READ,
     tag="Decisions",
     parameters=[serializers.ExportQuerySerializer],
     media_type="application/x-ndjson",

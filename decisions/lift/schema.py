@@ -3,6 +3,7 @@
 from decisions.lift import serializers
 from retivo.api.operation import operation
 from retivo.api.schema import INVALID_QUERY
+from tenants.models import Scope
 
 _LIFT = {
     "days": 30,
@@ -17,6 +18,7 @@ get_lift = operation(
     "Get the lift",
     "How many of the users convert that may be given something, how many of those held out (`config.holdout_percent`), "
     "and the difference, with 95 % intervals. Each user counts once, by the first decision of the time.",
+    scope=Scope.USERS_READ,
     tag="Analytics",
     parameters=[serializers.LiftQuerySerializer],
     answers=serializers.LiftResponseSerializer,

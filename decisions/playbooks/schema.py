@@ -4,6 +4,7 @@
 # mypy: disable-error-code="no-untyped-call"
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from drf_spectacular.extensions import OpenApiSerializerFieldExtension
@@ -16,6 +17,7 @@ from decisions.playbooks import conditions as grammar
 from decisions.playbooks import serializers
 from retivo.api.operation import Example, operation
 from retivo.api.schema import INVALID_QUERY, KEY_IN_USE, NO_FULL_ACCESS, NOT_FOUND, Link, Problems
+from tenants.models import Scope
 
 Schema = dict[str, Any]
 
@@ -167,7 +169,9 @@ def _brief(example: Example, *names: str, **changed: Any) -> Example:
     return {name: example[name] for name in names} | changed
 
 
-list_playbooks = operation(
+_operation = partial(operation, scope=Scope.PLAYBOOKS_WRITE)
+
+list_playbooks = _operation(
     "listPlaybooks",
     "List playbooks",
     "Oldest first, a page at a time. `success_rate` is the completed share of a playbook's "
@@ -179,7 +183,7 @@ list_playbooks = operation(
     problems=[INVALID_QUERY],
 )
 
-create_playbook = operation(
+create_playbook = _operation(
     "createPlaybook",
     "Create a playbook",
     "Makes a draft; nothing comes of it until it is made active. A user enters it when the entry conditions hold and "
@@ -197,7 +201,7 @@ create_playbook = operation(
     ],
 )
 
-get_playbook = operation(
+get_playbook = _operation(
     "getPlaybook",
     "Get a playbook",
     "One of your playbooks, as the list has it.",
@@ -207,7 +211,7 @@ get_playbook = operation(
     problems=[NOT_FOUND],
 )
 
-change_playbook = operation(
+change_playbook = _operation(
     "changePlaybook",
     "Change a playbook",
     "What is given replaces what was there; the rest stays. The next run goes by it: a user in the playbook who would "
@@ -220,7 +224,7 @@ change_playbook = operation(
     problems=[NOT_FOUND, Problems("PlaybookNotChangeable", 409, {**_ARCHIVED, **_WITHOUT_CONDITIONS})],
 )
 
-change_playbook_status = operation(
+change_playbook_status = _operation(
     "changePlaybookStatus",
     "Start, pause or archive a playbook",
     "An active playbook takes users in and plans interventions. A paused one keeps its users and does neither. An "
@@ -241,7 +245,7 @@ change_playbook_status = operation(
     ],
 )
 
-archive_playbook = operation(
+archive_playbook = _operation(
     "archivePlaybook",
     "Archive a playbook",
     "The same as making its status `archived`: it stays in the list, with its interventions.",
@@ -251,7 +255,7 @@ archive_playbook = operation(
     problems=[NOT_FOUND],
 )
 
-list_interventions = operation(
+list_interventions = _operation(
     "listInterventions",
     "List interventions",
     "Newest first, a page at a time.",
@@ -262,7 +266,7 @@ list_interventions = operation(
     problems=[INVALID_QUERY],
 )
 
-create_intervention = operation(
+create_intervention = _operation(
     "createIntervention",
     "Plan an intervention by hand",
     "Waits for approval where the playbook asks for it; its other constraints are for what it plans by itself. A user "
@@ -299,7 +303,7 @@ _ID = OpenApiParameter(
 )
 
 
-get_intervention = operation(
+get_intervention = _operation(
     "getIntervention",
     "Get an intervention",
     "One of your interventions, as the list has it.",
@@ -312,7 +316,7 @@ get_intervention = operation(
 
 
 def _move(verb: str, to: InterventionStatus, description: str) -> Callable[..., Any]:
-    return operation(
+    return _operation(
         f"{verb}Intervention",
         f"{verb.title()} an intervention",
         description,

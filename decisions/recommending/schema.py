@@ -5,6 +5,7 @@ from typing import Any
 from decisions.recommending import serializers
 from retivo.api.operation import operation
 from retivo.api.schema import KEY_IN_USE, NOT_FOUND
+from tenants.models import Scope
 
 CANDIDATE = {
     "action": "grant_points",
@@ -52,6 +53,7 @@ recommend = operation(
     "Guardrails first: each that applies is named. Then one of the action types that are left, or nothing, is drawn "
     "from your model. `action: null` is a real answer. Whatever is answered stands in the ledger, except in a dry run. "
     "A user or an action type that is not there is 404, and `errors` says which.",
+    scope=Scope.DECISIONS_WRITE,
     tag="Decisions",
     takes=serializers.RecommendRequestSerializer,
     requests={

@@ -1,14 +1,13 @@
 """What OpenAPI says of taking events in."""
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
-from drf_spectacular.utils import OpenApiExample, OpenApiRequest, extend_schema
+from drf_spectacular.utils import OpenApiExample, OpenApiRequest
 
 from events.ingestion.serializers import BatchOutcomeSerializer, ExternalBatchSerializer, TrackBatchSerializer
+from retivo.api.operation import Decorator, described
 from retivo.api.schema import KEY_IN_USE, NO_FULL_ACCESS, Problems, Success
-
-F = TypeVar("F", bound=Callable[..., Any])
+from tenants.models import Scope
 
 _EVENT: dict[str, Any] = {
     "user_id": "user-42",
@@ -36,10 +35,9 @@ _TOO_LARGE = Problems(
 )
 
 
-def _takes_events(
-    operation_id: str, summary: str, description: str, batch: type, example: dict[str, Any]
-) -> Callable[[F], F]:
-    decorator: Callable[[F], F] = extend_schema(
+def _takes_events(operation_id: str, summary: str, description: str, batch: type, example: dict[str, Any]) -> Decorator:
+    decorator: Decorator = described(
+        scope=Scope.EVENTS_WRITE,
         operation_id=operation_id,
         summary=summary,
         description=description,

@@ -7,6 +7,7 @@ from django.db import migrations
 from retivo.database.sql import InForce
 
 _roles = import_module("tenants.migrations.0019_roles_of_their_own")
+_batch = import_module("events.migrations.0021_track_batch")
 _rings = import_module("events.migrations.0017_absolute_rings")
 
 
@@ -30,5 +31,5 @@ class Migration(migrations.Migration):
         ),
         # In reverse, `anew` applies the file as it is today, which knows nothing of events_eventkey.
         migrations.RunSQL(sql=migrations.RunSQL.noop, reverse_sql=[_roles.former(_rings._EMPTY_KEY_RING)]),
-        _roles.anew("events"),
+        _roles.anew("events", later={"track_batch": _batch.TRACK_BATCH}),
     ]

@@ -3,6 +3,7 @@
 from events.readback import serializers
 from retivo.api.operation import operation
 from retivo.api.schema import INVALID_QUERY, REQUEST_ID
+from tenants.models import Scope
 
 _STORED = {
     "user_id": "user-42",
@@ -30,6 +31,7 @@ list_events = operation(
     "List events",
     "Your events as they are stored, those received last first, for as long as your plan keeps them. A page of "
     "`limit`, 50 by default, and `next_cursor` for the next. Filters hold together.",
+    scope=Scope.USERS_READ,
     tag="Events",
     parameters=[serializers.EventListQuerySerializer],
     answers=serializers.EventListSerializer,
@@ -43,6 +45,7 @@ list_rejected_events = operation(
     "Events that were rejected in the last seven days, newest first: by which rule, for which field, and how they "
     "came. The first 20 of each rule and source are recorded in an hour, and about 100 in all. Of the event itself "
     "only its user's id and its name are kept.",
+    scope=Scope.USERS_READ,
     tag="Events",
     parameters=[serializers.RejectionListQuerySerializer],
     answers=serializers.RejectionListSerializer,

@@ -6,6 +6,7 @@ from events.ingestion.serializers import SettingsSerializer, UsageQuerySerialize
 from retivo.api.errors import FieldError
 from retivo.api.operation import operation
 from retivo.api.schema import INVALID_QUERY, NO_FULL_ACCESS, Problems
+from tenants.models import Scope
 from tenants.serializers import SettingsRequestSerializer, SwitchRequestSerializer, TenantResponseSerializer
 
 _TENANT = {
@@ -54,7 +55,7 @@ _SET_BY_PARTNER = Problems(
 )
 
 
-_operation = partial(operation, tag="Settings", answers=TenantResponseSerializer)
+_operation = partial(operation, scope=Scope.SETTINGS_WRITE, tag="Settings", answers=TenantResponseSerializer)
 
 get_settings = _operation(
     "getSettings",

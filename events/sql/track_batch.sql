@@ -1,7 +1,7 @@
 -- Stores a batch of events in one trip if nothing about it is out of the ordinary. Returns true if it is stored, and null
 -- if nothing was done: the caller then takes the ordinary way, which knows what to answer.
 --
--- Ordinary are a valid key of full access, no event mappings, users that were all counted this month, keys that are all
+-- Ordinary are a valid key that may write events, no event mappings, users that were all counted this month, keys that are all
 -- new, and users that need not be scored at once. Two batches that store one key at the same time end with a unique
 -- violation, and nothing of the second is stored. Plans are made once a connection, and all look-ups go by an index, even
 -- where statistics are missing or tables are empty.
@@ -30,7 +30,7 @@ CREATE OR REPLACE FUNCTION track_batch(key_digest bytea, events jsonb, source te
             RETURN NULL;
         END IF;
         SELECT k.tenant_id INTO tenant FROM authenticate_api_key(key_digest) AS k
-        WHERE k.verdict = 'ok' AND 'full' = ANY(k.scopes);
+        WHERE k.verdict = 'ok' AND k.scopes && ARRAY['full', 'events:write'];
         IF tenant IS NULL THEN
             RETURN NULL;
         END IF;

@@ -20,6 +20,7 @@ from retivo.api.schema import (
     Link,
     Problems,
 )
+from tenants.models import Scope
 
 TAG = "Users"
 
@@ -94,6 +95,7 @@ list_users = _operation(
     "List users",
     "Your end users, oldest first: a page of `limit`, 50 by default, and `next_cursor` for the next. Filters hold "
     "together, and `total` counts what they match.",
+    scope=Scope.USERS_READ,
     parameters=[serializers.UserListQuerySerializer],
     answers=serializers.UserListSerializer,
     example={"customers": [_USER], "total": 1, "total_is_exact": True, "next_cursor": None},
@@ -105,6 +107,7 @@ save_user = _operation(
     "Create or update a user",
     "Makes the user (201), or merges what you send into the user that is there (200). A user that you only `track` is "
     "made by its first event.",
+    scope=Scope.USERS_WRITE,
     takes=serializers.UserRequestSerializer,
     requests={
         "Required fields": {"user_id": "user-42"},
@@ -129,6 +132,7 @@ get_user = _operation(
     "getUser",
     "Get a user",
     "One of your end users, with the milestones it has reached.",
+    scope=Scope.USERS_READ,
     parameters=[USER_ID],
     answers=serializers.UserResponseSerializer,
     example={"customer": _DETAIL},
@@ -140,6 +144,7 @@ change_user = _operation(
     "Update a user",
     "Merges what you send into the user's traits by JSON Merge Patch (RFC 7396): what you leave out stays, null "
     "removes. `opted_out` keeps actions from the user; events are taken as before. A user's id cannot be changed.",
+    scope=Scope.USERS_WRITE,
     parameters=[USER_ID],
     takes=serializers.UserPatchSerializer,
     requests={"A trait, and no actions": {"role": None, "traits": {"plan": "max"}, "opted_out": True}},
@@ -154,6 +159,7 @@ erase_user = _operation(
     "Deletes the user and everything stored of them, at once and for good: events, scores, actions. It may be sent "
     "again: `existed` is false if there was nothing of the user. What stays are your usage figures and an audit entry "
     "that does not say who it was. An event that you send afterwards makes a new user of that id.",
+    scope=Scope.USERS_WRITE,
     parameters=[USER_ID],
     answers=serializers.ErasedSerializer,
     example={"erased": True, "existed": True},
@@ -166,6 +172,7 @@ export_user = _operation(
     "Everything stored of a user, as it is stored: a list of rows for each kind, from the same tables that erasure "
     "empties. The answer is streamed. If it breaks off, it is not a complete JSON object; send the request again. What "
     "is stored of the user meanwhile may be missing.",
+    scope=Scope.USERS_READ,
     parameters=[USER_ID],
     answers=serializers.ExportedUserSerializer,
     example={
@@ -180,6 +187,7 @@ get_user_stats = _operation(
     "getUserStats",
     "Get user stats",
     "How many users you have, in each stage of the lifecycle and at each risk level.",
+    scope=Scope.USERS_READ,
     answers=serializers.UserStatsSerializer,
     example={
         "stats": {

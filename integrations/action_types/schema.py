@@ -11,6 +11,7 @@ from integrations.serializers import RotatedSecretSerializer, RotateSecretReques
 from retivo.api.errors import FieldError
 from retivo.api.operation import operation
 from retivo.api.schema import INVALID_QUERY, KEY_IN_USE, NO_FULL_ACCESS, NOT_FOUND, Link, Problems, conflict
+from tenants.models import Scope
 
 _REQUEST: dict[str, Any] = {
     "name": "send_gift_card",
@@ -84,7 +85,7 @@ _RENAMED = Problems(
 )
 
 
-_operation = partial(operation, tag="Action types", parameters=[_ID])
+_operation = partial(operation, scope=Scope.SETTINGS_WRITE, tag="Action types", parameters=[_ID])
 
 list_action_types = _operation(
     "listActionTypes",

@@ -5,8 +5,9 @@ from functools import partial
 from learning.receipts import serializers
 from retivo.api.operation import operation
 from retivo.api.schema import INVALID_QUERY
+from tenants.models import Scope
 
-_operation = partial(operation, tag="Settings")
+_operation = partial(operation, scope=Scope.SETTINGS_WRITE, tag="Settings")
 
 get_learning = _operation(
     "getLearning",

@@ -3,6 +3,7 @@
 from partners.customers import serializers
 from partners.operation import CUSTOMER, CUSTOMERS, FORBIDDEN, INTEGRATION, USAGE, partner_operation
 from retivo.api.schema import INVALID_QUERY, NOT_FOUND, Link, Problems, conflict
+from tenants.models import Scope
 
 _NOT_LIFTED = Problems(
     "CustomerNotChanged",
@@ -17,6 +18,7 @@ list_customers = partner_operation(
     "listCustomers",
     "List customers",
     "The customers you provisioned, oldest first: all of them, or a page of `limit` with `next_cursor` for the next.",
+    scope=Scope.PARTNER_READ,
     tag=CUSTOMERS,
     parameters=[serializers.CustomerListQuerySerializer],
     answers=serializers.CustomerListSerializer,
@@ -29,6 +31,7 @@ provision_customer = partner_operation(
     "Provision a customer",
     "Makes an isolated tenant and its API key, and shares all your active integrations with it. The key is in this "
     "answer and nowhere else; the customer's own calls are made with it.",
+    scope=Scope.PARTNER_CUSTOMERS,
     tag=CUSTOMERS,
     takes=serializers.ProvisionRequestSerializer,
     requests={
@@ -94,6 +97,7 @@ get_customer = partner_operation(
     "One of your customers: what you set of its config and what of that is in force, what it used this month, the "
     "integrations shared with it, its keys without their texts, and how many action types it has of yours. Of its "
     "users and their events a partner sees nothing, nor of what it set itself.",
+    scope=Scope.PARTNER_READ,
     tag=CUSTOMERS,
     answers=serializers.CustomerDetailResponseSerializer,
     example=_CUSTOMER_DETAIL,
@@ -106,6 +110,7 @@ change_customer = partner_operation(
     "Changes what is sent of one of your customers: its plan, its config by JSON Merge Patch, its switches. "
     "`learning` is kept as `learning_by_partner`, beside the customer's own; the stricter one wins. Suspending "
     "it refuses all of its keys at once; a suspension by Retivo's staff only they can lift.",
+    scope=Scope.PARTNER_CUSTOMERS,
     tag=CUSTOMERS,
     takes=serializers.CustomerChangeSerializer,
     requests={

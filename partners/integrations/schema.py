@@ -9,12 +9,14 @@ from partners import fields
 from partners.integrations import serializers
 from partners.operation import CUSTOMER, INTEGRATION, INTEGRATIONS, TEMPLATE, partner_operation
 from retivo.api.schema import INVALID_QUERY, KEY_IN_USE, NOT_FOUND, Link, conflict
+from tenants.models import Scope
 
 register_integration = partner_operation(
     "registerIntegration",
     "Register an integration",
     "Says once what your platform can do. Customers provisioned from now on get it by themselves, earlier ones when "
     "you share it. `webhook_secret` is in this answer and nowhere else.",
+    scope=Scope.PARTNER_INTEGRATIONS,
     tag=INTEGRATIONS,
     takes=IntegrationRequestSerializer,
     requests={
@@ -53,6 +55,7 @@ list_integrations = partner_operation(
     "List integrations",
     "Your integrations, oldest first, each with its action types and the number of customers that have it. A page ends "
     "at 4 MiB, with or without a `limit`, and `next_cursor` leads on.",
+    scope=Scope.PARTNER_READ,
     tag=INTEGRATIONS,
     parameters=[fields.WholeListQuerySerializer],
     answers=serializers.IntegrationListSerializer,
@@ -65,6 +68,7 @@ share_integration = partner_operation(
     "Share an integration with a customer",
     "Gives one of your customers one of your integrations, with its action types. Doing it again changes nothing and "
     "gets the same answer.",
+    scope=Scope.PARTNER_INTEGRATIONS,
     tag=INTEGRATIONS,
     takes=serializers.ShareRequestSerializer,
     requests={"A customer": {"customer_tenant_id": CUSTOMER["tenant_id"]}},
@@ -82,6 +86,7 @@ rotate_secret = partner_operation(
     "Rotate an integration's webhook secret",
     "Makes a new webhook secret, which is in this answer and nowhere else. For 24 hours, or as "
     "many as you say, requests are signed with the one before it as well.",
+    scope=Scope.PARTNER_INTEGRATIONS,
     tag=INTEGRATIONS,
     takes=RotateSecretRequestSerializer,
     requests={"With the usual overlap": {}, "At once": {"overlap_hours": 0}},

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from rest_framework.decorators import action
 from rest_framework.request import Request
 
 from integrations import services as integrations
@@ -11,14 +12,19 @@ from integrations.serializers import IntegrationRequestSerializer, IntegrationSe
 from partners.fields import WholeListQuerySerializer
 from partners.integrations import schema, services
 from partners.integrations.serializers import ShareRequestSerializer
-from partners.view import PartnerView
+from partners.viewset import PartnerViewSet
 from retivo.api.json import Response
 from retivo.api.serializers import sent_once
 
 
-class IntegrationsView(PartnerView):
+class IntegrationViewSet(PartnerViewSet):
+    """The partner's integrations."""
+
+    lookup_url_kwarg = "integration_id"
+    lookup_value_converter = "any_uuid"
+
     @schema.list_integrations
-    def get(self, request: Request) -> Response:
+    def list(self, request: Request) -> Response:
         query = WholeListQuerySerializer(data=sent_once(request.query_params))
         query.is_valid(raise_exception=True)
         page = integrations.list_integrations(
@@ -29,7 +35,7 @@ class IntegrationsView(PartnerView):
         return Response({**page, "integrations": IntegrationSerializer(page["integrations"], many=True).data})
 
     @schema.register_integration
-    def post(self, request: Request) -> Response:
+    def create(self, request: Request) -> Response:
         def register() -> tuple[int, Any]:
             body = IntegrationRequestSerializer(data=request.data)
             body.is_valid(raise_exception=True)
@@ -41,10 +47,9 @@ class IntegrationsView(PartnerView):
 
         return self.once(request, register)
 
-
-class ShareView(PartnerView):
     @schema.share_integration
-    def post(self, request: Request, integration_id: UUID) -> Response:
+    @action(detail=True, methods=["post"])
+    def share(self, request: Request, integration_id: UUID) -> Response:
         def share() -> tuple[int, Any]:
             body = ShareRequestSerializer(data=request.data)
             body.is_valid(raise_exception=True)
@@ -57,10 +62,9 @@ class ShareView(PartnerView):
 
         return self.once(request, share)
 
-
-class RotateSecretView(PartnerView):
     @schema.rotate_secret
-    def post(self, request: Request, integration_id: UUID) -> Response:
+    @action(detail=True, methods=["post"], url_path="rotate-secret")
+    def rotate_secret(self, request: Request, integration_id: UUID) -> Response:
         def rotate() -> tuple[int, Any]:
             body = RotateSecretRequestSerializer(data=request.data)
             body.is_valid(raise_exception=True)

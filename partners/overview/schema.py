@@ -3,12 +3,14 @@
 from partners.operation import CUSTOMER, INTEGRATION, INTEGRATIONS, STATS, USAGE, partner_operation
 from partners.overview import serializers
 from retivo.api.schema import INVALID_QUERY
+from tenants.models import Scope
 
 list_patterns = partner_operation(
     "listPatterns",
     "List patterns",
     "What many tenants' outcomes together say of your action types: how often each succeeds by the users' stage, with "
     "the noise of differential privacy. An action type of which too few tenants know enough has none.",
+    scope=Scope.PARTNER_READ,
     tag=INTEGRATIONS,
     answers=serializers.PatternListSerializer,
     example={
@@ -36,6 +38,7 @@ get_partner_stats = partner_operation(
     "what they used together; and `lift`, how much more of the users convert that may be given something than of those "
     "held out, over all customers, as of some minutes ago. Takes the list's parameters; the totals count what the "
     "filters match.",
+    scope=Scope.PARTNER_READ,
     tag=STATS,
     parameters=[serializers.StatsQuerySerializer],
     answers=serializers.StatsSerializer,

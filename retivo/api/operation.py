@@ -1,4 +1,8 @@
-"""What OpenAPI says of one operation, in one call: the decorators of the apps' schema modules are made of it."""
+"""What an operation is, in one call: the scope that it needs, and all that OpenAPI says of it.
+
+The decorators of the apps' schema modules are made of it. What they declare of a handler is read by the permission
+class, by the API's description and by the tests that walk over all operations.
+"""
 
 # drf-spectacular says that it is typed, and is in part.
 # mypy: disable-error-code="no-untyped-call"
@@ -11,6 +15,7 @@ from drf_spectacular.utils import OpenApiExample, OpenApiRequest, extend_schema
 from retivo.api.schema import NO_FULL_ACCESS, Link, Problems, Success
 
 Example = Mapping[str, Any]
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
 def operation(
@@ -18,6 +23,7 @@ def operation(
     summary: str,
     description: str,
     *,
+    scope: str | None,
     tag: str,
     answers: type,
     example: Example,
@@ -30,17 +36,21 @@ def operation(
     problems: Sequence[Problems] = (),
     links: Sequence[Link] = (),
     forbidden: Problems | None = NO_FULL_ACCESS,
-) -> Callable[..., Any]:
+) -> Decorator:
     """A decorator that says all there is of an operation.
 
-    `requests` are example bodies by name, `also` are examples of the same answer by their other statuses.
+    Args:
+        scope: what a key must hold; None where any key will do, or none is needed.
+        requests: example bodies by name.
+        also: examples of the same answer by their other statuses.
     """
     sent = [OpenApiExample(name, dict(value)) for name, value in (requests or {}).items()]
     answered: dict[Any, Any] = {
         (code, media_type) if media_type else code: Success(answers, code, shown, links)
         for code, shown in {status: example, **(also or {})}.items()
     }
-    return extend_schema(
+    return described(
+        scope=scope,
         operation_id=operation_id,
         summary=summary,
         description=description,
@@ -49,3 +59,16 @@ def operation(
         request=OpenApiRequest(takes, examples=sent) if takes else None,
         responses=answered | {found.status: found for found in [forbidden, *problems] if found},
     )
+
+
+def described(*, scope: str | None, description: str, **said: Any) -> Decorator:
+    """A decorator for an operation whose body or answer takes more words: `said` is for `extend_schema`."""
+    needs = f"\n\nThe key needs the scope `{scope}`." if scope else ""
+    describe = extend_schema(description=description + needs, **said)
+
+    def declare(handler: Callable[..., Any]) -> Callable[..., Any]:
+        declared: Callable[..., Any] = describe(handler)
+        declared.scope = scope  # type: ignore[attr-defined]
+        return declared
+
+    return declare

@@ -108,6 +108,7 @@ PROBLEM: Schema = {
         "current": {"type": "integer", "description": "At a plan's limit: how many there are."},
         "limit": {"type": "integer", "description": "At a plan's limit: how many there may be."},
         "upgrade_to": {"type": ["string", "null"], "description": "At a plan's limit: the next plan, if there is one."},
+        "required_scope": {**_TEXT, "description": "The scope that the key lacks."},
         "current_status": {**_TEXT, "description": "Of an `illegal_transition`: the status it starts from."},
     },
 }
@@ -175,6 +176,7 @@ NO_FULL_ACCESS = Problems(
     403,
     {
         "full_scope_required": "This API key does not hold the `full` permission.",
+        "insufficient_scope": "This API key does not hold the scope `users:write`.",
         "tenant_suspended": "This tenant is suspended; nothing was read or changed.",
     },
 )
@@ -297,6 +299,15 @@ class AutoSchema(SpectacularAutoSchema):
         for name, schema in COMPONENTS.items():
             self._component(ResolvedComponent.SCHEMA, name, schema)
         return operation
+
+    @property
+    def _scope(self) -> str | None:
+        handler = getattr(self.view, getattr(self.view, "action", None) or self.method.lower())
+        scope: str | None = getattr(handler, "scope", None)
+        return scope
+
+    def get_auth(self) -> list[dict[str, list[str]]]:
+        return [{name: [self._scope] if self._scope else [] for name in needed} for needed in super().get_auth()]
 
     @property
     def _is_authenticated(self) -> bool:

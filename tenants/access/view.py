@@ -1,6 +1,6 @@
 """The view that every authenticated endpoint is made of: one request, one transaction, one tenant context."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, cast
 
 from django.db import InterfaceError, OperationalError, transaction
@@ -27,14 +27,28 @@ from tenants.models import Scope
 
 
 class HasScope(BasePermission):
-    """The key holds the view's `required_scope`."""
+    """The key holds the scope that the operation declares (`retivo.api.operation`)."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
-        scope: Scope = view.required_scope  # type: ignore[attr-defined]
-        if scope not in caller_of(request).scopes:
-            code = f"{scope}_scope_required"
-            raise Problem(403, code, f"This API key does not hold the `{scope}` permission.")
+        scope: Scope | None = getattr(view.handler, "scope", None)  # type: ignore[attr-defined]
+        if scope is not None and scope not in caller_of(request).scopes:
+            raise _lacks(scope, caller_of(request))
         return True
+
+
+def _lacks(scope: Scope, caller: Caller) -> Problem:
+    """Of a family of which the key holds nothing, its whole is named."""
+    missing = {"required_scope": scope}
+    if not any(held.family is scope.family for held in caller.scopes):
+        detail = f"This API key does not hold the `{scope.family}` permission."
+        return Problem(403, f"{scope.family}_scope_required", detail, extra=missing)
+    return Problem(403, "insufficient_scope", f"This API key does not hold the scope `{scope}`.", extra=missing)
+
+
+def allowed(methods: Iterable[str]) -> str:
+    """The header `Allow` of a view that has these methods, in lower case; HEAD comes with GET."""
+    has = {*methods, "options"}
+    return ", ".join(name for name in APIView.http_method_names if ("get" if name == "head" else name) in has).upper()
 
 
 _PARSERS = [JSONParser()]
@@ -55,14 +69,13 @@ class TenantView(APIView):
     key: bytes  # its digest
     notes_use = False  # the request's transaction has the note that the key was used
     known: shares.Known | None  # of this key, from an earlier request
-    required_scope: Scope = Scope.FULL
     permission_classes = [HasScope]
+    handler: Callable[..., Any] | None = None  # what answers the request's method
     allow: str  # the methods that the view has, as the header lists them
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        has = (name for name in cls.http_method_names if hasattr(cls, "get" if name == "head" else name))
-        cls.allow = ", ".join(has).upper()
+        cls.allow = allowed(name for name in cls.http_method_names if hasattr(cls, name))
 
     @property
     def caller(self) -> Caller:
@@ -103,10 +116,10 @@ class TenantView(APIView):
             # Before permissions: what a key may not do counts, too.
             quota = rate_limit.spend(sent, str(self.caller.key_id))
             self.headers |= quota.headers
-            self.check_permissions(request)
             method = str(sent.method).lower()
-            handler = getattr(self, method, None) if method in self.http_method_names else None
-            response = (handler or self.http_method_not_allowed)(request, *args, **kwargs)
+            self.handler = getattr(self, method, None) if method in self.http_method_names else None
+            self.check_permissions(request)
+            response = (self.handler or self.http_method_not_allowed)(request, *args, **kwargs)
         except Exception as error:
             problem = as_problem(error)
             if problem is None:
@@ -156,14 +169,16 @@ _READS = ("GET", "HEAD")
 
 
 class OneStatementView(TenantView):
-    """A view whose GET is one statement: the look-up of the key with the view's query behind it, in one round trip.
+    """A view that reads by one statement: the look-up of the key with the view's query behind it, in one round trip.
 
-    A statement is a transaction of its own, so the tenant context lasts exactly as long as the query. Other methods
-    are as in any `TenantView`.
+    A statement is a transaction of its own, so the tenant context lasts exactly as long as the query. What is no read,
+    or has no query, is as in any `TenantView`.
     """
 
-    def query(self, **path: Any) -> Query:
-        """What to ask; the answer is `self.answer`."""
+    _query: Query | None = None
+
+    def query(self, **path: Any) -> Query | None:
+        """What a read asks, if it is one statement; the answer is `self.answer`."""
         raise NotImplementedError
 
     @property
@@ -171,9 +186,8 @@ class OneStatementView(TenantView):
         return cast("tuple[Any, ...] | None", self.request.auth)
 
     def asked(self) -> Query | None:
-        return self.query(**self.kwargs) if self.request.method in _READS else None
+        return self._query
 
     def answered(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        if request.method in _READS:
-            return self.respond(request, *args, **kwargs)
-        return super().answered(request, *args, **kwargs)
+        self._query = self.query(**kwargs) if request.method in _READS else None
+        return (super().answered if self._query is None else self.respond)(request, *args, **kwargs)

@@ -9,6 +9,7 @@ report_leak = operation(
     "Revokes an API key that was found in a public place. Whoever holds its text may report it; no key is needed to "
     "call this. The reported key is refused at once, and its tenant and their partner see it among their keys with "
     "`revoked_reason`. The answer is the same where there is no such key. One address may send 100 reports a minute.",
+    scope=None,
     tag="Service",
     takes=serializers.ReportRequestSerializer,
     requests={"A key": {"key": "rt_live_…"}},

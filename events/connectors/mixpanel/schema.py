@@ -1,13 +1,13 @@
 """What OpenAPI says of Mixpanel's endpoints."""
 
-from collections.abc import Callable
-
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
 
 from events.connectors.mixpanel import translation
 from events.connectors.mixpanel.serializers import MixpanelEndpointOutcomeSerializer, MixpanelOutcomeSerializer
-from events.connectors.shared.schema import BASIC, MALFORMED, F, one_of, takes
+from events.connectors.shared.schema import BASIC, MALFORMED, one_of, takes
+from retivo.api.operation import Decorator, described
 from retivo.api.schema import NO_FULL_ACCESS, NOT_FOUND, Problems
+from tenants.models import Scope
 
 _EVENT = {
     "event": "purchase_completed",
@@ -25,7 +25,8 @@ _ABOUT = (
 )
 
 # What the SDK for Node sends of a single event. An answer of more than a digit is a failure to it.
-query: Callable[[F], F] = extend_schema(
+query: Decorator = described(
+    scope=Scope.EVENTS_WRITE,
     operation_id="mixpanelQuery",
     summary="Take a single message from Mixpanel's SDK for Node",
     description=(

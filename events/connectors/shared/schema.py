@@ -1,14 +1,14 @@
 """What OpenAPI says of every connector; a vendor's `schema` adds its examples."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiRequest, extend_schema
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiRequest
 
 from events.connectors.shared.reading import BATCH, MAX_ITEMS
+from retivo.api.operation import Decorator, described
 from retivo.api.schema import KEY_IN_USE, NO_FULL_ACCESS, NOT_FOUND, Problems, Success
-
-F = TypeVar("F", bound=Callable[..., Any])
+from tenants.models import Scope
 
 _ITEMS: dict[str, Any] = {"type": "array", "maxItems": MAX_ITEMS, "items": {}}
 
@@ -57,11 +57,12 @@ def takes(
     example: Any,
     parameter: OpenApiParameter | None = None,
     batch_member: str = BATCH,
-) -> Callable[[F], F]:
+) -> Decorator:
     problems: Sequence[Problems] = (MALFORMED, NO_FULL_ACCESS, KEY_IN_USE, _TOO_LARGE)
     if parameter is not None:
         problems = (*problems, NOT_FOUND)
-    decorator: Callable[[F], F] = extend_schema(
+    decorator: Decorator = described(
+        scope=Scope.EVENTS_WRITE,
         operation_id=operation_id,
         summary=summary,
         description=description,

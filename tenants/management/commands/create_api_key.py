@@ -21,7 +21,7 @@ class Command(BaseCommand):
             required=True,
             action="append",
             choices=Scope.values,
-            help="may be repeated; `full` does not include `partner`",
+            help="may be repeated; `full` does not include `partner`; docs/keys.md says what each allows",
         )
         parser.add_argument("--label", default="")
         parser.add_argument("--test", action="store_true", help="refused: a test key needs a test tenant")

@@ -15,6 +15,7 @@ from jsonschema import Draft202012Validator
 from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
+from tenants.models import Scope
 from tests.conftest import REPOSITORY, Api, Server
 
 SCHEMA: dict[str, Any] = yaml.safe_load((REPOSITORY / "openapi.yaml").read_text())
@@ -159,7 +160,12 @@ def test_operation__each__is_described_and_needs_a_key_but_probes(name: str) -> 
     assert operation["summary"]
     assert operation["description"]
     assert operation["tags"]
-    assert operation.get("security") == (None if name in NO_KEY else [{"bearerAuth": []}])
+    if name in NO_KEY:
+        assert "security" not in operation
+        return
+    ((scope,),) = [needed["bearerAuth"] for needed in operation["security"]]
+    assert scope in Scope
+    assert operation["description"].endswith(f"The key needs the scope `{scope}`.")
     for parameter in operation.get("parameters", []):
         assert parameter["in"] == "path" or parameter.get("description") or "enum" in parameter["schema"]
 
