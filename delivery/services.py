@@ -19,7 +19,7 @@ from retivo.api.json import encode
 from retivo.api.listing import Listing
 from retivo.api.pagination import Cursor
 from retivo.logging import request_id
-from tenants import audit
+from tenants import outbox
 
 # What a committed dispatch wakes workers on.
 CHANNEL = "retivo_actions"
@@ -177,7 +177,7 @@ def replay(*, tenant_id: UUID, action_id: str, actor: str) -> Action:
         if action.status != ActionStatus.FAILED:
             raise Problem(409, "action_not_failed", f"Only a failed action is replayed; this one is {action.status}.")
         raise Problem(409, "action_expired", "This action expired; it will not be sent any more.")
-    audit.record(actor=actor, action="action.replayed", tenant_id=tenant_id, action_id=action_id)
+    outbox.record(actor=actor, action="action.replayed", tenant_id=tenant_id, action_id=action_id)
     return action
 
 
@@ -185,7 +185,7 @@ def reset_endpoint(*, owner_id: UUID, endpoint_id: UUID, actor: str) -> None:
     """Close an endpoint's circuit, and take it back after a 410: what is due for it is sent at once."""
     found = Endpoint.objects.filter(tenant_id=owner_id, id=endpoint_id)
     if found.update(consecutive_failures=0, openings=0, open_until=None, disabled_at=None):
-        audit.record(actor=actor, action="endpoint.reset", tenant_id=owner_id, url=found.get().url)
+        outbox.record(actor=actor, action="endpoint.reset", tenant_id=owner_id, url=found.get().url)
         with connection.cursor() as cursor:
             cursor.execute(f"SELECT pg_notify('{CHANNEL}', '')")
 

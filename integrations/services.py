@@ -15,7 +15,7 @@ from retivo import encryption
 from retivo.api.errors import Problem, not_found
 from retivo.api.json import encode
 from retivo.api.pagination import MAX_BYTES, Cursor, cut
-from tenants import audit
+from tenants import outbox
 
 
 def register(
@@ -54,12 +54,16 @@ def register(
         ActionTypeTemplate(tenant_id=partner_id, integration_id=integration_id, position=position, **template)
         for position, template in enumerate(action_type_templates)
     )
-    audit.record(
+    outbox.record(
         actor=actor,
         action="integration.registered",
         tenant_id=partner_id,
-        provider=provider,
-        action_types=[template["name"] for template in action_type_templates],
+        target=outbox.Target("integration", integration_id),
+        data={
+            "integration_id": integration_id,
+            "provider": provider,
+            "action_types": [template["name"] for template in action_type_templates],
+        },
     )
     return _with_templates(partner_id).get(id=integration_id), webhook_secret
 
@@ -108,11 +112,18 @@ def share(*, actor: str, partner_id: UUID, integration_id: UUID, customer_id: UU
         row = cursor.fetchone()
         if row is None:
             raise not_found()
-        if not row[0]:
+        active, provider = row
+        if not active:
             raise Problem(409, "integration_inactive", "This integration is not active.")
         cursor.execute(_SHARE, parameters)
         if cursor.fetchone()[0]:
-            audit.record(actor=actor, action="integration.shared", tenant_id=customer_id, integration_id=integration_id)
+            outbox.record(
+                actor=actor,
+                action="integration.shared",
+                tenant_id=customer_id,
+                target=outbox.Target("integration", integration_id),
+                data={"integration_id": integration_id, "provider": provider},
+            )
         cursor.execute(_COUNT_ACTION_TYPES, parameters)
         count: int = cursor.fetchone()[0]
     return count
@@ -149,7 +160,13 @@ def rotate_secret(
         row = cursor.fetchone()
     if row is None:
         raise not_found()
-    audit.record(actor=actor, action="integration.secret_rotated", tenant_id=partner_id, provider=row[0])
+    outbox.record(
+        actor=actor,
+        action="integration.secret_rotated",
+        tenant_id=partner_id,
+        target=outbox.Target("integration", integration_id),
+        data={"integration_id": integration_id, "provider": row[0]},
+    )
     return webhook_secret, until
 
 
@@ -160,11 +177,12 @@ def set_active(*, actor: str, integration_id: UUID, active: bool) -> PartnerInte
     if integration.active != active:
         integration.active = active
         integration.save(update_fields=["active"])
-        audit.record(
+        outbox.record(
             actor=actor,
             action="integration.switched_on" if active else "integration.switched_off",
             tenant_id=integration.tenant_id,
-            provider=integration.provider,
+            target=outbox.Target("integration", integration.id),
+            data={"integration_id": integration.id, "provider": integration.provider},
         )
     return integration
 
@@ -224,7 +242,7 @@ _ROTATE = """
 """
 
 _FIND = """
-    SELECT active FROM integrations_partnerintegration
+    SELECT active, provider FROM integrations_partnerintegration
     WHERE id = %(integration_id)s AND tenant_id = %(partner_id)s
 """
 

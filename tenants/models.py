@@ -5,7 +5,9 @@ import uuid
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Case, Q, Value, When
-from django.db.models.functions import Lower, Now
+from django.db.models.functions import Coalesce, Concat, Lower, Now
+
+from retivo.database.prefixed_id import PrefixedId
 
 
 class TenantRole(models.TextChoices):
@@ -122,7 +124,16 @@ class Tenant(models.Model):
         editable=False,
         help_text="What the partner set of a customer's config",
     )
+    # What its partner calls a customer, and keeps with it.
+    external_id = models.CharField(max_length=255, null=True, blank=True, editable=False)  # noqa: DJ001  # none is no id
+    metadata = models.JSONField(db_default=Value({}, models.JSONField()), default=dict, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
+    updated_at = models.DateTimeField(db_default=Now(), editable=False)
+    search = models.GeneratedField(
+        expression=Lower(Concat("name", Value("\n"), "slug", Value("\n"), Coalesce("external_id", Value("")))),
+        output_field=models.TextField(db_collation="C"),
+        db_persist=True,
+    )
 
     class Meta:
         ordering = ["created_at", "id"]
@@ -137,6 +148,15 @@ class Tenant(models.Model):
                 nulls_distinct=False,
                 name="tenant_slug_unique_under_parent",
                 violation_error_message="This slug is taken.",
+            ),
+            models.UniqueConstraint(
+                fields=["parent", "external_id"],
+                condition=Q(external_id__isnull=False),
+                name="tenant_external_id_unique_under_parent",
+            ),
+            models.CheckConstraint(
+                condition=Q(external_id=None) | Q(parent__isnull=False, external_id__regex="^[^[:cntrl:]]{1,255}$"),
+                name="tenant_external_id_of_customer",
             ),
             models.UniqueConstraint(fields=["id", "tenant_role"], name="tenant_id_role"),
             models.UniqueConstraint(fields=["id", "parent"], name="tenant_id_parent"),
@@ -215,6 +235,9 @@ class AuditEntry(models.Model):
     actor = models.CharField(max_length=200)
     action = models.CharField(max_length=64)
     tenant_id = models.UUIDField(null=True, help_text="None of a change to a staff account")
+    target_type = models.CharField(max_length=32, null=True, blank=True, editable=False)  # noqa: DJ001  # as the next
+    target_id = models.CharField(max_length=64, null=True, blank=True, editable=False)  # noqa: DJ001  # none has no hash
+    request_id = models.CharField(max_length=128, null=True, blank=True, editable=False)  # noqa: DJ001
     address = models.GenericIPAddressField(
         null=True, editable=False, help_text="The caller's; none of a command or a worker"
     )
@@ -248,6 +271,51 @@ class AuditHead(models.Model):
 
     def __str__(self) -> str:
         return f"{self.position}:{bytes(self.hash).hex()}"
+
+
+class PartnerEvent(models.Model):
+    """What happened to a partner or to one of its customers, as the partner is told: no end user's data is in it.
+
+    Written in the change's own transaction, never altered; `number_event` numbers it at COMMIT. The customer is a plain
+    value, for the event outlives it.
+    """
+
+    id = models.CharField(primary_key=True, max_length=40, db_default=PrefixedId(prefix="evt"))
+    tenant = models.ForeignKey(
+        Tenant, on_delete=models.CASCADE, related_name="+", db_index=False, help_text="The partner"
+    )
+    seq = models.BigIntegerField(null=True, editable=False, help_text="In the partner's feed, without gaps")
+    type = models.CharField(max_length=64)
+    version = models.PositiveSmallIntegerField()
+    created_at = models.DateTimeField(db_default=Now())
+    customer_id = models.UUIDField(null=True, help_text="None of an event about the partner itself")
+    external_id = models.CharField(max_length=255, null=True, help_text="The customer's, then")  # noqa: DJ001  # none
+    actor = models.CharField(max_length=200)
+    request_id = models.CharField(max_length=128, blank=True, db_default="")
+    data = models.JSONField()
+    previous = models.JSONField(null=True, help_text="What changed members of `data` were before")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant", "seq"], name="partner_event_seq_unique")]
+        indexes = [
+            models.Index(
+                fields=["customer_id", "seq"], name="partner_event_of_customer", condition=Q(customer_id__isnull=False)
+            ),
+            models.Index(fields=["created_at"], name="partner_event_age"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.id}"
+
+
+class EventHead(models.Model):
+    """The number of a partner's newest event, which the database's function `number_event` moves."""
+
+    tenant = models.OneToOneField(Tenant, on_delete=models.CASCADE, primary_key=True, related_name="+")
+    seq = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.tenant_id}: {self.seq}"
 
 
 class IdempotentAnswer(models.Model):

@@ -1,6 +1,6 @@
 """Changes to tenants and keys. Each is one transaction and one audit entry; the caller's context must allow it."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -13,9 +13,11 @@ from msgspec.json import decode
 
 from retivo.api.errors import FieldError, Problem
 from retivo.api.json import encode
-from tenants import audit, config
+from tenants import config, outbox
 from tenants.access import keys
 from tenants.models import ApiKey, PlanStatus, PlanTier, Scope, Tenant, TenantRole
+
+Change = Mapping[str, Any]  # `from` and `to`
 
 FULL_ACCESS = (Scope.FULL,)
 PARTNER_ACCESS = (Scope.FULL, Scope.PARTNER)
@@ -45,7 +47,7 @@ def create_partner(
             partner.save(force_insert=True)
     except IntegrityError as error:  # another one came in between
         raise ValidationError({"slug": "This slug is taken."}) from error
-    audit.record(actor=actor, action="partner.created", tenant_id=partner.id, slug=slug)
+    outbox.record(actor=actor, action="partner.created", tenant_id=partner.id, slug=slug)
     return partner, issue_key(actor=actor, tenant_id=partner.id, scopes=PARTNER_ACCESS, label="First key")
 
 
@@ -108,6 +110,38 @@ def issue_key(
     """
     if mode == "test":
         raise ValidationError("A test key belongs to a test tenant, and there are none yet. Issue a live key.")
+    key = _new_key(tenant_id=tenant_id, scopes=scopes, label=label, mode=mode, expires_at=expires_at)
+    entry = outbox.parameters(
+        actor=actor,
+        action="api_key.issued",
+        tenant_id=tenant_id,
+        target=outbox.Target("api_key", key.record.id),
+        data={**about_key(key.record), "scopes": key.record.scopes, "label": label},
+    )
+    _insert(key, f"WITH {outbox.RECORDED} {_INSERT_KEY}", entry)
+    return key
+
+
+def first_key(*, tenant_id: UUID) -> IssuedKey:
+    """A new customer's key, with full access. That there is one is part of what the caller records."""
+    key = _new_key(tenant_id=tenant_id, scopes=FULL_ACCESS, label="Provisioned")
+    _insert(key, _INSERT_KEY)
+    return key
+
+
+def about_key(key: ApiKey) -> dict[str, Any]:
+    """A key as events and audit entries name it."""
+    return {"key_id": key.id, "prefix": key.prefix}
+
+
+def _new_key(
+    *,
+    tenant_id: UUID,
+    scopes: Collection[Scope],
+    label: str,
+    mode: keys.Mode = "live",
+    expires_at: datetime | None = None,
+) -> IssuedKey:
     text = keys.generate(mode)
     record = ApiKey(
         tenant_id=tenant_id,
@@ -117,19 +151,14 @@ def issue_key(
         scopes=sorted(set(scopes)),
         expires_at=expires_at,
     )
-    values = {name: getattr(record, name) for name in ("id", "digest", "prefix", "label", "scopes", "expires_at")}
-    entry = audit.entry(
-        actor=actor,
-        action="api_key.issued",
-        tenant_id=tenant_id,
-        prefix=record.prefix,
-        scopes=record.scopes,
-        label=label,
-    )
-    with connection.cursor() as cursor:
-        cursor.execute(_ISSUE, values | entry)
-        (record.created_at,) = cursor.fetchone()
     return IssuedKey(record=record, text=text)
+
+
+def _insert(key: IssuedKey, sql: str, more: Mapping[str, Any] | None = None) -> None:
+    names = ("id", "tenant_id", "digest", "prefix", "label", "scopes", "expires_at")
+    with connection.cursor() as cursor:
+        cursor.execute(sql, {**{name: getattr(key.record, name) for name in names}, **(more or {})})
+        (key.record.created_at,) = cursor.fetchone()
 
 
 @transaction.atomic
@@ -139,7 +168,13 @@ def revoke_key(*, actor: str, key_id: UUID) -> ApiKey:
     if key.revoked_at is None:
         key.revoked_at = timezone.now()
         key.save(update_fields=["revoked_at"])
-        audit.record(actor=actor, action="api_key.revoked", tenant_id=key.tenant_id, prefix=key.prefix)
+        outbox.record(
+            actor=actor,
+            action="api_key.revoked",
+            tenant_id=key.tenant_id,
+            target=outbox.Target("api_key", key.id),
+            data=about_key(key),
+        )
     return key
 
 
@@ -151,8 +186,9 @@ def set_plan_status(*, actor: str, tenant_id: UUID, plan_status: PlanStatus) -> 
     if (tenant.plan_status, tenant.suspended_by_staff) != (plan_status, suspended):
         change = {"from": tenant.plan_status, "to": plan_status}
         tenant.plan_status, tenant.suspended_by_staff = plan_status, suspended
-        tenant.save(update_fields=["plan_status", "suspended_by_staff"])
-        audit.record(actor=actor, action="tenant.plan_status_changed", tenant_id=tenant.id, **change)
+        tenant.updated_at = timezone.now()
+        tenant.save(update_fields=["plan_status", "suspended_by_staff", "updated_at"])
+        _record_change(actor, tenant, {"plan_status": change})
     return tenant
 
 
@@ -167,9 +203,9 @@ def update_tenant(*, actor: str, tenant: Tenant, changes: dict[str, Any]) -> Ten
     for name, value in changes.items():
         setattr(tenant, name, value)
     tenant.full_clean()
-    tenant.save(update_fields=list(changes))
-    detail = {name: {"from": before[name], "to": value} for name, value in changes.items()}
-    audit.record(actor=actor, action="tenant.changed", tenant_id=tenant.id, changes=detail)
+    tenant.updated_at = timezone.now()
+    tenant.save(update_fields=[*changes, "updated_at"])
+    _record_change(actor, tenant, {name: {"from": before[name], "to": value} for name, value in changes.items()})
     return tenant
 
 
@@ -213,9 +249,35 @@ def change_settings(
             changed[name] = {"from": before, "to": value}
             setattr(tenant, name, value)
     if changed:
-        tenant.save(update_fields=list(changed))
-        audit.record(actor=actor, action="tenant.changed", tenant_id=tenant.id, changes=changed)
+        tenant.updated_at = timezone.now()
+        tenant.save(update_fields=[*changed, "updated_at"])
+        _record_change(actor, tenant, changed)
     return tenant
+
+
+def _record_change(actor: str, tenant: Tenant, changed: Mapping[str, Change]) -> None:
+    """Of a customer, its partner is told which fields changed, and not from what to what."""
+    if tenant.tenant_role != TenantRole.CUSTOMER:
+        outbox.record(actor=actor, action="tenant.changed", tenant_id=tenant.id, changes=changed)
+        return
+    fields = sorted(set(_fields(changed)))
+    if "plan_status" in changed:
+        action = "customer.reactivated" if tenant.plan_status == PlanStatus.ACTIVE else "customer.suspended"
+    elif all(field.startswith("config.learning") for field in fields):
+        action = "learning.consent_changed"
+    else:
+        action = "customer.updated"
+    outbox.record(actor=actor, action=action, tenant_id=tenant.id, data={"changed": fields}, changes=changed)
+
+
+def _fields(changed: Mapping[str, Change]) -> Iterator[str]:
+    """The names of what changed, of a config by its members: `config.overage`."""
+    for name, change in changed.items():
+        if name in ("config", "config_by_partner"):
+            before, after = change["from"], change["to"]
+            yield from (f"config.{key}" for key in before.keys() | after if _member(before, key) != _member(after, key))
+        else:
+            yield name
 
 
 def _refuse_what_the_partner_sets(before: dict[str, Any], after: dict[str, Any]) -> None:
@@ -255,9 +317,7 @@ _CREATE_CUSTOMER = """
     ON CONFLICT (parent_id, slug) DO NOTHING
 """
 
-# One statement, for it is on provisioning's path.
-_ISSUE = f"""
-    WITH recorded AS ({audit.RECORD})
+_INSERT_KEY = """
     INSERT INTO tenants_apikey (id, tenant_id, digest, prefix, label, scopes, expires_at)
     VALUES (%(id)s, %(tenant_id)s, %(digest)s, %(prefix)s, %(label)s, %(scopes)s, %(expires_at)s)
     RETURNING created_at

@@ -16,7 +16,7 @@ from retivo.api.errors import Problem, not_found
 from retivo.api.json import encode
 from retivo.api.listing import Listing
 from retivo.api.pagination import Cursor
-from tenants import audit
+from tenants import outbox
 from tenants.models import PlanTier, Tenant
 from tenants.plans import LIMITS, limit_reached
 
@@ -70,7 +70,7 @@ def create_playbook(*, actor: str, tenant_id: UUID, name: str, **fields: Any) ->
     with connection.cursor() as cursor:
         cursor.execute(_INSERT_PLAYBOOK, {"tenant_id": tenant_id, "id": playbook_id, **_stored(given)})
         (status, created_at) = cursor.fetchone()
-    audit.record(actor=actor, action="playbook.created", tenant_id=tenant_id, playbook_id=str(playbook_id))
+    outbox.record(actor=actor, action="playbook.created", tenant_id=tenant_id, playbook_id=str(playbook_id))
     return {"id": playbook_id, "name": name, "status": status, "created_at": created_at}
 
 
@@ -91,7 +91,7 @@ def change_playbook(*, actor: str, tenant_id: UUID, playbook_id: UUID, **fields:
     if fields:
         with connection.cursor() as cursor:
             cursor.execute(_UPDATE_PLAYBOOK.format(assigned=assigned), {**key, **_stored(fields)})
-        audit.record(
+        outbox.record(
             actor=actor,
             action="playbook.changed",
             tenant_id=tenant_id,
@@ -125,7 +125,7 @@ def change_playbook_status(*, actor: str, tenant_id: UUID, playbook_id: UUID, st
             if status == PlaybookStatus.ARCHIVED:
                 cursor.execute(_CLOSE_ENTRIES, key)
                 interventions.cancel_of_playbook(tenant_id=tenant_id, playbook_id=playbook_id)
-        audit.record(
+        outbox.record(
             actor=actor,
             action="playbook.status_changed",
             tenant_id=tenant_id,

@@ -19,7 +19,7 @@ from retivo.api.json import encode
 from retivo.api.listing import Listing
 from retivo.api.merge_patch import merge_patch
 from retivo.api.pagination import Cursor
-from tenants import audit
+from tenants import outbox
 from tenants.access.authentication import Query
 
 
@@ -191,7 +191,7 @@ def erase_user(*, actor: str, tenant_id: UUID, user_id: str) -> bool:
                 )
                 erased += cursor.rowcount
     if erased:
-        audit.record(actor=actor, action="user.erased", tenant_id=tenant_id)
+        outbox.record(actor=actor, action="user.erased", tenant_id=tenant_id)
     return erased > 0
 
 

@@ -14,7 +14,7 @@ from retivo import encryption
 from retivo.api.errors import FieldError, Problem, not_found
 from retivo.api.json import encode
 from retivo.api.pagination import Cursor, cut_query
-from tenants import audit
+from tenants import outbox
 from tenants.models import PlanTier, Tenant
 from tenants.plans import LIMITS, limit_reached
 
@@ -75,7 +75,7 @@ def register(
         detail = f"You have an action type `{name}` of the provider `{provider}` already."
         raise Problem(409, "action_type_taken", detail)
     _stay_within_plan(tenant)
-    audit.record(actor=actor, action="action_type.registered", tenant_id=tenant_id, provider=provider, name=name)
+    outbox.record(actor=actor, action="action_type.registered", tenant_id=tenant_id, provider=provider, name=name)
     return get_action_type(tenant_id=tenant_id, action_type_id=row[0]), webhook_secret
 
 
@@ -100,10 +100,10 @@ def change(*, actor: str, tenant_id: UUID, action_type_id: str, **fields: Any) -
     action_type.save(update_fields=list(changed))
     about: dict[str, Any] = {"tenant_id": tenant_id, "provider": action_type.provider, "name": action_type.name}
     if others := sorted(changed.keys() - {"active"}):
-        audit.record(actor=actor, action="action_type.changed", **about, fields=others)
+        outbox.record(actor=actor, action="action_type.changed", **about, fields=others)
     if "active" in changed:
         switched = "action_type.switched_on" if action_type.active else "action_type.switched_off"
-        audit.record(actor=actor, action=switched, **about)
+        outbox.record(actor=actor, action=switched, **about)
     return action_type
 
 
@@ -124,7 +124,7 @@ def rotate_secret(
     action_type.encrypted_webhook_secret = encryption.encrypt(webhook_secret.encode())
     action_type.previous_secret_until = until
     action_type.save(update_fields=["encrypted_previous_secret", "encrypted_webhook_secret", "previous_secret_until"])
-    audit.record(
+    outbox.record(
         actor=actor,
         action="action_type.secret_rotated",
         tenant_id=tenant_id,

@@ -8,7 +8,7 @@ from integrations import services as integrations
 from learning.patterns import library
 from partners.customers.queries import DETAIL, customer_detail, rows_of
 from retivo.api.errors import not_found
-from tenants import audit
+from tenants import outbox
 from tenants import services as tenants
 from tenants.models import Tenant
 
@@ -60,9 +60,20 @@ def provision_customer(
         tracked_user_limit=tracked_user_limit,
         config_patch=config or {},
     )
-    key = tenants.issue_key(actor=actor, tenant_id=customer_id, scopes=tenants.FULL_ACCESS, label="Provisioned")
+    key = tenants.first_key(tenant_id=customer_id)
     shared = integrations.share_all(partner_id=partner_id, customer_id=customer_id)
-    audit.record(actor=actor, action="customer.provisioned", tenant_id=customer_id, slug=slug, shared=shared)
+    outbox.record(
+        actor=actor,
+        action="customer.created",
+        tenant_id=customer_id,
+        data={
+            "name": name,
+            "slug": slug,
+            "plan_tier": plan_tier,
+            "integrations_shared": shared,
+            **tenants.about_key(key.record),
+        },
+    )
     return {
         "customer": {
             "tenant_id": customer_id,

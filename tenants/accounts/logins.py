@@ -23,7 +23,7 @@ from django.db.models import Max, Q, Sum
 from django.http import HttpRequest, HttpResponse
 
 from retivo.staff import error_pages
-from tenants import audit
+from tenants import outbox
 
 log = structlog.get_logger("retivo.staff.logins")
 
@@ -88,7 +88,7 @@ class Handler(AxesDatabaseHandler):  # type: ignore[misc]  # axes carries no typ
             return
         was_refused = request.axes_locked_out
         super().user_login_failed(sender, credentials, request, **options)
-        told = {"username": str(get_client_username(request, credentials) or "")[:150]}
+        told: dict[str, Any] = {"username": str(get_client_username(request, credentials) or "")[:150]}
         if was_refused:
             log.warning("staff_login_refused", **told)
             return
@@ -96,7 +96,7 @@ class Handler(AxesDatabaseHandler):  # type: ignore[misc]  # axes carries no typ
         for happened in ("failed", "locked_out") if request.axes_locked_out else ("failed",):
             log.warning(f"staff_login_{happened}", **told)
             if is_kept:
-                audit.record(actor="anonymous", action=f"staff_login.{happened}", tenant_id=None, **told)
+                outbox.record(actor="anonymous", action=f"staff_login.{happened}", tenant_id=None, **told)
 
     def user_logged_in(self, sender: Any, request: HttpRequest, user: User, **options: Any) -> None:
         super().user_logged_in(sender, request, user, **options)
@@ -111,7 +111,7 @@ class Handler(AxesDatabaseHandler):  # type: ignore[misc]  # axes carries no typ
     def reset_attempts(self, **whose: Any) -> int:
         """For axes' commands alone: its staff pages are switched off."""
         count: int = super().reset_attempts(**whose)
-        audit.record(actor="command:axes_reset", action="staff_login.reset", tenant_id=None, count=count, **whose)
+        outbox.record(actor="command:axes_reset", action="staff_login.reset", tenant_id=None, count=count, **whose)
         return count
 
 
@@ -180,8 +180,8 @@ def record(verb: str, user: User, **detail: Any) -> None:
     """A line in the log and an entry in the trail of what a user did, or failed at."""
     name = user.get_username()
     log.info(f"staff_{verb}", username=name, **detail)
-    about = {"user": {"id": user.pk, "name": name}}
-    audit.record(actor=f"staff:{name}", action=f"staff_user.{verb}", tenant_id=None, **about, **detail)
+    about: dict[str, Any] = {"user": {"id": user.pk, "name": name}}
+    outbox.record(actor=f"staff:{name}", action=f"staff_user.{verb}", tenant_id=None, **about, **detail)
 
 
 def log_refusal(verb: str, user: User) -> None:

@@ -16,7 +16,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.db.models.signals import post_save
 
-from tenants import audit
+from tenants import outbox
 from tenants.accounts import groups
 
 USER_FIELDS = ("first_name", "last_name", "email", "is_active", "is_staff", "is_superuser")
@@ -260,8 +260,8 @@ def _record_created(actor: str, user: User) -> None:
 
 def _record(actor: str, verb: str, account: Account, **detail: Any) -> None:
     kind = "user" if isinstance(account, User) else "group"
-    about = {kind: {"id": account.pk, "name": str(account)}}
-    audit.record(actor=actor, action=f"staff_{kind}.{verb}", tenant_id=None, **about, **detail)
+    about: dict[str, Any] = {kind: {"id": account.pk, "name": str(account)}}
+    outbox.record(actor=actor, action=f"staff_{kind}.{verb}", tenant_id=None, **about, **detail)
 
 
 def _shown(account: Account) -> dict[str, Any]:

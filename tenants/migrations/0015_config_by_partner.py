@@ -15,6 +15,42 @@ from retivo.database.sql import InForce
 _plan = import_module("tenants.migrations.0007_partners_word_on_learning")
 _table = import_module("tenants.migrations.0005_own_plan")._TABLE
 
+# As it was until customers had ids of their partner's.
+TENANTS_TENANT = """\
+-- A tenant sees itself, and a partner its customers.
+ALTER TABLE tenants_tenant ENABLE ROW LEVEL SECURITY;
+
+DROP POLICY IF EXISTS tenant_isolation ON tenants_tenant;
+CREATE POLICY tenant_isolation ON tenants_tenant TO app_web
+    USING (
+        id = (SELECT current_tenant())
+        OR parent_id = (SELECT current_tenant())
+    )
+    WITH CHECK (
+        id = (SELECT current_tenant())
+        OR parent_id = (SELECT current_tenant())
+    );
+
+DROP POLICY IF EXISTS staff ON tenants_tenant;
+CREATE POLICY staff ON tenants_tenant TO app_staff USING (true) WITH CHECK (true);
+
+-- authenticate_api_key runs before there is a context.
+DROP POLICY IF EXISTS key_lookup ON tenants_tenant;
+CREATE POLICY key_lookup ON tenants_tenant FOR SELECT TO app_auth USING (true);
+
+GRANT SELECT, INSERT ON tenants_tenant TO app_web;
+-- Not suspended_by_staff, so no partner lifts a suspension by staff. See also the trigger own_plan.
+GRANT UPDATE (
+    name, config, config_by_partner, kill_switch_active, shadow_mode, plan_tier, plan_status, tracked_user_limit
+) ON tenants_tenant TO app_web;
+GRANT SELECT ON tenants_tenant TO app_auth;
+
+-- Rounds look for tenants that have work.
+DROP POLICY IF EXISTS upkeep ON tenants_tenant;
+CREATE POLICY upkeep ON tenants_tenant FOR SELECT TO app_upkeep USING (true);
+GRANT SELECT (id, created_at, plan_status, config) ON tenants_tenant TO app_upkeep;
+"""
+
 
 class Migration(migrations.Migration):
     dependencies = [("tenants", "0014_leaked_keys")]
@@ -31,10 +67,8 @@ class Migration(migrations.Migration):
                 help_text="What the partner set of a customer's config",
             ),
         ),
-        InForce(
-            "tenants",
-            "tenants_tenant",
-            digest="c29f444c1635",
+        migrations.RunSQL(
+            sql=[TENANTS_TENANT],
             reverse_sql=["REVOKE UPDATE (config_by_partner) ON tenants_tenant FROM app_rt", _table],
         ),
         InForce("tenants", "refuse_own_plan", digest="e2bb02b8bbae", reverse_sql=[_plan._DROP, _plan._OWN_PLAN]),

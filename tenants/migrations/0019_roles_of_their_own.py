@@ -5,10 +5,15 @@ Each room has such a migration. What app_rt could do, it can do as a member of t
 
 import re
 from collections.abc import Mapping
+from importlib import import_module
 
 from django.db import migrations
 
 from retivo.database.sql import AppliedAnew, InForce
+
+_config = import_module("tenants.migrations.0015_config_by_partner")
+_chain = import_module("tenants.migrations.0018_audit_chain")
+_leaks = import_module("tenants.migrations.0014_leaked_keys")
 
 _SETTING = "NULLIF(current_setting('retivo.tenant_id', true), '')::uuid"
 _LOGINS = "axes_accessattempt, axes_accesslog, axes_accessfailurelog, django_session"
@@ -52,7 +57,18 @@ class Migration(migrations.Migration):
                 "GRANT SELECT, INSERT ON tenants_apikey TO app_rt",
             ],
         ),
-        anew("tenants"),
+        anew(
+            "tenants",
+            later={
+                "tenants_tenant": _config.TENANTS_TENANT,
+                "revoke_leaked_key": _leaks.REVOKE_LEAKED_KEY,
+                "tenants_auditentry": _chain.TENANTS_AUDITENTRY,
+                "is_metadata": None,
+                "tenants_partnerevent": None,
+                "tenants_eventhead": None,
+                "number_event": None,
+            },
+        ),
         migrations.RunSQL(
             sql=f"GRANT SELECT, UPDATE, DELETE ON {_LOGINS} TO app_upkeep",
             reverse_sql=f"REVOKE SELECT, UPDATE, DELETE ON {_LOGINS} FROM app_upkeep",

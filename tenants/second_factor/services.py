@@ -18,7 +18,7 @@ from django_otp.oath import TOTP
 from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from tenants import audit
+from tenants import outbox
 
 RECOVERY_CODES = 10
 
@@ -139,5 +139,5 @@ def _is_code(code: str) -> bool:
 
 
 def _record(actor: str, verb: str, user: User) -> None:
-    about = {"user": {"id": user.pk, "name": user.get_username()}}
-    audit.record(actor=actor, action=f"staff_user.{verb}", tenant_id=None, **about)
+    about: dict[str, Any] = {"user": {"id": user.pk, "name": user.get_username()}}
+    outbox.record(actor=actor, action=f"staff_user.{verb}", tenant_id=None, **about)

@@ -10,11 +10,15 @@ CREATE OR REPLACE FUNCTION revoke_leaked_key(key_digest bytea, reported_from ine
         WITH revoked AS (
             UPDATE public.tenants_apikey SET revoked_at = now(), revoked_reason = 'leaked'
             WHERE digest = key_digest AND revoked_at IS NULL
-            RETURNING id, tenant_id, prefix
+            RETURNING id, tenant_id, jsonb_build_object('key_id', id, 'prefix', prefix) AS data
+        ), entry AS (
+            INSERT INTO public.tenants_auditentry (actor, action, tenant_id, target_type, target_id, address, detail)
+            SELECT 'anonymous', 'api_key.leaked', tenant_id, 'api_key', id, reported_from, data FROM revoked
         )
-        INSERT INTO public.tenants_auditentry (actor, action, tenant_id, address, detail)
-        SELECT 'anonymous', 'api_key.leaked', tenant_id, reported_from, jsonb_build_object('key_id', id, 'prefix', prefix)
-        FROM revoked;
+        INSERT INTO public.tenants_partnerevent (tenant_id, type, version, customer_id, external_id, actor, data)
+        SELECT coalesce(t.parent_id, t.id), 'api_key.leaked', 1, CASE WHEN t.parent_id IS NOT NULL THEN t.id END,
+            t.external_id, 'anonymous', r.data
+        FROM revoked r JOIN public.tenants_tenant t ON t.id = r.tenant_id WHERE t.tenant_role <> 'standalone';
         -- A transaction that wrote nothing does not wait for the disk, which could be told from one that did.
         PERFORM pg_logical_emit_message(true, 'revoke_leaked_key', '');
     END

@@ -28,4 +28,4 @@ DROP POLICY IF EXISTS staff ON tenants_auditentry;
 CREATE POLICY staff ON tenants_auditentry TO app_staff USING (true) WITH CHECK (true);
 
 REVOKE INSERT, UPDATE, DELETE ON tenants_auditentry FROM app_staff;
-GRANT INSERT (actor, action, tenant_id, address, detail) ON tenants_auditentry TO app_web, app_staff;
+GRANT INSERT (actor, action, tenant_id, target_type, target_id, address, request_id, detail) ON tenants_auditentry TO app_web, app_staff;

@@ -22,7 +22,8 @@ CREATE POLICY key_lookup ON tenants_tenant FOR SELECT TO app_auth USING (true);
 GRANT SELECT, INSERT ON tenants_tenant TO app_web;
 -- Not suspended_by_staff, so no partner lifts a suspension by staff. See also the trigger own_plan.
 GRANT UPDATE (
-    name, config, config_by_partner, kill_switch_active, shadow_mode, plan_tier, plan_status, tracked_user_limit
+    name, config, config_by_partner, kill_switch_active, shadow_mode, plan_tier, plan_status, tracked_user_limit,
+    external_id, metadata, updated_at
 ) ON tenants_tenant TO app_web;
 GRANT SELECT ON tenants_tenant TO app_auth;
 

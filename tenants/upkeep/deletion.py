@@ -10,7 +10,7 @@ from uuid import UUID
 from django.core.exceptions import ValidationError
 from django.db import connection
 
-from tenants import audit
+from tenants import outbox
 from tenants.context import staff_context
 from tenants.models import PlanStatus, Tenant
 from tenants.services import set_plan_status
@@ -41,7 +41,7 @@ def delete_tenant(*, actor: str, tenant_id: UUID) -> int:
                 rows += cursor.rowcount
         with connection.cursor() as cursor:
             cursor.execute("DELETE FROM tenants_tenant WHERE id = %s", [tenant_id])
-        audit.record(actor=actor, action="tenant.deleted", tenant_id=tenant_id, slug=tenant.slug, rows=rows)
+        outbox.record(actor=actor, action="tenant.deleted", tenant_id=tenant_id, slug=tenant.slug, rows=rows)
     # Tables without a foreign key to the tenant took rows until a moment ago.
     return rows + _delete_rows(tenant_id)
 

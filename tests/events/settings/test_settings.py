@@ -34,7 +34,7 @@ def config_of(api: Api) -> Any:
 def audited(api: Api) -> list[dict[str, Any]]:
     """What was changed of the tenant, by whom."""
     with staff_context():
-        entries = AuditEntry.objects.filter(tenant_id=api.tenant_id, action="tenant.changed").order_by("id")
+        entries = AuditEntry.objects.filter(tenant_id=api.tenant_id, detail__has_key="changes").order_by("id")
         return [{"actor": entry.actor, **entry.detail["changes"]} for entry in entries]
 
 

@@ -19,7 +19,11 @@ def customer_of(acme: Api, merchant: Api) -> Any:
 
 def audited(api: Api) -> list[dict[str, Any]]:
     with staff_context():
-        entries = AuditEntry.objects.filter(tenant_id=api.tenant_id, action="tenant.changed").order_by("id")
+        entries = (
+            AuditEntry.objects.filter(tenant_id=api.tenant_id, action__startswith="customer.")
+            .exclude(action="customer.created")
+            .order_by("id")
+        )
         return [{"actor": entry.actor, **entry.detail["changes"]} for entry in entries]
 
 

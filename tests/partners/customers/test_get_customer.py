@@ -91,10 +91,10 @@ def test_migration__what_was_set_before__is_told_apart_by_the_audit_trail(acme: 
     acme.patch(path(merchant.tenant_id), {"config": {"holdout_percent": 10, "learning": "use_only"}})
     with owner_cursor() as cursor:
         cursor.execute("UPDATE tenants_tenant SET config_by_partner = '{}'")
-        # As entries named keys until then.
+        # As entries named keys and changes until then.
         cursor.execute(
-            "UPDATE tenants_auditentry e SET actor = 'api_key:' || k.prefix FROM tenants_apikey k"
-            " WHERE e.actor = 'api_key:' || k.id"
+            "UPDATE tenants_auditentry e SET actor = 'api_key:' || k.prefix, action = 'tenant.changed'"
+            " FROM tenants_apikey k WHERE e.actor = 'api_key:' || k.id"
         )
         cursor.execute(import_module("tenants.migrations.0016_who_set_what")._FIND)
 

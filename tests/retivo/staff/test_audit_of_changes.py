@@ -176,8 +176,8 @@ CHANGES: dict[str, Change] = {
         also=("api_key.issued",),  # a partner comes with a key
     ),
     f"{TENANT}/issue-key/": Change("api_key.issued", lambda: {"scopes": ["full"], "mode": "live"}),
-    f"{TENANT}/suspend/": Change("tenant.plan_status_changed"),
-    f"{TENANT}/reactivate/": Change("tenant.plan_status_changed"),
+    f"{TENANT}/suspend/": Change("tenant.changed"),
+    f"{TENANT}/reactivate/": Change("tenant.changed"),
     f"/admin/tenants/apikey/{OBJECT}/revoke/": Change("api_key.revoked"),
     f"/admin/delivery/actionrow/{OBJECT}/replay/": Change("action.replayed"),
     f"/admin/delivery/endpointrow/{OBJECT}/reset/": Change("endpoint.reset"),

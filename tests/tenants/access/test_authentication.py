@@ -217,7 +217,7 @@ def test_log_and_audit__of_a_request__have_the_keys_id_and_the_address(server: S
     ]
     actor = acme.actor
     with staff_context():
-        entries = AuditEntry.objects.filter(action="customer.provisioned")
+        entries = AuditEntry.objects.filter(action="customer.created")
         assert list(entries.values_list("actor", "address")) == [(actor, "127.0.0.1")]
 
 

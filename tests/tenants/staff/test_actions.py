@@ -108,7 +108,11 @@ def test_operators_issue_a_key_that_is_shown_once(operator: Client, merchant: Ap
         record = ApiKey.objects.get(tenant_id=merchant.tenant_id, prefix=key[:12])
     assert (record.label, record.scopes, record.expires_at) == ("Checkout", ["full"], expires_at)
     assert audited(actor="staff:oscar") == [
-        ("api_key.issued", merchant.tenant_id, {"label": "Checkout", "prefix": key[:12], "scopes": ["full"]})
+        (
+            "api_key.issued",
+            merchant.tenant_id,
+            {"key_id": str(record.id), "label": "Checkout", "prefix": key[:12], "scopes": ["full"]},
+        )
     ]
     assert_is_stored_nowhere(key)
     for path in (page_of(merchant), page_of(merchant, "issue-key"), f"{KEYS}{record.id}/change/", KEYS, AUDIT):
@@ -155,7 +159,9 @@ def test_operators_revoke_a_key(operator: Client, acme: Api) -> None:
     response = operator.post(path)
     assert (response.status_code, response.headers["Location"]) == (302, page_of(acme))
     assert acme.get("/api/partners/customers").status_code == 401
-    assert audited(actor="staff:oscar") == [("api_key.revoked", acme.tenant_id, {"prefix": key.prefix})]
+    assert audited(actor="staff:oscar") == [
+        ("api_key.revoked", acme.tenant_id, {"key_id": str(key.id), "prefix": key.prefix})
+    ]
     page = operator.get(page_of(acme)).content.decode()
     assert f"The key {key} is revoked." in page
     assert path not in page
@@ -177,8 +183,8 @@ def test_operators_suspend_and_reactivate_a_tenant(operator: Client, acme: Api) 
     assert operator.post(page_of(acme, "reactivate")).headers["Location"] == page_of(acme)
     assert acme.get("/api/partners/customers").status_code == 200
     assert audited(actor="staff:oscar") == [
-        ("tenant.plan_status_changed", acme.tenant_id, {"from": "active", "to": "suspended"}),
-        ("tenant.plan_status_changed", acme.tenant_id, {"from": "suspended", "to": "active"}),
+        ("tenant.changed", acme.tenant_id, {"changes": {"plan_status": {"from": "active", "to": "suspended"}}}),
+        ("tenant.changed", acme.tenant_id, {"changes": {"plan_status": {"from": "suspended", "to": "active"}}}),
     ]
 
 
@@ -213,9 +219,10 @@ def test_operators_switch_an_integration_off_and_on(operator: Client, acme: Api,
     assert operator.post(path, {"active": "on"}).status_code == 302
     with staff_context():
         assert PartnerIntegration.objects.get(id=integration["id"]).display_name == "Acme Loyalty"
+    detail = {"integration_id": integration["id"], "provider": "acme-loyalty"}
     assert audited(actor="staff:oscar") == [
-        ("integration.switched_off", acme.tenant_id, {"provider": "acme-loyalty"}),
-        ("integration.switched_on", acme.tenant_id, {"provider": "acme-loyalty"}),
+        ("integration.switched_off", acme.tenant_id, detail),
+        ("integration.switched_on", acme.tenant_id, detail),
     ]
 
 

@@ -211,7 +211,8 @@ def test_operators_change_a_tenant(operator: Client, merchant: Api) -> None:
         "tracked_user_limit": {"from": 1000, "to": 7},
         "config": {"from": {}, "to": {"a": [1, "ü"]}},
     }
-    assert audited(actor="staff:oscar") == [("tenant.changed", merchant.tenant_id, {"changes": changes})]
+    detail = {"changed": ["config.a", "name", "tracked_user_limit"], "changes": changes}
+    assert audited(actor="staff:oscar") == [("customer.updated", merchant.tenant_id, detail)]
 
 
 def test_operators_turn_a_tenants_switches(operator: Client, merchant: Api) -> None:
@@ -220,15 +221,23 @@ def test_operators_turn_a_tenants_switches(operator: Client, merchant: Api) -> N
     tenant = the_tenant(merchant)
     assert (tenant.kill_switch_active, tenant.shadow_mode) == (False, True)
     assert audited(actor="staff:oscar") == [
-        ("tenant.changed", merchant.tenant_id, {"changes": {"kill_switch_active": {"from": False, "to": True}}}),
         (
-            "tenant.changed",
+            "customer.updated",
             merchant.tenant_id,
             {
+                "changed": ["kill_switch_active"],
+                "changes": {"kill_switch_active": {"from": False, "to": True}},
+            },
+        ),
+        (
+            "customer.updated",
+            merchant.tenant_id,
+            {
+                "changed": ["kill_switch_active", "shadow_mode"],
                 "changes": {
                     "kill_switch_active": {"from": True, "to": False},
                     "shadow_mode": {"from": False, "to": True},
-                }
+                },
             },
         ),
     ]

@@ -7,7 +7,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import ProgrammingError, connection, connections, transaction
 
-from tenants import audit
+from tenants import outbox
 from tenants.context import staff_context, tenant_context
 from tenants.upkeep import audit_chain
 from tests.conftest import Api
@@ -19,7 +19,7 @@ ENTRIES = "SELECT position, previous_hash, audit_hash(e) FROM tenants_auditentry
 def write(api: Api, *names: str) -> None:
     with tenant_context(api.tenant_id):
         for name in names:
-            audit.record(actor="api_key:test", action=name, tenant_id=api.tenant_id, value=None, more={"a": 1})
+            outbox.record(actor="api_key:test", action="tenant.changed", tenant_id=api.tenant_id, name=name, value=None)
 
 
 def verify(*arguments: str) -> str:
@@ -62,7 +62,7 @@ def test_entries__of_many_at_once__are_one_chain(acme: Api, monkeypatch: pytest.
 def test_entry__of_a_transaction_that_rolls_back__leaves_no_gap(acme: Api) -> None:
     write(acme, "one")
     with tenant_context(acme.tenant_id):
-        audit.record(actor="api_key:test", action="undone", tenant_id=acme.tenant_id)
+        outbox.record(actor="api_key:test", action="tenant.changed", tenant_id=acme.tenant_id)
         transaction.set_rollback(True)
     write(acme, "two")
 

@@ -54,7 +54,13 @@ def test_delete__a_customer__leaves_nothing_of_it_and_all_of_the_others(
     gone = customer_of(acme)
     others = (acme.tenant_id, rival.tenant_id, customer_of(rival))
     before = rows_of(*others)
-    partners_alone = {"integrations_partnerintegration", "integrations_actiontypetemplate", "tenants_idempotentanswer"}
+    partners_alone = {
+        "integrations_partnerintegration",
+        "integrations_actiontypetemplate",
+        "tenants_idempotentanswer",
+        "tenants_partnerevent",
+        "tenants_eventhead",
+    }
     empty = {name for name, count in rows_of(gone).items() if not count and ".tenant_id" in name}
     assert {name.partition(".")[0] for name in empty} == partners_alone
     monkeypatch.setattr(deletion, "BATCH", batch)
@@ -63,9 +69,10 @@ def test_delete__a_customer__leaves_nothing_of_it_and_all_of_the_others(
     delete(gone, "merchant")
 
     assert set(rows_of(gone).values()) == {0}
-    # A share and its action types name the partner, too.
+    # A share and its action types name the partner, too, and it is told.
+    told = "tenants_partnerevent.tenant_id"
     assert {name: count for name, count in rows_of(*others).items() if not name.endswith("partner_id")} == {
-        name: count for name, count in before.items() if not name.endswith("partner_id")
+        name: count + (name == told) for name, count in before.items() if not name.endswith("partner_id")
     }
     with staff_context():
         entry = AuditEntry.objects.get(tenant_id=gone, action="tenant.deleted")

@@ -1,0 +1,95 @@
+"""The actions that change something, and what a partner is told of each: the types of its events.
+
+An event's data never holds what is of an end user.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Schema = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EventType:
+    """A type of events: what it tells, as JSON Schema of its `data`, with an example.
+
+    `version` counts changes that a reader of the one before would not understand; new members are none.
+    """
+
+    description: str
+    data: Schema
+    example: Mapping[str, Any]
+    version: int = 1
+    since: str = "2026-12-01"
+
+
+def _event(description: str, /, **members: tuple[Schema, Any]) -> EventType:
+    """An event with these members, each by its schema and an example. All are there in every event."""
+    return EventType(
+        description=description,
+        data={
+            "type": "object",
+            "properties": {name: schema for name, (schema, _) in members.items()},
+            "required": list(members),
+        },
+        example={name: example for name, (_, example) in members.items()},
+    )
+
+
+_TEXT: Schema = {"type": "string"}
+_COUNT: Schema = {"type": "integer", "minimum": 0}
+_UUID: Schema = {"type": "string", "format": "uuid"}
+_TEXTS: Schema = {"type": "array", "items": _TEXT}
+
+_A_UUID = "0b9f6d7e-5a3c-4c57-9d0e-3f5d1f6a7b21"
+_KEY = {"key_id": (_UUID, "c1f4c7a2-8a55-4e0e-b5a8-0f6c2b7d9e30"), "prefix": (_TEXT, "rt_live_4fGh")}
+_INTEGRATION = {"integration_id": (_UUID, "5d2c8a1e-1f0b-4a8e-8d43-9a0f7c6b5e12"), "provider": (_TEXT, "acme-loyalty")}
+
+EVENTS: dict[str, EventType] = {
+    "customer.created": _event(
+        "A customer was provisioned, with its key.",
+        name=(_TEXT, "Merchant ABC"),
+        slug=(_TEXT, "merchant-abc"),
+        plan_tier=(_TEXT, "growth"),
+        integrations_shared=(_COUNT, 2),
+        **_KEY,
+    ),
+    "customer.updated": _event("Fields of a customer changed.", changed=(_TEXTS, ["plan_tier", "config.overage"])),
+    "customer.suspended": _event("A customer was suspended: its keys are refused.", changed=(_TEXTS, ["plan_status"])),
+    "customer.reactivated": _event("A customer's suspension was lifted.", changed=(_TEXTS, ["plan_status"])),
+    "learning.consent_changed": _event(
+        "A customer's part in shared patterns changed, by its own word or its partner's.",
+        changed=(_TEXTS, ["config.learning_by_partner"]),
+    ),
+    "api_key.issued": _event("A key was issued.", scopes=(_TEXTS, ["full"]), label=(_TEXT, "Backend"), **_KEY),
+    "api_key.revoked": _event("A key was revoked.", **_KEY),
+    "api_key.leaked": _event("A key was found in a public place and revoked.", **_KEY),
+    "integration.registered": _event(
+        "An integration was registered.", action_types=(_TEXTS, ["grant_points"]), **_INTEGRATION
+    ),
+    "integration.shared": _event("An integration was shared with a customer.", **_INTEGRATION),
+    "integration.secret_rotated": _event("An integration has a new webhook secret.", **_INTEGRATION),
+    "integration.switched_on": _event("An integration was switched on.", **_INTEGRATION),
+    "integration.switched_off": _event("An integration was switched off.", **_INTEGRATION),
+}
+
+# What is the tenant's own affair, or staff's.
+_NOBODYS = [
+    "tenant.changed",
+    "tenant.deleted",
+    "partner.created",
+    "user.erased",
+    "action.replayed",
+    "action_type.registered",
+    "action_type.changed",
+    "action_type.switched_on",
+    "action_type.switched_off",
+    "action_type.secret_rotated",
+    "endpoint.reset",
+    "playbook.created",
+    "playbook.changed",
+    "playbook.status_changed",
+]
+
+ACTIONS: dict[str, EventType | None] = {**EVENTS, **dict.fromkeys(_NOBODYS)}

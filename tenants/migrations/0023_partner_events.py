@@ -1,0 +1,118 @@
+"""A partner is told what happens to it and its customers: an event in the transaction of each change."""
+
+from importlib import import_module
+
+from django.db import migrations, models
+from django.db.models.functions import Now
+
+from retivo.database.prefixed_id import PrefixedId
+from retivo.database.sql import InForce
+
+_entries = import_module("tenants.migrations.0018_audit_chain").TENANTS_AUDITENTRY
+_leaked = import_module("tenants.migrations.0014_leaked_keys").REVOKE_LEAKED_KEY
+
+
+class Migration(migrations.Migration):
+    dependencies = [("tenants", "0022_ids_of_customers")]
+
+    operations = [
+        migrations.CreateModel(
+            name="EventHead",
+            fields=[
+                (
+                    "tenant",
+                    models.OneToOneField(
+                        on_delete=models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="+",
+                        serialize=False,
+                        to="tenants.tenant",
+                    ),
+                ),
+                ("seq", models.BigIntegerField()),
+            ],
+        ),
+        migrations.CreateModel(
+            name="PartnerEvent",
+            fields=[
+                (
+                    "id",
+                    models.CharField(
+                        db_default=PrefixedId(prefix="evt"), max_length=40, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        help_text="The partner",
+                        on_delete=models.deletion.CASCADE,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
+                (
+                    "seq",
+                    models.BigIntegerField(editable=False, help_text="In the partner's feed, without gaps", null=True),
+                ),
+                ("type", models.CharField(max_length=64)),
+                ("version", models.PositiveSmallIntegerField()),
+                ("created_at", models.DateTimeField(db_default=Now())),
+                ("customer_id", models.UUIDField(help_text="None of an event about the partner itself", null=True)),
+                ("external_id", models.CharField(help_text="The customer's, then", max_length=255, null=True)),
+                ("actor", models.CharField(max_length=200)),
+                ("request_id", models.CharField(blank=True, db_default="", max_length=128)),
+                ("data", models.JSONField()),
+                ("previous", models.JSONField(help_text="What changed members of `data` were before", null=True)),
+            ],
+            options={
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("customer_id__isnull", False)),
+                        fields=["customer_id", "seq"],
+                        name="partner_event_of_customer",
+                    ),
+                    models.Index(fields=["created_at"], name="partner_event_age"),
+                ],
+                "constraints": [models.UniqueConstraint(fields=("tenant", "seq"), name="partner_event_seq_unique")],
+            },
+        ),
+        InForce(
+            "tenants",
+            "tenants_partnerevent",
+            digest="5f2d20f13e08",
+            reverse_sql=[
+                "DROP POLICY staff ON tenants_partnerevent",
+                "DROP POLICY tenant_isolation ON tenants_partnerevent",
+            ],
+        ),
+        InForce(
+            "tenants",
+            "tenants_eventhead",
+            digest="119fa688468e",
+            reverse_sql=["DROP POLICY staff ON tenants_eventhead", "DROP POLICY tenant_isolation ON tenants_eventhead"],
+        ),
+        InForce(
+            "tenants",
+            "number_event",
+            digest="f35f5b8aa6ec",
+            reverse_sql=["DROP TRIGGER event_written ON tenants_partnerevent", "DROP FUNCTION number_event"],
+        ),
+        migrations.AddField(
+            model_name="auditentry",
+            name="target_type",
+            field=models.CharField(blank=True, editable=False, max_length=32, null=True),
+        ),
+        migrations.AddField(
+            model_name="auditentry",
+            name="target_id",
+            field=models.CharField(blank=True, editable=False, max_length=64, null=True),
+        ),
+        migrations.AddField(
+            model_name="auditentry",
+            name="request_id",
+            field=models.CharField(blank=True, editable=False, max_length=128, null=True),
+        ),
+        InForce("tenants", "tenants_auditentry", digest="d54b4e04bb3e", reverse_sql=[_entries]),
+        InForce("tenants", "revoke_leaked_key", digest="963fc2806a1b", reverse_sql=[_leaked]),
+    ]

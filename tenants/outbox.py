@@ -1,0 +1,121 @@
+"""What changes, as it is kept and told: each change writes its audit entry and its partner's event by the same call.
+
+Both are written in the change's own transaction. The action of the entry is the type of the event; which actions are no
+partner's business, `tenants.catalogue` says.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from django.db import connection
+
+from retivo.api.json import encode
+from retivo.logging import caller_address, request_id
+from tenants import catalogue
+
+
+class Target(NamedTuple):
+    """What was changed, if that is not the tenant itself: `("api_key", key_id)`."""
+
+    type: str
+    id: object
+
+
+def record(
+    *,
+    actor: str,
+    action: str,
+    tenant_id: UUID | None,
+    target: Target | None = None,
+    data: Mapping[str, Any] | None = None,
+    previous: Mapping[str, Any] | None = None,
+    **detail: Any,
+) -> None:
+    """Append an audit entry, and an event of the partner that the tenant is or has.
+
+    Neither ever holds a secret, and `data` and `previous` no end user's data.
+
+    Args:
+        action: an action of the catalogue.
+        tenant_id: the tenant that was changed; None of a change to a staff account.
+        data: the members of the event, which are kept with the entry as well.
+        previous: what changed members of `data` were before.
+        detail: what is kept with the entry alone; plain values.
+    """
+    with connection.cursor() as cursor:
+        # The runtime role may insert entries and read none, so this is an INSERT without RETURNING, which the ORM has
+        # not.
+        cursor.execute(
+            f"WITH {RECORDED} SELECT",
+            parameters(
+                actor=actor,
+                action=action,
+                tenant_id=tenant_id,
+                target=target,
+                data=data,
+                previous=previous,
+                **detail,
+            ),
+        )
+
+
+def announce(*, action: str, tenant_id: UUID, data: Mapping[str, Any]) -> None:
+    """Append an event of what nobody did: what Retivo itself noticed. It has no audit entry."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"WITH {_ANNOUNCED} SELECT", parameters(actor=SYSTEM, action=action, tenant_id=tenant_id, data=data)
+        )
+
+
+SYSTEM = "system"
+
+
+def parameters(
+    *,
+    actor: str,
+    action: str,
+    tenant_id: UUID | None,
+    target: Target | None = None,
+    data: Mapping[str, Any] | None = None,
+    previous: Mapping[str, Any] | None = None,
+    **detail: Any,
+) -> dict[str, Any]:
+    """The parameters of RECORDED, from the arguments of `record`."""
+    event = None if tenant_id is None else catalogue.ACTIONS[action]
+    return {
+        "actor": actor,
+        "action": action,
+        "changed_tenant_id": tenant_id,
+        "target_type": target and target.type,
+        "target_id": target and str(target.id),
+        "address": caller_address(),
+        "request_id": request_id() or None,
+        "detail": encode({**(data or {}), **detail}).decode(),
+        "version": event and event.version,
+        "data": encode(data or {}).decode(),
+        "previous": None if previous is None else encode(previous).decode(),
+    }
+
+
+_ANNOUNCED = """
+    event AS (
+        INSERT INTO tenants_partnerevent
+            (tenant_id, type, version, customer_id, external_id, actor, request_id, data, previous)
+        SELECT coalesce(t.parent_id, t.id), %(action)s, %(version)s::smallint,
+            CASE WHEN t.parent_id IS NOT NULL THEN t.id END, t.external_id, %(actor)s,
+            coalesce(%(request_id)s::text, ''), %(data)s::jsonb, %(previous)s::jsonb
+        FROM tenants_tenant t
+        WHERE t.id = %(changed_tenant_id)s AND t.tenant_role <> 'standalone' AND %(version)s::smallint IS NOT NULL
+    )
+"""
+
+# Also for a statement that makes the change itself.
+RECORDED = f"""
+    entry AS (
+        INSERT INTO tenants_auditentry
+            (actor, action, tenant_id, target_type, target_id, address, request_id, detail)
+        VALUES (%(actor)s, %(action)s, %(changed_tenant_id)s, %(target_type)s, %(target_id)s, %(address)s::inet,
+                %(request_id)s, %(detail)s::jsonb)
+    ), {_ANNOUNCED}
+"""  # noqa: S608  # a constant

@@ -1,0 +1,192 @@
+"""Each change is told once: an audit entry and an event of the partner, or neither."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from django.db import IntegrityError, ProgrammingError, connection, transaction
+from jsonschema import Draft202012Validator
+
+from tenants import catalogue, outbox, services
+from tenants.context import staff_context, tenant_context
+from tenants.models import AuditEntry, EventHead, PartnerEvent, PlanStatus, Scope
+from tests.conftest import Api, Server
+
+
+def events(partner: Api) -> list[PartnerEvent]:
+    with tenant_context(partner.tenant_id):
+        return list(PartnerEvent.objects.order_by("seq"))
+
+
+def entries() -> list[AuditEntry]:
+    with staff_context():
+        return list(AuditEntry.objects.order_by("id"))
+
+
+@pytest.fixture
+def integration(acme: Api) -> dict[str, Any]:
+    return acme.register()
+
+
+CHANGES: list[tuple[str, Callable[[Api, Api, dict[str, Any]], Any]]] = [
+    ("customer.created", lambda acme, merchant, i: acme.provision("another")),
+    (
+        "customer.updated",
+        lambda acme, merchant, i: acme.patch(f"/api/partners/customers/{merchant.tenant_id}", {"plan_tier": "scale"}),
+    ),
+    (
+        "customer.suspended",
+        lambda acme, merchant, i: acme.patch(
+            f"/api/partners/customers/{merchant.tenant_id}", {"plan_status": "suspended", "name": "Gone"}
+        ),
+    ),
+    ("customer.suspended", lambda acme, merchant, i: _by_staff(merchant)),
+    ("customer.updated", lambda acme, merchant, i: merchant.patch("/api/settings", {"name": "By itself"})),
+    (
+        "learning.consent_changed",
+        lambda acme, merchant, i: merchant.patch("/api/settings", {"config": {"learning": "off"}}),
+    ),
+    (
+        "learning.consent_changed",
+        lambda acme, merchant, i: acme.patch(
+            f"/api/partners/customers/{merchant.tenant_id}", {"config": {"learning": "off"}}
+        ),
+    ),
+    ("integration.registered", lambda acme, merchant, i: acme.register("another")),
+    (
+        "integration.shared",
+        lambda acme, merchant, i: acme.post(
+            f"/api/partners/integrations/{i['id']}/share", {"customer_tenant_id": str(merchant.tenant_id)}
+        ),
+    ),
+    (
+        "integration.secret_rotated",
+        lambda acme, merchant, i: acme.post(f"/api/partners/integrations/{i['id']}/rotate-secret", {}),
+    ),
+    ("api_key.leaked", lambda acme, merchant, i: acme.post("/api/keys/report-leak", {"key": merchant.key})),
+]
+
+
+def _by_staff(merchant: Api) -> None:
+    with staff_context():
+        services.set_plan_status(actor="staff:s", tenant_id=merchant.tenant_id, plan_status=PlanStatus.SUSPENDED)
+
+
+@pytest.mark.parametrize(("action", "change"), CHANGES, ids=[f"{n} {name}" for n, (name, _) in enumerate(CHANGES)])
+def test_change__of_a_partner_or_its_customer__is_one_entry_and_one_event(  # noqa: PLR0917  # the cast
+    acme: Api,
+    rival: Api,
+    merchant: Api,
+    integration: dict[str, Any],
+    action: str,
+    change: Callable[[Api, Api, dict[str, Any]], Any],
+) -> None:
+    entries_before, events_before = len(entries()), len(events(acme))
+
+    change(acme, merchant, integration)
+
+    (entry,) = entries()[entries_before:]
+    (event,) = events(acme)[events_before:]
+    assert entry.action == event.type == action
+    assert entry.actor == event.actor
+    assert event.data.items() <= entry.detail.items()
+    assert event.customer_id == (None if entry.tenant_id == acme.tenant_id else entry.tenant_id)
+    Draft202012Validator(catalogue.EVENTS[action].data).validate(event.data)
+    assert [event.type for event in events(rival)] == ["api_key.issued"]
+
+
+@pytest.mark.no_database
+@pytest.mark.parametrize("name", catalogue.EVENTS)
+def test_type__its_example__is_valid(name: str) -> None:
+    found = catalogue.EVENTS[name]
+    Draft202012Validator.check_schema(found.data)
+    Draft202012Validator(found.data).validate(found.example)
+    assert not {"user_id", "parameters", "traits", "properties"} & found.data["properties"].keys()
+
+
+def test_change__that_is_rolled_back__is_not_told(acme: Api, merchant: Api) -> None:
+    before = events(acme)
+
+    with tenant_context(acme.tenant_id):
+        outbox.record(
+            actor="api_key:test", action="customer.updated", tenant_id=merchant.tenant_id, data={"changed": ["name"]}
+        )
+        transaction.set_rollback(True)
+
+    assert [event.id for event in events(acme)] == [event.id for event in before]
+    acme.provision("next")
+    assert [event.seq for event in events(acme)] == list(range(1, len(before) + 2))
+
+
+def test_standalone_tenant__its_changes__are_entries_alone(acme: Api) -> None:
+    with staff_context(), connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO tenants_tenant"
+            " (id, name, slug, tenant_role, plan_tier, plan_status, tracked_user_limit, config)"
+            " VALUES (gen_random_uuid(), 'Alone', 'alone', 'standalone', 'starter', 'active', 1, '{}') RETURNING id"
+        )
+        (tenant_id,) = cursor.fetchone()
+        services.issue_key(actor="test", tenant_id=tenant_id, scopes=[Scope.FULL])
+        told = PartnerEvent.objects.exclude(tenant_id=acme.tenant_id).count()
+
+    assert entries()[-1].tenant_id == tenant_id
+    assert told == 0
+
+
+def test_numbers__many_writers_at_once__have_no_gap_and_are_in_the_order_of_commits(
+    acme: Api, merchant: Api, server: Server
+) -> None:
+    """A reader that goes on from the last number it saw, all the while, sees each event once."""
+    path, seen = f"/api/partners/customers/{merchant.tenant_id}", [event.seq for event in events(acme)]
+    with ThreadPoolExecutor(8) as pool:
+        changes = [pool.submit(server.send, acme, "PATCH", path, {"tracked_user_limit": n}) for n in range(1, 81)]
+        while True:
+            done = all(change.done() for change in changes)
+            with tenant_context(acme.tenant_id):
+                seen += PartnerEvent.objects.filter(seq__gt=seen[-1]).order_by("seq").values_list("seq", flat=True)
+            if done:
+                break
+
+    assert {change.result().status_code for change in changes} == {200}
+    assert seen == list(range(1, len(events(acme)) + 1))
+
+
+def test_raw_sql__in_a_customers_context__reads_no_event_and_writes_none_of_another(
+    acme: Api, rival: Api, merchant: Api
+) -> None:
+    with tenant_context(merchant.tenant_id):
+        assert not PartnerEvent.objects.exists()
+        assert not EventHead.objects.exists()
+    insert = (
+        "INSERT INTO tenants_partnerevent (tenant_id, type, version, customer_id, actor, data)"
+        " VALUES (%s, 'customer.updated', 1, %s, 'api_key:x', '{}')"
+    )
+    for partner, customer in [
+        (rival.tenant_id, None),
+        (rival.tenant_id, merchant.tenant_id),
+        (acme.tenant_id, None),
+        (acme.tenant_id, acme.tenant_id),
+        (merchant.tenant_id, None),
+    ]:
+        with (
+            pytest.raises((ProgrammingError, IntegrityError)),
+            tenant_context(merchant.tenant_id),
+            connection.cursor() as cursor,
+        ):
+            cursor.execute(insert, [partner, customer])
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE tenants_partnerevent SET data = '{}'",
+        "DELETE FROM tenants_partnerevent",
+        "UPDATE tenants_eventhead SET seq = 0",
+        "INSERT INTO tenants_partnerevent (tenant_id, seq, type, version, actor, data) "
+        "SELECT current_tenant(), 9, 'customer.updated', 1, 'api_key:x', '{}'",
+    ],
+)
+def test_raw_sql__in_the_partners_own_context__alters_no_event(acme: Api, merchant: Api, statement: str) -> None:
+    with pytest.raises(ProgrammingError, match="denied"), tenant_context(acme.tenant_id), connection.cursor() as cursor:
+        cursor.execute(statement)
