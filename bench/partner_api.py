@@ -11,7 +11,7 @@ from django.db import connection, connections
 from bench import load, report
 from bench.server import Server, database, gunicorn
 from integrations import services as integrations
-from partners.customers import queries
+from partners.customers import listing
 from partners.customers import services as customers
 from tenants import services as tenants
 from tenants.context import staff_context, tenant_context
@@ -82,10 +82,8 @@ def _get(server: Server, key: str, seconds: float) -> list[report.Figure]:
 
 def _list(server: Server, key: str, seconds: float) -> list[report.Figure]:
     message = load.request("/api/partners/customers", key=key)
-    query = queries.LIST.replace("%(partner_id)s", "(SELECT id FROM tenants_tenant WHERE slug = 'bench')")
-    query = query.replace("%(limit)s", "NULL")
-    for name in ("plan_tier", "plan_status", "slug", "q", "after_created_at", "after_id"):
-        query = query.replace(f"%({name})s", "NULL")
+    query = listing.statement(listing.CustomerFilter(), listing.Page())
+    query = query.replace("%(partner_id)s", "(SELECT id FROM tenants_tenant WHERE slug = 'bench')")
 
     def load_list() -> load.Result:
         return load.run(server, lambda n: message, connections=1, seconds=seconds)

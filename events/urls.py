@@ -5,12 +5,16 @@ from events.ingestion import views as ingestion
 from events.readback import views as readback
 from events.settings import views as settings
 from events.users import views as users
+from retivo.api.paths import value_of
 
 
 class UserIdConverter(StringConverter):
     """Whatever can be a user's id: with slashes and line breaks, too."""
 
-    regex = r"[^\0]{1,255}"
+    regex = r"[\s\S]{1,255}"
+
+    def to_python(self, value: str) -> str:
+        return value_of(value)
 
 
 register_converter(UserIdConverter, "user_id")

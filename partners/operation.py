@@ -2,6 +2,8 @@
 
 from functools import partial
 
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter
+
 from retivo.api.operation import operation
 from retivo.api.schema import Problems
 
@@ -20,14 +22,28 @@ FORBIDDEN = Problems(
 
 partner_operation = partial(operation, forbidden=FORBIDDEN)
 
+CUSTOMER_ID = OpenApiParameter(
+    "customerId",
+    {"type": "string", "format": "customer-id", "minLength": 5},
+    OpenApiParameter.PATH,
+    description="The customer's `tenant_id`, or `ext:` and its external id, percent-encoded.",
+    examples=[
+        OpenApiExample("By tenant", "0b9f6d7e-5a3c-4c57-9d0e-3f5d1f6a7b21"),
+        OpenApiExample("By your own id", "ext:shop-1841"),
+    ],
+)
+
 CUSTOMER = {
     "tenant_id": "0b9f6d7e-5a3c-4c57-9d0e-3f5d1f6a7b21",
+    "external_id": "shop-1841",
     "name": "Merchant ABC",
     "slug": "merchant-abc",
     "plan_tier": "growth",
     "plan_status": "active",
     "tracked_user_limit": 5000,
+    "metadata": {"region": "eu"},
     "created_at": "2026-04-26T10:00:00Z",
+    "updated_at": "2026-11-02T14:30:00Z",
 }
 
 USAGE = {"month": "2026-11", "active_users": 1840, "limit": 5000, "events": 52718}

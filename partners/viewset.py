@@ -1,10 +1,15 @@
 """What every viewset of the Partner API is: one a resource, whose actions each declare their scope."""
 
+from uuid import UUID
+
+from django.db import connection
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from rest_framework.viewsets import ViewSetMixin
 
 from partners.permissions import IsPartner
+from partners.references import CustomerReference, checked
+from retivo.api.errors import not_found
 from tenants.access.view import TenantView, allowed
 
 
@@ -17,3 +22,26 @@ class PartnerViewSet(ViewSetMixin, TenantView):
         self.allow = allowed(self.action_map)
         self.action = self.action_map.get(str(request.method).lower(), "")
         return super().dispatch(request, *args, **kwargs)
+
+    def customer_id(self, reference: CustomerReference) -> UUID:
+        """The tenant of one of the caller's customers.
+
+        Raises:
+            Problem: 404 if the caller has no such customer, 400 for what is no external id.
+        """
+        by, value = "id", str(reference.tenant_id)
+        if reference.external_id is not None:
+            by, value = "external_id", checked(reference.external_id)
+        with connection.cursor() as cursor:
+            cursor.execute(_FIND[by], {"partner_id": self.caller.tenant_id, "value": value})
+            row = cursor.fetchone()
+        if row is None:
+            raise not_found()
+        customer_id: UUID = row[0]
+        return customer_id
+
+
+_FIND = {
+    by: f"SELECT id FROM tenants_tenant WHERE parent_id = %(partner_id)s AND {by} = %(value)s::{kind}"  # noqa: S608  # constants
+    for by, kind in (("id", "uuid"), ("external_id", "text"))
+}

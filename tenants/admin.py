@@ -76,10 +76,19 @@ class TenantAdmin(StaffAdmin):
     """The hierarchy: each partner is followed by its customers, standalone tenants stand between the partners."""
 
     form = TenantForm
-    search_fields = ["name", "slug", "id"]
-    search_help_text = "Name, slug or id"
+    search_fields = ["name", "slug", "external_id", "id"]
+    search_help_text = "Name, slug, external id or id"
     list_title = "Hierarchy"
-    list_display: Sequence[str] = ["tree", "role", "plan_tier", "status", "limit", "customers", "active_keys"]
+    list_display: Sequence[str] = [
+        "tree",
+        "external_id",
+        "role",
+        "plan_tier",
+        "status",
+        "limit",
+        "customers",
+        "active_keys",
+    ]
     list_filter = [
         ("tenant_role", ChoicesDropdownFilter),
         ("plan_tier", ChoicesDropdownFilter),
@@ -97,9 +106,19 @@ class TenantAdmin(StaffAdmin):
     fieldsets = [
         (None, {"fields": [("name", "slug"), ("tenant_role", "parent"), ("plan_tier", "tracked_user_limit")]}),
         (None, {"fields": [("plan_status", "suspended_by_staff"), ("kill_switch_active", "shadow_mode")]}),
-        (None, {"fields": [("id", "created_at"), "config"]}),
+        (None, {"fields": [("id", "external_id"), ("created_at", "updated_at"), "config"]}),
     ]
-    readonly_fields = ["id", "slug", "tenant_role", "parent", "plan_status", "suspended_by_staff", "created_at"]
+    readonly_fields = [
+        "id",
+        "slug",
+        "tenant_role",
+        "parent",
+        "plan_status",
+        "suspended_by_staff",
+        "external_id",
+        "created_at",
+        "updated_at",
+    ]
     actions_list = ["new_partner"]
     actions_detail = ["issue_key", "suspend", "reactivate"]
 
@@ -150,6 +169,9 @@ class TenantAdmin(StaffAdmin):
 
     def tables(self, request: HttpRequest, tenant: Tenant) -> Sequence[Table | Figure]:
         tables = [customers_table(tenant)] if tenant.tenant_role == TenantRole.PARTNER else []
+        if tenant.metadata:
+            rows = sorted(tenant.metadata.items())
+            tables.append(Table(title="Metadata", headers=["Key", "Value"], rows=rows, total=len(rows)))
         return [*tables, keys_table(request, tenant)] if may(request, "tenants.view_apikey") else tables
 
     def save_model(self, request: HttpRequest, obj: Tenant, form: TenantForm, change: bool) -> None:

@@ -139,6 +139,7 @@ class Tenant(models.Model):
         ordering = ["created_at", "id"]
         indexes = [
             models.Index(fields=["parent", "created_at", "id"], name="tenant_children"),
+            models.Index(fields=["parent", "name", "id"], name="tenant_children_by_name"),
             models.Index(Lower("name"), "id", name="tenant_by_name"),
             models.Index(Lower("name"), condition=Q(tenant_role=TenantRole.PARTNER), name="tenant_partners"),
         ]

@@ -4,20 +4,22 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
-from msgspec.json import decode
 
-from retivo.api.errors import FieldError, Problem
+from retivo.api.errors import FieldError, Problem, validation_failed
 from retivo.api.json import encode
-from tenants import config, outbox
+from retivo.api.merge_patch import merge_patch
+from tenants import config, customers, outbox
 from tenants.access import keys
 from tenants.models import ApiKey, PlanStatus, PlanTier, Scope, Tenant, TenantRole
 
 Change = Mapping[str, Any]  # `from` and `to`
+
+MAX_METADATA = 50  # pairs, as the database's function `is_metadata` has it
 
 FULL_ACCESS = (Scope.FULL,)
 PARTNER_ACCESS = (Scope.FULL, Scope.PARTNER)
@@ -49,49 +51,6 @@ def create_partner(
         raise ValidationError({"slug": "This slug is taken."}) from error
     outbox.record(actor=actor, action="partner.created", tenant_id=partner.id, slug=slug)
     return partner, issue_key(actor=actor, tenant_id=partner.id, scopes=PARTNER_ACCESS, label="First key")
-
-
-def create_customer(
-    *,
-    partner_id: UUID,
-    name: str,
-    slug: str,
-    plan_tier: str | None,
-    tracked_user_limit: int,
-    config_patch: Mapping[str, Any],
-) -> tuple[UUID, str]:
-    """A customer tenant of the partner: its id and its plan tier.
-
-    The audit entry is the caller's, who knows what else the customer is given.
-
-    Args:
-        plan_tier: the partner's own where None.
-        config_patch: merged over the partner's config by JSON Merge Patch (RFC 7396), as it stands now.
-
-    Raises:
-        Problem: 400 for a config that Retivo cannot act on; 409 `slug_taken` if the partner has a customer with this
-            slug.
-    """
-    customer_id = uuid4()
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT plan_tier, config::text FROM tenants_tenant WHERE id = %s", [partner_id])
-        partner_tier, partner_config = cursor.fetchone()
-        plan_tier = plan_tier or partner_tier
-        inherited = config.inherited(decode(partner_config))
-        values = {
-            "id": customer_id,
-            "partner_id": partner_id,
-            "name": name,
-            "slug": slug,
-            "plan_tier": plan_tier,
-            "tracked_user_limit": tracked_user_limit,
-            # All of it is the partner's word.
-            "config": encode(config.patched(inherited, config_patch, by_partner=True)).decode(),
-        }
-        cursor.execute(_CREATE_CUSTOMER, values)
-        if cursor.rowcount == 0:
-            raise Problem(409, "slug_taken", f"You have a customer with the slug `{slug}` already.")
-    return customer_id, plan_tier
 
 
 def issue_key(
@@ -216,15 +175,27 @@ def settings(*, tenant_id: UUID) -> tuple[Tenant, list[ApiKey]]:
 
 @transaction.atomic(savepoint=False)
 def change_settings(
-    *, actor: str, tenant_id: UUID, changes: Mapping[str, Any], partner_id: UUID | None = None
-) -> Tenant:
+    *,
+    actor: str,
+    tenant_id: UUID,
+    changes: Mapping[str, Any],
+    partner_id: UUID | None = None,
+    replaces_metadata: bool = False,
+) -> tuple[Tenant, list[str]]:
     """Change fields of the caller's own tenant, or of a customer of the caller's, which is `partner_id` then.
 
-    `changes["config"]` is a JSON Merge Patch. It is applied under the row's lock, so that parallel changes of two keys
-    both stand.
+    `changes["config"]` and `changes["metadata"]` are JSON Merge Patches. They are applied under the row's lock, so that
+    parallel changes of two keys both stand.
+
+    Args:
+        replaces_metadata: `changes["metadata"]` takes the place of all that was there.
+
+    Returns:
+        The tenant, and the names of the fields that changed, of a config by its members.
 
     Raises:
         Tenant.DoesNotExist: the partner has no such customer.
+        ExternalIdTakenError: the partner has another customer of this external id.
         Problem: 400 for a config that Retivo cannot act on; 403 for what is the partner's or staff's to change.
     """
     owned = {} if partner_id is None else {"parent_id": partner_id}
@@ -238,6 +209,8 @@ def change_settings(
             wanted["config_by_partner"] = config.patched(tenant.config_by_partner, patch, by_partner=True)
         elif tenant.tenant_role == TenantRole.CUSTOMER:
             _refuse_what_the_partner_sets(tenant.config, wanted["config"])
+    if "metadata" in wanted and not replaces_metadata:
+        wanted["metadata"] = _metadata(merge_patch(tenant.metadata, wanted["metadata"]))
     if partner_id is not None and tenant.suspended_by_staff and wanted.get("plan_status") == PlanStatus.ACTIVE:
         raise Problem(
             403, "suspended_by_staff", "This customer was suspended by Retivo's staff, who alone can lift it."
@@ -250,9 +223,31 @@ def change_settings(
             setattr(tenant, name, value)
     if changed:
         tenant.updated_at = timezone.now()
-        tenant.save(update_fields=[*changed, "updated_at"])
+        _save(tenant, [*changed, "updated_at"])
         _record_change(actor, tenant, changed)
-    return tenant
+    return tenant, sorted(set(_fields(changed)))
+
+
+def _save(tenant: Tenant, fields: Collection[str]) -> None:
+    if "external_id" not in fields:
+        tenant.save(update_fields=fields)
+        return
+    try:
+        with transaction.atomic():
+            tenant.save(update_fields=fields)
+    except IntegrityError as error:
+        assert tenant.parent_id is not None and tenant.external_id is not None  # noqa: S101, PT018  # for mypy
+        holder = customers.holder_of(partner_id=tenant.parent_id, external_id=tenant.external_id)
+        if holder is None:
+            raise
+        raise customers.ExternalIdTakenError(holder) from error
+
+
+def _metadata(merged: dict[str, str]) -> dict[str, str]:
+    if len(merged) > MAX_METADATA:
+        detail = f"Must have at most {MAX_METADATA} keys."
+        raise validation_failed([FieldError(pointer="/metadata", code="too_many", detail=detail)])
+    return merged
 
 
 def _record_change(actor: str, tenant: Tenant, changed: Mapping[str, Change]) -> None:
@@ -307,15 +302,6 @@ def find_tenant(reference: str) -> Tenant:
         raise ValidationError(f"There is {found} with slug or uuid {reference!r}.")
     return matches[0]
 
-
-_CREATE_CUSTOMER = """
-    INSERT INTO tenants_tenant
-        (id, name, slug, tenant_role, parent_id, plan_tier, plan_status, tracked_user_limit, config,
-         config_by_partner)
-    VALUES (%(id)s, %(name)s, %(slug)s, 'customer', %(partner_id)s, %(plan_tier)s, 'active', %(tracked_user_limit)s,
-            %(config)s::jsonb, %(config)s::jsonb)
-    ON CONFLICT (parent_id, slug) DO NOTHING
-"""
 
 _INSERT_KEY = """
     INSERT INTO tenants_apikey (id, tenant_id, digest, prefix, label, scopes, expires_at)

@@ -248,7 +248,7 @@ class Api:
             return f"api_key:{ApiKey.objects.get(digest=keys.digest(self.key)).id}"
 
     def get(self, path: str, query: dict[str, Any] | None = None, **headers: str) -> Any:
-        return _client.get(path, query, headers=self.headers(headers))
+        return _client.get(path, query, headers=self.headers(headers), RAW_URI=path)
 
     def post(self, path: str, body: Any = None, **headers: str) -> Any:
         """`body` goes as it is where it is bytes, as JSON otherwise. Underscores in header names become hyphens."""
@@ -261,11 +261,13 @@ class Api:
         return self.send("PUT", path, body, **headers)
 
     def delete(self, path: str, **headers: str) -> Any:
-        return _client.delete(path, headers=self.headers(headers))
+        return _client.delete(path, headers=self.headers(headers), RAW_URI=path)
 
     def send(self, method: str, path: str, body: Any, **headers: str) -> Any:
         data = body if isinstance(body, bytes) else json.dumps(body)
-        return _client.generic(method, path, data, content_type="application/json", headers=self.headers(headers))
+        return _client.generic(
+            method, path, data, content_type="application/json", headers=self.headers(headers), RAW_URI=path
+        )
 
     def headers(self, more: dict[str, str]) -> dict[str, str]:
         named = {name.replace("_", "-"): value for name, value in more.items()}

@@ -31,7 +31,7 @@ class SettingsView(TenantView):
     def patch(self, request: Request) -> Response:
         body = SettingsRequestSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        tenant = services.change_settings(
+        tenant, _ = services.change_settings(
             actor=self.caller.actor, tenant_id=self.caller.tenant_id, changes=body.validated_data
         )
         return Response({"tenant": TenantSerializer(tenant).data})
@@ -43,7 +43,7 @@ class _SwitchView(TenantView):
     def turn(self, request: Request) -> Response:
         body = SwitchRequestSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        tenant = services.change_settings(
+        tenant, _ = services.change_settings(
             actor=self.caller.actor,
             tenant_id=self.caller.tenant_id,
             changes={self.field: body.validated_data["active"]},

@@ -1,8 +1,9 @@
 """What OpenAPI says of the Partner API's customers."""
 
 from partners.customers import serializers
-from partners.operation import CUSTOMER, CUSTOMERS, FORBIDDEN, INTEGRATION, USAGE, partner_operation
-from retivo.api.schema import INVALID_QUERY, NOT_FOUND, Link, Problems, conflict
+from partners.operation import CUSTOMER, CUSTOMER_ID, CUSTOMERS, FORBIDDEN, INTEGRATION, USAGE, partner_operation
+from retivo.api.errors import FieldError
+from retivo.api.schema import INVALID_QUERY, NOT_FOUND, Link, Problems, Success, conflict
 from tenants.models import Scope
 
 _NOT_LIFTED = Problems(
@@ -14,10 +15,24 @@ _NOT_LIFTED = Problems(
     },
 )
 
+_SLUG_TAKEN = "You have a customer with the slug `merchant-abc` already."
+_ID_TAKEN = "You have a customer with this external id already."
+
+_INVALID_ID = Problems(
+    "InvalidExternalId",
+    400,
+    {
+        "invalid_external_id": FieldError(
+            pointer="/external_id", code="invalid_external_id", detail="Must be 1 to 255 printable characters."
+        )
+    },
+)
+
 list_customers = partner_operation(
     "listCustomers",
     "List customers",
-    "The customers you provisioned, oldest first: all of them, or a page of `limit` with `next_cursor` for the next.",
+    "The customers you provisioned: all of them, or a page of `limit` with `next_cursor` for the next. In paths, "
+    "`ext:` and your own id of a customer stand for its `tenant_id`.",
     scope=Scope.PARTNER_READ,
     tag=CUSTOMERS,
     parameters=[serializers.CustomerListQuerySerializer],
@@ -25,6 +40,15 @@ list_customers = partner_operation(
     example={"customers": [CUSTOMER], "total": 1, "next_cursor": None},
     problems=[INVALID_QUERY],
 )
+
+_PROVISIONED = {
+    "customer": {
+        **{name: CUSTOMER[name] for name in ("tenant_id", "external_id", "name", "slug", "plan_tier")},
+        "api_key": "rt_live_…",
+    },
+    "integrations_shared": 2,
+    "warm_start": {"warm": True, "action_types": 4, "with_pattern": 3},
+}
 
 provision_customer = partner_operation(
     "provisionCustomer",
@@ -41,20 +65,15 @@ provision_customer = partner_operation(
             "slug": "merchant-xyz",
             "plan_tier": "growth",
             "tracked_user_limit": 5000,
+            "external_id": "shop-1842",
+            "metadata": {"region": "eu", "segment": "fashion"},
             "config": {"overage": "allow"},
         },
     },
     status=201,
     answers=serializers.ProvisionResponseSerializer,
-    example={
-        "customer": {
-            **{name: CUSTOMER[name] for name in ("tenant_id", "name", "slug", "plan_tier")},
-            "api_key": "rt_live_…",
-        },
-        "integrations_shared": 2,
-        "warm_start": {"warm": True, "action_types": 4, "with_pattern": 3},
-    },
-    problems=[conflict("slug_taken", "You have a customer with the slug `merchant-abc` already.")],
+    example=_PROVISIONED,
+    problems=[conflict("slug_taken", _SLUG_TAKEN, external_id_taken=_ID_TAKEN)],
     links=[Link("getCustomer", "customerId", "/customer/tenant_id")],
 )
 
@@ -98,6 +117,7 @@ get_customer = partner_operation(
     "integrations shared with it, its keys without their texts, and how many action types it has of yours. Of its "
     "users and their events a partner sees nothing, nor of what it set itself.",
     scope=Scope.PARTNER_READ,
+    parameters=[CUSTOMER_ID],
     tag=CUSTOMERS,
     answers=serializers.CustomerDetailResponseSerializer,
     example=_CUSTOMER_DETAIL,
@@ -111,6 +131,7 @@ change_customer = partner_operation(
     "`learning` is kept as `learning_by_partner`, beside the customer's own; the stricter one wins. Suspending "
     "it refuses all of its keys at once; a suspension by Retivo's staff only they can lift.",
     scope=Scope.PARTNER_CUSTOMERS,
+    parameters=[CUSTOMER_ID],
     tag=CUSTOMERS,
     takes=serializers.CustomerChangeSerializer,
     requests={
@@ -119,5 +140,41 @@ change_customer = partner_operation(
     },
     answers=serializers.CustomerDetailResponseSerializer,
     example=_CUSTOMER_DETAIL,
-    problems=[NOT_FOUND, _NOT_LIFTED],
+    problems=[NOT_FOUND, _NOT_LIFTED, Problems("ExternalIdTaken", 409, {"external_id_taken": _ID_TAKEN})],
+)
+
+put_customer = partner_operation(
+    "putCustomer",
+    "Provision or change a customer by your own id",
+    "Makes the customer of this external id, with its API key, or changes it to be as you say: 201 with the key, or "
+    "200 with `changed`, which is empty where nothing was to change. Safe to send again, and at once from many "
+    "processes: one of them makes the customer. The path takes `ext:` and your id, percent-encoded. A key that was "
+    "lost with the answer is not shown again: issue another.",
+    scope=Scope.PARTNER_CUSTOMERS,
+    parameters=[CUSTOMER_ID],
+    tag=CUSTOMERS,
+    takes=serializers.PutCustomerSerializer,
+    requests={
+        "Required fields": {"name": "Merchant ABC"},
+        "All fields": {
+            "name": "Merchant ABC",
+            "slug": "merchant-abc",
+            "plan_tier": "growth",
+            "tracked_user_limit": 5000,
+            "metadata": {"region": "eu"},
+            "config": {"overage": "allow"},
+        },
+    },
+    answers=serializers.ChangedCustomerSerializer,
+    example={**_CUSTOMER_DETAIL, "changed": ["plan_tier"]},
+    also={201: Success(serializers.ProvisionResponseSerializer, 201, _PROVISIONED)},
+    problems=[
+        NOT_FOUND,
+        _NOT_LIFTED,
+        Problems(
+            "CustomerNotPut",
+            409,
+            {"slug_taken": _SLUG_TAKEN, "slug_fixed": "This customer has the slug `merchant-abc`, and keeps it."},
+        ),
+    ],
 )

@@ -1,14 +1,16 @@
 """The Partner API's requests and answers on the wire."""
 
+from dataclasses import fields
 from typing import Any
 
 from rest_framework import serializers
 
 from events.ingestion.serializers import UsageSerializer
-from partners.customers.queries import CustomerFilter, Page
+from partners.customers.fields import ExternalIdField, MetadataField, MetadataPatchField
+from partners.customers.listing import SORTS, CustomerFilter, Page, Place
 from partners.customers.services import DEFAULT_TRACKED_USER_LIMIT
 from partners.fields import WarmStartSerializer, WholeListQuerySerializer
-from retivo.api.pagination import PageSerializer
+from retivo.api.pagination import CursorField, PageSerializer, invalid_cursor
 from retivo.api.serializers import (
     BooleanField,
     ChoiceField,
@@ -16,6 +18,7 @@ from retivo.api.serializers import (
     ObjectField,
     StrictSerializer,
     StringField,
+    TimestampField,
     pattern,
 )
 from tenants.models import PlanStatus, PlanTier
@@ -25,40 +28,64 @@ SLUG = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 MAX_INTEGER = 2**31 - 1
 
 
+def slug_field(**more: Any) -> StringField:
+    return StringField(
+        min_length=2,
+        max_length=63,
+        validators=[pattern(SLUG, "Must be lowercase letters and digits, with single hyphens between them.")],
+        **more,
+    )
+
+
+def limit_field(**more: Any) -> IntegerField:
+    return IntegerField(required=False, min_value=0, max_value=MAX_INTEGER, **more)
+
+
 class CustomerListQuerySerializer(WholeListQuerySerializer):
     """Query parameters, all optional."""
 
+    cursor = CursorField(of=Place, required=False, help_text="`next_cursor` of the page before, in the same order.")
+    sort = ChoiceField(list(SORTS), required=False, default="created_at")
     plan_tier = ChoiceField(PlanTier.choices, required=False)
     plan_status = ChoiceField(PlanStatus.choices, required=False)
     slug = StringField(required=False, help_text="Exactly this slug.")
-    q = StringField(required=False, help_text="Part of the name, whatever its case.")
+    external_id = StringField(required=False, help_text="Exactly this id of yours.")
+    metadata = MetadataField(
+        required=False,
+        help_text="As `metadata[key]=value`: customers that have this pair, and those of other keys that are sent.",
+    )
+    created_after = TimestampField(required=False, help_text="Customers that were provisioned later.")
+    created_before = TimestampField(required=False, help_text="Customers that were provisioned earlier.")
+    q = StringField(required=False, help_text="Part of name, slug or external id, whatever its case.")
+
+    def to_internal_value(self, data: Any) -> Any:
+        pairs = {name[9:-1]: value for name, value in data.items() if name.startswith("metadata[") and name[-1] == "]"}
+        others = {name: value for name, value in data.items() if not name.startswith("metadata[") or name[-1] != "]"}
+        return super().to_internal_value(others | {"metadata": pairs} if pairs else others)
+
+    def validate(self, attrs: Any) -> Any:
+        if "cursor" in attrs and attrs["cursor"].sort != attrs["sort"]:
+            raise invalid_cursor()
+        return attrs
 
     @property
     def page(self) -> Page:
-        return Page(limit=self.validated_data.get("limit"), after=self.validated_data.get("cursor"))
+        asked = self.validated_data
+        return Page(sort=asked["sort"], limit=asked.get("limit"), after=asked.get("cursor"))
 
     @property
     def where(self) -> CustomerFilter:
-        names = ("plan_tier", "plan_status", "slug", "q")
-        return CustomerFilter(**{name: self.validated_data.get(name) for name in names})
+        names = {each.name for each in fields(CustomerFilter)}
+        return CustomerFilter(**{name: value for name, value in self.validated_data.items() if name in names})
 
 
 class ProvisionRequestSerializer(StrictSerializer):
     name = StringField(max_length=200, help_text="Customer display name.")
-    slug = StringField(
-        min_length=2,
-        max_length=63,
-        validators=[pattern(SLUG, "Must be lowercase letters and digits, with single hyphens between them.")],
-        help_text="URL-safe identifier, unique among your customers.",
-    )
+    slug = slug_field(help_text="URL-safe identifier, unique among your customers.")
     plan_tier = ChoiceField(PlanTier.choices, required=False, help_text="Your own tier by default.")
-    tracked_user_limit = IntegerField(
-        required=False,
-        default=DEFAULT_TRACKED_USER_LIMIT,
-        min_value=0,
-        max_value=MAX_INTEGER,
-        help_text="Monthly active users.",
-    )
+    tracked_user_limit = limit_field(default=DEFAULT_TRACKED_USER_LIMIT, help_text="Monthly active users.")
+    external_id = ExternalIdField(required=False, help_text="What you call the customer, unique among yours.")
+    metadata = MetadataField(required=False, default=dict)
     config = ObjectField(
         required=False,
         default=dict,
@@ -66,15 +93,29 @@ class ProvisionRequestSerializer(StrictSerializer):
     )
 
 
+class PutCustomerSerializer(ProvisionRequestSerializer):
+    """What a customer is made of, or changed by: then all but the name may be left out, and stays as it is."""
+
+    external_id = None  # type: ignore[assignment]  # it is in the path
+    slug = slug_field(required=False, help_text="By default made of the name. A customer keeps its slug.")
+    tracked_user_limit = limit_field(help_text=f"Monthly active users; {DEFAULT_TRACKED_USER_LIMIT} of a new customer.")
+    metadata = MetadataField(required=False, help_text="Takes the place of all that was there.")
+    config = ObjectField(
+        required=False, help_text="A JSON Merge Patch (RFC 7396), of a new customer's over your own config."
+    )
+
+
 class CustomerChangeSerializer(StrictSerializer):
     name = StringField(required=False, max_length=200)
+    external_id = ExternalIdField(required=False, allow_null=True, help_text="What you call the customer, or null.")
+    metadata = MetadataPatchField(
+        required=False, help_text="A JSON Merge Patch (RFC 7396): pairs are merged, `null` removes one."
+    )
     plan_tier = ChoiceField(PlanTier.choices, required=False)
     plan_status = ChoiceField(
         PlanStatus.choices, required=False, help_text="A suspended customer's keys are refused at once."
     )
-    tracked_user_limit = IntegerField(
-        required=False, min_value=0, max_value=MAX_INTEGER, help_text="Monthly active users."
-    )
+    tracked_user_limit = limit_field(help_text="Monthly active users.")
     config = ObjectField(
         required=False, help_text="A JSON Merge Patch (RFC 7396): objects merge, `null` removes, all else replaces."
     )
@@ -84,12 +125,15 @@ class CustomerChangeSerializer(StrictSerializer):
 
 class CustomerSerializer(serializers.Serializer[Any]):
     tenant_id = serializers.UUIDField()
+    external_id = serializers.CharField(allow_null=True, help_text="What you call the customer.")
     name = serializers.CharField()
     slug = serializers.CharField()
     plan_tier = serializers.ChoiceField(PlanTier.choices)
     plan_status = serializers.ChoiceField(PlanStatus.choices)
     tracked_user_limit = serializers.IntegerField(min_value=0, max_value=MAX_INTEGER)
+    metadata = serializers.DictField(child=serializers.CharField(allow_blank=True))
     created_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField(help_text="When fields of the customer, or its switches, changed last.")
 
 
 class CustomerListSerializer(PageSerializer):
@@ -137,6 +181,13 @@ class ProvisionedCustomerSerializer(serializers.Serializer[Any]):
     slug = serializers.CharField()
     plan_tier = serializers.ChoiceField(PlanTier.choices)
     api_key = serializers.CharField(help_text="Returned only once.")
+    external_id = serializers.CharField(required=False, help_text="If you gave it one.")
+
+
+class ChangedCustomerSerializer(CustomerDetailResponseSerializer):
+    changed = serializers.ListField(
+        child=serializers.CharField(), help_text="The fields that changed, of a config by its members."
+    )
 
 
 class ProvisionResponseSerializer(serializers.Serializer[Any]):

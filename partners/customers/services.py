@@ -6,82 +6,127 @@ from uuid import UUID
 
 from integrations import services as integrations
 from learning.patterns import library
-from partners.customers.queries import DETAIL, customer_detail, rows_of
-from retivo.api.errors import not_found
-from tenants import outbox
+from partners.customers.listing import rows_of
+from partners.customers.queries import DETAIL, customer_detail
+from retivo.api.errors import Problem, not_found
+from tenants import customers, outbox
 from tenants import services as tenants
+from tenants.customers import ExternalIdTakenError
 from tenants.models import Tenant
 
 DEFAULT_TRACKED_USER_LIMIT = 1000
 
 
 def change_customer(*, actor: str, partner_id: UUID, customer_id: UUID, changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Change fields of a customer, `config` by JSON Merge Patch, and answer as `customer_detail` does.
+    """Change fields of a customer, `config` and `metadata` by JSON Merge Patch, and answer as `customer_detail` does.
 
     Raises:
-        Problem: 404 if the partner has no such customer; what `tenants.services.change_settings` raises.
+        Problem: 404 if the partner has no such customer; 409 `external_id_taken`; what
+            `tenants.services.change_settings` raises.
     """
     try:
         tenants.change_settings(actor=actor, tenant_id=customer_id, partner_id=partner_id, changes=changes)
     except Tenant.DoesNotExist as error:
         raise not_found() from error
-    (row,) = rows_of(
-        f"SELECT answer.* FROM (SELECT %(partner_id)s::uuid AS tenant_id) AS caller, LATERAL ({DETAIL}) AS answer",
-        {"partner_id": partner_id, "customer_id": customer_id},
+    except ExternalIdTakenError as error:
+        raise error.problem from error
+    return _detail(partner_id, customer_id)
+
+
+def put_customer(
+    *, actor: str, partner_id: UUID, external_id: str, fields: Mapping[str, Any]
+) -> tuple[int, dict[str, Any]]:
+    """The customer of this external id, made or changed to be as `fields` say: the status and the body of the answer.
+
+    201 as `provision_customer` answers, with its key; 200 with what changed. Of many at once one makes it.
+
+    Raises:
+        Problem: 409 `slug_fixed` for another slug than it has; what `provision_customer` and `change_customer` raise.
+    """
+    customer_id = customers.holder_of(partner_id=partner_id, external_id=external_id)
+    if customer_id is None:
+        try:
+            return 201, _provision(actor=actor, partner_id=partner_id, external_id=external_id, **fields)
+        except ExternalIdTakenError as error:  # meanwhile, by another request
+            customer_id = error.tenant_id
+    changes = {name: value for name, value in fields.items() if name != "slug"}
+    tenant, changed = tenants.change_settings(
+        actor=actor, tenant_id=customer_id, partner_id=partner_id, changes=changes, replaces_metadata=True
     )
-    return customer_detail(row)
+    if fields.get("slug", tenant.slug) != tenant.slug:
+        raise Problem(409, "slug_fixed", f"This customer has the slug `{tenant.slug}`, and keeps it.")
+    return 200, {"customer": _detail(partner_id, customer_id), "changed": changed}
 
 
-def provision_customer(
+def provision_customer(**asked: Any) -> dict[str, Any]:
+    """A customer tenant with its key, and with the partner's active integrations and their action types.
+
+    Args:
+        asked: as `_provision` takes it.
+
+    Raises:
+        Problem: 400 for a config that Retivo cannot act on; 409 `slug_taken` or `external_id_taken` if the partner has
+            a customer of this slug or external id.
+    """
+    try:
+        return _provision(**asked)
+    except ExternalIdTakenError as error:
+        raise error.problem from error
+
+
+def _provision(
     *,
     actor: str,
     partner_id: UUID,
     name: str,
-    slug: str,
+    slug: str | None = None,
+    external_id: str | None = None,
+    metadata: Mapping[str, str] | None = None,
     plan_tier: str | None = None,
     tracked_user_limit: int = DEFAULT_TRACKED_USER_LIMIT,
-    config: dict[str, Any] | None = None,
+    config: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """A customer tenant with its key, and with the partner's active integrations and their action types.
-
-    Args:
-        plan_tier: the partner's own where None.
-        config: merged over the partner's by JSON Merge Patch (RFC 7396), as it stands now.
-
-    Raises:
-        Problem: 400 for a config that Retivo cannot act on; 409 `slug_taken` if the partner has a customer with this
-            slug.
-    """
-    customer_id, plan_tier = tenants.create_customer(
+    made = customers.create_customer(
         partner_id=partner_id,
         name=name,
         slug=slug,
+        external_id=external_id,
+        metadata=metadata or {},
         plan_tier=plan_tier,
         tracked_user_limit=tracked_user_limit,
         config_patch=config or {},
     )
-    key = tenants.first_key(tenant_id=customer_id)
-    shared = integrations.share_all(partner_id=partner_id, customer_id=customer_id)
+    key = tenants.first_key(tenant_id=made.id)
+    shared = integrations.share_all(partner_id=partner_id, customer_id=made.id)
     outbox.record(
         actor=actor,
         action="customer.created",
-        tenant_id=customer_id,
+        tenant_id=made.id,
         data={
             "name": name,
-            "slug": slug,
-            "plan_tier": plan_tier,
+            "slug": made.slug,
+            "plan_tier": made.plan_tier,
             "integrations_shared": shared,
             **tenants.about_key(key.record),
         },
     )
     return {
         "customer": {
-            "tenant_id": customer_id,
+            "tenant_id": made.id,
             "name": name,
-            "slug": slug,
-            "plan_tier": plan_tier,
+            "slug": made.slug,
+            "plan_tier": made.plan_tier,
             "api_key": key.text,
+            **({} if external_id is None else {"external_id": external_id}),
         },
         "integrations_shared": shared,
-        "warm_start": library.warm_start(partner_id=partner_id, customer_id=customer_id),
+        "warm_start": library.warm_start(partner_id=partner_id, customer_id=made.id),
     }
+
+
+def _detail(partner_id: UUID, customer_id: UUID) -> dict[str, Any]:
+    (row,) = rows_of(
+        f"SELECT answer.* FROM (SELECT %(partner_id)s::uuid AS tenant_id) AS caller, LATERAL ({DETAIL}) AS answer",
+        {"partner_id": partner_id, "customer": customer_id},
+    )
+    return customer_detail(row)

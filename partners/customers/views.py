@@ -1,17 +1,19 @@
 """The Partner API: each endpoint is one call into a service."""
 
 from typing import Any
-from uuid import UUID
 
 from rest_framework.request import Request
 
-from partners.customers import queries, schema, services
+from partners.customers import listing, queries, schema, services
 from partners.customers.serializers import (
     CustomerChangeSerializer,
     CustomerListQuerySerializer,
     ProvisionRequestSerializer,
+    PutCustomerSerializer,
 )
+from partners.references import CustomerReference, checked
 from partners.viewset import PartnerViewSet
+from retivo.api.errors import not_found
 from retivo.api.json import Response
 from retivo.api.serializers import sent_once
 from tenants.access.authentication import Query
@@ -22,16 +24,16 @@ class CustomerViewSet(PartnerViewSet, OneStatementView):
     """The partner's customers; one of them is read by one statement."""
 
     lookup_url_kwarg = "customer_id"
-    lookup_value_converter = "any_uuid"
+    lookup_value_converter = "customer"
 
-    def query(self, *, customer_id: UUID | None = None) -> Query | None:  # type: ignore[override]  # the path's own
+    def query(self, *, customer_id: CustomerReference | None = None) -> Query | None:  # type: ignore[override]
         return None if customer_id is None else queries.customer_query(customer_id)
 
     @schema.list_customers
     def list(self, request: Request) -> Response:
         query = CustomerListQuerySerializer(data=sent_once(request.query_params))
         query.is_valid(raise_exception=True)
-        return Response(queries.list_customers(partner_id=self.caller.tenant_id, where=query.where, page=query.page))
+        return Response(listing.list_customers(partner_id=self.caller.tenant_id, where=query.where, page=query.page))
 
     @schema.provision_customer
     def create(self, request: Request) -> Response:
@@ -45,17 +47,34 @@ class CustomerViewSet(PartnerViewSet, OneStatementView):
         return self.once(request, provision)
 
     @schema.get_customer
-    def retrieve(self, request: Request, customer_id: UUID) -> Response:
+    def retrieve(self, request: Request, customer_id: CustomerReference) -> Response:
+        if customer_id.external_id is not None:
+            checked(customer_id.external_id)
         return Response({"customer": queries.customer_detail(self.answer)})
 
     @schema.change_customer
-    def partial_update(self, request: Request, customer_id: UUID) -> Response:
+    def partial_update(self, request: Request, customer_id: CustomerReference) -> Response:
         body = CustomerChangeSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         changed = services.change_customer(
             actor=self.caller.actor,
             partner_id=self.caller.tenant_id,
-            customer_id=customer_id,
+            customer_id=self.customer_id(customer_id),
             changes=body.validated_data,
         )
         return Response({"customer": changed})
+
+    @schema.put_customer
+    def update(self, request: Request, customer_id: CustomerReference) -> Response:
+        if customer_id.external_id is None:
+            raise not_found()
+        external_id = checked(customer_id.external_id)
+        body = PutCustomerSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        status, answer = services.put_customer(
+            actor=self.caller.actor,
+            partner_id=self.caller.tenant_id,
+            external_id=external_id,
+            fields=body.validated_data,
+        )
+        return Response(answer, status=status)

@@ -9,7 +9,17 @@ import msgspec
 from decisions.lift import services as lift
 from events import metering
 from learning.patterns import library
-from partners.customers.queries import LIST, MATCHING, CustomerFilter, Page, is_whole, page_of, rows_of
+from partners.customers.listing import (
+    COLUMN_NAMES,
+    WIDTH,
+    Customer,
+    CustomerFilter,
+    Page,
+    is_whole,
+    page_of,
+    rows_of,
+    statement,
+)
 from tenants.models import PlanStatus, PlanTier
 
 
@@ -31,20 +41,15 @@ def partner_stats(*, partner_id: UUID, where: CustomerFilter, page: Page, month:
     answers that differ by one customer would tell of that one.
     """
     asked = {"partner_id": partner_id, "month": month, **where.parameters}
-    rows, next_cursor = page_of(_USED, asked, page)
+    rows, next_cursor = page_of(_used(where, page), asked, page)
     named = metering.named(rows[0][-1])
     if rows[0][0] is None:  # a row of the month alone: the page has no customer
         rows = []
-    customers = [
-        CustomerInBrief(
-            tenant_id, name, plan_tier, limit, created_at, metering.Usage(named, active_users, limit, events)
-        )
-        for tenant_id, name, _, plan_tier, _, limit, created_at, active_users, events, _ in rows
-    ]
+    customers = [_in_brief(row, named) for row in rows]
     if is_whole(page, next_cursor):
-        totals = [(row[3], row[4], 1, row[7], row[8]) for row in rows]
+        totals = [(row.plan_tier, status, 1, row.usage.active_users, row.usage.events) for row, status in customers]
     else:
-        totals = rows_of(_TOTALS, asked)
+        totals = rows_of(_totals(where), asked)
     by_plan_tier = dict.fromkeys(PlanTier.values, 0)
     by_plan_status = dict.fromkeys(PlanStatus.values, 0)
     for plan_tier, plan_status, count, _, _ in totals:
@@ -57,7 +62,7 @@ def partner_stats(*, partner_id: UUID, where: CustomerFilter, page: Page, month:
         "by_plan_status": by_plan_status,
         "usage": {"month": named, **used},
         "lift": lift.lift_of_customers(),
-        "customers": customers,
+        "customers": [customer for customer, _ in customers],
         "next_cursor": next_cursor,
     }
 
@@ -68,21 +73,37 @@ def list_patterns(*, partner_id: UUID) -> dict[str, Any]:
     return {"patterns": found, "total": len(found)}
 
 
-# The function is called once, whatever the number of customers, and of a page asked for those on it alone. There is a
-# row also of an empty page, for the month.
-_USED = f"""
-    WITH page AS MATERIALIZED ({LIST})
-    SELECT page.*, coalesce(u.active_users, 0), coalesce(u.events, 0), this.month
-    FROM (SELECT {metering.MONTH}) AS this (month) LEFT JOIN page ON true LEFT JOIN usage_of_customers(
-        {metering.MONTH}, CASE WHEN %(limit)s::int IS NOT NULL THEN ARRAY(SELECT id FROM page) END
-    ) u ON u.tenant_id = page.id
-    ORDER BY page.created_at, page.id
-"""
+def _in_brief(row: tuple[Any, ...], month: str) -> tuple[CustomerInBrief, str]:
+    """A customer, and its plan's status, which the stats count alone."""
+    customer, (active_users, events, _) = Customer.of(row), row[WIDTH:]
+    usage = metering.Usage(month, active_users, customer.tracked_user_limit, events)
+    names = CustomerInBrief.__struct_fields__[:-1]
+    return CustomerInBrief(**{name: getattr(customer, name) for name in names}, usage=usage), customer.plan_status
 
-_TOTALS = f"""
-    SELECT t.plan_tier, t.plan_status, count(*),
-        coalesce(sum(u.active_users), 0)::bigint, coalesce(sum(u.events), 0)::bigint
-    FROM (SELECT t.id, t.plan_tier, t.plan_status {MATCHING}) t
-    LEFT JOIN usage_of_customers({metering.MONTH}) u ON u.tenant_id = t.id
-    GROUP BY t.plan_tier, t.plan_status
-"""
+
+def _used(where: CustomerFilter, page: Page) -> str:
+    """The page with each customer's use of the month; of an empty one a row all the same, for the month.
+
+    `usage_of_customers` is called once, whatever the number of customers, and of a page asked for those on it alone.
+    """
+    asked_for = "NULL" if page.limit is None else "ARRAY(SELECT id FROM page)"
+    return f"""
+        WITH page AS MATERIALIZED (
+            SELECT listed.*, row_number() OVER () AS place FROM ({statement(where, page)}) listed
+        )
+        SELECT {", ".join(f"page.{name}" for name in COLUMN_NAMES)},
+            coalesce(u.active_users, 0), coalesce(u.events, 0), this.month
+        FROM (SELECT {metering.MONTH}) AS this (month) LEFT JOIN page ON true
+        LEFT JOIN usage_of_customers({metering.MONTH}, {asked_for}) u ON u.tenant_id = page.id
+        ORDER BY page.place
+    """
+
+
+def _totals(where: CustomerFilter) -> str:
+    return f"""
+        SELECT t.plan_tier, t.plan_status, count(*),
+            coalesce(sum(u.active_users), 0)::bigint, coalesce(sum(u.events), 0)::bigint
+        FROM (SELECT t.id, t.plan_tier, t.plan_status {where.matching}) t
+        LEFT JOIN usage_of_customers({metering.MONTH}) u ON u.tenant_id = t.id
+        GROUP BY t.plan_tier, t.plan_status
+    """

@@ -19,6 +19,7 @@ from gunicorn.http.errors import ParseException
 from retivo.api.address import client_address
 from retivo.api.compression import gunzip
 from retivo.api.errors import Problem, body_too_large, problem_response
+from retivo.api.paths import path_of
 from retivo.logging import bind_request, log_request, route_of
 from retivo.metrics import measures
 
@@ -93,7 +94,7 @@ def call_view(request: HttpRequest) -> HttpResponse:
     Raises:
         Resolver404: there is none.
     """
-    request.resolver_match = match = _match(request.path_info)
+    request.resolver_match = match = _match(path_of(request))
     response: Any = match.func(request, *match.args, **match.kwargs)
     return response if getattr(response, "is_rendered", True) else response.render()  # type: ignore[no-any-return]
 

@@ -28,7 +28,7 @@ def operation(
     answers: type,
     example: Example,
     status: int = 200,
-    also: Mapping[int, Example] | None = None,
+    also: Mapping[int, Example | Success] | None = None,
     media_type: str | None = None,
     takes: type | None = None,
     requests: Mapping[str, Example] | None = None,
@@ -42,11 +42,13 @@ def operation(
     Args:
         scope: what a key must hold; None where any key will do, or none is needed.
         requests: example bodies by name.
-        also: examples of the same answer by their other statuses.
+        also: other statuses: examples of the same answer, or answers of their own.
     """
     sent = [OpenApiExample(name, dict(value)) for name, value in (requests or {}).items()]
     answered: dict[Any, Any] = {
-        (code, media_type) if media_type else code: Success(answers, code, shown, links)
+        (code, media_type) if media_type else code: (
+            shown if isinstance(shown, Success) else Success(answers, code, shown, links)
+        )
         for code, shown in {status: example, **(also or {})}.items()
     }
     return described(

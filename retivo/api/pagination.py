@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from django.db import connection
 from django.db.models import Model, QuerySet
@@ -121,13 +121,21 @@ def cut(
     return page, str(Cursor(*place(page[-1])))
 
 
+class ParsedCursor(Protocol):
+    """What a list's cursor can be read from."""
+
+    @classmethod
+    def parse(cls, text: str) -> Any:
+        """Raises Problem 400 for a cursor that no answer of ours held."""
+
+
 @extend_schema_field({"type": "string", "format": "cursor"})
 class CursorField(StringField):
     """A cursor in a query."""
 
     default_validators = []
 
-    def __init__(self, *, of: type[Cursor] = Cursor, **kwargs: Any) -> None:
+    def __init__(self, *, of: type[ParsedCursor] = Cursor, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.of = of
 

@@ -298,6 +298,9 @@ class AutoSchema(SpectacularAutoSchema):
         operation = super().get_operation(*args, **kwargs)
         for name, schema in COMPONENTS.items():
             self._component(ResolvedComponent.SCHEMA, name, schema)
+        for parameter in (operation or {}).get("parameters", ()):
+            if parameter["in"] == "query" and parameter["schema"].get("type") == "object":
+                parameter |= {"style": "deepObject", "explode": True}
         return operation
 
     @property

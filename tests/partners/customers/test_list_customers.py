@@ -43,10 +43,12 @@ def test_list__some_customers__answers_the_contracts_fields_in_order(acme: Api) 
     body = acme.get(PATH).json()
 
     assert body["total"] == 2
-    created_at = body["customers"][0].pop("created_at")
-    assert created_at.endswith("Z")
+    times = [body["customers"][0].pop(name) for name in ("created_at", "updated_at")]
+    assert all(time.endswith("Z") for time in times)
     assert body["customers"][0] == {
         "tenant_id": str(first.tenant_id),
+        "external_id": None,
+        "metadata": {},
         "name": "First",
         "slug": "first",
         "plan_tier": "growth",

@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 
 from events import metering
-from partners.customers import queries
+from partners.customers import listing
 from partners.overview import services
 from tenants.context import tenant_context
 from tests.conftest import Api
@@ -98,7 +98,7 @@ def test_month__on_a_host_whose_clock_is_ahead__is_the_databases_for_all(
             return datetime.now(tz) + timedelta(days=40)
 
     use(merchant, "a")
-    for module in (metering, queries, services):
+    for module in (metering, listing, services):
         monkeypatch.setattr(module, "datetime", Ahead, raising=False)
     one = f"/api/partners/customers/{merchant.tenant_id}"
 
@@ -194,16 +194,10 @@ def test_stats__ten_thousand_customers__cost_as_many_statements_as_one(crowd: Ap
 def test_stats__ten_thousand_customers__call_the_function_once(crowd: Api, limit: int | None, analyzed: bool) -> None:
     if analyzed:
         as_owner("ANALYZE tenants_tenant, events_monthlyusage")
-    asked = {
-        "partner_id": crowd.tenant_id,
-        **queries.CustomerFilter().parameters,
-        "after_created_at": None,
-        "after_id": None,
-        "limit": limit,
-        "month": None,
-    }
+    asked = {"partner_id": crowd.tenant_id, "limit": limit, "month": None}
+    everyone = listing.CustomerFilter()
 
-    for sql in (services._USED, services._TOTALS):
+    for sql in (services._used(everyone, listing.Page(limit=limit)), services._totals(everyone)):
         assert calls(crowd, sql, asked) == 1
 
 

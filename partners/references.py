@@ -1,0 +1,49 @@
+"""Which customer a path names: by the id of its tenant, or by what its partner calls it."""
+
+from typing import NamedTuple
+from uuid import UUID
+
+from django.urls import register_converter
+
+from retivo.api.errors import FieldError, Problem
+from retivo.api.paths import AnyUUIDConverter, value_of
+
+EXTERNAL = "ext:"
+MAX_EXTERNAL_ID = 255
+
+
+class CustomerReference(NamedTuple):
+    """Exactly one of the two."""
+
+    tenant_id: UUID | None
+    external_id: str | None
+
+
+class CustomerConverter:
+    """A uuid, or `ext:` and an external id."""
+
+    regex = rf"{AnyUUIDConverter.regex}|{EXTERNAL}[\s\S]+"
+
+    def to_python(self, value: str) -> CustomerReference:
+        if value.startswith(EXTERNAL):
+            return CustomerReference(None, value_of(value).removeprefix(EXTERNAL))
+        return CustomerReference(UUID(value), None)
+
+    def to_url(self, value: CustomerReference) -> str:
+        return str(value.tenant_id) if value.external_id is None else EXTERNAL + value.external_id
+
+
+register_converter(CustomerConverter, "customer")
+
+
+def checked(external_id: str) -> str:
+    """The external id itself.
+
+    Raises:
+        Problem: 400 `invalid_external_id` unless it is 1 to 255 printable characters, not all of them blanks.
+    """
+    if 1 <= len(external_id) <= MAX_EXTERNAL_ID and external_id.isprintable() and not external_id.isspace():
+        return external_id
+    detail = f"Must be 1 to {MAX_EXTERNAL_ID} printable characters."
+    error = FieldError(pointer="/external_id", code="invalid_external_id", detail=detail)
+    raise Problem(400, "invalid_external_id", detail, errors=[error])

@@ -1,0 +1,17 @@
+"""A partner's customers are listed by name."""
+
+from django.contrib.postgres.operations import AddIndexConcurrently
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    atomic = False  # the index is made beside writes
+
+    dependencies = [("tenants", "0023_partner_events")]
+
+    operations = [
+        AddIndexConcurrently(
+            model_name="tenant",
+            index=models.Index(fields=["parent", "name", "id"], name="tenant_children_by_name"),
+        ),
+    ]
