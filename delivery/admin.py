@@ -28,7 +28,7 @@ ACTION_BADGES = {
     "Failed": "danger",
     "Expired": "warning",
 }
-_OUTCOME = ("outcome_status", "outcome_result")
+_OUTCOME = ("outcome_status", "outcome_by", "outcome_result")
 ENDPOINT_BADGES = {"Well": "success", "Slow": "warning", "Failing": "warning", "Open": "danger", "Disabled": "danger"}
 
 
@@ -88,7 +88,7 @@ class ActionAdmin(NewestAdmin):
         return [
             Table(
                 title="Attempts",
-                headers=["Number", "Started", "Latency", "Answer", "Its beginning"],
+                headers=["Number", "Started", "Latency", "Answer", "Its beginning", "Its outcome"],
                 rows=[
                     (
                         attempt.number,
@@ -96,6 +96,7 @@ class ActionAdmin(NewestAdmin):
                         f"{attempt.latency_ms:,} ms",
                         attempt.status_code or attempt.error,
                         code(attempt.response[:200]),
+                        f"Not taken: {attempt.outcome_refusal}" if attempt.outcome_refusal else "",
                     )
                     for attempt in attempts[:ROWS_SHOWN]
                 ],

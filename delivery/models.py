@@ -4,6 +4,7 @@ An action's row is its own job (docs/decisions/0005): `due_at` says when the wor
 in the future, so an action whose worker died comes due again by itself.
 """
 
+from django.contrib.postgres.indexes import HashIndex
 from django.db import models
 from django.db.models.functions import Now
 
@@ -30,6 +31,15 @@ class OutcomeStatus(models.TextChoices):
     IGNORED = "ignored"
     REJECTED = "rejected"
     PARTIAL = "partial"
+
+
+class OutcomeReporter(models.TextChoices):
+    """Who reported an outcome."""
+
+    TENANT = "tenant", "The tenant"
+    PARTNER = "partner", "Its partner"
+    OUTCOME_URL = "outcome_url", "Whoever was sent the outcome URL"
+    ANSWER = "answer", "The receiver, in its answer"
 
 
 class FailureReason(models.TextChoices):
@@ -74,6 +84,12 @@ class Action(models.Model):
     outcome_status = models.CharField(max_length=16, choices=OutcomeStatus, null=True)  # noqa: DJ001  # not yet
     outcome_result = models.JSONField(null=True)
     outcome_at = models.DateTimeField(null=True)
+    outcome_by = models.CharField(  # noqa: DJ001  # not yet
+        max_length=16,
+        choices=OutcomeReporter,
+        null=True,
+        help_text="Who reported the outcome; null in rows of before others than the tenant could",
+    )
     position = models.BigIntegerField(
         null=True,
         editable=False,
@@ -92,6 +108,8 @@ class Action(models.Model):
             ),
             models.Index("created_at", "id", name="action_newest"),  # staff's list, over all tenants
             models.Index("tenant", "user_id", "created_at", name="action_of_user"),
+            # What a partner reports names no tenant.
+            HashIndex(fields=["id"], name="action_sent", condition=models.Q(attempts__gt=0)),
         ]
         constraints = [
             models.CheckConstraint(condition=models.Q(status__in=ActionStatus.values), name="action_status_known"),
@@ -99,6 +117,11 @@ class Action(models.Model):
                 condition=models.Q(outcome_status__isnull=True, outcome_at__isnull=True)
                 | models.Q(outcome_status__in=OutcomeStatus.values, outcome_at__isnull=False, status="completed"),
                 name="action_outcome_completes",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(outcome_by=None)
+                | models.Q(outcome_by__in=OutcomeReporter.values, outcome_status__isnull=False),
+                name="action_outcome_by_known",
             ),
             models.CheckConstraint(
                 condition=~models.Q(status="failed") | ~models.Q(failure_reason=""), name="action_failure_has_reason"
@@ -140,6 +163,12 @@ class Attempt(models.Model):
     status_code = models.SmallIntegerField(null=True)
     error = models.CharField(max_length=32, blank=True, help_text="Why there is no status; see delivery.transport")
     response = models.TextField(blank=True, help_text="The answer's first KiB; empty after 30 days")
+    outcome_refusal = models.CharField(
+        max_length=32,
+        blank=True,
+        db_default="",
+        help_text="Why the outcome in the answer was not taken: a problem's code",
+    )
 
     class Meta:
         indexes = [
@@ -203,6 +232,9 @@ class ActionRow(models.Model):
     delivered_at = models.DateTimeField(null=True)
     outcome_status = models.CharField(max_length=16, choices=OutcomeStatus, null=True)  # noqa: DJ001  # as in Action
     outcome_result = models.JSONField(null=True)
+    outcome_by = models.CharField(  # noqa: DJ001  # as in Action
+        "reported by", max_length=16, choices=OutcomeReporter, null=True
+    )
 
     class Meta:
         managed = False

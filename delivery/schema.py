@@ -27,7 +27,12 @@ _ACTION: dict[str, Any] = {
     "created_at": "2026-04-26T10:00:00Z",
     "expires_at": "2026-04-29T10:00:00Z",
     "delivered_at": "2026-04-26T10:00:01Z",
-    "outcome": {"status": "completed", "result": {"balance": 150}, "reported_at": "2026-04-26T10:05:00Z"},
+    "outcome": {
+        "status": "completed",
+        "result": {"balance": 150},
+        "reported_at": "2026-04-26T10:05:00Z",
+        "reported_by": "outcome_url",
+    },
 }
 _ATTEMPT = {
     "number": 1,
@@ -36,6 +41,7 @@ _ATTEMPT = {
     "status_code": 200,
     "error": None,
     "response": "ok",
+    "outcome_refusal": None,
 }
 _REPLAYED = _ACTION | {
     "status": "pending",

@@ -5,7 +5,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from delivery.models import ActionStatus, FailureReason, OutcomeStatus
+from delivery.models import ActionStatus, FailureReason, OutcomeReporter, OutcomeStatus
 from delivery.services import ActionFilter
 from retivo.api.forward import ForwardPageQuerySerializer
 from retivo.api.pagination import LookedAtPageSerializer
@@ -48,6 +48,14 @@ class OutcomeSerializer(serializers.Serializer[Any]):
     status = serializers.ChoiceField(OutcomeStatus.choices, source="outcome_status")
     result = serializers.DictField(source="outcome_result", allow_null=True)
     reported_at = serializers.DateTimeField(source="outcome_at")
+    reported_by = serializers.SerializerMethodField(
+        help_text="`tenant`: with its key; `partner`: with its partner's key; `outcome_url`: at the action's own URL; "
+        "`answer`: in the receiver's answer to the webhook."
+    )
+
+    @extend_schema_field(serializers.ChoiceField(OutcomeReporter.choices))
+    def get_reported_by(self, action: Any) -> Any:
+        return action.outcome_by or OutcomeReporter.TENANT  # of before others could
 
 
 class ActionSerializer(serializers.Serializer[Any]):
@@ -93,10 +101,17 @@ class AttemptSerializer(serializers.Serializer[Any]):
     status_code = serializers.IntegerField(allow_null=True)
     error = serializers.SerializerMethodField(help_text="Why there was no answer, where there was none.")
     response = serializers.CharField(allow_blank=True, help_text="The answer's first KiB; empty after 30 days.")
+    outcome_refusal = serializers.SerializerMethodField(
+        help_text="The code of what is wrong with the outcome in the answer, where there was one that was not taken."
+    )
 
     @extend_schema_field({"type": ["string", "null"]})
     def get_error(self, attempt: Any) -> Any:
         return attempt.error or None
+
+    @extend_schema_field({"type": ["string", "null"]})
+    def get_outcome_refusal(self, attempt: Any) -> Any:
+        return attempt.outcome_refusal or None
 
 
 class ActionListSerializer(LookedAtPageSerializer):

@@ -1,4 +1,4 @@
-"""Dispatching actions, reading them, and what is reported of them. Runs in the tenant's context, in its transaction."""
+"""Dispatching actions, reading and replaying them. Runs in the tenant's context, in its transaction."""
 
 import json
 from dataclasses import dataclass
@@ -9,9 +9,7 @@ from uuid import UUID
 from django.db import connection
 
 from delivery.models import Action, ActionStatus, Attempt, Endpoint
-from events import next_actions
 from integrations.parameters import checking
-from learning import services as learning
 from retivo.api import forward
 from retivo.api.errors import FieldError, Problem, not_found, validation_failed
 from retivo.api.forward import Place
@@ -132,37 +130,6 @@ def get_action(*, tenant_id: UUID, action_id: str) -> tuple[Action, list[Attempt
     return action, list(Attempt.objects.filter(tenant_id=tenant_id, action_id=action_id).order_by("number"))
 
 
-def record_outcome(
-    *, tenant_id: UUID, action_id: str, status: str, result: dict[str, Any] | None, now: datetime
-) -> None:
-    """What came of an action, by the one who did it. Of several reports one wins.
-
-    Raises:
-        Problem: 404, 409 `outcome_recorded` the second time, 409 `action_not_sent` before the first attempt.
-    """
-    parameters: dict[str, Any] = {
-        "tenant_id": tenant_id,
-        "action_id": action_id,
-        "status": status,
-        "result": None if result is None else encode(result).decode(),
-        "now": now,
-    }
-    next_actions.hold_off_erasure(tenant_id=tenant_id)
-    with connection.cursor() as cursor:
-        cursor.execute(_RECORD_OUTCOME, parameters)
-        recorded = cursor.fetchone()
-        if recorded is None:
-            # Locked by nobody: whoever won has committed, or this would still wait.
-            action, _ = get_action(tenant_id=tenant_id, action_id=action_id)
-            if action.outcome_status is not None:
-                raise Problem(409, "outcome_recorded", f"The outcome `{action.outcome_status}` is recorded already.")
-            raise Problem(409, "action_not_sent", "This action has not been sent yet.")
-        (decision_id,) = recorded
-    if decision_id is not None:
-        reports: list[learning.Report] = [{"decision_id": decision_id, "outcome": learning.REWARDS[status]}]
-        learning.report(tenant_id=tenant_id, reports=reports)
-
-
 def replay(*, tenant_id: UUID, action_id: str, actor: str) -> Action:
     """Send a failed action again, with the whole schedule before it and the same id.
 
@@ -216,14 +183,6 @@ _INSERT = f"""
         ({", ".join(_INSERTED)}, parameters, status, due_at, attempts, replayed_from, failure_reason)
     VALUES ({", ".join(f"%({name})s" for name in _INSERTED)}, %(parameters)s::jsonb, 'pending', now(), 0, 0, '')
     RETURNING id, due_at, pg_notify('{CHANNEL}', '')
-"""
-
-_RECORD_OUTCOME = """
-    UPDATE delivery_action
-       SET status = 'completed', outcome_status = %(status)s, outcome_result = %(result)s::jsonb, outcome_at = %(now)s,
-           failure_reason = ''
-     WHERE tenant_id = %(tenant_id)s AND id = %(action_id)s AND outcome_status IS NULL AND attempts > 0
-    RETURNING decision_id
 """
 
 _REPLAY = f"""

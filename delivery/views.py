@@ -1,11 +1,11 @@
 """Actions, to those whose users they are for: reading them, reporting outcomes, replaying failures."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 from rest_framework.request import Request
 
 from delivery import schema, services
+from delivery.outcomes import services as outcomes
 from delivery.serializers import (
     ActionListQuerySerializer,
     ActionSerializer,
@@ -46,9 +46,7 @@ class OutcomeView(TenantView):
         def report() -> tuple[int, Any]:
             body = OutcomeRequestSerializer(data=request.data)
             body.is_valid(raise_exception=True)
-            services.record_outcome(
-                tenant_id=self.caller.tenant_id, action_id=action_id, now=datetime.now(UTC), **body.validated_data
-            )
+            outcomes.record(tenant_id=self.caller.tenant_id, action_id=action_id, outcome=body.validated_data)
             status = body.validated_data["status"]
             return 200, {"recorded": True, "action_id": action_id, "outcome_status": status}
 

@@ -25,9 +25,6 @@ from retivo.api.json import encode
 
 log = structlog.get_logger("retivo.learning")
 
-# What an outcome is worth, by the status that an action's receiver reports.
-REWARDS: Mapping[str, float] = {"completed": 1.0, "partial": 0.5, "ignored": 0.0, "rejected": 0.0}
-
 # The reward in SQL, of what the outcome is worth (NULL without one) and of the conversion.
 REWARD = "least(coalesce({worth}, 0) + {conversion}, 1)"
 
@@ -58,7 +55,7 @@ def record(
     Args:
         action: an action type's id, or `NOTHING`.
         features: those that the decision was made by, from `features.of_user`.
-        outcome: one of REWARDS.
+        outcome: as worth_of_outcome() has it.
         conversion: what a configured conversion event adds, 0 to 1.
     """
     if not all(isfinite(value) for value in features.values()):
@@ -94,7 +91,7 @@ def report(*, tenant_id: UUID, reports: Sequence[Report]) -> int:
     """
     with connection.cursor() as cursor:
         cursor.execute(_REPORT, {"tenant_id": tenant_id, "reports": encode(reports).decode()})
-        return int(cursor.rowcount)
+        return int(cursor.fetchone()[0])
 
 
 def fold(*, tenant_id: UUID, limit: int = _BATCH) -> int:
@@ -208,7 +205,14 @@ class _Cached(NamedTuple):
 _states: dict[UUID, _Cached] = {}
 _lock = Lock()
 
-_MERGED = """
+# As report_decisions() merges them. The user's row is held against its erasure until the commit.
+_RECORD = """
+    INSERT INTO learning_example AS e
+        (tenant_id, decision_id, user_id, action, features, outcome, conversion)
+    SELECT u.tenant_id, %(decision_id)s, u.user_id, %(action)s, %(features)s::jsonb,
+        %(outcome)s::float8, %(conversion)s::float8
+    FROM events_trackeduser u WHERE u.tenant_id = %(tenant_id)s AND u.user_id = %(user_id)s
+    FOR KEY SHARE
     ON CONFLICT (tenant_id, decision_id) DO UPDATE SET
         features = excluded.features,
         outcome = coalesce(e.outcome, excluded.outcome),
@@ -216,28 +220,7 @@ _MERGED = """
     WHERE (e.outcome IS NULL AND excluded.outcome IS NOT NULL) OR excluded.conversion > e.conversion
 """
 
-# The user's row is held against its erasure until the commit.
-_RECORD = f"""
-    INSERT INTO learning_example AS e
-        (tenant_id, decision_id, user_id, action, features, outcome, conversion)
-    SELECT u.tenant_id, %(decision_id)s, u.user_id, %(action)s, %(features)s::jsonb,
-        %(outcome)s::float8, %(conversion)s::float8
-    FROM events_trackeduser u WHERE u.tenant_id = %(tenant_id)s AND u.user_id = %(user_id)s
-    FOR KEY SHARE
-    {_MERGED}
-"""
-
-_REPORT = f"""
-    INSERT INTO learning_example AS e
-        (tenant_id, decision_id, user_id, action, features, outcome, conversion)
-    SELECT d.tenant_id, d.decision_id, d.user_id, d.action, d.features, r.outcome, coalesce(r.conversion, 0)
-    FROM jsonb_to_recordset(%(reports)s::jsonb) AS r (decision_id text, outcome float8, conversion float8)
-    JOIN learning_remembereddecision d ON d.tenant_id = %(tenant_id)s AND d.decision_id = r.decision_id
-    JOIN events_trackeduser u ON u.tenant_id = d.tenant_id AND u.user_id = d.user_id
-    ORDER BY d.decision_id
-    FOR KEY SHARE OF u
-    {_MERGED}
-"""
+_REPORT = "SELECT report_decisions(%(tenant_id)s, %(reports)s::jsonb)"
 
 _REWARD = REWARD.format(worth="outcome", conversion="conversion")
 

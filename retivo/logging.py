@@ -13,7 +13,8 @@ import msgspec
 import structlog
 from django.http import HttpRequest
 
-_API_KEY = re.compile(r"rt_(live|test)_[0-9A-Za-z]+")
+# Of an API key, or of an outcome URL.
+_SECRET = re.compile(r"(rt_live_|rt_test_)[0-9A-Za-z]+|(eo_)[0-9A-Za-z_-]{72}")
 
 
 def route_of(request: HttpRequest) -> str | None:
@@ -78,13 +79,13 @@ class RouteForPath(logging.Filter):
 
 
 def _to_json(event: MutableMapping[str, Any], **_options: Any) -> str:
-    """Whatever is logged, tracebacks included, a key's text is not: the last net below code that never logs one."""
+    """Whatever is logged, tracebacks included, no key or token is: the last net below code that never logs one."""
     plain = {name: each if isinstance(each, str | int | float | None) else str(each) for name, each in event.items()}
     return _redacted(plain)
 
 
 def _redacted(plain: MutableMapping[str, Any]) -> str:
-    return _API_KEY.sub(r"rt_\1_[redacted]", msgspec.json.encode(plain).decode())
+    return _SECRET.sub(r"\1\2[redacted]", msgspec.json.encode(plain).decode())
 
 
 def configure(config: dict[str, Any]) -> None:

@@ -287,6 +287,20 @@ CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 MAX_BODY_BYTES = 1024 * 1024
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
 
+
+def _public_url() -> str:
+    """Where others reach this service, without a slash at the end; empty where nothing says it."""
+    url: str = env.str("PUBLIC_URL", default="").rstrip("/")
+    if not url:
+        names = ["127.0.0.1:8000"] if DEVELOPMENT else [host for host in ALLOWED_HOSTS if host[0] not in ".*"]
+        return f"{'http' if DEVELOPMENT else 'https'}://{names[0]}" if names else ""
+    if not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", url) or not (DEVELOPMENT or url.startswith("https://")):
+        raise ImproperlyConfigured(f"PUBLIC_URL is as https://retivo.example; it is {url!r}.")
+    return url
+
+
+PUBLIC_URL = _public_url()
+
 SECURE_SSL_REDIRECT = not DEVELOPMENT
 SECURE_REDIRECT_EXEMPT = ["^api/"]  # plain HTTP is refused there: retivo.api.middleware.HttpsMiddleware
 SECURE_HSTS_SECONDS = 0 if DEVELOPMENT else 365 * 24 * 3600

@@ -21,6 +21,7 @@ urlpatterns = [
     path("api/", include("decisions.urls")),
     path("api/external/", include("integrations.action_types.urls")),
     path("api/external/", include("delivery.urls")),
+    path("api/outcomes/", include("delivery.outcomes.urls")),
     path("api/", include("learning.receipts.urls")),
     path("", RedirectView.as_view(pattern_name="docs")),
     path("api/health", HealthView.as_view(), name="health"),

@@ -11,7 +11,7 @@ import msgspec
 from django.db import connection
 
 from learning.model.state import NOTHING
-from learning.services import REWARD, REWARDS
+from learning.services import REWARD
 from retivo.api import forward
 from retivo.api.errors import not_found
 from retivo.api.forward import BEGINNING, Place, Stretch
@@ -211,13 +211,11 @@ def _exported(row: Any) -> Exported:
 _TEXTS = {"parameters", "guardrails", "cost_usd"}
 _SHOWN = tuple(name for name in Decision.__struct_fields__ if name != "outcome")
 
-_WORTH = " ".join(f"WHEN '{status}' THEN {worth}" for status, worth in REWARDS.items())
-
 # Known as soon as anything came of it, or nothing will any more; of what only might have been done, never.
 _REWARD = f"""
     CASE WHEN t.shadow OR t.stopped_by IS NOT NULL AND NOT t.holdout THEN NULL
          WHEN a.outcome_status IS NOT NULL OR t.converted_at IS NOT NULL
-             THEN {REWARD.format(worth=f"CASE a.outcome_status {_WORTH} END", conversion="t.conversion")}
+             THEN {REWARD.format(worth="worth_of_outcome(a.outcome_status)", conversion="t.conversion")}
          WHEN a.status IN ('failed', 'expired') THEN NULL
          WHEN t.closed_at IS NOT NULL THEN 0
     END::float8

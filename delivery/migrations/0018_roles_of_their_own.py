@@ -5,6 +5,7 @@ from importlib import import_module
 from django.db import migrations
 
 _roles = import_module("tenants.migrations.0019_roles_of_their_own")
+_LATER = dict.fromkeys(("record_outcomes", "record_outcome_by_url", "record_outcome_of_own_integration"))
 _JOBS = "procrastinate_jobs, procrastinate_events, procrastinate_periodic_defers, procrastinate_workers"
 _SEQUENCES = "procrastinate_jobs_id_seq, procrastinate_events_id_seq, procrastinate_periodic_defers_id_seq"
 
@@ -15,7 +16,7 @@ class Migration(migrations.Migration):
     dependencies = [("tenants", "0019_roles_of_their_own"), ("delivery", "0017_read_forward")]
 
     operations = [
-        _roles.anew("delivery"),
+        _roles.anew("delivery", later=_LATER),
         migrations.RunSQL(
             sql=[
                 f"GRANT SELECT, INSERT, UPDATE, DELETE ON {_JOBS} TO app_worker",

@@ -21,6 +21,9 @@ from django.db import InterfaceError, OperationalError, connection
 from psycopg.errors import DeadlockDetected, LockNotAvailable, QueryCanceled
 
 from delivery.models import FailureReason
+from delivery.outcomes import services as outcomes
+from delivery.outcomes import tokens
+from delivery.outcomes.services import OfAction, Outcome
 from delivery.transport.sending import Answer
 from events import next_actions
 from integrations.parameters import checking
@@ -77,6 +80,8 @@ class Result:
     delivered: bool = False
     wait_seconds: float | None = None
     reason: str = ""
+    outcome: Outcome | None = None
+    outcome_refusal: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,7 +165,7 @@ def _lease(tenant_id: UUID, row: Sequence[Any], flags: Sequence[bool], until: fl
     (id, number, replayed_from, name, provider, domain, user_id, decision_id, parameters, created_at, expires_at) = row[
         :11
     ]
-    (is_expired, stopped_by, url, schema, owner_id, request_id, *tokens) = row[11:]
+    (is_expired, stopped_by, url, schema, owner_id, request_id, *encrypted) = row[11:]
     is_failing, is_slow, is_gone = flags
     body = {
         "action_id": id,
@@ -178,7 +183,9 @@ def _lease(tenant_id: UUID, row: Sequence[Any], flags: Sequence[bool], until: fl
     secrets: tuple[str, ...] = ()
     unchecked = None
     try:
-        secrets = tuple(_secret(bytes(token)) for token in tokens if token is not None)
+        secrets = tuple(_secret(bytes(token)) for token in encrypted if token is not None)
+        if url_of_outcome := tokens.url(tenant_id=tenant_id, action_id=id, expires_at=expires_at):
+            body["outcome_url"] = url_of_outcome
         gone = FailureReason.ENDPOINT_GONE if is_gone else ""
         # One step beyond the schedule: workers died with all of them.
         spent = FailureReason.ATTEMPTS_EXHAUSTED if step > len(settings.DELIVERY_RETRY_SECONDS) + 1 else ""
@@ -244,6 +251,10 @@ def _record_actions(tenant_id: UUID, results: list[Result]) -> None:
     with tenant_context(tenant_id, lock_ms=_LOCK_MS), connection.cursor() as cursor:
         next_actions.hold_off_erasure(tenant_id=tenant_id)
         cursor.execute(_RECORD, {"tenant_id": tenant_id, "rows": encode(rows).decode()})
+        told = {each.lease.action_id: each.outcome for each in results if each.outcome}
+        if told:
+            answered = [OfAction(action_id=id, **outcome) for id, outcome in told.items()]
+            outcomes.record_answered(tenant_id=tenant_id, outcomes=answered)
 
 
 def _row(result: Result) -> dict[str, Any]:
@@ -260,6 +271,7 @@ def _row(result: Result) -> dict[str, Any]:
         "delivered": result.delivered,
         "wait": result.wait_seconds,
         "reason": result.reason,
+        "outcome_refusal": result.outcome_refusal,
     }
 
 
@@ -324,15 +336,16 @@ _RECORD = """
     WITH row AS MATERIALIZED (
         SELECT * FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (
             id text, number int, sent boolean, started_at timestamptz, latency_ms int, status_code smallint,
-            error text, response text, delivered boolean, wait float8, reason text
+            error text, response text, delivered boolean, wait float8, reason text, outcome_refusal text
         )
     ), locked AS MATERIALIZED (
         SELECT a.id FROM delivery_action a
          WHERE a.tenant_id = %(tenant_id)s AND a.id = ANY(ARRAY(SELECT id FROM row)) ORDER BY a.id FOR NO KEY UPDATE
     ), attempt AS (
         INSERT INTO delivery_attempt
-            (tenant_id, action_id, number, started_at, latency_ms, status_code, error, response)
-        SELECT %(tenant_id)s, r.id, r.number, r.started_at, r.latency_ms, r.status_code, r.error, r.response
+            (tenant_id, action_id, number, started_at, latency_ms, status_code, error, response, outcome_refusal)
+        SELECT %(tenant_id)s, r.id, r.number, r.started_at, r.latency_ms, r.status_code, r.error, r.response,
+               r.outcome_refusal
           FROM row r JOIN locked l ON l.id = r.id WHERE r.sent
         ON CONFLICT DO NOTHING
     )

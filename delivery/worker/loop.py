@@ -20,6 +20,7 @@ import structlog
 from django.conf import settings
 from django.db import close_old_connections, connections
 
+from delivery.outcomes import answers
 from delivery.services import CHANNEL
 from delivery.transport import signing
 from delivery.transport.sending import Answer, Sender
@@ -178,6 +179,7 @@ class Worker:
                     span.set_attribute("retivo.answer", answer.summary)
             verdict = judge(answer, attempt=lease.step)
             _tell(lease, answer, verdict)
+            told = answers.read(answer.body) if verdict.delivered else answers.Reading()
             self._add(
                 Result(
                     lease=lease,
@@ -185,6 +187,8 @@ class Worker:
                     delivered=verdict.delivered,
                     wait_seconds=verdict.wait_seconds,
                     reason=verdict.reason,
+                    outcome=told.outcome,
+                    outcome_refusal=told.refusal,
                 )
             )
 

@@ -8,7 +8,8 @@ _roles = import_module("tenants.migrations.0019_roles_of_their_own")
 _first = import_module("learning.migrations.0007_contribute")
 _ledger = import_module("learning.migrations.0009_ledger_of_receipts")
 
-_LATER = dict.fromkeys(("learning_noisysum", "discrete_gaussian", "happens_by_exp", "uniform_below")) | {
+_NEW = ("learning_noisysum", "discrete_gaussian", "happens_by_exp", "uniform_below")
+_LATER = dict.fromkeys((*_NEW, "report_decisions", "worth_of_outcome")) | {
     "contribute": _ledger.CONTRIBUTE,
     "learning_receipt": _first.RECEIPTS,
 }

@@ -45,6 +45,9 @@ class Command(BaseCommand):
         address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         self.stdout.write(f"Retivo listens on http://{address} (API docs: /api/docs, admin: /admin/). Ctrl-C stops it.")
         self.stdout.flush()
+        if settings.DEVELOPMENT:  # what the worker sends leads back to this server
+            reachable = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, address.rpartition(":")[0])  # noqa: S104
+            os.environ.setdefault("PUBLIC_URL", f"http://{reachable}:{port}")
         # The worker is this process's child, and so gunicorn's: it ends with it, and hears Ctrl-C as it does.
         manage = [sys.executable, str(Path(settings.BASE_DIR) / "manage.py")]
         subprocess.Popen([*manage, "worker", f"--exit-with-parent={os.getpid()}"])  # noqa: S603  # our own arguments

@@ -1,0 +1,48 @@
+"""The outcome URL over HTTP."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from rest_framework.request import Request
+
+from delivery.outcomes import schema, services, tokens
+from delivery.outcomes.tokens import Named
+from delivery.serializers import OutcomeRequestSerializer
+from retivo.api.address import client_network
+from retivo.api.docs import OpenView
+from retivo.api.errors import Problem, not_found
+from retivo.api.json import Response
+from tenants.access import rate_limit
+
+WRONG_TOKENS, SECONDS = 100, 60  # from one address
+
+
+class OutcomeByUrlView(OpenView):
+    """Needs no key. Only a token that was made here leads to the database."""
+
+    is_counted = True
+    named: Named
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        self.headers["Cache-Control"] = "no-store"
+        named = tokens.read(kwargs["token"])
+        sent = request._request
+        if named is None:
+            rate_limit.spend(sent, f"token:{client_network(request)}", f"{WRONG_TOKENS}/{SECONDS}", of="of this kind")
+            raise not_found()
+        quota = rate_limit.spend(sent, f"outcomes:{named.tenant_id}", of="for one tenant's actions")
+        self.headers |= quota.headers
+        if named.until <= datetime.now(UTC):
+            until = f"Outcomes of this action were taken until {named.until:%Y-%m-%dT%H:%M:%SZ}."
+            raise Problem(410, "outcome_window_over", until)
+        self.named = named
+
+    @schema.report_by_url
+    def post(self, request: Request, token: str) -> Response:
+        body = OutcomeRequestSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        tenant_id, action_id, _ = self.named
+        services.record_by_url(tenant_id=tenant_id, action_id=action_id, outcome=body.validated_data)
+        status = body.validated_data["status"]
+        return Response({"recorded": True, "action_id": action_id, "outcome_status": status})
