@@ -20,10 +20,13 @@ from django.db import OperationalError, connection, connections
 
 from decisions.playbooks.runner import run_playbooks
 from decisions.upkeep.aftermath import settle_tenant
+from delivery.outcomes import services as outcomes
+from delivery.outcomes.services import Outcome
 from delivery.transport.sending import Answer
 from delivery.worker import leases
 from events.scoring import services as scoring
 from learning.tasks import fold_tenant
+from tenants.context import tenant_context
 from tests.conftest import Api, make_partner
 from tests.decisions.cast import ask, playbook
 from tests.decisions.deciding import configure, shop_of
@@ -123,16 +126,23 @@ def pause(api: Api, rng: random.Random) -> object:
 
 def report(api: Api, rng: random.Random) -> object:
     sql = "SELECT id FROM delivery_action WHERE attempts > 0 AND outcome_status IS NULL ORDER BY random() LIMIT 3"
-    statuses = ["completed", "ignored"]
-    return [
-        api.post(f"/api/external/actions/{each}/outcome", {"status": rng.choice(statuses)}) for (each,) in ask(api, sql)
-    ]
+    found = [{"action_id": each, "status": rng.choice(["completed", "ignored"])} for (each,) in ask(api, sql)]
+    if rng.random() < 0.5:
+        return [api.post(f"/api/external/actions/{each.pop('action_id')}/outcome", each) for each in found]
+    ((partner_id,),) = as_owner("SELECT parent_id FROM tenants_tenant WHERE id = %s", api.tenant_id)
+    with tenant_context(partner_id):
+        return outcomes.record_of_customers(
+            partner_id=partner_id, outcomes=[{**each, "result": None} for each in found]
+        )
 
 
 def deliver(api: Api, rng: random.Random) -> object:
     claimed = leases.claim(leases.Room(wanted=10, per_endpoint=10, slow_wanted=10, per_slow_endpoint=10))
     answer = Answer(started_at=datetime.now(UTC), latency_ms=1, status=200, body="")
-    return leases.record([leases.Result(lease=lease, answer=answer, delivered=True) for lease in claimed])
+    told: list[Outcome | None] = [{"status": "completed", "result": None}, None]
+    return leases.record(
+        [leases.Result(lease=lease, answer=answer, delivered=True, outcome=rng.choice(told)) for lease in claimed]
+    )
 
 
 def settle(api: Api, rng: random.Random) -> object:

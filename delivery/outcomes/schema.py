@@ -13,6 +13,7 @@ report_by_url = operation(
     "What came of an action, by whoever was sent it: `outcome_url` in the webhook's body is this address, good for "
     "this action alone until 30 days after its `expires_at`. No key is needed. Of several reports the first stands; "
     "to a repeat of your own 409 `outcome_recorded` says that it arrived.",
+    scope=None,
     tag="Actions",
     parameters=[
         OpenApiParameter(

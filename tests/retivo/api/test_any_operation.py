@@ -1,11 +1,14 @@
 """What holds for every operation of the API alike, asked of each that openapi.yaml has."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.test import Client
 
+from delivery.outcomes import tokens
 from tests.conftest import Api
 from tests.events.users.people import get, save
 from tests.retivo.api.test_openapi import SCHEMA
@@ -17,6 +20,9 @@ PATH_VALUES = {
     "interventionId": f"int_{'0' * 32}",
     "decisionId": f"dec_{'0' * 32}",
     "userId": "nobody",
+    "token": tokens.make(
+        tenant_id=UUID(int=0), action_id=f"ea_{'0' * 32}", expires_at=datetime(2100, 1, 1, tzinfo=UTC)
+    ),
     "kind": "track",
     "endpoint": "track",
 }

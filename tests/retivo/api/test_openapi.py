@@ -28,7 +28,7 @@ AUTHENTICATED = {"401", "403", "429", "503"}
 CHANGE = AUTHENTICATED | {"400", "413", "415"}
 POST = CHANGE | {"409", "422"}
 PROBES = {"getHealth", "getLiveness", "getReadiness"}
-NO_KEY = PROBES | {"reportLeakedKey"}
+NO_KEY = PROBES | {"reportLeakedKey", "reportOutcomeByUrl"}
 STATUSES = {
     "getHealth": {"200", "503"},
     "getLiveness": {"200"},
@@ -53,6 +53,8 @@ STATUSES = {
     "getAction": {"200", "404"} | AUTHENTICATED,
     "reportOutcome": {"200", "404"} | POST,
     "replayAction": {"200", "404"} | POST,
+    "reportOutcomeByUrl": {"200", "400", "404", "409", "410", "413", "415", "429", "503"},
+    "reportOutcomes": {"200"} | POST,
     "listPatterns": {"200"} | AUTHENTICATED,
     "getPartnerStats": {"200", "400"} | AUTHENTICATED,
     "track": {"200"} | POST,
