@@ -21,7 +21,7 @@ from django.db import OperationalError, connection, connections
 from decisions.playbooks.runner import run_playbooks
 from decisions.upkeep.aftermath import settle_tenant
 from delivery.outcomes import services as outcomes
-from delivery.outcomes.services import Outcome
+from delivery.outcomes.services import OfAction, Outcome
 from delivery.transport.sending import Answer
 from delivery.worker import leases
 from events.scoring import services as scoring
