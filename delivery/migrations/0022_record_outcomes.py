@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
     dependencies = [("delivery", "0021_actions_by_id"), ("learning", "0017_report_decisions")]
 
     operations = [
-        InForce("delivery", "record_outcomes", digest="e6ae5f5ae09c", reverse_sql="DROP FUNCTION record_outcomes"),
+        InForce("delivery", "record_outcomes", digest="1eec8557e5e4", reverse_sql="DROP FUNCTION record_outcomes"),
         InForce(
             "delivery",
             "record_outcome_by_url",

@@ -1,8 +1,8 @@
 -- Records what came of actions, and tells the model. Of several reports of an action the first one stands.
 --
 -- `outcomes` is an array of `{"tenant_id", "action_id", "status", "result"?}`, with one entry an action. Returns for each
--- what became of it: `recorded`, `duplicate` (another outcome stands), `unsent` (the action was not sent yet) or `unknown`;
--- and the status that stands.
+-- what became of it, and the status that stands: `recorded`, `duplicate` (another outcome stands), `unsent` (the action was
+-- not sent yet) or `unknown`. Actions of a tenant that is being deleted are unknown.
 --
 -- Runs with the rights of its caller, whose tenant context shows the actions: whoever reports without one goes through
 -- record_outcome_by_url or record_outcome_of_own_integration. Locks are taken in the order of docs/architecture.md.
@@ -24,7 +24,9 @@ CREATE OR REPLACE FUNCTION record_outcomes(outcomes jsonb, reporter text)
             SELECT o.* FROM jsonb_to_recordset(outcomes) AS o (tenant_id uuid, action_id text, status text, result jsonb)
         ), found AS MATERIALIZED (
             SELECT a.tenant_id, a.id, a.attempts, a.outcome_status
-              FROM given g JOIN public.delivery_action a ON a.tenant_id = g.tenant_id AND a.id = g.action_id
+              FROM given g
+              JOIN public.delivery_action a ON a.tenant_id = g.tenant_id AND a.id = g.action_id
+              JOIN public.tenants_tenant t ON t.id = a.tenant_id AND t.plan_status <> 'deleting'
              ORDER BY a.tenant_id, a.id FOR NO KEY UPDATE OF a
         ), recorded AS (
             UPDATE public.delivery_action a
