@@ -72,6 +72,14 @@ EVENTS: dict[str, EventType] = {
     "integration.secret_rotated": _event("An integration has a new webhook secret.", **_INTEGRATION),
     "integration.switched_on": _event("An integration was switched on.", **_INTEGRATION),
     "integration.switched_off": _event("An integration was switched off.", **_INTEGRATION),
+    "action.outcome_recorded": _event(
+        "Outcomes of your integrations' actions were recorded: how many, by the status that was reported. Those that "
+        "you reported yourself come at once, over all customers; all others each minute, by customer.",
+        completed=(_COUNT, 12),
+        partial=(_COUNT, 0),
+        ignored=(_COUNT, 3),
+        rejected=(_COUNT, 1),
+    ),
 }
 
 # What is the tenant's own affair, or staff's.

@@ -131,9 +131,8 @@ def report(api: Api, rng: random.Random) -> object:
         return [api.post(f"/api/external/actions/{each.pop('action_id')}/outcome", each) for each in found]
     ((partner_id,),) = as_owner("SELECT parent_id FROM tenants_tenant WHERE id = %s", api.tenant_id)
     with tenant_context(partner_id):
-        return outcomes.record_of_customers(
-            partner_id=partner_id, outcomes=[{**each, "result": None} for each in found]
-        )
+        told = [OfAction(action_id=each["action_id"], status=each["status"], result=None) for each in found]
+        return outcomes.record_of_customers(partner_id=partner_id, outcomes=told)
 
 
 def deliver(api: Api, rng: random.Random) -> object:

@@ -1,15 +1,18 @@
 """Taking a batch of outcomes, each by itself. In the partner's context."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, TypedDict
 from uuid import UUID
 
 from rest_framework.exceptions import ValidationError
 
+from delivery.models import OutcomeStatus
 from delivery.outcomes import services as outcomes
 from delivery.outcomes.services import OfAction
 from partners.outcomes.serializers import OutcomeOfActionSerializer
 from retivo.api.errors import as_problem, not_found
+from tenants import outbox
 
 
 class Rejection(TypedDict):
@@ -28,7 +31,7 @@ class Taken(TypedDict):
     rejected: list[Rejection]
 
 
-def report(*, partner_id: UUID, batch: Sequence[Any]) -> Taken:
+def report(*, actor: str, partner_id: UUID, batch: Sequence[Any]) -> Taken:
     """Record the outcomes that can be read and are of the partner's integrations; the first of each action counts."""
     taken = Taken(recorded=0, duplicates=0, rejected=[])
     places: dict[str, list[int]] = {}
@@ -52,6 +55,12 @@ def report(*, partner_id: UUID, batch: Sequence[Any]) -> Taken:
             taken["recorded"] += recorded
             taken["duplicates"] += len(indexes) - recorded
     taken["rejected"].sort(key=lambda rejection: rejection["index"])
+    if taken["recorded"]:
+        statuses = Counter(
+            first[action_id]["status"] for action_id, verdict in verdicts.items() if verdict == "recorded"
+        )
+        data = dict.fromkeys(OutcomeStatus.values, 0) | statuses
+        outbox.record(actor=actor, action="action.outcome_recorded", tenant_id=partner_id, data=data)
     return taken
 
 

@@ -16,6 +16,8 @@ class OutcomeViewSet(PartnerViewSet):
         def report() -> tuple[int, Any]:
             body = OutcomesRequestSerializer(data=request.data)
             body.is_valid(raise_exception=True)
-            return 200, services.report(partner_id=self.caller.tenant_id, batch=body.validated_data["outcomes"])
+            return 200, services.report(
+                actor=self.caller.actor, partner_id=self.caller.tenant_id, batch=body.validated_data["outcomes"]
+            )
 
         return self.once(request, report)

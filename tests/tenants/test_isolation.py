@@ -208,6 +208,8 @@ ANSWERS = {
     "note_change": "trigger",
     "number_event": "trigger",
     "partners_consent": "text",
+    "record_outcome_by_url": "record",
+    "record_outcome_of_own_integration": "TABLE(action_id text, verdict text)",
     "revoke_leaked_key": "void",
     "switches_of_caller": "record",
     "tenants_with_waiting_examples": "SETOF uuid",

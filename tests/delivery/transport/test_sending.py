@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from delivery.models import ActionStatus
+from delivery.outcomes import tokens
 from delivery.worker import leases
 from retivo.api.errors import Problem
 from tests.conftest import Api
@@ -33,6 +34,7 @@ def test_dispatch__once_committed__is_sent_as_the_contract_says(shop: Merchant, 
         "domain": "",
         "created_at": action.created_at.isoformat().replace("+00:00", "Z"),
         "expires_at": action.expires_at.isoformat().replace("+00:00", "Z"),
+        "outcome_url": tokens.url(tenant_id=shop.api.tenant_id, action_id=id, expires_at=action.expires_at),
     }
     assert sent.headers["content-type"] == "application/json"
     assert sent.headers["host"] == inbox.url.removeprefix("http://")

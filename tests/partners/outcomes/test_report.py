@@ -1,5 +1,6 @@
 """A partner reports outcomes of its integrations' actions, of all its customers, and of nobody else's."""
 
+import json
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from uuid import uuid4
 import pytest
 from django.db import ProgrammingError, connection
 
+from decisions.upkeep.aftermath import settle_tenant
 from tenants import services as tenants
 from tenants.context import staff_context, tenant_context
 from tenants.models import Scope
@@ -36,6 +38,13 @@ def delivered(*shops: Merchant) -> list[str]:
     ids = [shop.dispatch() for shop in shops]
     work()
     return ids
+
+
+def own_type(shop: Merchant, inbox: Receiver) -> Merchant:
+    """With an action type that the customer registered itself."""
+    own = {"name": "call_up", "provider": "own", "description": "d", "delivery_webhook": inbox.url}
+    made = shop.api.post("/api/external/action-types", {**own, "parameters_schema": {"amount": {"type": "number"}}})
+    return Merchant(shop.api, made.json()["action_type"]["id"], "")
 
 
 def report(api: Api, *outcomes: Any, **headers: str) -> Any:
@@ -110,10 +119,7 @@ def test_report__of_another_partners_actions__is_as_of_none(acme: Api, rival: Ap
 
 def test_report__of_a_customers_own_action_type__is_as_of_none(acme: Api, shop: Merchant, inbox: Receiver) -> None:
     """Even where the customer is the partner's: what the customer carries out itself is its own to report."""
-    own = {"name": "call_up", "provider": "own", "description": "d", "delivery_webhook": inbox.url}
-    made = shop.api.post("/api/external/action-types", {**own, "parameters_schema": {"amount": {"type": "number"}}})
-    mine = Merchant(shop.api, made.json()["action_type"]["id"], "")
-    (id,) = delivered(mine)
+    (id,) = delivered(own_type(shop, inbox))
 
     assert [each["code"] for each in report(acme, one(id)).json()["rejected"]] == ["not_found"]
     assert shown(shop, id) is None
@@ -194,12 +200,69 @@ def test_report__hundred_customers__finds_actions_by_the_index(
     (id,) = delivered(shop)
     statements.clear()
     report(acme, one(id), one(f"ea_{uuid4().hex}"))
-    assert len(statements) <= 2  # the look-up of the key, and all outcomes
+    assert len(statements) <= 3  # the look-up of the key, all outcomes, and the audit entry with the event
 
     as_owner("SET enable_seqscan = off")
     plan = as_owner(f"EXPLAIN SELECT 1 FROM delivery_action WHERE id = '{id}' AND attempts > 0")
     as_owner("RESET enable_seqscan")
     assert "action_sent" in str(plan)
+
+
+# --- What the partner is told ---------------------------------------------------------------------------------------
+
+COUNTS = {"completed": 0, "partial": 0, "ignored": 0, "rejected": 0}
+
+
+def told(partner: Api) -> list[tuple[Any, Any]]:
+    rows = as_owner(
+        "SELECT customer_id, data::text FROM tenants_partnerevent"
+        " WHERE tenant_id = %s AND type = 'action.outcome_recorded' ORDER BY seq",
+        partner.tenant_id,
+    )
+    return [(customer_id, json.loads(data)) for customer_id, data in rows]
+
+
+def test_report__of_a_batch__is_one_entry_and_one_event_of_counts(acme: Api, rival: Api, shop: Merchant) -> None:
+    ids = delivered(shop, shop, shop)
+
+    report(acme, one(ids[0]), one(ids[1], "ignored"), one(ids[2]), one("ea_1"))
+    report(acme, one(ids[0]))  # nothing new
+    settle_tenant(shop.api.tenant_id)
+
+    assert told(acme) == [(None, COUNTS | {"completed": 2, "ignored": 1})]
+    (entry,) = as_owner("SELECT actor, tenant_id FROM tenants_auditentry WHERE action = 'action.outcome_recorded'")
+    assert entry == (acme.actor, acme.tenant_id)
+    assert told(rival) == []
+
+
+def test_outcomes__reported_by_others__are_one_event_of_counts_for_a_customer_and_a_run(
+    acme: Api, shop: Merchant
+) -> None:
+    other = customer_of(acme, shop.secret, slug="other")
+    ids = delivered(shop, shop, shop, other)
+    settle_tenant(shop.api.tenant_id)
+    assert told(acme) == []
+
+    for id, status in zip(ids[:3], ("completed", "rejected", "completed"), strict=True):
+        assert shop.api.post(f"/api/external/actions/{id}/outcome", {"status": status}).status_code == 200
+    assert other.api.post(f"/api/external/actions/{ids[3]}/outcome", {"status": "partial"}).status_code == 200
+    for each in (shop, other, shop):
+        settle_tenant(each.api.tenant_id)
+
+    assert told(acme) == [
+        (shop.api.tenant_id, COUNTS | {"completed": 2, "rejected": 1}),
+        (other.api.tenant_id, COUNTS | {"partial": 1}),
+    ]
+
+
+def test_outcomes__of_a_customers_own_action_type__are_not_told(acme: Api, shop: Merchant, inbox: Receiver) -> None:
+    mine = own_type(shop, inbox)
+    (id,) = delivered(mine)
+    assert shop.api.post(f"/api/external/actions/{id}/outcome", {"status": "completed"}).status_code == 200
+
+    settle_tenant(shop.api.tenant_id)
+
+    assert told(acme) == []
 
 
 # --- SQL of the runtime role ----------------------------------------------------------------------------------------
