@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any, TypedDict
+from typing import TypedDict
 from uuid import UUID
 
 from rest_framework.exceptions import ValidationError
@@ -11,7 +11,8 @@ from delivery.models import OutcomeStatus
 from delivery.outcomes import services as outcomes
 from delivery.outcomes.services import OfAction
 from partners.outcomes.serializers import OutcomeOfActionSerializer
-from retivo.api.errors import as_problem, not_found
+from retivo.api.errors import Problem, as_problem, not_found
+from retivo.api.json import decode
 from tenants import outbox
 
 
@@ -31,16 +32,16 @@ class Taken(TypedDict):
     rejected: list[Rejection]
 
 
-def report(*, actor: str, partner_id: UUID, batch: Sequence[Any]) -> Taken:
+def report(*, actor: str, partner_id: UUID, batch: Sequence[bytes]) -> Taken:
     """Record the outcomes that can be read and are of the partner's integrations; the first of each action counts."""
     taken = Taken(recorded=0, duplicates=0, rejected=[])
     places: dict[str, list[int]] = {}
     first: dict[str, OfAction] = {}
     for index, sent in enumerate(batch):
-        body = OutcomeOfActionSerializer(data=sent)
         try:
+            body = OutcomeOfActionSerializer(data=decode(sent))
             body.is_valid(raise_exception=True)
-        except ValidationError as error:
+        except (Problem, ValidationError) as error:
             taken["rejected"].append(_rejection(index, error))
         else:
             outcome: OfAction = body.validated_data

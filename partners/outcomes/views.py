@@ -4,8 +4,8 @@ from typing import Any
 
 from rest_framework.request import Request
 
-from partners.outcomes import schema, services
-from partners.outcomes.serializers import OutcomesRequestSerializer
+from events.ingestion.views import json_body
+from partners.outcomes import schema, serializers, services
 from partners.viewset import PartnerViewSet
 from retivo.api.json import Response
 
@@ -14,10 +14,7 @@ class OutcomeViewSet(PartnerViewSet):
     @schema.report_outcomes
     def create(self, request: Request) -> Response:
         def report() -> tuple[int, Any]:
-            body = OutcomesRequestSerializer(data=request.data)
-            body.is_valid(raise_exception=True)
-            return 200, services.report(
-                actor=self.caller.actor, partner_id=self.caller.tenant_id, batch=body.validated_data["outcomes"]
-            )
+            batch = serializers.read(json_body(request))
+            return 200, services.report(actor=self.caller.actor, partner_id=self.caller.tenant_id, batch=batch)
 
         return self.once(request, report)

@@ -75,6 +75,9 @@ def test_report__mixed_batch__is_answered_one_by_one(acme: Api, shop: Merchant) 
     first, second, known = delivered(shop, shop, shop)
     assert shop.api.post(f"/api/external/actions/{known}/outcome", {"status": "rejected"}).status_code == 200
     unsent, nobodys = shop.dispatch(), f"ea_{uuid4().hex}"
+    deep: Any = 1
+    for _ in range(500):
+        deep = [deep]
 
     answer = report(
         acme,
@@ -89,6 +92,9 @@ def test_report__mixed_batch__is_answered_one_by_one(acme: Api, shop: Merchant) 
         "text",
         None,
         one(second, result=[]),
+        one(second, result={"x": "\0"}),
+        one(second, result={"x": 10**400}),
+        deep,
         one(second, "partial"),
     ).json()
 
@@ -102,6 +108,9 @@ def test_report__mixed_batch__is_answered_one_by_one(acme: Api, shop: Merchant) 
         (8, "invalid"),
         (9, "null"),
         (10, "not_an_object"),
+        (11, "nul_character"),
+        (12, "number_out_of_range"),
+        (13, "nested_too_deep"),
     ]
     assert [shown(shop, each)["status"] for each in (first, second, known)] == ["completed", "partial", "rejected"]
     assert shown(shop, unsent) is None
@@ -168,13 +177,20 @@ def test_report__with_an_idempotency_key__answers_the_same_again(acme: Api, shop
         ({"outcomes": {}}, 400, "not_a_list"),
         ({"outcomes": [], "more": 1}, 400, "unknown_field"),
         ([], 400, "invalid"),
+        (b'{"outcomes": [{]}', 400, None),
+        (b"", 400, None),
     ],
 )
-def test_report__body_that_is_no_batch__names_what_is_wrong(acme: Api, body: Any, status: int, code: str) -> None:
+def test_report__body_that_is_no_batch__names_what_is_wrong(
+    acme: Api, body: Any, status: int, code: str | None
+) -> None:
     response = acme.post(PATH, body)
 
     assert response.status_code == status
-    assert [error["code"] for error in response.json()["errors"]] == [code]
+    if code is None:
+        assert response.json()["code"] == "malformed_json"
+    else:
+        assert [error["code"] for error in response.json()["errors"]] == [code]
 
 
 def test_report__hundred_outcomes__are_taken_and_one_more_is_413(acme: Api, shop: Merchant) -> None:

@@ -9,10 +9,11 @@ import os
 import re
 import subprocess
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from delivery import services as delivery
+from delivery.outcomes import tokens
 from tenants.context import tenant_context
 from tests.conftest import REPOSITORY, Api, Server
 from tests.owner import as_owner
@@ -67,6 +68,7 @@ interventions = {{ values = {interventions} }}
 action_types = {{ values = ["{action_type}"] }}
 actions = {{ values = {actions} }}
 decisions = {{ values = ["{decision}"] }}
+tokens = {{ values = {tokens} }}
 
 [parameters]
 "path.customerId" = {{ dictionary = "customers", probability = 0.5 }}
@@ -77,6 +79,7 @@ decisions = {{ values = ["{decision}"] }}
 "path.actionId" = {{ dictionary = "actions", probability = 0.5 }}
 "path.interventionId" = {{ dictionary = "interventions", probability = 0.5 }}
 "path.decisionId" = {{ dictionary = "decisions", probability = 0.5 }}
+"path.token" = {{ dictionary = "tokens", probability = 0.5 }}
 "body.user_id" = {{ dictionary = "users", probability = 0.5 }}
 "body.customer_tenant_id" = {{ dictionary = "customers" }}
 """
@@ -93,7 +96,7 @@ ACTION_TYPE = {
 def test_schemathesis__all_checks__finds_nothing(acme: Api, rival: Api, server: Server, tmp_path: Path) -> None:
     integration = acme.register("seed")["id"]
     customer = acme.provision("seed").tenant_id
-    acme.post("/api/track", {"events": [{"user_id": "user-42", "event": "clicked"}]})
+    acme.post("/api/track", {"events": [{"user_id": each, "event": "clicked"} for each in ("user-42", "user-43")]})
     playbook = acme.post("/api/playbooks", {"name": "seed"}).json()["id"]
     # Several, for most of what is done to one can be done once.
     interventions = [acme.post("/api/interventions", {"user_id": "user-42"}).json()["id"] for _ in range(20)]
@@ -117,6 +120,7 @@ def test_schemathesis__all_checks__finds_nothing(acme: Api, rival: Api, server: 
             action_type=action_type,
             actions=json.dumps(actions),
             decision=decision,
+            tokens=json.dumps(tokens_of(acme, actions)),
         )
     )
 
@@ -141,7 +145,7 @@ def seed_actions(api: Api, action_type: str) -> list[str]:
         ids = [
             delivery.dispatch(
                 tenant_id=api.tenant_id,
-                user_id="user-42",
+                user_id="user-43",  # whom nobody erases
                 action_type_id=action_type,
                 parameters={"amount": 5},
                 decision_id=None,
@@ -155,6 +159,12 @@ def seed_actions(api: Api, action_type: str) -> list[str]:
         ids[10:],
     )
     return ids
+
+
+def tokens_of(api: Api, actions: list[str]) -> list[str]:
+    """Of their outcome URLs."""
+    expires_at = datetime.now(UTC) + timedelta(days=1)
+    return [tokens.make(tenant_id=api.tenant_id, action_id=each, expires_at=expires_at) for each in actions]
 
 
 def _identity(name: str, api: Api) -> dict[str, object]:
