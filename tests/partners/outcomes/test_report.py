@@ -16,7 +16,7 @@ from tenants import services as tenants
 from tenants.context import staff_context, tenant_context
 from tenants.models import Scope
 from tests.conftest import Api, Server
-from tests.delivery.cast import Merchant, customer_of, merchant_of, work
+from tests.delivery.cast import Merchant, customer_of, merchant_of
 from tests.delivery.receiver import Receiver, receiver
 from tests.owner import as_owner
 
@@ -35,8 +35,9 @@ def shop(acme: Api, inbox: Receiver) -> Merchant:
 
 
 def delivered(*shops: Merchant) -> list[str]:
+    """Their ids, as if they had been sent."""
     ids = [shop.dispatch() for shop in shops]
-    work()
+    as_owner("UPDATE delivery_action SET attempts = 1, status = 'delivered' WHERE id = ANY(%s)", ids)
     return ids
 
 
@@ -178,7 +179,6 @@ def test_report__with_an_idempotency_key__answers_the_same_again(acme: Api, shop
         ({"outcomes": [], "more": 1}, 400, "unknown_field"),
         ([], 400, "invalid"),
         (b'{"outcomes": [{]}', 400, None),
-        (b"", 400, None),
     ],
 )
 def test_report__body_that_is_no_batch__names_what_is_wrong(
