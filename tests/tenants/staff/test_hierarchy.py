@@ -59,7 +59,7 @@ def test_a_row_tells_what_the_tenant_has(viewer: Client, hierarchy: None) -> Non
     rows = [_text(row) for row in re.findall(r"<tr class=\"data-row.*?</tr>", html, re.DOTALL)]
     assert "hub Acme acme - Partner Starter Active 1,000 2 1 1" in rows
     assert "subdirectory_arrow_right Bakery acme / bakery - Customer Starter Active 25,000 1 1" in rows
-    assert "apartment Harbor Fitness harbor Standalone Starter Active 1,000 0" in rows
+    assert "apartment Harbor Fitness harbor - Standalone Starter Active 1,000 0" in rows
     assert f'href="{TENANTS}?partner=acme"' in html
 
 
