@@ -3,7 +3,7 @@
 import uuid
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, Value
 from django.db.models.functions import Now
 
 from retivo.database.prefixed_id import PrefixedId
@@ -26,6 +26,12 @@ class PartnerIntegration(models.Model):
     encrypted_previous_secret = models.BinaryField(null=True, editable=False, help_text="Signs too, for a while")
     previous_secret_until = models.DateTimeField(null=True, editable=False)
     active = models.BooleanField(default=True)
+    held = models.JSONField(
+        db_default=Value({}, models.JSONField()),
+        default=dict,
+        editable=False,
+        help_text="The partner's switches by an action type's name, or by `*`",
+    )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:

@@ -7,7 +7,7 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter
 from retivo.api.operation import operation
 from retivo.api.schema import Problems
 
-CUSTOMERS, INTEGRATIONS, STATS = "Customers", "Integrations", "Stats"
+CUSTOMERS, INTEGRATIONS, STATS, SWITCHES = "Customers", "Integrations", "Stats", "Switches"
 
 FORBIDDEN = Problems(
     "NotAPartner",
@@ -16,7 +16,7 @@ FORBIDDEN = Problems(
         "partner_scope_required": "This API key does not hold the `partner` permission.",
         "insufficient_scope": "This API key does not hold the scope `partner:customers`.",
         "tenant_not_partner": "Only a tenant with the role `partner` may use the Partner API.",
-        "tenant_suspended": "This tenant is suspended; nothing was read or changed.",
+        "suspended_by_staff": "This tenant was suspended by Retivo's staff; nothing was read or changed.",
     },
 )
 

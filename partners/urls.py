@@ -1,9 +1,13 @@
+from typing import Any
+
+from django.urls import path
 from rest_framework.routers import SimpleRouter
 
 from partners.customers.views import CustomerViewSet
 from partners.integrations.views import IntegrationViewSet
 from partners.outcomes.views import OutcomeViewSet
 from partners.overview.views import PatternViewSet, StatsViewSet
+from partners.switches.views import KillSwitchViewSet, ShadowModeViewSet
 from retivo.api import paths  # noqa: F401 - `any_uuid`
 
 router = SimpleRouter(trailing_slash=False, use_regex_path=False)
@@ -13,4 +17,10 @@ router.register("outcomes", OutcomeViewSet, basename="partner-outcome")
 router.register("patterns", PatternViewSet, basename="partner-pattern")
 router.register("stats", StatsViewSet, basename="partner-stats")
 
-urlpatterns = router.urls
+_ONE: Any = {"get": "retrieve", "put": "update"}  # there is one of each
+
+urlpatterns = [
+    *router.urls,
+    path("kill-switch", KillSwitchViewSet.as_view(_ONE), name="partner-kill-switch"),
+    path("shadow-mode", ShadowModeViewSet.as_view(_ONE), name="partner-shadow-mode"),
+]

@@ -430,6 +430,7 @@ SPECTACULAR_SETTINGS = {
             "description": "A tenant's end users. The paths and answers call them customers: they are the tenant's.",
         },
         {"name": "Customers", "description": "Tenants that a partner provisions, each isolated from all others."},
+        {"name": "Switches", "description": "What a partner holds, for all of its customers or for a part."},
         {"name": "Integrations", "description": "What a partner's platform can do, and who may use it."},
         {
             "name": "Action types",
@@ -457,6 +458,7 @@ SPECTACULAR_SETTINGS = {
         "LearningConsent": "learning.receipts.serializers.CHOICES",
         "PlanTier": "tenants.models.PlanTier",
         "PlanStatus": "tenants.models.PlanStatus",
+        "Layer": "tenants.models.Layer",
         "Scope": "tenants.models.Scope",
         "ActionStatus": "delivery.models.ActionStatus",
         "OutcomeStatus": "delivery.models.OutcomeStatus",

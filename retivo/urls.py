@@ -13,6 +13,7 @@ from retivo.sight.probes import HealthView, LivezView, ReadyzView
 from retivo.staff import error_pages
 from tenants.accounts.admin import own_password
 from tenants.leaks.views import ReportLeakView
+from tenants.me.views import MeView
 
 # A path is tried against what stands before it, at a microsecond each: what carries load comes first.
 urlpatterns = [
@@ -27,6 +28,7 @@ urlpatterns = [
     path("api/health", HealthView.as_view(), name="health"),
     path("api/livez", LivezView.as_view(), name="livez"),
     path("api/readyz", ReadyzView.as_view(), name="readyz"),
+    path("api/me", MeView.as_view(), name="me"),
     path("api/keys/report-leak", ReportLeakView.as_view(), name="report-leak"),
     path("api/openapi.json", SchemaView.as_view(), name="schema"),
     path("api/docs", DocsView.as_view(), name="docs"),

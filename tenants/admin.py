@@ -3,13 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.db.models import Case, F, OuterRef, QuerySet, When
 from django.db.models.functions import Coalesce, Lower
-from django.forms import Form
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.safestring import SafeString
@@ -18,7 +16,6 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
 from retivo.staff.pages import (
     ROWS_SHOWN,
     Figure,
-    StaffAdmin,
     Table,
     actor,
     badge,
@@ -32,8 +29,9 @@ from retivo.staff.pages import (
     url_of,
 )
 from tenants import services
-from tenants.models import ApiKey, AuditEntry, PlanStatus, PlanTier, Scope, Tenant, TenantRole
+from tenants.models import ApiKey, AuditEntry, PlanTier, Scope, Tenant, TenantRole
 from tenants.staff.audit import AuditEntryAdmin
+from tenants.staff.controls import ControlledAdmin, controls_table
 from tenants.staff.forms import CreatePartnerForm, IssueKeyForm, TenantForm
 from tenants.staff.keys import ApiKeyAdmin, is_active, keys_table
 
@@ -72,7 +70,7 @@ def _is_typed(request: HttpRequest) -> bool:
     return request.path == reverse("admin:autocomplete")
 
 
-class TenantAdmin(StaffAdmin):
+class TenantAdmin(ControlledAdmin):
     """The hierarchy: each partner is followed by its customers, standalone tenants stand between the partners."""
 
     form = TenantForm
@@ -105,7 +103,7 @@ class TenantAdmin(StaffAdmin):
     ]
     fieldsets = [
         (None, {"fields": [("name", "slug"), ("tenant_role", "parent"), ("plan_tier", "tracked_user_limit")]}),
-        (None, {"fields": [("plan_status", "suspended_by_staff"), ("kill_switch_active", "shadow_mode")]}),
+        (None, {"fields": [("plan_status", "suspended_by_staff")]}),
         (None, {"fields": [("id", "external_id"), ("created_at", "updated_at"), "config"]}),
     ]
     readonly_fields = [
@@ -120,7 +118,7 @@ class TenantAdmin(StaffAdmin):
         "updated_at",
     ]
     actions_list = ["new_partner"]
-    actions_detail = ["issue_key", "suspend", "reactivate"]
+    actions_detail = ["issue_key", "controls", "suspend", "reactivate"]
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return may(request, "tenants.change_tenant")
@@ -168,7 +166,9 @@ class TenantAdmin(StaffAdmin):
     # --- A tenant's page ---
 
     def tables(self, request: HttpRequest, tenant: Tenant) -> Sequence[Table | Figure]:
-        tables = [customers_table(tenant)] if tenant.tenant_role == TenantRole.PARTNER else []
+        tables = [controls_table(tenant)]
+        if tenant.tenant_role == TenantRole.PARTNER:
+            tables.append(customers_table(tenant))
         if tenant.metadata:
             rows = sorted(tenant.metadata.items())
             tables.append(Table(title="Metadata", headers=["Key", "Value"], rows=rows, total=len(rows)))
@@ -186,11 +186,7 @@ class TenantAdmin(StaffAdmin):
         tenant = self.get_object(request, object_id)
         if tenant is None:
             return []
-        # What its partner suspended staff can suspend still, so that the partner cannot lift it.
-        hidden = {
-            "tenants_tenant_reactivate": tenant.plan_status == PlanStatus.ACTIVE,
-            "tenants_tenant_suspend": tenant.suspended_by_staff,
-        }
+        hidden = self.hidden_actions(tenant)
         return [
             action
             for action in super().get_actions_detail(request, object_id)
@@ -241,44 +237,6 @@ class TenantAdmin(StaffAdmin):
             form,
             title=f"Issue a key of {tenant.name}",
             submit="Issue the key",
-            back=url_of(tenant),
-            obj=tenant,
-        )
-
-    @page_action(title="Suspend", path="suspend", permission="tenants.change_tenant", icon="block")
-    def suspend(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        return self._set_plan_status(
-            request,
-            object_id,
-            PlanStatus.SUSPENDED,
-            title="Suspend {}?",
-            text="All of its keys are refused from now on, until staff reactivate it. Nothing is deleted.",
-        )
-
-    @page_action(title="Reactivate", path="reactivate", permission="tenants.change_tenant", icon="play_arrow")
-    def reactivate(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        return self._set_plan_status(
-            request, object_id, PlanStatus.ACTIVE, title="Reactivate {}?", text="Its keys work again from now on."
-        )
-
-    def _set_plan_status(
-        self, request: HttpRequest, object_id: str, plan_status: PlanStatus, *, title: str, text: str
-    ) -> HttpResponse:
-        tenant = self.get_object(request, object_id)
-        if tenant is None:
-            return self.gone(request, object_id)
-        if request.method == "POST":
-            services.set_plan_status(actor=actor(request), tenant_id=tenant.id, plan_status=plan_status)
-            messages.success(request, f"{tenant.name} is {plan_status.label.lower()}.")
-            return redirect(url_of(tenant))
-        is_suspension = plan_status == PlanStatus.SUSPENDED
-        return self.form_page(
-            request,
-            Form(),
-            title=title.format(tenant.name),
-            text=text,
-            submit="Suspend" if is_suspension else "Reactivate",
-            danger=is_suspension,
             back=url_of(tenant),
             obj=tenant,
         )

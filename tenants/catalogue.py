@@ -42,6 +42,15 @@ _COUNT: Schema = {"type": "integer", "minimum": 0}
 _UUID: Schema = {"type": "string", "format": "uuid"}
 _TEXTS: Schema = {"type": "array", "items": _TEXT}
 
+_TEXT_OR_NULL: Schema = {"type": ["string", "null"]}
+_LAYER: Schema = {"type": "string", "enum": ["self", "partner", "staff"], "description": "Who said it."}
+_SWITCH: dict[str, tuple[Schema, Any]] = {
+    "active": ({"type": "boolean"}, True),
+    "reason": (_TEXT_OR_NULL, "Wrong amounts were granted."),
+    "only": ({"type": ["object", "null"], "description": "The part; null: all customers."}, {"action_type": "grant"}),
+    "customers": ({"type": ["integer", "null"], "description": "For how many a filter turned it."}, None),
+}
+
 _A_UUID = "0b9f6d7e-5a3c-4c57-9d0e-3f5d1f6a7b21"
 _KEY = {"key_id": (_UUID, "c1f4c7a2-8a55-4e0e-b5a8-0f6c2b7d9e30"), "prefix": (_TEXT, "rt_live_4fGh")}
 _INTEGRATION = {"integration_id": (_UUID, "5d2c8a1e-1f0b-4a8e-8d43-9a0f7c6b5e12"), "provider": (_TEXT, "acme-loyalty")}
@@ -56,8 +65,24 @@ EVENTS: dict[str, EventType] = {
         **_KEY,
     ),
     "customer.updated": _event("Fields of a customer changed.", changed=(_TEXTS, ["plan_tier", "config.overage"])),
-    "customer.suspended": _event("A customer was suspended: its keys are refused.", changed=(_TEXTS, ["plan_status"])),
-    "customer.reactivated": _event("A customer's suspension was lifted.", changed=(_TEXTS, ["plan_status"])),
+    "customer.suspended": _event(
+        "A customer was suspended, or its suspension changed. In the mode `hold` nothing is sent; in `full` its keys "
+        "are refused, too.",
+        changed=(_TEXTS, ["plan_status", "suspension"]),
+        by=(_LAYER, "partner"),
+        mode=({"type": "string", "enum": ["hold", "full"]}, "hold"),
+        reason=(_TEXT_OR_NULL, "Invoice 4711 is overdue."),
+    ),
+    "customer.reactivated": _event(
+        "A customer is no longer suspended.", changed=(_TEXTS, ["plan_status", "suspension"]), by=(_LAYER, "partner")
+    ),
+    "customer.controls_changed": _event(
+        "What the customer, its partner or staff say of the customer changed: switches, bounds, locks.",
+        changed=(_TEXTS, ["kill_switch"]),
+        by=(_LAYER, "self"),
+    ),
+    "partner.kill_switch": _event("The partner turned its kill switch, for all customers or for a part.", **_SWITCH),
+    "partner.shadow_mode": _event("The partner turned its shadow mode, for all customers or for a part.", **_SWITCH),
     "learning.consent_changed": _event(
         "A customer's part in shared patterns changed, by its own word or its partner's.",
         changed=(_TEXTS, ["config.learning_by_partner"]),

@@ -5,7 +5,15 @@ from typing import Any
 from rest_framework import serializers
 
 from retivo.api.serializers import BooleanField, ObjectField, StrictSerializer, StringField
-from tenants.models import ApiKey, PlanStatus, PlanTier, RevokedReason, Scope
+from tenants.models import MAX_REASON, ApiKey, Layer, PlanStatus, PlanTier, RevokedReason, Scope
+
+# As the database's function controls_in_force names them.
+BECAUSE = (
+    "suspended_by_staff",
+    "partner_suspended",
+    "tenant_suspended",
+    *(f"{whose}{switch}" for switch in ("kill_switch", "shadow_mode") for whose in ("staff_", "partner_", "")),
+)
 
 
 class ApiKeySerializer(serializers.Serializer[Any]):
@@ -38,13 +46,31 @@ class TenantSerializer(serializers.Serializer[Any]):
     plan_tier = serializers.ChoiceField(PlanTier.choices)
     plan_status = serializers.ChoiceField(PlanStatus.choices)
     tracked_user_limit = serializers.IntegerField(help_text="Monthly active users.")
-    kill_switch_active = serializers.BooleanField(help_text="No action is sent.")
-    shadow_mode = serializers.BooleanField(help_text="Decisions are made and logged, nothing is sent.")
+    kill_switch_active = serializers.BooleanField(
+        help_text="No action is sent, because the tenant, its partner or staff say so of it."
+    )
+    shadow_mode = serializers.BooleanField(
+        help_text="Decisions are made and logged, nothing is sent, because one of them says so."
+    )
     created_at = serializers.DateTimeField()
+
+
+class EffectiveSerializer(serializers.Serializer[Any]):
+    """The state that follows from what the tenant, its partner and staff say. The strictest holds."""
+
+    sending = serializers.ChoiceField(["on", "held"], help_text="`held`: what is decided waits, nothing is sent.")
+    ingesting = serializers.ChoiceField(["on", "off"], help_text="`off`: keys are refused.")
+    because = serializers.ListField(
+        child=serializers.ChoiceField(BECAUSE), help_text="All reasons, the strictest first; empty where all is on."
+    )
+    since = serializers.DateTimeField(allow_null=True, help_text="Of the first reason, as are `by` and `reason`.")
+    by = serializers.ChoiceField(Layer.choices, allow_null=True)
+    reason = serializers.CharField(allow_null=True, help_text="What was said when it was set, if anything.")
 
 
 class TenantResponseSerializer(serializers.Serializer[Any]):
     tenant = TenantSerializer()
+    effective = EffectiveSerializer()
 
 
 class SettingsRequestSerializer(StrictSerializer):
@@ -56,3 +82,6 @@ class SettingsRequestSerializer(StrictSerializer):
 
 class SwitchRequestSerializer(StrictSerializer):
     active = BooleanField()
+    reason = StringField(
+        required=False, allow_blank=True, max_length=MAX_REASON, help_text="Shown wherever the state is."
+    )

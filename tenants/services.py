@@ -15,7 +15,20 @@ from retivo.api.json import encode
 from retivo.api.merge_patch import merge_patch
 from tenants import config, customers, outbox
 from tenants.access import keys
-from tenants.models import ApiKey, PlanStatus, PlanTier, Scope, Tenant, TenantRole
+from tenants.controls import bounds
+from tenants.controls import services as controls
+from tenants.models import (
+    CASCADE_DAYS,
+    ApiKey,
+    Control,
+    Layer,
+    PlanStatus,
+    PlanTier,
+    Scope,
+    SuspensionMode,
+    Tenant,
+    TenantRole,
+)
 
 Change = Mapping[str, Any]  # `from` and `to`
 
@@ -137,17 +150,42 @@ def revoke_key(*, actor: str, key_id: UUID) -> ApiKey:
     return key
 
 
+def set_plan_status(
+    *,
+    actor: str,
+    tenant_id: UUID,
+    plan_status: PlanStatus,
+    mode: SuspensionMode = SuspensionMode.FULL,
+    reason: str = "",
+    cascade_days: int = CASCADE_DAYS,
+) -> Tenant:
+    """Suspend a tenant as staff do, which its partner cannot lift, or lift what staff suspended.
+
+    Args:
+        reason: shown to the tenant and to its partner.
+        cascade_days: after how many a partner's suspension in full refuses the keys of its customers, too.
+
+    Raises:
+        Tenant.DoesNotExist: there is none.
+    """
+    suspension = {"mode": mode, "reason": reason, "cascade_days": cascade_days}
+    suspends = plan_status == PlanStatus.SUSPENDED
+    return say_as_staff(actor=actor, tenant_id=tenant_id, said={"suspension": suspension if suspends else None})
+
+
 @transaction.atomic
-def set_plan_status(*, actor: str, tenant_id: UUID, plan_status: PlanStatus) -> Tenant:
-    """Suspend a tenant or make it active again, as staff do: its partner cannot lift it. Raises Tenant.DoesNotExist."""
-    tenant = Tenant.objects.select_for_update().get(id=tenant_id)
-    suspended = plan_status == PlanStatus.SUSPENDED
-    if (tenant.plan_status, tenant.suspended_by_staff) != (plan_status, suspended):
-        change = {"from": tenant.plan_status, "to": plan_status}
-        tenant.plan_status, tenant.suspended_by_staff = plan_status, suspended
+def say_as_staff(*, actor: str, tenant_id: UUID, said: Mapping[str, Any]) -> Tenant:
+    """Say something of a tenant in staff's layer: `said` is as in `tenants.controls.services.change`.
+
+    Raises:
+        Tenant.DoesNotExist: there is none.
+    """
+    tenant = Tenant.objects.select_for_update(no_key=True).get(id=tenant_id)
+    changed = _say(tenant, Layer.STAFF, said)
+    if changed:
         tenant.updated_at = timezone.now()
-        tenant.save(update_fields=["plan_status", "suspended_by_staff", "updated_at"])
-        _record_change(actor, tenant, {"plan_status": change})
+        tenant.save(update_fields=["updated_at"])
+        _record_change(actor, tenant, changed, Layer.STAFF)
     return tenant
 
 
@@ -164,7 +202,8 @@ def update_tenant(*, actor: str, tenant: Tenant, changes: dict[str, Any]) -> Ten
     tenant.full_clean()
     tenant.updated_at = timezone.now()
     tenant.save(update_fields=[*changes, "updated_at"])
-    _record_change(actor, tenant, {name: {"from": before[name], "to": value} for name, value in changes.items()})
+    changed = {name: {"from": before[name], "to": value} for name, value in changes.items()}
+    _record_change(actor, tenant, changed, Layer.STAFF)
     return tenant
 
 
@@ -179,6 +218,7 @@ def change_settings(
     actor: str,
     tenant_id: UUID,
     changes: Mapping[str, Any],
+    said: Mapping[str, Any] | None = None,
     partner_id: UUID | None = None,
     replaces_metadata: bool = False,
 ) -> tuple[Tenant, list[str]]:
@@ -188,6 +228,7 @@ def change_settings(
     parallel changes of two keys both stand.
 
     Args:
+        said: what the caller says in its layer, as in `tenants.controls.services.change`.
         replaces_metadata: `changes["metadata"]` takes the place of all that was there.
 
     Returns:
@@ -198,33 +239,29 @@ def change_settings(
         ExternalIdTakenError: the partner has another customer of this external id.
         Problem: 400 for a config that Retivo cannot act on; 403 for what is the partner's or staff's to change.
     """
-    owned = {} if partner_id is None else {"parent_id": partner_id}
+    layer, owned = (Layer.SELF, {}) if partner_id is None else (Layer.PARTNER, {"parent_id": partner_id})
     # NO KEY: events go on being counted, whose rows refer to this one.
     tenant = Tenant.objects.select_for_update(no_key=True).get(id=tenant_id, **owned)
-    wanted = dict(changes)
+    before = {name: getattr(tenant, name) for name in (*changes, "config", "config_by_partner")}
+    wanted, said = dict(changes), dict(said or {})
+    if "plan_status" in wanted:
+        said |= _suspension(tenant, wanted.pop("plan_status"))
+    changed = _say(tenant, layer, said)  # first: it may widen the bounds of the config
     if "config" in wanted:
-        patch = wanted["config"]
-        wanted["config"] = config.patched(tenant.config, patch, by_partner=partner_id is not None)
-        if partner_id is not None:
-            wanted["config_by_partner"] = config.patched(tenant.config_by_partner, patch, by_partner=True)
-        elif tenant.tenant_role == TenantRole.CUSTOMER:
-            _refuse_what_the_partner_sets(tenant.config, wanted["config"])
+        wanted |= _configured(tenant, wanted["config"], layer)
     if "metadata" in wanted and not replaces_metadata:
         wanted["metadata"] = _metadata(merge_patch(tenant.metadata, wanted["metadata"]))
-    if partner_id is not None and tenant.suspended_by_staff and wanted.get("plan_status") == PlanStatus.ACTIVE:
-        raise Problem(
-            403, "suspended_by_staff", "This customer was suspended by Retivo's staff, who alone can lift it."
-        )
-    changed = {}
     for name, value in wanted.items():
-        before = getattr(tenant, name)
-        if encode(before) != encode(value):  # as JSON: to Python true and 1 are equal
-            changed[name] = {"from": before, "to": value}
-            setattr(tenant, name, value)
+        setattr(tenant, name, value)
+    changed |= {
+        name: {"from": value, "to": getattr(tenant, name)}
+        for name, value in before.items()
+        if encode(value) != encode(getattr(tenant, name))  # as JSON: to Python true and 1 are equal
+    }
     if changed:
         tenant.updated_at = timezone.now()
-        _save(tenant, [*changed, "updated_at"])
-        _record_change(actor, tenant, changed)
+        _save(tenant, [*(name for name in wanted if name in changed), "updated_at"])
+        _record_change(actor, tenant, changed, layer)
     return tenant, sorted(set(_fields(changed)))
 
 
@@ -250,19 +287,79 @@ def _metadata(merged: dict[str, str]) -> dict[str, str]:
     return merged
 
 
-def _record_change(actor: str, tenant: Tenant, changed: Mapping[str, Change]) -> None:
+def _suspension(tenant: Tenant, plan_status: PlanStatus) -> dict[str, Any]:
+    """What the partner says by a plan's status alone: a suspension stays in the mode that it is in."""
+    if plan_status == PlanStatus.SUSPENDED:
+        return {"suspension": {}}
+    if tenant.suspended_by_staff:
+        raise Problem(
+            403, "suspended_by_staff", "This customer was suspended by Retivo's staff, who alone can lift it."
+        )
+    return {"suspension": None}
+
+
+def _say(tenant: Tenant, layer: Layer, said: Mapping[str, Any]) -> dict[str, Change]:
+    """What changed by it; the tenant, which is locked, is then as the database's triggers made it."""
+    changed = controls.change(tenant_id=tenant.id, layer=layer, said=said) if said else {}
+    if changed:
+        before = tenant.plan_status
+        tenant.refresh_from_db(fields=["config", *_COPIES])
+        if before != tenant.plan_status:
+            changed["plan_status"] = {"from": before, "to": tenant.plan_status}
+    return changed
+
+
+_COPIES = ("plan_status", "suspended_by_staff", "kill_switch_active", "shadow_mode")
+
+
+def _configured(tenant: Tenant, patch: Mapping[str, Any], layer: Layer) -> dict[str, Any]:
+    """The config as the patch makes it, and what the partner set of it."""
+    by_partner = layer is Layer.PARTNER
+    after = config.patched(tenant.config, patch, by_partner=by_partner)
+    if not by_partner and tenant.tenant_role == TenantRole.CUSTOMER:
+        _refuse_what_the_partner_sets(tenant.config, after)
+    if bounds.touched(tenant.config, after):
+        bounds.check(Control.objects.filter(tenant_id=tenant.id), tenant.config, after, by=layer)
+    if not by_partner:
+        return {"config": after}
+    return {"config": after, "config_by_partner": config.patched(tenant.config_by_partner, patch, by_partner=True)}
+
+
+def _record_change(actor: str, tenant: Tenant, changed: Mapping[str, Change], layer: Layer) -> None:
     """Of a customer, its partner is told which fields changed, and not from what to what."""
+    switches = changed.keys() & _SWITCHES if tenant.tenant_role == TenantRole.PARTNER and layer is Layer.SELF else ()
+    for name in switches:  # one at a time: each has an operation of its own
+        said = {"active": changed[name]["to"]["active"], "reason": changed[name]["to"]["reason"]}
+        data = {**said, "only": None, "customers": None}
+        outbox.record(actor=actor, action=f"partner.{name}", tenant_id=tenant.id, data=data, changes=changed)
+    if switches:
+        return
     if tenant.tenant_role != TenantRole.CUSTOMER:
         outbox.record(actor=actor, action="tenant.changed", tenant_id=tenant.id, changes=changed)
         return
-    fields = sorted(set(_fields(changed)))
+    data = {"changed": sorted(set(_fields(changed)))}
+    action = _action(tenant, changed, data["changed"])
+    if action in ("customer.suspended", "customer.reactivated", "customer.controls_changed"):
+        data["by"] = layer
+    if action == "customer.suspended":
+        data |= {name: changed["suspension"]["to"].get(name) for name in ("mode", "reason")}
+    outbox.record(actor=actor, action=action, tenant_id=tenant.id, data=data, changes=changed)
+
+
+_SWITCHES = {"kill_switch", "shadow_mode"}
+
+
+def _action(tenant: Tenant, changed: Mapping[str, Change], fields: Collection[str]) -> str:
+    """The type of the event: what matters most of what changed of a customer."""
+    if "suspension" in changed and changed["suspension"]["to"]:
+        return "customer.suspended"
     if "plan_status" in changed:
-        action = "customer.reactivated" if tenant.plan_status == PlanStatus.ACTIVE else "customer.suspended"
-    elif all(field.startswith("config.learning") for field in fields):
-        action = "learning.consent_changed"
-    else:
-        action = "customer.updated"
-    outbox.record(actor=actor, action=action, tenant_id=tenant.id, data={"changed": fields}, changes=changed)
+        return "customer.reactivated"
+    if changed.keys() & {"suspension", *_SWITCHES, *bounds.BOUND}:
+        return "customer.controls_changed"
+    if all(field.startswith("config.learning") for field in fields):
+        return "learning.consent_changed"
+    return "customer.updated"
 
 
 def _fields(changed: Mapping[str, Change]) -> Iterator[str]:

@@ -5,6 +5,7 @@ from importlib import import_module
 from django.db import migrations
 
 _roles = import_module("tenants.migrations.0019_roles_of_their_own")
+_rights = import_module("decisions.migrations.0004_rights_of_decisions")
 
 
 class Migration(migrations.Migration):
@@ -12,4 +13,4 @@ class Migration(migrations.Migration):
 
     dependencies = [("tenants", "0019_roles_of_their_own"), ("decisions", "0016_read_forward")]
 
-    operations = [_roles.anew("decisions")]
+    operations = [_roles.anew("decisions", later={"switches_of_caller": _rights.SWITCHES})]

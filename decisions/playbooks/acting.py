@@ -50,7 +50,7 @@ def act(*, tenant_id: UUID, ready: Sequence[Ready], now: datetime) -> int:
         is_sent = decided.action_id is not None
         reasoning = decided.reasoning
         if decided.shadow:
-            reasoning = f"{reasoning} {guardrails.DETAILS[guardrails.SHADOW_MODE]}"
+            reasoning = f"{reasoning} {guardrails.DETAILS[decided.guardrails[-1]]}"
         noted.append(
             {
                 "id": one.id,

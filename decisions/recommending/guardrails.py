@@ -20,7 +20,7 @@ from decisions.recommending.situation import ActionType, Completed, Situation
 from integrations.parameters import checking
 from retivo.api.json import encode
 
-HOLDOUT, SHADOW_MODE, NO_CANDIDATES, BUDGET = "holdout", "shadow_mode", "no_candidates", "budget"
+HOLDOUT, NO_CANDIDATES, BUDGET = "holdout", "no_candidates", "budget"
 
 
 @dataclass(frozen=True)
@@ -69,10 +69,29 @@ def is_held_out(tenant_id: UUID, user_id: str, percent: float) -> bool:
     return int.from_bytes(digest[:8], "big") < percent / 100 * 2**64
 
 
-STOPS = (
-    Stop("plan_suspended", "The plan is suspended.", lambda _, s: not s.plan_is_active, True, True),
-    Stop("kill_switch", "The tenant's kill switch is on.", lambda _, s: s.kill_switch, True, True),
-    Stop("partner_kill_switch", "The partner's kill switch is on.", lambda _, s: s.partners_kill_switch, True, True),
+# Reasons of the database's function controls_in_force.
+_HELD = {
+    "suspended_by_staff": "Retivo's staff suspended the tenant.",
+    "partner_suspended": "The partner is suspended.",
+    "tenant_suspended": "The partner suspended the tenant.",
+    "staff_kill_switch": "Retivo's staff turned the kill switch on.",
+    "partner_kill_switch": "The partner's kill switch is on.",
+    "kill_switch": "The tenant's kill switch is on.",
+}
+# Apply beside the choice: it is made and logged, and nothing is sent.
+_IN_SHADOW = {
+    "staff_shadow_mode": "Nothing is sent in the shadow mode that Retivo's staff turned on.",
+    "partner_shadow_mode": "Nothing is sent in the partner's shadow mode.",
+    "shadow_mode": "Nothing is sent in shadow mode.",
+}
+
+
+def _held(code: str, detail: str) -> Stop:
+    return Stop(code, detail, lambda _, situation: code in situation.held_because, for_now=True, for_all=True)
+
+
+STOPS: tuple[Stop, ...] = (
+    *(_held(code, detail) for code, detail in _HELD.items()),
     Stop("opted_out", "The user has opted out.", lambda _, s: s.opted_out),
     Stop(
         "quiet_hours",
@@ -101,9 +120,10 @@ STOPS = (
     Stop(NO_CANDIDATES, "No action type is left to choose from.", lambda *_: False, for_now=True),
 )
 
-EXCLUSIONS = (
+EXCLUSIONS: tuple[Exclusion, ...] = (
     Exclusion("action_type_inactive", "The action type is switched off.", lambda _, a: not a.is_active),
     Exclusion("integration_inactive", "Its integration is switched off.", lambda _, a: not a.integration_is_active),
+    Exclusion("action_kill_switch", "The partner's kill switch is on for it.", lambda _, a: a.is_killed),
     Exclusion(
         "parameters_incomplete",
         "Its parameters, by its schema's defaults and the context, do not fit its schema.",
@@ -131,8 +151,12 @@ EXCLUSIONS = (
     ),
 )
 
-# Applies beside the choice: it is made and logged, and nothing is sent.
-DETAILS = {each.name: each.detail for each in (*STOPS, *EXCLUSIONS)} | {SHADOW_MODE: "Nothing is sent in shadow mode."}
+DETAILS = {
+    **{stop.name: stop.detail for stop in STOPS},
+    **{exclusion.name: exclusion.detail for exclusion in EXCLUSIONS},
+    **_IN_SHADOW,
+}
+SHADOW_MODES = frozenset(_IN_SHADOW)
 
 _HOLDOUT_PLACE = [each.name for each in STOPS].index(HOLDOUT)
 # Who is stopped by these is no different for being held out.
@@ -144,6 +168,12 @@ FOR_NOW = frozenset(each.name for each in STOPS if each.for_now)
 def stops(tenant_id: UUID, situation: Situation) -> list[str]:
     """The names of all that apply; the first is the reason."""
     return [stop.name for stop in STOPS if stop.applies(tenant_id, situation)]
+
+
+def shadow_modes(situation: Situation, chosen: ActionType | None) -> list[str]:
+    """The names of those in which nothing is sent, or what was chosen is not."""
+    found = [code for code in situation.held_because if code in SHADOW_MODES]
+    return found or ["partner_shadow_mode"] if chosen is not None and chosen.is_shadowed else found
 
 
 def exclusion(situation: Situation, action_type: ActionType) -> str | None:

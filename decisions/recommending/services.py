@@ -61,7 +61,7 @@ class Decided:
 
     @property
     def shadow(self) -> bool:
-        return guardrails.SHADOW_MODE in self.guardrails
+        return not guardrails.SHADOW_MODES.isdisjoint(self.guardrails)
 
     @property
     def compared(self) -> bool:
@@ -159,7 +159,6 @@ def _decide(tenant_id: UUID, decision_id: str, found: Situation) -> Decided:
         stops = [guardrails.NO_CANDIDATES]
     of_user = features.of_user(found.user, found.rules.declared, found.now, found.request.context)
     known = {name: of_user.get(name) for name in sorted(found.rules.declared.names)}
-    applied = [*stops, *([guardrails.SHADOW_MODE] if found.shadow_mode else [])]
     candidates = {each.id: Candidate(action=each.name, action_type_id=each.id) for each in found.action_types}
     for action_id, reason in excluded.items():
         candidates[action_id].excluded_because = reason
@@ -170,7 +169,7 @@ def _decide(tenant_id: UUID, decision_id: str, found: Situation) -> Decided:
             situation=found,
             known=known,
             candidates=list(candidates.values()),
-            guardrails=applied,
+            guardrails=[*stops, *guardrails.shadow_modes(found, None)],
             stopped_by=stops[0],
             chosen=None,
             parameters=None,
@@ -192,7 +191,7 @@ def _decide(tenant_id: UUID, decision_id: str, found: Situation) -> Decided:
         situation=found,
         known=known,
         candidates=list(candidates.values()),
-        guardrails=applied,
+        guardrails=guardrails.shadow_modes(found, chosen),
         stopped_by=None,
         chosen=chosen,
         parameters=None if chosen is None else guardrails.parameters(chosen, found),

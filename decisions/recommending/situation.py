@@ -45,6 +45,8 @@ class ActionType(msgspec.Struct, frozen=True, array_like=True):
     provider: str
     is_active: bool
     integration_is_active: bool
+    is_killed: bool  # by a switch of the partner's for it or for its integration
+    is_shadowed: bool
     cost_usd: Decimal
     schema: str  # of its parameters, as JSON
 
@@ -72,10 +74,7 @@ class Situation:
     user: Mapping[str, Any]
     opted_out: bool
     rules: Rules
-    plan_is_active: bool
-    shadow_mode: bool
-    kill_switch: bool
-    partners_kill_switch: bool
+    held_because: Sequence[str]  # what the database's function controls_in_force says
     action_types: Sequence[ActionType]
     given: Sequence[Given]
     spent_usd: Decimal
@@ -118,7 +117,7 @@ def read(*, tenant_id: UUID, request: Request, now: datetime, row: Row | None = 
             if row is None:
                 return None
         columns, row = row[: len(_FEATURED)], row[len(_FEATURED) :]
-        traits, opted_out, config, plan, shadow, own, partners, types, spent, _, limited, *newest = row
+        traits, opted_out, config, held_because, types, spent, _, limited, *newest = row
         given = "[]"
         if limited is not None:
             # Behind the lock, in a statement of its own: its snapshot must see what the holder before committed.
@@ -131,10 +130,7 @@ def read(*, tenant_id: UUID, request: Request, now: datetime, row: Row | None = 
         user=dict(zip(_FEATURED, columns, strict=True)) | {"traits": msgspec.json.decode(traits)},
         opted_out=opted_out,
         rules=rules.read(config),
-        plan_is_active=plan == "active",
-        shadow_mode=shadow,
-        kill_switch=own,
-        partners_kill_switch=partners,
+        held_because=held_because,
         action_types=msgspec.json.decode(types, type=list[ActionType]),
         given=msgspec.json.decode(given, type=list[Given]),
         spent_usd=spent or Decimal(0),
@@ -174,15 +170,22 @@ _TAKE_TURNS = f"""
     WHERE (SELECT (config -> 'guardrails') IS NOT NULL FROM tenants_tenant WHERE id = %(tenant_id)s)
 """
 
+
+def _held_by(switch: str) -> str:
+    """Whether the partner has turned this switch for the integration, or for the action type alone."""
+    return f"a.held -> '*' ? '{switch}' IS TRUE OR a.held -> a.name ? '{switch}' IS TRUE"
+
+
 # Locks are asked for last, when there is a user to hold. Decisions for one take turns where the tenant may have limits.
 _READ = f"""
-    SELECT {", ".join(f"u.{name}" for name in _FEATURED)}, u.traits::text, u.opted_out, t.config::text, t.plan_status,
-        t.shadow_mode, s.own, s.partners,
+    SELECT {", ".join(f"u.{name}" for name in _FEATURED)}, u.traits::text, u.opted_out, t.config::text, c.because,
         (
             SELECT coalesce(json_agg(json_build_array(a.id, a.name, a.provider, a.active, a.integration_active,
+                {_held_by("kill_switch")}, {_held_by("shadow_mode")},
                 a.estimated_cost_usd::text, a.parameters_schema::text)), '[]')::text
             FROM (
                 SELECT a.id, a.name, a.provider, a.active, coalesce(i.active, true) AS integration_active,
+                    coalesce(i.held, '{{}}') AS held,
                     coalesce(a.estimated_cost_usd, 0) AS estimated_cost_usd, a.parameters_schema
                 FROM integrations_actiontype a
                 LEFT JOIN integrations_partnerintegration i ON i.id = a.integration_id
@@ -204,7 +207,7 @@ _READ = f"""
         {learning.NEWEST.format(tenant="u.tenant_id")}
     FROM events_trackeduser u
     JOIN tenants_tenant t ON t.id = u.tenant_id
-    CROSS JOIN switches_of_caller() s
+    CROSS JOIN controls_of_caller() c
     WHERE u.tenant_id = caller.tenant_id AND u.user_id = %(user_id)s
 """
 

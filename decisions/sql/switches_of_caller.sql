@@ -1,12 +1,12 @@
--- Returns whether the kill switch of the tenant in context is on, and whether its partner's is. Runs with its owner's
--- rights, and returns no more than two booleans, because a customer cannot read its partner's row.
+-- Returns whether the tenant in context may send nothing, and whether that is its partner's kill switch. For the release
+-- before: this one asks controls_of_caller.
 CREATE OR REPLACE FUNCTION switches_of_caller(OUT own boolean, OUT partners boolean)
-    LANGUAGE sql STABLE SECURITY DEFINER
+    LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp
     AS $$
-        SELECT t.kill_switch_active, coalesce(p.kill_switch_active, false)
-        FROM public.tenants_tenant t LEFT JOIN public.tenants_tenant p ON p.id = t.parent_id
-        WHERE t.id = (SELECT public.current_tenant())
+        SELECT f.because && '{kill_switch,staff_kill_switch,tenant_suspended,partner_suspended,suspended_by_staff}',
+            f.because @> '{partner_kill_switch}'
+        FROM public.controls_of_caller() f
     $$;
 
 REVOKE ALL ON FUNCTION switches_of_caller FROM PUBLIC;

@@ -10,6 +10,40 @@ from retivo.database.sql import InForce
 
 _OWN = "tenant_id = {tenant}"
 
+# As it was until partners could hold a part of an integration.
+INTEGRATION = """\
+-- A partner sees its integrations, and a customer sees those that are shared with it.
+ALTER TABLE integrations_partnerintegration ENABLE ROW LEVEL SECURITY;
+
+DROP POLICY IF EXISTS tenant_isolation ON integrations_partnerintegration;
+CREATE POLICY tenant_isolation ON integrations_partnerintegration TO app_web
+    USING (tenant_id = (SELECT current_tenant()))
+    WITH CHECK (tenant_id = (SELECT current_tenant()));
+
+DROP POLICY IF EXISTS shared ON integrations_partnerintegration;
+CREATE POLICY shared ON integrations_partnerintegration FOR SELECT TO app_web
+    USING (
+        EXISTS (
+            SELECT 1 FROM integrations_integrationshare s
+            WHERE s.integration_id = integrations_partnerintegration.id
+                AND s.tenant_id = (SELECT current_tenant())
+        )
+    );
+
+DROP POLICY IF EXISTS staff ON integrations_partnerintegration;
+CREATE POLICY staff ON integrations_partnerintegration TO app_staff USING (true) WITH CHECK (true);
+
+GRANT SELECT, INSERT ON integrations_partnerintegration TO app_web;
+-- A partner may change the secrets of an integration, and nothing else.
+GRANT UPDATE (encrypted_webhook_secret, encrypted_previous_secret, previous_secret_until)
+    ON integrations_partnerintegration TO app_web;
+
+-- A release counts outcomes by template.
+DROP POLICY IF EXISTS releases ON integrations_partnerintegration;
+CREATE POLICY releases ON integrations_partnerintegration FOR SELECT TO app_release USING (true);
+GRANT SELECT (id, domain, created_at) ON integrations_partnerintegration TO app_release;
+"""
+
 
 class Migration(migrations.Migration):
     dependencies = [
@@ -46,10 +80,8 @@ class Migration(migrations.Migration):
             "delivery", "delivery_endpoint", digest="fab7e34341a6", reverse_sql=undo_isolation("delivery_endpoint")
         ),
         # Of an integration a partner changes its secret, and nothing else.
-        InForce(
-            "integrations",
-            "integrations_partnerintegration",
-            digest="e48f4bf9232c",
+        migrations.RunSQL(
+            sql=[INTEGRATION],
             reverse_sql="""
                 REVOKE UPDATE (encrypted_webhook_secret, encrypted_previous_secret, previous_secret_until)
                 ON integrations_partnerintegration FROM app_rt

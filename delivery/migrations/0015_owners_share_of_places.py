@@ -4,12 +4,170 @@ from importlib import import_module
 
 from django.db import migrations
 
-from retivo.database.sql import InForce
-
 _BEFORE = import_module("delivery.migrations.0008_format_claim_actions").CLAIM
+
+# As it was until there were layers of controls.
+CLAIM = """\
+-- Leases due actions of all tenants to a worker. Returns their ids, and whether their endpoint is failing, slow or
+-- gone.
+--
+-- A lane is the actions of one action type of one tenant. The function finds the lanes by jumping through the index
+-- `action_due`: getting to the next lane costs one look-up in the index, and so does a lane in which nothing is due. It
+-- starts at a random tenant, so that no tenant always waits for those before it: `after` holds the lanes of the tenants
+-- that follow, `before` the others. Within a claim, tenants take turns, however long their backlogs are. A lock lets
+-- only one claim run at a time, so that the limits per endpoint hold across all workers on all hosts.
+--
+-- A lane is held while the kill switch of its tenant or of the tenant's partner is on, while its tenant is in shadow
+-- mode or suspended, and while its integration is switched off. Lanes that are held, whose endpoint has no room or
+-- whose circuit is open are skipped while lanes are being collected, at the cost of one look-up each, so they take no
+-- place from other lanes. Slow endpoints get at most `slow_wanted` of a worker's places. The owner of many endpoints
+-- gets at most four times what one of them gets, about half of the places that are free, for each worker: of those for
+-- slow endpoints, and of the others. So there is a place for others, however many of its endpoints keep silent. A
+-- request that turns out to take long counts in both.
+--
+-- Each `LATERAL (… LIMIT 1)` makes the planner read by key, lane by lane, for no more lanes than are taken.
+CREATE OR REPLACE FUNCTION claim_actions(
+    wanted int, per_endpoint int, slow_wanted int, per_slow_endpoint int, lease_seconds int, slow_seconds float8
+)
+    RETURNS TABLE (tenant_id uuid, action_id text, is_failing boolean, is_slow boolean, is_gone boolean)
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+    #variable_conflict use_column
+    DECLARE
+        start uuid := gen_random_uuid();
+        moment timestamptz;
+        workers int;
+    BEGIN
+        PERFORM pg_advisory_xact_lock(hashtext('retivo.claim_actions'));
+        moment := clock_timestamp();
+        workers := greatest(1, (
+            SELECT count(*) FROM public.tenants_workerprocess w WHERE w.seen_at > moment - interval '1 minute'
+        ));
+        RETURN QUERY
+        WITH RECURSIVE after AS (
+            (SELECT a.tenant_id, a.action_type_id FROM public.delivery_action a
+              WHERE a.status IN ('pending', 'dispatched') AND a.tenant_id > start ORDER BY 1, 2 LIMIT 1)
+            UNION ALL
+            SELECT n.tenant_id, n.action_type_id FROM after l CROSS JOIN LATERAL (
+                SELECT a.tenant_id, a.action_type_id FROM public.delivery_action a
+                 WHERE a.status IN ('pending', 'dispatched')
+                   AND (a.tenant_id, a.action_type_id) > (l.tenant_id, l.action_type_id)
+                 ORDER BY 1, 2 LIMIT 1
+            ) n
+        ), before AS (
+            (SELECT a.tenant_id, a.action_type_id FROM public.delivery_action a
+              WHERE a.status IN ('pending', 'dispatched') AND a.tenant_id <= start ORDER BY 1, 2 LIMIT 1)
+            UNION ALL
+            SELECT n.tenant_id, n.action_type_id FROM before l CROSS JOIN LATERAL (
+                SELECT a.tenant_id, a.action_type_id FROM public.delivery_action a
+                 WHERE a.status IN ('pending', 'dispatched')
+                   AND (a.tenant_id, a.action_type_id) > (l.tenant_id, l.action_type_id) AND a.tenant_id <= start
+                 ORDER BY 1, 2 LIMIT 1
+            ) n
+        ), busy AS MATERIALIZED (
+            SELECT coalesce(t.partner_id, t.tenant_id) AS owner_id,
+                   md5(coalesce(t.partner_id, t.tenant_id)::text || t.delivery_webhook)::uuid AS endpoint_id,
+                   count(*) AS n,
+                   bool_or(a.leased_until < moment + make_interval(secs => lease_seconds - slow_seconds)) AS is_slow
+              FROM public.delivery_action a
+              JOIN public.integrations_actiontype t ON t.tenant_id = a.tenant_id AND t.id = a.action_type_id
+             WHERE a.leased_until > moment GROUP BY 1, 2
+        ), busy_owner AS MATERIALIZED (
+            SELECT b.owner_id, coalesce(sum(b.n) FILTER (WHERE e.slow_since IS NULL), 0)::int AS n,
+                   coalesce(sum(b.n) FILTER (WHERE e.slow_since IS NOT NULL OR b.is_slow), 0)::int AS slow
+              FROM busy b LEFT JOIN public.delivery_endpoint e ON e.tenant_id = b.owner_id AND e.id = b.endpoint_id
+             GROUP BY 1
+        ), lane AS MATERIALIZED (
+            SELECT l.tenant_id, l.action_type_id, o.owner_id, o.endpoint_id, s.is_failing, s.is_slow, s.is_gone, s.room,
+                   s.owners_room
+              FROM (SELECT * FROM after UNION ALL SELECT * FROM before) l
+             CROSS JOIN LATERAL (
+                SELECT 1 FROM public.delivery_action a
+                 WHERE a.tenant_id = l.tenant_id AND a.action_type_id = l.action_type_id
+                   AND a.status IN ('pending', 'dispatched') AND a.due_at <= moment AND a.expires_at > moment
+                 ORDER BY a.due_at LIMIT 1
+             ) due
+             CROSS JOIN LATERAL (
+                SELECT coalesce(t.partner_id, t.tenant_id) AS owner_id,
+                       md5(coalesce(t.partner_id, t.tenant_id)::text || t.delivery_webhook)::uuid AS endpoint_id
+                  FROM public.integrations_actiontype t
+                  JOIN public.tenants_tenant c ON c.id = t.tenant_id
+                  LEFT JOIN public.tenants_tenant p ON p.id = c.parent_id
+                  LEFT JOIN public.integrations_partnerintegration i ON i.id = t.integration_id
+                 WHERE t.tenant_id = l.tenant_id AND t.id = l.action_type_id
+                   AND c.plan_status <> 'suspended' AND NOT c.kill_switch_active AND NOT c.shadow_mode
+                   AND p.kill_switch_active IS NOT TRUE AND i.active IS NOT FALSE
+                 LIMIT 1
+             ) o
+              LEFT JOIN busy b ON b.owner_id = o.owner_id AND b.endpoint_id = o.endpoint_id
+              LEFT JOIN busy_owner w ON w.owner_id = o.owner_id
+              LEFT JOIN LATERAL (
+                SELECT e.disabled_at, e.open_until, e.openings, e.consecutive_failures, e.slow_since
+                  FROM public.delivery_endpoint e
+                 WHERE e.tenant_id = o.owner_id AND e.id = o.endpoint_id LIMIT 1
+             ) e ON true
+             CROSS JOIN LATERAL (
+                SELECT e.disabled_at IS NOT NULL AS is_gone,
+                       coalesce(e.consecutive_failures > 0, false) AS is_failing,
+                       e.slow_since IS NOT NULL OR b.is_slow IS TRUE AS is_slow
+             ) f
+             CROSS JOIN LATERAL (
+                SELECT f.*, CASE
+                    WHEN f.is_gone THEN wanted
+                    ELSE CASE WHEN e.openings > 0 THEN 1 WHEN f.is_slow THEN per_slow_endpoint ELSE per_endpoint END
+                         - coalesce(b.n, 0)
+                END AS room, CASE
+                    WHEN f.is_slow THEN least(slow_wanted, 4 * per_slow_endpoint * workers - coalesce(w.slow, 0))
+                    ELSE 4 * per_endpoint * workers - coalesce(w.n, 0)
+                END AS owners_room
+             ) s
+             WHERE s.room > 0
+               AND (s.is_gone OR (e.open_until IS NULL OR e.open_until <= moment) AND s.owners_room > 0)
+             LIMIT 64
+        ), candidate AS (
+            SELECT l.*, d.id, row_number() OVER (PARTITION BY l.tenant_id ORDER BY d.due_at) AS turn
+              FROM lane l CROSS JOIN LATERAL (
+                SELECT a.id, a.due_at FROM public.delivery_action a
+                 WHERE a.tenant_id = l.tenant_id AND a.action_type_id = l.action_type_id
+                   AND a.status IN ('pending', 'dispatched') AND a.due_at <= moment AND a.expires_at > moment
+                 ORDER BY a.due_at LIMIT l.room
+              ) d
+        ), placed AS (
+            SELECT c.*, row_number() OVER (PARTITION BY c.owner_id, c.endpoint_id ORDER BY c.turn) AS place
+              FROM candidate c
+        ), shared AS (
+            SELECT p.*,
+                   row_number() OVER (PARTITION BY p.owner_id, p.is_slow, p.is_gone ORDER BY p.turn) AS owners_place
+              FROM placed p WHERE p.place <= p.room
+        ), allowed AS (
+            SELECT s.*, row_number() OVER (PARTITION BY s.is_slow, s.is_gone ORDER BY s.turn) AS pace_place
+              FROM shared s WHERE s.is_gone OR s.owners_place <= s.owners_room
+        ), chosen AS (
+            SELECT * FROM allowed a
+             WHERE a.is_gone OR NOT a.is_slow OR a.pace_place <= slow_wanted
+             ORDER BY a.turn LIMIT wanted
+        ), locked AS (
+            SELECT a.tenant_id, a.id, c.is_failing, c.is_slow, c.is_gone
+              FROM public.delivery_action a JOIN chosen c ON c.tenant_id = a.tenant_id AND c.id = a.id
+             WHERE a.status IN ('pending', 'dispatched') AND a.due_at <= moment
+               FOR NO KEY UPDATE OF a SKIP LOCKED
+        )
+        UPDATE public.delivery_action a
+           SET status = 'dispatched', attempts = a.attempts + 1,
+               leased_until = moment + make_interval(secs => lease_seconds),
+               due_at = moment + make_interval(secs => lease_seconds)
+          FROM locked l WHERE a.tenant_id = l.tenant_id AND a.id = l.id
+        RETURNING a.tenant_id, a.id::text, l.is_failing, l.is_slow, l.is_gone;
+    END
+    $$;
+
+REVOKE ALL ON FUNCTION claim_actions FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION claim_actions TO app_worker;
+"""
 
 
 class Migration(migrations.Migration):
     dependencies = [("delivery", "0014_fewer_indexes"), ("tenants", "0010_workers")]
 
-    operations = [InForce("delivery", "claim_actions", digest="c33b29ab4688", reverse_sql=[_BEFORE])]
+    operations = [migrations.RunSQL(sql=[CLAIM], reverse_sql=[_BEFORE])]

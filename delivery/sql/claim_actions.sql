@@ -7,8 +7,8 @@
 -- that follow, `before` the others. Within a claim, tenants take turns, however long their backlogs are. A lock lets
 -- only one claim run at a time, so that the limits per endpoint hold across all workers on all hosts.
 --
--- A lane is held while the kill switch of its tenant or of the tenant's partner is on, while its tenant is in shadow
--- mode or suspended, and while its integration is switched off. Lanes that are held, whose endpoint has no room or
+-- A lane is held while any layer holds its tenant or the tenant's partner, while its integration is switched off, and while the partner
+-- holds the integration or the action type. Lanes that are held, whose endpoint has no room or
 -- whose circuit is open are skipped while lanes are being collected, at the cost of one look-up each, so they take no
 -- place from other lanes. Slow endpoints get at most `slow_wanted` of a worker's places. The owner of many endpoints
 -- gets at most four times what one of them gets, about half of the places that are free, for each worker: of those for
@@ -83,11 +83,13 @@ CREATE OR REPLACE FUNCTION claim_actions(
                        md5(coalesce(t.partner_id, t.tenant_id)::text || t.delivery_webhook)::uuid AS endpoint_id
                   FROM public.integrations_actiontype t
                   JOIN public.tenants_tenant c ON c.id = t.tenant_id
-                  LEFT JOIN public.tenants_tenant p ON p.id = c.parent_id
                   LEFT JOIN public.integrations_partnerintegration i ON i.id = t.integration_id
                  WHERE t.tenant_id = l.tenant_id AND t.id = l.action_type_id
-                   AND c.plan_status <> 'suspended' AND NOT c.kill_switch_active AND NOT c.shadow_mode
-                   AND p.kill_switch_active IS NOT TRUE AND i.active IS NOT FALSE
+                   AND NOT EXISTS (
+                       SELECT FROM public.tenants_control s
+                       WHERE s.tenant_id IN (c.id, c.parent_id) AND public.holds(s)
+                   )
+                   AND i.active IS NOT FALSE AND NOT i.held ?| ARRAY['*', t.name] IS TRUE
                  LIMIT 1
              ) o
               LEFT JOIN busy b ON b.owner_id = o.owner_id AND b.endpoint_id = o.endpoint_id

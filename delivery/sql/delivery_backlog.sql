@@ -2,7 +2,7 @@
 --
 -- Returns, by state and status, how many actions there are and for how many seconds the oldest has been due. `due` is
 -- what a worker would claim now, `blocked` waits for an endpoint whose circuit is open or that is gone, `held` is what
--- claim_actions holds (a kill switch, shadow mode, a suspended plan, an integration that is off), and `leased` is being
+-- claim_actions holds (a tenant that a layer holds, an integration that is off or held), and `leased` is being
 -- sent. Expired actions are not counted.
 --
 -- As in claim_actions, lanes are found by jumping through the index `action_due`. The function
@@ -26,8 +26,10 @@ CREATE OR REPLACE FUNCTION delivery_backlog()
          WHERE l.n < 5000
     ), judged AS MATERIALIZED (
         SELECT l.tenant_id, l.action_type_id, first.status, first.due_at,
-               CASE WHEN c.plan_status = 'suspended' OR c.kill_switch_active OR c.shadow_mode
-                         OR p.kill_switch_active IS TRUE OR i.active IS FALSE THEN 'held'
+               CASE WHEN i.active IS FALSE OR i.held ?| ARRAY['*', t.name] OR EXISTS (
+                        SELECT FROM public.tenants_control s
+                        WHERE s.tenant_id IN (c.id, c.parent_id) AND public.holds(s)
+                    ) THEN 'held'
                     WHEN e.open_until > now() OR e.disabled_at IS NOT NULL THEN 'blocked'
                     ELSE 'due' END AS state
           FROM lane l
@@ -39,7 +41,6 @@ CREATE OR REPLACE FUNCTION delivery_backlog()
          ) first
           JOIN public.integrations_actiontype t ON t.tenant_id = l.tenant_id AND t.id = l.action_type_id
           JOIN public.tenants_tenant c ON c.id = t.tenant_id
-          LEFT JOIN public.tenants_tenant p ON p.id = c.parent_id
           LEFT JOIN public.integrations_partnerintegration i ON i.id = t.integration_id
           LEFT JOIN public.delivery_endpoint e
             ON e.tenant_id = coalesce(t.partner_id, t.tenant_id)

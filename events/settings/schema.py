@@ -1,6 +1,7 @@
 """What OpenAPI says of a tenant's settings."""
 
 from functools import partial
+from typing import Any
 
 from events.ingestion.serializers import SettingsSerializer, UsageQuerySerializer
 from retivo.api.errors import FieldError
@@ -22,8 +23,19 @@ _TENANT = {
     "created_at": "2026-04-26T10:00:00Z",
 }
 
+_EFFECTIVE: dict[str, Any] = {
+    "sending": "on",
+    "ingesting": "on",
+    "because": [],
+    "since": None,
+    "by": None,
+    "reason": None,
+}
+_AT = {"since": "2026-11-20T08:00:00Z", "by": "self", "reason": "Prices were wrong."}
+
 _SETTINGS = {
     "tenant": _TENANT,
+    "effective": _EFFECTIVE,
     "api_keys": [
         {
             "id": "c1f4c7a2-8a55-4e0e-b5a8-0f6c2b7d9e30",
@@ -51,6 +63,14 @@ _SET_BY_PARTNER = Problems(
             code="config_set_by_partner",
             detail="This is set by the partner that provisioned this tenant.",
         ),
+        "control_locked": FieldError(
+            pointer="/config/holdout_percent", code="control_locked", detail="The partner locked this."
+        ),
+        "control_bound": FieldError(
+            pointer="/config/action_budget_usd",
+            code="control_bound",
+            detail="Must be there, and at most 25, says the partner.",
+        ),
     },
 )
 
@@ -74,24 +94,32 @@ change_settings = _operation(
     "customer's partner sets (`overage`, `retention_days`, `learning_by_partner`) the customer cannot change.",
     takes=SettingsRequestSerializer,
     requests={"A change": {"name": "Merchant ABC", "config": {"learning": "contribute"}}},
-    example={"tenant": _TENANT},
+    example={"tenant": _TENANT, "effective": _EFFECTIVE},
     forbidden=_SET_BY_PARTNER,
 )
 
 set_kill_switch = _operation(
     "setKillSwitch",
     "Turn the kill switch",
-    "While it is on no action is sent. A partner's own acts on all of its customers, too.",
+    "While it is on no action is sent. A partner's own acts on all of its customers, too. What a customer's partner or "
+    "staff say stays: `effective` tells what holds.",
     takes=SwitchRequestSerializer,
-    requests={"A change": {"active": True}},
-    example={"tenant": {**_TENANT, "kill_switch_active": True}},
+    requests={"A change": {"active": True, "reason": "Prices were wrong."}},
+    example={
+        "tenant": {**_TENANT, "kill_switch_active": True},
+        "effective": {**_EFFECTIVE, **_AT, "sending": "held", "because": ["kill_switch"]},
+    },
 )
 
 set_shadow_mode = _operation(
     "setShadowMode",
     "Turn shadow mode",
-    "While it is on, decisions are made and logged, and nothing is sent.",
+    "While it is on, decisions are made and logged, and nothing is sent. A partner's own acts on all of its customers, "
+    "too.",
     takes=SwitchRequestSerializer,
-    requests={"A change": {"active": True}},
-    example={"tenant": {**_TENANT, "shadow_mode": True}},
+    requests={"A change": {"active": True, "reason": "Prices were wrong."}},
+    example={
+        "tenant": {**_TENANT, "shadow_mode": True},
+        "effective": {**_EFFECTIVE, **_AT, "sending": "held", "because": ["shadow_mode"]},
+    },
 )

@@ -1,5 +1,7 @@
 """A tenant's own settings, with its use of the month: here, because below `events` nothing knows of use."""
 
+from typing import Any
+
 from rest_framework.request import Request
 
 from events import metering
@@ -9,7 +11,13 @@ from retivo.api.json import Response
 from retivo.api.serializers import sent_once
 from tenants import services
 from tenants.access.view import TenantView
+from tenants.controls import state
+from tenants.models import Tenant
 from tenants.serializers import ApiKeySerializer, SettingsRequestSerializer, SwitchRequestSerializer, TenantSerializer
+
+
+def _changed(tenant: Tenant) -> dict[str, Any]:
+    return {"tenant": TenantSerializer(tenant).data, "effective": state.of_caller()}
 
 
 class SettingsView(TenantView):
@@ -23,6 +31,7 @@ class SettingsView(TenantView):
             {
                 "tenant": TenantSerializer(tenant).data,
                 "api_keys": ApiKeySerializer(keys, many=True).data,
+                "effective": state.of_caller(),
                 "usage": metering.usage(tenant_id=tenant.id, limit=tenant.tracked_user_limit, month=month),
             }
         )
@@ -34,11 +43,11 @@ class SettingsView(TenantView):
         tenant, _ = services.change_settings(
             actor=self.caller.actor, tenant_id=self.caller.tenant_id, changes=body.validated_data
         )
-        return Response({"tenant": TenantSerializer(tenant).data})
+        return Response(_changed(tenant))
 
 
 class _SwitchView(TenantView):
-    field: str
+    control: str
 
     def turn(self, request: Request) -> Response:
         body = SwitchRequestSerializer(data=request.data)
@@ -46,13 +55,14 @@ class _SwitchView(TenantView):
         tenant, _ = services.change_settings(
             actor=self.caller.actor,
             tenant_id=self.caller.tenant_id,
-            changes={self.field: body.validated_data["active"]},
+            changes={},
+            said={self.control: body.validated_data},
         )
-        return Response({"tenant": TenantSerializer(tenant).data})
+        return Response(_changed(tenant))
 
 
 class KillSwitchView(_SwitchView):
-    field = "kill_switch_active"
+    control = "kill_switch"
 
     @schema.set_kill_switch
     def put(self, request: Request) -> Response:
@@ -60,7 +70,7 @@ class KillSwitchView(_SwitchView):
 
 
 class ShadowModeView(_SwitchView):
-    field = "shadow_mode"
+    control = "shadow_mode"
 
     @schema.set_shadow_mode
     def put(self, request: Request) -> Response:

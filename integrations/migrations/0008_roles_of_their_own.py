@@ -5,6 +5,7 @@ from importlib import import_module
 from django.db import migrations
 
 _roles = import_module("tenants.migrations.0019_roles_of_their_own")
+_isolation = import_module("delivery.migrations.0002_isolation")
 
 
 class Migration(migrations.Migration):
@@ -12,4 +13,4 @@ class Migration(migrations.Migration):
 
     dependencies = [("tenants", "0019_roles_of_their_own"), ("integrations", "0007_fewer_indexes")]
 
-    operations = [_roles.anew("integrations")]
+    operations = [_roles.anew("integrations", later={"integrations_partnerintegration": _isolation.INTEGRATION})]

@@ -20,8 +20,8 @@ DROP POLICY IF EXISTS staff ON integrations_partnerintegration;
 CREATE POLICY staff ON integrations_partnerintegration TO app_staff USING (true) WITH CHECK (true);
 
 GRANT SELECT, INSERT ON integrations_partnerintegration TO app_web;
--- A partner may change the secrets of an integration, and nothing else.
-GRANT UPDATE (encrypted_webhook_secret, encrypted_previous_secret, previous_secret_until)
+-- A partner may change the secrets of an integration and what it holds of it, and nothing else.
+GRANT UPDATE (encrypted_webhook_secret, encrypted_previous_secret, previous_secret_until, held)
     ON integrations_partnerintegration TO app_web;
 
 -- A release counts outcomes by template.

@@ -10,6 +10,11 @@ from partners.references import CustomerReference
 from retivo.api.errors import not_found
 from tenants import config
 from tenants.access.authentication import Query
+from tenants.controls import state
+from tenants.controls.state import EFFECTIVE, Effective
+from tenants.models import Layer
+
+_STATE = len(Effective.__struct_fields__)
 
 
 def customer_query(reference: CustomerReference) -> Query:
@@ -27,18 +32,25 @@ def customer_detail(row: tuple[Any, ...] | None) -> dict[str, Any]:
     """
     if row is None:
         raise not_found()
-    customer = Customer.of(row)
-    kill_switch_active, shadow_mode, month, active_users, events, *configs = row[WIDTH:-4]
+    customer, row = Customer.of(row), row[WIDTH:]
+    effective, row = Effective(*row[:_STATE]), row[_STATE:]
+    said, month, active_users, events, *configs, shared, api_keys, total, active = row
     of_tenant, by_partner, learning = configs
-    shared, api_keys, total, active = row[-4:]
     own = msgspec.json.decode(by_partner)
+    layers = state.read(said)
+    words = state.words(state.of_layer(layers, Layer.PARTNER))
     return {
         **msgspec.structs.asdict(customer),
         "tenant_role": "customer",
-        "kill_switch_active": kill_switch_active,
-        "shadow_mode": shadow_mode,
+        "kill_switch_active": words["kill_switch"]["active"],
+        "shadow_mode": words["shadow_mode"]["active"],
+        "controls": words,
+        "suspension": state.suspension(layers),
         "config": own,
-        "effective": config.in_force(msgspec.json.decode(of_tenant), own, learning=learning),
+        "effective": {
+            **config.in_force(msgspec.json.decode(of_tenant), own, learning=learning),
+            **msgspec.structs.asdict(effective),
+        },
         "usage": metering.Usage(month, active_users, customer.tracked_user_limit, events),
         "integrations": msgspec.json.decode(shared),
         "api_keys": msgspec.json.decode(api_keys),
@@ -51,7 +63,10 @@ def _rfc3339(column: str) -> str:
 
 
 _DETAIL = f"""
-    SELECT {COLUMNS}, t.kill_switch_active, t.shadow_mode,
+    SELECT {COLUMNS}, {EFFECTIVE},
+        -- Not what the customer says itself.
+        (SELECT coalesce(json_agg(c), '[]')::text FROM tenants_control c
+          WHERE c.tenant_id = t.id AND c.layer IN ('partner', 'staff')),
         to_char({metering.THIS_MONTH}, 'YYYY-MM'), u.active_users, u.events,
         -- The customer's own word on learning is in neither of the last two.
         t.config::text, t.config_by_partner::text,
@@ -72,6 +87,7 @@ _DETAIL = f"""
            FROM tenants_apikey k WHERE k.tenant_id = t.id),
         coalesce(a.total, 0), coalesce(a.active, 0)
     FROM tenants_tenant t
+    CROSS JOIN LATERAL controls_in_force(t.id, t.parent_id) f
     CROSS JOIN LATERAL (
         SELECT count(*) AS total, count(*) FILTER (WHERE active) AS active
         FROM integrations_actiontype WHERE tenant_id = t.id AND partner_id = caller.tenant_id

@@ -83,8 +83,25 @@ _CUSTOMER_DETAIL = {
         "tenant_role": "customer",
         "kill_switch_active": False,
         "shadow_mode": False,
+        "controls": {
+            "kill_switch": {"active": False, "reason": None, "since": None},
+            "shadow_mode": {"active": False, "reason": None, "since": None},
+            "action_budget_usd": {"max": "25", "locked": False},
+            "holdout_percent": {"min": None, "locked": False},
+        },
+        "suspension": None,
         "config": {"overage": "allow", "holdout_percent": 10},
-        "effective": {"overage": "allow", "holdout_percent": 5, "learning": "contribute"},
+        "effective": {
+            "sending": "held",
+            "ingesting": "on",
+            "because": ["kill_switch"],
+            "since": "2026-11-20T08:00:00Z",
+            "by": "self",
+            "reason": None,
+            "overage": "allow",
+            "holdout_percent": 5,
+            "learning": "contribute",
+        },
         "usage": USAGE,
         "integrations": [
             {
@@ -127,9 +144,11 @@ get_customer = partner_operation(
 change_customer = partner_operation(
     "changeCustomer",
     "Change a customer",
-    "Changes what is sent of one of your customers: its plan, its config by JSON Merge Patch, its switches. "
-    "`learning` is kept as `learning_by_partner`, beside the customer's own; the stricter one wins. Suspending "
-    "it refuses all of its keys at once; a suspension by Retivo's staff only they can lift.",
+    "Changes what is sent of one of your customers: its plan, its config by JSON Merge Patch, and what you say of it "
+    "in `controls` and `suspension`, beside what it says itself: the strictest holds, and the customer cannot lift "
+    "yours. `learning` is kept as `learning_by_partner`, beside the customer's own; the stricter one wins. A "
+    "suspension in `full`, as by `plan_status`, refuses all of its keys at once; one by Retivo's staff "
+    "only they can lift.",
     scope=Scope.PARTNER_CUSTOMERS,
     parameters=[CUSTOMER_ID],
     tag=CUSTOMERS,
@@ -137,6 +156,8 @@ change_customer = partner_operation(
     requests={
         "A larger plan": {"plan_tier": "growth", "tracked_user_limit": 5000, "config": {"overage": "allow"}},
         "Suspend": {"plan_status": "suspended"},
+        "Send nothing": {"suspension": {"mode": "hold", "reason": "Invoice 4711 is overdue."}},
+        "Bound the budget": {"controls": {"action_budget_usd": {"max": "25", "locked": False}}},
     },
     answers=serializers.CustomerDetailResponseSerializer,
     example=_CUSTOMER_DETAIL,

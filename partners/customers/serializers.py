@@ -21,8 +21,14 @@ from retivo.api.serializers import (
     TimestampField,
     pattern,
 )
+from tenants.controls.serializers import (
+    ControlsRequestSerializer,
+    ControlsSerializer,
+    SuspensionRequestSerializer,
+    SuspensionSerializer,
+)
 from tenants.models import PlanStatus, PlanTier
-from tenants.serializers import ApiKeySerializer
+from tenants.serializers import ApiKeySerializer, EffectiveSerializer
 
 SLUG = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 MAX_INTEGER = 2**31 - 1
@@ -119,8 +125,26 @@ class CustomerChangeSerializer(StrictSerializer):
     config = ObjectField(
         required=False, help_text="A JSON Merge Patch (RFC 7396): objects merge, `null` removes, all else replaces."
     )
-    kill_switch_active = BooleanField(required=False, help_text="No action is sent.")
-    shadow_mode = BooleanField(required=False, help_text="Decisions are made and logged, nothing is sent.")
+    kill_switch_active = BooleanField(required=False, help_text="Short for `controls.kill_switch.active`.")
+    shadow_mode = BooleanField(required=False, help_text="Short for `controls.shadow_mode.active`.")
+    controls = ControlsRequestSerializer(
+        required=False, help_text="What you say of the customer, beside what it says itself. The strictest holds."
+    )
+    suspension = SuspensionRequestSerializer(
+        required=False, allow_null=True, help_text="`null` lifts your suspension, and no other's."
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        said = attrs.get("controls", {})
+        twice = {
+            "kill_switch_active": "kill_switch" in said,
+            "shadow_mode": "shadow_mode" in said,
+            "plan_status": "suspension" in attrs,
+        }
+        if found := [name for name, again in twice.items() if again and name in attrs]:
+            error = serializers.ErrorDetail("Is said in `controls` or `suspension`, too. Say it once.", "said_twice")
+            raise serializers.ValidationError({name: [error] for name in found})
+        return attrs
 
 
 class CustomerSerializer(serializers.Serializer[Any]):
@@ -154,16 +178,24 @@ class ActionTypeCountsSerializer(serializers.Serializer[Any]):
     active = serializers.IntegerField()
 
 
+class CustomerEffectiveSerializer(EffectiveSerializer):
+    """With the keys of the config that are in force, each under its name."""
+
+    learning = serializers.CharField()
+
+
 class CustomerDetailSerializer(CustomerSerializer):
     tenant_role = serializers.ChoiceField(["customer"])
-    kill_switch_active = serializers.BooleanField()
-    shadow_mode = serializers.BooleanField()
+    kill_switch_active = serializers.BooleanField(help_text="`controls.kill_switch.active`.")
+    shadow_mode = serializers.BooleanField(help_text="`controls.shadow_mode.active`.")
+    controls = ControlsSerializer(help_text="What you say of the customer, whatever it says itself.")
+    suspension = SuspensionSerializer(allow_null=True, help_text="Yours or staff's, the strictest of the two.")
     config = serializers.DictField(
         help_text="What you set of it, when you provisioned the customer and since; not what the customer set."
     )
-    effective = serializers.DictField(
-        help_text="What is in force of that, of the keys that Retivo acts on, and `learning`: the strictest of the "
-        "customer's word and of yours."
+    effective = CustomerEffectiveSerializer(
+        help_text="The state that the customer is in; and what is in force of the config that you set, of the keys "
+        "that Retivo acts on, and `learning`: the strictest of the customer's word and of yours."
     )
     usage = UsageSerializer()
     integrations = SharedIntegrationSerializer(many=True)

@@ -11,6 +11,7 @@ from partners.customers.queries import DETAIL, customer_detail
 from retivo.api.errors import Problem, not_found
 from tenants import customers, outbox
 from tenants import services as tenants
+from tenants.controls.bounds import BOUND
 from tenants.customers import ExternalIdTakenError
 from tenants.models import Tenant
 
@@ -20,12 +21,17 @@ DEFAULT_TRACKED_USER_LIMIT = 1000
 def change_customer(*, actor: str, partner_id: UUID, customer_id: UUID, changes: Mapping[str, Any]) -> dict[str, Any]:
     """Change fields of a customer, `config` and `metadata` by JSON Merge Patch, and answer as `customer_detail` does.
 
+    Args:
+        changes: fields of the customer; `controls`, `suspension` and what is short for them is said in the partner's
+            layer.
+
     Raises:
         Problem: 404 if the partner has no such customer; 409 `external_id_taken`; what
             `tenants.services.change_settings` raises.
     """
     try:
-        tenants.change_settings(actor=actor, tenant_id=customer_id, partner_id=partner_id, changes=changes)
+        fields, said = _as_said(changes)
+        tenants.change_settings(actor=actor, tenant_id=customer_id, partner_id=partner_id, changes=fields, said=said)
     except Tenant.DoesNotExist as error:
         raise not_found() from error
     except ExternalIdTakenError as error:
@@ -56,6 +62,25 @@ def put_customer(
     if fields.get("slug", tenant.slug) != tenant.slug:
         raise Problem(409, "slug_fixed", f"This customer has the slug `{tenant.slug}`, and keeps it.")
     return 200, {"customer": _detail(partner_id, customer_id), "changed": changed}
+
+
+def _as_said(changes: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Fields of the customer, and what the partner says of it in its layer."""
+    fields = dict(changes)
+    said: dict[str, Any] = dict(fields.pop("controls", {}))
+    values = {}
+    for key in BOUND:
+        if said.get(key) and "value" in said[key]:
+            said[key] = dict(said[key])
+            values[key] = said[key].pop("value")
+    if values:
+        fields["config"] = fields.get("config", {}) | values
+    for name, short in (("kill_switch", "kill_switch_active"), ("shadow_mode", "shadow_mode")):
+        if short in fields:
+            said.setdefault(name, {"active": fields.pop(short)})
+    if "suspension" in fields:
+        said["suspension"] = fields.pop("suspension")
+    return fields, said
 
 
 def provision_customer(**asked: Any) -> dict[str, Any]:

@@ -109,6 +109,12 @@ PROBLEM: Schema = {
         "limit": {"type": "integer", "description": "At a plan's limit: how many there may be."},
         "upgrade_to": {"type": ["string", "null"], "description": "At a plan's limit: the next plan, if there is one."},
         "required_scope": {**_TEXT, "description": "The scope that the key lacks."},
+        "since": {
+            "type": ["string", "null"],
+            "format": "date-time",
+            "description": "Since when the tenant is suspended.",
+        },
+        "reason": {"type": ["string", "null"], "description": "The reason of a suspension, where one was given."},
         "current_status": {**_TEXT, "description": "Of an `illegal_transition`: the status it starts from."},
     },
 }
@@ -171,13 +177,22 @@ UNAUTHORIZED = Problems(
     },
 )
 NOT_FOUND = Problems("NotFound", 404, {"not_found": "There is nothing here that this API key can see."})
+SUSPENDED = Problems(
+    "Suspended",
+    403,
+    {
+        "tenant_suspended": "This tenant was suspended by its partner; nothing was read or changed.",
+        "partner_suspended": "The partner of this tenant is suspended; nothing was read or changed.",
+        "suspended_by_staff": "This tenant was suspended by Retivo's staff; nothing was read or changed.",
+    },
+)
 NO_FULL_ACCESS = Problems(
     "NoFullAccess",
     403,
     {
         "full_scope_required": "This API key does not hold the `full` permission.",
         "insufficient_scope": "This API key does not hold the scope `users:write`.",
-        "tenant_suspended": "This tenant is suspended; nothing was read or changed.",
+        **SUSPENDED.examples,
     },
 )
 TOO_LARGE = Problems("BodyTooLarge", 413, {"body_too_large": "The body may be at most 1 MiB."})

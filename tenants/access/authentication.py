@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from functools import cache
 from typing import Any, ClassVar, NamedTuple, cast
 from uuid import UUID
@@ -42,9 +43,14 @@ def caller_of(request: Request) -> Caller:
 
 # The function's verdicts other than "ok".
 _REFUSALS = {
-    "expired": (401, "api_key_expired", "This API key has expired."),
-    "revoked": (401, "api_key_revoked", "This API key was revoked."),
-    "suspended": (403, "tenant_suspended", "This tenant is suspended; nothing was read or changed."),
+    "expired": ("api_key_expired", "This API key has expired."),
+    "revoked": ("api_key_revoked", "This API key was revoked."),
+}
+# Whose suspension it is, as the database's function refusal_of_key has it.
+_SUSPENSIONS = {
+    "tenant_suspended": "This tenant was suspended by its partner; nothing was read or changed.",
+    "partner_suspended": "The partner of this tenant is suspended; nothing was read or changed.",
+    "suspended_by_staff": "This tenant was suspended by Retivo's staff; nothing was read or changed.",
 }
 
 
@@ -92,7 +98,8 @@ class Found(NamedTuple):
     """What is known of a key that was issued.
 
     `partner_id` is whose customer the tenant is, if that was asked; `notes_use` says that this transaction has the note
-    that the key was used, which goes with it if it is rolled back; `answer` is the row that answers the query.
+    that the key was used, which goes with it if it is rolled back; `answer` is the row that answers the query;
+    `refusal` is why a suspended tenant is refused, since when, and the reason that was given.
     """
 
     verdict: str
@@ -103,6 +110,7 @@ class Found(NamedTuple):
     partner_id: UUID | None
     notes_use: bool
     answer: tuple[Any, ...] | None
+    refusal: tuple[str | None, datetime | None, str | None] | None
 
     def caller(self) -> Caller:
         """Who sent it.
@@ -110,9 +118,11 @@ class Found(NamedTuple):
         Raises:
             Problem: 401 with a key that is expired or revoked; 403 for a suspended tenant.
         """
+        if self.refusal is not None:
+            raise _suspended(*self.refusal)
         if self.verdict != "ok":
-            status, code, detail = _REFUSALS[self.verdict]
-            raise _unauthorized(code, detail) if status == 401 else Problem(status, code, detail)
+            code, detail = _REFUSALS[self.verdict]
+            raise _unauthorized(code, detail)
         structlog.contextvars.bind_contextvars(tenant_id=str(self.tenant_id))
         return Caller(
             tenant_id=self.tenant_id,
@@ -134,12 +144,20 @@ def look_up(digest: bytes, query: Query | None = None, *, asks_partner: bool = F
     if row is None:
         raise _unauthorized("api_key_unknown", "There is no such API key.")
     answer = row[_OWN:]
-    found = Found._make((*row[:_OWN], answer if answer and answer[0] is not None else None))
+    refusal = _refusal(digest) if row[0] == "suspended" else None
+    found = Found._make((*row[:_OWN], answer if answer and answer[0] is not None else None, refusal))
     structlog.contextvars.bind_contextvars(key_id=str(found.key_id))
     return found
 
 
-_OWN = len(Found._fields) - 1
+_OWN = len(Found._fields) - 2
+
+
+def _refusal(digest: bytes) -> tuple[str | None, datetime | None, str | None]:
+    cursor = kept_cursor()
+    cursor.execute("SELECT * FROM refusal_of_key(%s)", [digest])
+    refusal: tuple[str | None, datetime | None, str | None] = cursor.fetchone()
+    return refusal
 
 
 def note_use(digest: bytes) -> None:
@@ -190,6 +208,12 @@ class ApiKeyAuthentication(BaseAuthentication):
 
     def authenticate_header(self, request: Request) -> str:
         return "Bearer"
+
+
+def _suspended(code: str | None, since: datetime | None, reason: str | None) -> Problem:
+    """403, with what was told; without a code the suspension was lifted a moment ago."""
+    code = code or "tenant_suspended"
+    return Problem(403, code, _SUSPENSIONS[code], extra={"since": since, "reason": reason})
 
 
 def _unauthorized(code: str, detail: str) -> Problem:

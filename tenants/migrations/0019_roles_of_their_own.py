@@ -11,11 +11,24 @@ from django.db import migrations
 
 from retivo.database.sql import AppliedAnew, InForce
 
+_use = import_module("tenants.migrations.0013_use_of_keys")
 _config = import_module("tenants.migrations.0015_config_by_partner")
 _chain = import_module("tenants.migrations.0018_audit_chain")
 _leaks = import_module("tenants.migrations.0014_leaked_keys")
 
 _SETTING = "NULLIF(current_setting('retivo.tenant_id', true), '')::uuid"
+# Files that are new with the layers of controls.
+_CONTROLS = (
+    "apply_controls",
+    "controls_in_force",
+    "controls_of_caller",
+    "hold_to_controls",
+    "holds",
+    "note_switches",
+    "refusal_of_key",
+    "tenants_control",
+    "within_bounds",
+)
 _LOGINS = "axes_accessattempt, axes_accesslog, axes_accessfailurelog, django_session"
 
 
@@ -67,6 +80,8 @@ class Migration(migrations.Migration):
                 "tenants_partnerevent": None,
                 "tenants_eventhead": None,
                 "number_event": None,
+                "authenticate_api_key": _use.AUTHENTICATE,
+                **dict.fromkeys(_CONTROLS),
             },
         ),
         migrations.RunSQL(

@@ -2,8 +2,10 @@
 -- transaction.
 --
 -- This is the only function that reads across tenants before there is a context. It returns data about the given key
--- only. Its owner, app_auth, cannot log in and can read two tables: see the policies `key_lookup` of tenants_tenant and
--- tenants_apikey.
+-- only. Its owner, app_auth, cannot log in and can read three tables: see the policies `key_lookup` of tenants_tenant,
+-- tenants_apikey and tenants_control.
+--
+-- A suspension that holds lets keys in: events are taken, decisions are logged, and nothing is sent.
 
 -- app_auth creates the function itself: app_owner can act as app_auth but does not inherit its rights, so it could not
 -- replace a function that app_auth owns. To create it, app_auth needs CREATE on the schema, until the end of this file.
@@ -21,7 +23,10 @@ CREATE OR REPLACE FUNCTION authenticate_api_key(
     DECLARE
         credential record;
     BEGIN
-        SELECT k.id, k.tenant_id, k.scopes, k.revoked_at, k.expires_at, k.last_used_at, t.tenant_role, t.plan_status
+        SELECT k.id, k.tenant_id, k.scopes, k.revoked_at, k.expires_at, k.last_used_at, t.tenant_role,
+               CASE WHEN EXISTS (
+                   SELECT FROM public.tenants_control c WHERE c.tenant_id IN (t.id, t.parent_id) AND public.holds(c)
+               ) THEN (SELECT f.ingesting FROM public.controls_in_force(t.id, t.parent_id) f) END AS ingesting
           INTO credential
           FROM public.tenants_apikey k JOIN public.tenants_tenant t ON t.id = k.tenant_id
          WHERE k.digest = key_digest;
@@ -31,7 +36,7 @@ CREATE OR REPLACE FUNCTION authenticate_api_key(
         verdict := CASE
             WHEN credential.revoked_at IS NOT NULL THEN 'revoked'
             WHEN credential.expires_at <= now() THEN 'expired'
-            WHEN credential.plan_status = 'suspended' THEN 'suspended'
+            WHEN credential.ingesting = 'off' THEN 'suspended'
             ELSE 'ok'
         END;
         key_id := credential.id;

@@ -17,7 +17,8 @@ from unfold.widgets import (
 from retivo.api.errors import Problem
 from retivo.api.json import decode
 from tenants import config
-from tenants.models import ApiKey, PlanTier, Scope, Tenant, TenantRole
+from tenants.controls import bounds
+from tenants.models import ApiKey, Control, Layer, PlanTier, Scope, Tenant, TenantRole
 
 _JSON = {"rows": 10, "spellcheck": "false"}
 _LARGEST_INTEGER = 2**31 - 1
@@ -109,7 +110,7 @@ class TenantForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for mypy
 
     class Meta:
         model = Tenant
-        fields = ["name", "plan_tier", "tracked_user_limit", "kill_switch_active", "shadow_mode", "config"]
+        fields = ["name", "plan_tier", "tracked_user_limit", "config"]
 
     def clean_config(self) -> dict[str, Any]:
         """What the API would refuse; a config that nobody touched stays as it is."""
@@ -118,4 +119,9 @@ class TenantForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for mypy
             raise ValidationError(
                 [f"{fault['pointer'].removeprefix('/config/')}: {fault['detail']}" for fault in found]
             )
+        controls = Control.objects.filter(tenant_id=self.instance.id)
+        try:
+            bounds.check(controls, self.initial["config"], edited, by=Layer.STAFF)
+        except Problem as problem:
+            raise ValidationError(problem.detail) from problem
         return edited

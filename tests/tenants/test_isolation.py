@@ -45,6 +45,7 @@ TENANT_COLUMNS = {
     "learning_receipt": "tenant_id",
     "delivery_action": "tenant_id",
     "delivery_actionchange": "tenant_id",
+    "tenants_control": "tenant_id",
     "tenants_place": "tenant_id",
     "delivery_attempt": "tenant_id",
     "delivery_endpoint": "tenant_id",
@@ -95,6 +96,9 @@ def two_partners(acme: Api, rival: Api) -> tuple[Api, Api]:
     as_owner(CHANGES)
     as_owner(
         "INSERT INTO tenants_place (tenant_id, work, place, stopped_at) SELECT id, 'w', '1', now() FROM tenants_tenant"
+    )
+    as_owner(
+        "INSERT INTO tenants_control (tenant_id, layer, holdout_percent_min) SELECT id, 'staff', 1 FROM tenants_tenant"
     )
     as_owner(ATTEMPTS)
     as_owner(ENDPOINTS)
@@ -190,6 +194,11 @@ def test_functions__with_their_owners_rights__are_closed_to_public_and_trust_no_
 
 # Every function that sees past row-level security, and all that it can ever answer.
 ANSWERS = {
+    "apply_controls": "trigger",
+    "controls_of_caller": "record",
+    "hold_to_controls": "trigger",
+    "note_switches": "trigger",
+    "refusal_of_key": "record",
     "authenticate_api_key": "SETOF record",
     "chain_entry": "trigger",
     "claim_actions": "TABLE(tenant_id uuid, action_id text, is_failing boolean, is_slow boolean, is_gone boolean)",
@@ -211,7 +220,6 @@ ANSWERS = {
     "record_outcome_by_url": "record",
     "record_outcome_of_own_integration": "TABLE(action_id text, verdict text)",
     "revoke_leaked_key": "void",
-    "switches_of_caller": "record",
     "tenants_with_waiting_examples": "SETOF uuid",
     "usage_of_customer": "record",
     "usage_of_customers": "TABLE(tenant_id uuid, active_users bigint, events bigint)",

@@ -83,8 +83,8 @@ def test_plan__suspended__stops_what_is_asked_for_without_a_key(shop: Api) -> No
     with tenant_context(shop.tenant_id):
         decided = decide(tenant_id=shop.tenant_id, request=Request(user_id="u0"), now=datetime.now(UTC))
 
-    assert (decided.stopped_by, decided.chosen) == ("plan_suspended", None)
-    assert shop.post(RECOMMEND, {"user_id": "u0"}).json()["code"] == "tenant_suspended"
+    assert (decided.stopped_by, decided.chosen) == ("suspended_by_staff", None)
+    assert shop.post(RECOMMEND, {"user_id": "u0"}).json()["code"] == "suspended_by_staff"
 
 
 def test_shadow_mode__decides_and_logs_and_sends_nothing(shop: Api) -> None:

@@ -49,7 +49,10 @@ def test_change__every_field__is_kept_answered_and_audited_once(acme: Api) -> No
     assert customer["usage"]["limit"] == 7
     (entry,) = audited(merchant)
     assert entry.pop("actor") == acme.actor
-    assert entry.keys() == {*change, "config", "config_by_partner"}
+    said = {"kill_switch", "shadow_mode", "suspension"}
+    assert (
+        entry.keys() == {"name", "plan_tier", "plan_status", "tracked_user_limit", "config", "config_by_partner"} | said
+    )
     assert entry["plan_tier"] == {"from": "starter", "to": "scale"}
 
 
@@ -89,6 +92,8 @@ def test_change__suspended_by_staff__is_not_the_partners_to_lift(acme: Api, merc
     assert merchant.get("/api/settings").status_code == 403
     with staff_context():
         set_plan_status(actor="staff:test", tenant_id=merchant.tenant_id, plan_status=PlanStatus.ACTIVE)
+    assert merchant.get("/api/settings").json()["code"] == "tenant_suspended"  # its partner's own stands
+    assert acme.patch(path(merchant.tenant_id), {"plan_status": "active"}).status_code == 200
     assert merchant.get("/api/settings").status_code == 200
 
 

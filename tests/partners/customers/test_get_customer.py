@@ -1,4 +1,5 @@
 from importlib import import_module
+from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
@@ -6,6 +7,8 @@ import pytest
 
 from tests.conftest import Api, Server
 from tests.owner import owner_cursor
+
+STATE: dict[str, Any] = {"sending": "on", "ingesting": "on", "because": [], "since": None, "by": None, "reason": None}
 
 
 def path(customer: object) -> str:
@@ -48,7 +51,7 @@ def test_get__what_the_customer_set_itself__is_not_shown(acme: Api) -> None:
 
     customer = response.json()["customer"]
     assert customer["config"] == {"overage": "allow", "holdout_percent": 10, "deep": {"ours": 1}}
-    assert customer["effective"] == {"overage": "allow", "holdout_percent": 2, "learning": "off"}
+    assert customer["effective"] == STATE | {"overage": "allow", "holdout_percent": 2, "learning": "off"}
     assert changed.json()["customer"]["config"] == {**customer["config"], "deep": {"ours": 1, "more": 2}}
     for answer in (response, changed, acme.get("/api/partners/customers"), acme.get("/api/partners/stats")):
         assert b"secret" not in answer.content
@@ -82,7 +85,7 @@ def test_get__learning__is_the_partners_word_and_what_is_in_force(
     customer = acme.get(path(merchant.tenant_id)).json()["customer"]
 
     assert customer["config"] == ({"learning_by_partner": partners} if partners else {})
-    assert customer["effective"] == {"learning": effective}
+    assert customer["effective"] == STATE | {"learning": effective}
 
 
 def test_migration__what_was_set_before__is_told_apart_by_the_audit_trail(acme: Api) -> None:

@@ -29,6 +29,7 @@ CHANGE = AUTHENTICATED | {"400", "413", "415"}
 POST = CHANGE | {"409", "422"}
 PROBES = {"getHealth", "getLiveness", "getReadiness"}
 NO_KEY = PROBES | {"reportLeakedKey", "reportOutcomeByUrl"}
+ANY_KEY = {"getMe"}
 STATUSES = {
     "getHealth": {"200", "503"},
     "getLiveness": {"200"},
@@ -39,6 +40,10 @@ STATUSES = {
     "getCustomer": {"200", "404"} | AUTHENTICATED,
     "changeCustomer": {"200", "404", "409"} | CHANGE,
     "putCustomer": {"200", "201", "404", "409"} | CHANGE,
+    "getPartnerKillSwitch": {"200"} | AUTHENTICATED,
+    "turnPartnerKillSwitch": {"200", "404"} | CHANGE,
+    "getPartnerShadowMode": {"200"} | AUTHENTICATED,
+    "turnPartnerShadowMode": {"200", "404"} | CHANGE,
     "registerIntegration": {"201"} | POST,
     "listIntegrations": {"200", "400"} | AUTHENTICATED,
     "shareIntegration": {"200", "404"} | POST,
@@ -59,6 +64,7 @@ STATUSES = {
     "getPartnerStats": {"200", "400"} | AUTHENTICATED,
     "track": {"200"} | POST,
     "pushExternalEvents": {"200"} | POST,
+    "getMe": {"200"} | AUTHENTICATED,
     "getSettings": {"200", "400"} | AUTHENTICATED,
     "changeSettings": {"200"} | CHANGE,
     "setKillSwitch": {"200"} | CHANGE,
@@ -165,6 +171,9 @@ def test_operation__each__is_described_and_needs_a_key_but_probes(name: str) -> 
     assert operation["tags"]
     if name in NO_KEY:
         assert "security" not in operation
+        return
+    if name in ANY_KEY:
+        assert operation["security"] == [{"bearerAuth": []}]
         return
     ((scope,),) = [needed["bearerAuth"] for needed in operation["security"]]
     assert scope in Scope

@@ -143,8 +143,6 @@ FIELDS: dict[str, dict[str, Change]] = {
         name=lambda: "Acme Two",
         plan_tier=lambda: "scale",
         tracked_user_limit=lambda: "77",
-        kill_switch_active=lambda: "on",
-        shadow_mode=lambda: "on",
         config=lambda: '{"timezone": "UTC"}',
     ),
     f"{INTEGRATION}/change/": saved("integration.switched_off", active=lambda: None),
@@ -176,6 +174,7 @@ CHANGES: dict[str, Change] = {
         also=("api_key.issued",),  # a partner comes with a key
     ),
     f"{TENANT}/issue-key/": Change("api_key.issued", lambda: {"scopes": ["full"], "mode": "live"}),
+    f"{TENANT}/controls/": Change("tenant.changed", lambda: {"kill_switch": "on"}),
     f"{TENANT}/suspend/": Change("tenant.changed"),
     f"{TENANT}/reactivate/": Change("tenant.changed"),
     f"/admin/tenants/apikey/{OBJECT}/revoke/": Change("api_key.revoked"),

@@ -82,7 +82,7 @@ def test_authentication__revoked_key__is_401_and_stays_so(acme: Api) -> None:
 def test_authentication__suspended_tenant__is_403_until_active_again(acme: Api) -> None:
     with staff_context():
         services.set_plan_status(actor="test", tenant_id=acme.tenant_id, plan_status=PlanStatus.SUSPENDED)
-    assert_refused(acme.get(PATH), 403, "tenant_suspended")
+    assert_refused(acme.get(PATH), 403, "suspended_by_staff")
 
     with staff_context():
         services.set_plan_status(actor="test", tenant_id=acme.tenant_id, plan_status=PlanStatus.ACTIVE)

@@ -1,0 +1,1 @@
+"""A partner's switches for all of its customers, or for a part of what it does there."""

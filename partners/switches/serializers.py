@@ -1,0 +1,81 @@
+"""A partner's switches on the wire."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from partners.customers.fields import MetadataField
+from retivo.api.serializers import ChoiceField, StrictSerializer, StringField, UUIDField
+from tenants.controls.serializers import SwitchSerializer
+from tenants.models import PlanStatus, PlanTier
+from tenants.serializers import SwitchRequestSerializer
+
+
+class CustomerFilterSerializer(StrictSerializer):
+    """At least one member: all of them must hold."""
+
+    plan_tier = ChoiceField(PlanTier.choices, required=False)
+    plan_status = ChoiceField(PlanStatus.choices, required=False)
+    slug = StringField(required=False, help_text="Exactly this slug.")
+    external_id = StringField(required=False, help_text="Exactly this id of yours.")
+    metadata = MetadataField(required=False, help_text="All of these pairs.")
+    q = StringField(required=False, help_text="Part of name, slug or external id, whatever its case.")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if not attrs:
+            raise serializers.ValidationError("Must name at least one member.", code="empty")
+        return attrs
+
+
+class OnlySerializer(StrictSerializer):
+    """Exactly one member."""
+
+    integration_id = UUIDField(required=False, help_text="All actions of this integration.")
+    action_type = StringField(required=False, max_length=100, help_text="All actions of this name, of any integration.")
+    filter = CustomerFilterSerializer(required=False, help_text="Each customer that matches now, and no later one.")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if len(attrs) != 1:
+            message = "Must have exactly one of: integration_id, action_type, filter."
+            raise serializers.ValidationError(message, code="not_one")
+        return attrs
+
+
+class FleetSwitchRequestSerializer(SwitchRequestSerializer):
+    only = OnlySerializer(required=False, help_text="A part; without it all customers, of today and of tomorrow.")
+
+
+class PartSerializer(serializers.Serializer[Any]):
+    integration_id = serializers.UUIDField()
+    provider = serializers.CharField()
+    action_type = serializers.CharField(allow_null=True, help_text="null: all of the integration.")
+    reason = serializers.CharField(allow_null=True)
+    since = serializers.DateTimeField()
+
+
+class FleetSwitchSerializer(SwitchSerializer):
+    """For all customers; what is on for a part alone is in `parts`, or in `controls` of each customer."""
+
+    parts = PartSerializer(many=True)
+
+
+class TurnedSwitchSerializer(FleetSwitchSerializer):
+    customers_changed = serializers.IntegerField(
+        allow_null=True, help_text="For how many a filter turned it; null without a filter."
+    )
+
+
+class KillSwitchSerializer(serializers.Serializer[Any]):
+    kill_switch = FleetSwitchSerializer()
+
+
+class TurnedKillSwitchSerializer(serializers.Serializer[Any]):
+    kill_switch = TurnedSwitchSerializer()
+
+
+class ShadowModeSerializer(serializers.Serializer[Any]):
+    shadow_mode = FleetSwitchSerializer()
+
+
+class TurnedShadowModeSerializer(serializers.Serializer[Any]):
+    shadow_mode = TurnedSwitchSerializer()

@@ -1,0 +1,92 @@
+"""Turning a partner's switches. Every function runs in the partner's tenant context."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from integrations import holding
+from partners.customers.listing import CustomerFilter
+from retivo.api.errors import FieldError, validation_failed
+from tenants import outbox
+from tenants import services as tenants
+from tenants.controls import state
+from tenants.models import Control, Layer
+
+MAX_FILTERED = 10_000  # customers that a filter may match: they are turned in one transaction
+
+
+@transaction.atomic(savepoint=False)
+def turn(
+    *, actor: str, partner_id: UUID, switch: str, active: bool, reason: str = "", only: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Turn a switch, and answer as `turned` does. Whoever turns it as it is changes nothing.
+
+    Args:
+        switch: `kill_switch` or `shadow_mode`.
+        only: a part, by one member: `integration_id`, `action_type`, or `filter`, which turns it for each customer that
+            it matches now; for all customers, of today and of tomorrow, where None.
+
+    Raises:
+        Problem: 404 for an integration or action type that the partner has not; 400 for a filter that matches more
+            than `MAX_FILTERED`.
+    """
+    said = {"active": active, "reason": reason}
+    customers = None
+    if only is None:
+        tenants.change_settings(actor=actor, tenant_id=partner_id, changes={}, said={switch: said})
+    else:
+        if "filter" in only:
+            changed = customers = _turn_for(partner_id, switch, active, reason, CustomerFilter(**only["filter"]))
+        else:
+            changed = holding.hold(
+                partner_id=partner_id, switch=switch, active=active, reason=reason, now=timezone.now(), **only
+            )
+        if changed:
+            data = {"active": active, "reason": reason or None, "only": dict(only), "customers": customers}
+            outbox.record(actor=actor, action=f"partner.{switch}", tenant_id=partner_id, data=data)
+    return {**turned(partner_id=partner_id, switch=switch), "customers_changed": customers}
+
+
+def turned(*, partner_id: UUID, switch: str) -> dict[str, Any]:
+    """How a switch of the partner's stands: for all customers, and for parts of what the partner does."""
+    own = Control.objects.filter(tenant_id=partner_id, layer=Layer.SELF)
+    words = state.words(own.first() or Control())
+    parts = holding.parts(partner_id=partner_id, switch=switch)
+    return {**words[switch], "parts": [part._asdict() for part in parts]}
+
+
+def _turn_for(partner_id: UUID, switch: str, active: bool, reason: str, where: CustomerFilter) -> int:
+    """Turn a switch in the partner's layer of each customer that matches; for how many that is a change."""
+    asked = {
+        "partner_id": partner_id,
+        "active": active,
+        "reason": reason,
+        "limit": MAX_FILTERED + 1,
+        **where.parameters,
+    }
+    with connection.cursor() as cursor:
+        # As whoever changes one customer: its row is locked before what is said of it.
+        cursor.execute(f"SELECT t.id {where.matching} ORDER BY t.id LIMIT %(limit)s FOR NO KEY UPDATE", asked)
+        found = [customer_id for (customer_id,) in cursor.fetchall()]
+        if len(found) > MAX_FILTERED:
+            detail = f"Matches more than {MAX_FILTERED:,} customers. Narrow it, or turn the switch for all of them."
+            fault = FieldError(pointer="/only/filter", code="too_wide", detail=detail)
+            raise validation_failed([fault])
+        cursor.execute(_TURN.format(switch=switch), {**asked, "customers": found})
+        return int(cursor.rowcount)
+
+
+_TURN = """
+    INSERT INTO tenants_control AS c (tenant_id, layer, {switch}_since, {switch}_reason)
+    SELECT customer, 'partner', now(), %(reason)s FROM unnest(%(customers)s::uuid[]) AS customer
+    WHERE %(active)s OR EXISTS (
+        SELECT FROM tenants_control o WHERE o.tenant_id = customer AND o.layer = 'partner'
+    )
+    ON CONFLICT (tenant_id, layer) DO UPDATE SET
+        {switch}_since = CASE WHEN %(active)s THEN coalesce(c.{switch}_since, now()) END,
+        {switch}_reason = CASE WHEN %(active)s THEN excluded.{switch}_reason ELSE '' END
+    WHERE (c.{switch}_since IS NOT NULL) <> %(active)s OR %(active)s AND c.{switch}_reason <> %(reason)s
+"""

@@ -1,0 +1,100 @@
+"""Changing what one layer says of a tenant. The caller locks the tenant's row before, and writes the audit entry."""
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.db.models.functions import Now
+
+from retivo.api.json import encode
+from tenants.controls import state
+from tenants.models import CASCADE_DAYS, Control, Layer, SuspensionMode
+
+Said = Mapping[str, Any]
+
+
+def change(*, tenant_id: UUID, layer: Layer, said: Said) -> dict[str, Any]:
+    """Say something of a tenant in one layer; what changed by that, as audit entries have it.
+
+    Args:
+        said: by the name of the control. `kill_switch` and `shadow_mode` are `{active, reason?}`, `suspension` is
+            `{mode?, reason?, cascade_days?}` or None, `action_budget_usd` is `{max?, locked?}` or None, and
+            `holdout_percent` is `{min?, locked?}` or None. What is not there stays as it is.
+    """
+    found = Control.objects.filter(tenant_id=tenant_id, layer=layer).first()
+    control = found or Control(tenant_id=tenant_id, layer=layer)
+    before = _all(control)
+    for name, value in said.items():
+        _SAY[name](control, name, value)
+    if _same(before, control):
+        return {}
+    control.save(force_insert=found is None, force_update=found is not None)
+    control.refresh_from_db()
+    after = _all(control)
+    return {
+        name: {"from": before[name], "to": after[name]} for name in after if encode(before[name]) != encode(after[name])
+    }
+
+
+def _all(control: Control) -> dict[str, Any]:
+    return {**state.words(control), "suspension": state.suspended(control) and _suspension(control)}
+
+
+def _suspension(control: Control) -> dict[str, Any]:
+    shown = {**(state.suspended(control) or {}), "cascade_days": control.cascade_days}
+    return {name: value for name, value in shown.items() if value is not None}
+
+
+def _same(before: dict[str, Any], control: Control) -> bool:
+    """Whether nothing is said that was not. A moment that is not known yet is an expression."""
+    names = ("kill_switch_since", "shadow_mode_since", "suspended_since")
+    return not any(isinstance(getattr(control, name), Now) for name in names) and encode(_all(control)) == encode(
+        before
+    )
+
+
+# --- What each control is made of -----------------------------------------------------------------------------------
+
+
+def _switch(control: Control, name: str, value: Said) -> None:
+    since, active = getattr(control, f"{name}_since"), value["active"]
+    reason = value.get("reason", getattr(control, f"{name}_reason")) if active else ""
+    setattr(control, f"{name}_since", (since or Now()) if active else None)
+    setattr(control, f"{name}_reason", reason or "")
+
+
+def _suspend(control: Control, _: str, value: Said | None) -> None:
+    if value is None:
+        control.suspended_since = control.suspension_mode = control.cascade_days = None
+        control.suspension_reason = ""
+        return
+    control.suspended_since = control.suspended_since or Now()
+    control.suspension_mode = value.get("mode", control.suspension_mode or SuspensionMode.FULL)
+    control.suspension_reason = value.get("reason", control.suspension_reason) or ""
+    if control.layer == Layer.STAFF:
+        known = CASCADE_DAYS if control.cascade_days is None else control.cascade_days
+        control.cascade_days = value.get("cascade_days", known)
+
+
+def _budget(control: Control, _: str, value: Said | None) -> None:
+    said: Said = {"max": None, "locked": False} if value is None else value
+    most = said.get("max", control.action_budget_usd_max)
+    control.action_budget_usd_max = None if most is None else Decimal(str(most))
+    control.action_budget_usd_locked = said.get("locked", control.action_budget_usd_locked)
+
+
+def _holdout(control: Control, _: str, value: Said | None) -> None:
+    said: Said = {"min": None, "locked": False} if value is None else value
+    least = said.get("min", control.holdout_percent_min)
+    control.holdout_percent_min = None if least is None else Decimal(str(least))
+    control.holdout_percent_locked = said.get("locked", control.holdout_percent_locked)
+
+
+_SAY: dict[str, Callable[[Control, str, Any], None]] = {
+    "kill_switch": _switch,
+    "shadow_mode": _switch,
+    "suspension": _suspend,
+    "action_budget_usd": _budget,
+    "holdout_percent": _holdout,
+}

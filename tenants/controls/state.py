@@ -1,0 +1,103 @@
+"""What is said of a tenant, and what follows from it."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Literal
+
+import msgspec
+from django.db import connection
+from django.utils.dateparse import parse_datetime
+
+from tenants.models import Control, Layer
+
+
+class Effective(msgspec.Struct, frozen=True):
+    """The state that a tenant is in. `since`, `by` and `reason` are those of the first of `because`, if any."""
+
+    sending: Literal["on", "held"]
+    ingesting: Literal["on", "off"]
+    because: Sequence[str]  # the strictest first
+    since: datetime | None
+    by: Layer | None
+    reason: str | None
+
+
+# The columns of the database's functions controls_in_force and controls_of_caller, which make an `Effective`.
+EFFECTIVE = "f.sending, f.ingesting, f.because, f.since, f.said_by, f.reason"
+
+
+def of_caller() -> Effective:
+    """The state of the tenant in context."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {EFFECTIVE} FROM controls_of_caller() f")  # noqa: S608 (our own constants)
+        return Effective(*cursor.fetchone())
+
+
+def of_tenant(tenant_id: Any, partner_id: Any) -> Effective:
+    """The state of a tenant whose rows, and whose partner's rows, the context sees: for staff."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {EFFECTIVE} FROM controls_in_force(%s, %s) f",  # noqa: S608 (our own constants)
+            [tenant_id, partner_id],
+        )
+        return Effective(*cursor.fetchone())
+
+
+def read(rows: str) -> list[Control]:
+    """Rows of the table, of one tenant, that a statement answered as JSON."""
+    found = [Control(**row) for row in msgspec.json.decode(rows)]
+    for control in found:
+        for name in ("kill_switch_since", "shadow_mode_since", "suspended_since"):
+            if at := getattr(control, name):
+                setattr(control, name, parse_datetime(at))
+    return found
+
+
+def of_layer(controls: Iterable[Control], layer: Layer) -> Control:
+    """What the layer says; nothing, if it has no row."""
+    return next((control for control in controls if control.layer == layer), Control(layer=layer))
+
+
+def words(control: Control) -> dict[str, Any]:
+    """What a layer says, as the API has it."""
+    return {
+        "kill_switch": _switch(control.kill_switch_since, control.kill_switch_reason),
+        "shadow_mode": _switch(control.shadow_mode_since, control.shadow_mode_reason),
+        "action_budget_usd": {
+            "max": amount(control.action_budget_usd_max),
+            "locked": control.action_budget_usd_locked,
+        },
+        "holdout_percent": {"min": number(control.holdout_percent_min), "locked": control.holdout_percent_locked},
+    }
+
+
+def suspension(controls: Iterable[Control]) -> dict[str, Any] | None:
+    """The suspension of the tenant itself: the strictest of staff's and its partner's, if there is one."""
+    found = [control for control in controls if control.suspended_since is not None]
+    found.sort(key=lambda control: (control.suspension_mode != "full", control.layer != Layer.STAFF))
+    return suspended(found[0]) if found else None
+
+
+def suspended(control: Control) -> dict[str, Any] | None:
+    """The suspension by one layer."""
+    if control.suspended_since is None:
+        return None
+    return {
+        "mode": control.suspension_mode,
+        "reason": control.suspension_reason or None,
+        "by": control.layer,
+        "since": control.suspended_since,
+    }
+
+
+def amount(value: Decimal | None) -> str | None:
+    return None if value is None else f"{Decimal(value).normalize():f}"
+
+
+def number(value: Decimal | None) -> float | None:
+    return None if value is None else float(value)
+
+
+def _switch(since: datetime | None, reason: str) -> dict[str, Any]:
+    return {"active": since is not None, "reason": reason or None, "since": since}

@@ -1,0 +1,18 @@
+-- Returns controls_in_force of the tenant in context. Runs with its owner's rights, because a customer cannot read what is
+-- said of its partner.
+CREATE OR REPLACE FUNCTION controls_of_caller(
+    OUT sending text, OUT ingesting text, OUT because text[], OUT since timestamptz, OUT said_by text, OUT reason text
+)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+    DECLARE
+        tenant CONSTANT uuid := public.current_tenant();
+    BEGIN
+        SELECT * INTO sending, ingesting, because, since, said_by, reason
+        FROM public.controls_in_force(tenant, (SELECT t.parent_id FROM public.tenants_tenant t WHERE t.id = tenant));
+    END
+    $$;
+
+REVOKE ALL ON FUNCTION controls_of_caller FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION controls_of_caller TO app_web;

@@ -1,0 +1,142 @@
+"""What a partner says of a customer holds, whatever the customer says."""
+
+from typing import Any
+
+import pytest
+
+from tenants.context import staff_context
+from tenants.models import AuditEntry
+from tests.conftest import Api
+from tests.tenants.controls.layers import of_partner, of_self, of_staff
+
+SETTINGS = "/api/settings"
+
+
+def path(api: Api) -> str:
+    return f"/api/partners/customers/{api.tenant_id}"
+
+
+def actions(api: Api) -> list[str]:
+    with staff_context():
+        entries = AuditEntry.objects.filter(tenant_id=api.tenant_id, detail__has_key="changes").order_by("id")
+        return list(entries.values_list("action", flat=True))
+
+
+def test_partners_word__undone_by_the_customer__stands(acme: Api, merchant: Api) -> None:
+    acme.patch(
+        path(merchant),
+        {
+            "kill_switch_active": True,
+            "controls": {"action_budget_usd": {"value": "5", "max": "10"}, "holdout_percent": {"min": 10}},
+        },
+    )
+
+    assert of_self(merchant, "kill_switch", on=False).json()["effective"]["because"] == ["partner_kill_switch"]
+    for config in ({"action_budget_usd": "1000000"}, {"holdout_percent": 0}, {"action_budget_usd": None}):
+        answer = merchant.patch(SETTINGS, {"config": config})
+        assert (answer.status_code, answer.json()["code"]) == (403, "control_bound")
+        assert [error["pointer"] for error in answer.json()["errors"]] == [f"/config/{next(iter(config))}"]
+    assert merchant.patch(SETTINGS, {"config": {"action_budget_usd": "9.5", "holdout_percent": 11}}).status_code == 200
+
+    customer = acme.get(path(merchant)).json()["customer"]
+    assert customer["kill_switch_active"] is True
+    assert customer["controls"]["action_budget_usd"] == {"max": "10", "locked": False}
+    assert customer["effective"]["action_budget_usd"] == "9.5"
+    me = merchant.get("/api/me").json()
+    assert (me["limits"]["action_budget_usd_max"], me["limits"]["holdout_percent_min"]) == ("10", 10.0)
+
+
+def test_bound__below_what_the_customer_has__moves_it(acme: Api, merchant: Api) -> None:
+    merchant.patch(SETTINGS, {"config": {"action_budget_usd": 1000, "holdout_percent": 2, "mine": 1}})
+
+    of_partner(acme, merchant, action_budget_usd={"max": 25.5}, holdout_percent={"min": 5})
+
+    config = merchant.get(SETTINGS).json()["tenant"]["config"]
+    assert config == {"action_budget_usd": "25.5", "holdout_percent": 5, "mine": 1}
+    of_partner(acme, merchant, action_budget_usd=None, holdout_percent=None)
+    assert merchant.patch(SETTINGS, {"config": {"action_budget_usd": None, "holdout_percent": 0}}).status_code == 200
+
+
+def test_lock__by_the_partner__is_the_customers_to_see_and_not_to_change(acme: Api, merchant: Api) -> None:
+    of_partner(acme, merchant, holdout_percent={"value": 20, "locked": True})
+
+    answer = merchant.patch(SETTINGS, {"config": {"holdout_percent": 30}})
+    assert (answer.status_code, answer.json()["code"]) == (403, "control_locked")
+    assert merchant.patch(SETTINGS, {"config": {"holdout_percent": 20}}).status_code == 200
+    assert of_partner(acme, merchant, holdout_percent={"value": 30}).status_code == 200
+    of_staff(merchant, holdout_percent={"min": 25, "locked": True})
+    answer = of_partner(acme, merchant, holdout_percent={"value": 26})
+    assert (answer.status_code, answer.json()["code"]) == (403, "control_locked")
+
+
+def test_partner__beyond_its_own_bound__is_400(acme: Api, merchant: Api) -> None:
+    answer = of_partner(acme, merchant, action_budget_usd={"value": 11, "max": 10})
+
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, "/config/action_budget_usd")
+    assert acme.get(path(merchant)).json()["customer"]["controls"]["action_budget_usd"]["max"] is None
+
+
+def test_suspension__hold_then_full_then_lifted__is_shown_and_audited_once_each(acme: Api, merchant: Api) -> None:
+    def suspend(suspension: Any) -> Any:
+        return of_partner(acme, merchant, suspension=suspension).json()["customer"]
+
+    held = suspend({"mode": "hold", "reason": "Invoice 4711 is overdue."})
+    assert (held["plan_status"], held["effective"]["ingesting"]) == ("suspended", "on")
+    assert {name: held["suspension"][name] for name in ("mode", "reason", "by")} == {
+        "mode": "hold",
+        "reason": "Invoice 4711 is overdue.",
+        "by": "partner",
+    }
+    assert acme.patch(path(merchant), {"plan_status": "suspended"}).json()["customer"] == held  # it is, in its mode
+    assert merchant.get(SETTINGS).json()["effective"]["reason"] == "Invoice 4711 is overdue."
+    full = suspend({"mode": "full"})
+    assert (full["suspension"]["since"], full["suspension"]["mode"]) == (held["suspension"]["since"], "full")
+    assert merchant.get(SETTINGS).json()["reason"] == "Invoice 4711 is overdue."
+    lifted = suspend(None)
+    assert (lifted["plan_status"], lifted["suspension"], lifted["effective"]["sending"]) == ("active", None, "on")
+    assert actions(merchant) == ["customer.suspended", "customer.suspended", "customer.reactivated"]
+
+
+def test_partners_suspension__beside_staffs__is_lifted_alone(acme: Api, merchant: Api) -> None:
+    of_partner(acme, merchant, suspension={"mode": "full"})
+    of_staff(merchant, suspension={"mode": "hold", "reason": "Review"})
+
+    customer = of_partner(acme, merchant, suspension=None).json()["customer"]
+
+    assert customer["suspension"] | {"since": None} == {
+        "mode": "hold",
+        "reason": "Review",
+        "by": "staff",
+        "since": None,
+    }
+    assert customer["effective"]["because"] == ["suspended_by_staff"]
+    assert acme.patch(path(merchant), {"plan_status": "active"}).json()["code"] == "suspended_by_staff"
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer", "code"),
+    [
+        ({"controls": []}, "/controls", "invalid"),
+        ({"controls": {"pause": {}}}, "/controls/pause", "unknown_field"),
+        ({"controls": {"kill_switch": {}}}, "/controls/kill_switch/active", "required"),
+        (
+            {"controls": {"kill_switch": {"active": True, "reason": "x" * 501}}},
+            "/controls/kill_switch/reason",
+            "max_length",
+        ),
+        ({"controls": {"holdout_percent": {"min": 51}}}, "/controls/holdout_percent/min", "out_of_range"),
+        ({"controls": {"holdout_percent": {"max": 1}}}, "/controls/holdout_percent/max", "unknown_field"),
+        ({"controls": {"action_budget_usd": {"max": "-1"}}}, "/controls/action_budget_usd/max", "invalid_amount"),
+        ({"controls": {"action_budget_usd": {"locked": None}}}, "/controls/action_budget_usd/locked", "null"),
+        ({"suspension": {"mode": "half"}}, "/suspension/mode", "invalid_choice"),
+        ({"suspension": {"reason": "x"}}, "/suspension/mode", "required"),
+        ({"suspension": None, "plan_status": "active"}, "/plan_status", "said_twice"),
+        ({"shadow_mode": True, "controls": {"shadow_mode": {"active": True}}}, "/shadow_mode", "said_twice"),
+    ],
+)
+def test_controls__rubbish__is_400_and_names_it(acme: Api, merchant: Api, body: Any, pointer: str, code: str) -> None:
+    answer = acme.patch(path(merchant), body)
+
+    assert answer.status_code == 400, answer.content
+    assert [(error["pointer"], error["code"]) for error in answer.json()["errors"]] == [(pointer, code)]
+    assert actions(merchant) == []

@@ -1,0 +1,142 @@
+"""A partner's switches for all of its customers, and for a part of what it does there."""
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tenants.context import staff_context
+from tenants.models import AuditEntry, Scope
+from tenants.services import issue_key
+from tests.conftest import Api
+from tests.decisions.deciding import acted, names, reasons, recommend, shop_of
+from tests.tenants.controls.layers import claimed, of_fleet, of_self
+
+KILL, SHADOW = "/api/partners/kill-switch", "/api/partners/shadow-mode"
+
+
+def audited(api: Api) -> list[tuple[str, Any]]:
+    with staff_context():
+        entries = AuditEntry.objects.filter(tenant_id=api.tenant_id, action__startswith="partner.").order_by("id")
+        return [(entry.action, entry.detail) for entry in entries if entry.action != "partner.created"]
+
+
+@pytest.fixture
+def shop(acme: Api) -> Api:
+    return shop_of(acme)
+
+
+def test_kill_switch__of_all__holds_every_customer_of_today_and_tomorrow(acme: Api, rival: Api, shop: Api) -> None:
+    foreign = shop_of(rival, "foreign")
+
+    answer = of_fleet(acme, "kill_switch", on=True)
+
+    assert answer.status_code == 200, answer.content
+    said = answer.json()["kill_switch"]
+    assert (said["active"], said["reason"], said["parts"], said["customers_changed"]) == (True, "fleet", [], None)
+    assert acme.get(KILL).json()["kill_switch"] == {name: said[name] for name in said if name != "customers_changed"}
+    for api in (shop, acme.provision("later")):
+        of_self(api, "kill_switch", on=False)
+        found = api.get("/api/me").json()["effective"]
+        assert (found["because"], found["by"], found["reason"]) == (["partner_kill_switch"], "partner", "fleet")
+    assert foreign.get("/api/me").json()["effective"]["sending"] == "on"
+    of_fleet(acme, "kill_switch", on=True)  # as it is
+    assert of_fleet(acme, "kill_switch", on=False).json()["kill_switch"]["active"] is False
+    assert shop.get("/api/me").json()["effective"]["sending"] == "on"
+    assert [action for action, _ in audited(acme)] == ["partner.kill_switch"] * 2
+
+
+def test_shadow_mode__of_all__reaches_the_customers(acme: Api, shop: Api) -> None:
+    of_fleet(acme, "shadow_mode", on=True)
+
+    answer = recommend(shop, dispatch=True)
+
+    assert (names(answer)[-1], answer["action_id"]) == ("partner_shadow_mode", None)
+
+
+@pytest.mark.parametrize("part", ["integration_id", "action_type"])
+def test_kill_switch__of_a_part__excludes_and_holds_that_alone(acme: Api, shop: Api, part: str) -> None:
+    sent = acted(shop, dispatch=True, action_types=["grant_points"])
+    assert sent["action_id"]
+    assert claimed() == 1
+    (integration,) = acme.get("/api/partners/integrations").json()["integrations"]
+    only = {part: integration["id"] if part == "integration_id" else "grant_points"}
+
+    parts = of_fleet(acme, "kill_switch", on=True, only=only).json()["kill_switch"]["parts"]
+
+    assert [(found["provider"], found["action_type"], found["reason"]) for found in parts] == [
+        ("shop-loyalty", only.get("action_type"), "fleet")
+    ]
+    assert claimed() == 0
+    excluded = reasons(recommend(shop))
+    assert excluded["grant_points"] == "action_kill_switch"
+    assert excluded["send_voucher"] == ("action_kill_switch" if part == "integration_id" else None)
+    assert shop.get("/api/me").json()["effective"]["sending"] == "on"
+
+    of_fleet(acme, "kill_switch", on=False, only=only)
+    assert claimed() == 1
+    assert acme.get(KILL).json()["kill_switch"]["parts"] == []
+    assert [(action, detail["only"]) for action, detail in audited(acme)] == [("partner.kill_switch", only)] * 2
+
+
+def test_shadow_mode__of_an_action_type__sends_nothing_of_it(acme: Api, shop: Api) -> None:
+    of_fleet(acme, "shadow_mode", on=True, only={"action_type": "grant_points"})
+
+    answer = acted(shop, dispatch=True, action_types=["grant_points"])
+    assert (answer["action"], answer["action_id"], names(answer)) == ("grant_points", None, ["partner_shadow_mode"])
+    assert acted(shop, "u1", dispatch=True, action_types=["send_voucher"])["action_id"]
+
+
+def test_switch__of_a_filter__is_said_of_each_that_matches(acme: Api, shop: Api) -> None:
+    growth = acme.provision("growth", plan_tier="growth")
+    only = {"filter": {"plan_tier": "growth"}}
+
+    first, again = (of_fleet(acme, "kill_switch", on=True, only=only).json()["kill_switch"] for _ in range(2))
+
+    assert (first["active"], first["customers_changed"], again["customers_changed"]) == (False, 1, 0)
+    assert growth.get("/api/me").json()["effective"]["because"] == ["partner_kill_switch"]
+    assert shop.get("/api/me").json()["effective"]["because"] == []
+    customer = acme.get(f"/api/partners/customers/{growth.tenant_id}").json()["customer"]
+    assert customer["controls"]["kill_switch"]["reason"] == "fleet"
+    assert of_fleet(acme, "kill_switch", on=False, only=only).json()["kill_switch"]["customers_changed"] == 1
+    assert growth.get("/api/me").json()["effective"]["sending"] == "on"
+    assert [detail["customers"] for _, detail in audited(acme)] == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer", "code"),
+    [
+        ({}, "/active", "required"),
+        ({"active": "on"}, "/active", "invalid"),
+        ({"active": True, "reason": "x" * 501}, "/reason", "max_length"),
+        ({"active": True, "only": {}}, "/only", "not_one"),
+        ({"active": True, "only": {"action_type": "a", "filter": {"q": "a"}}}, "/only", "not_one"),
+        ({"active": True, "only": {"integration_id": "x"}}, "/only/integration_id", "invalid"),
+        ({"active": True, "only": {"filter": {}}}, "/only/filter", "empty"),
+        ({"active": True, "only": {"filter": {"plan_tier": "gold"}}}, "/only/filter/plan_tier", "invalid_choice"),
+        ({"active": True, "only": {"tenant_id": "x"}}, "/only/tenant_id", "unknown_field"),
+    ],
+)
+def test_switch__rubbish__is_400_and_names_it(acme: Api, body: Any, pointer: str, code: str) -> None:
+    for path in (KILL, SHADOW):
+        answer = acme.put(path, body)
+        assert answer.status_code == 400, answer.content
+        assert [(error["pointer"], error["code"]) for error in answer.json()["errors"]] == [(pointer, code)]
+
+
+def test_switch__of_what_is_not_the_partners__is_404(acme: Api, rival: Api, shop: Api) -> None:
+    (foreign,) = acme.get("/api/partners/integrations").json()["integrations"]
+    for only in ({"integration_id": foreign["id"]}, {"integration_id": str(uuid4())}, {"action_type": "grant_points"}):
+        answer = of_fleet(rival, "kill_switch", on=True, only=only)
+        assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (404, f"/only/{next(iter(only))}")
+    assert shop.get("/api/me").json()["effective"]["sending"] == "on"
+
+
+def test_switch__with_the_scope_for_it_alone__is_turned(acme: Api) -> None:
+    with staff_context():
+        key = issue_key(actor="test", tenant_id=acme.tenant_id, scopes=[Scope.PARTNER_SWITCHES])
+    api = Api(acme.tenant_id, key.text)
+
+    assert of_fleet(api, "kill_switch", on=True).status_code == 200
+    assert api.get(KILL).status_code == 403
+    assert api.get("/api/me").json()["scopes"] == ["partner:switches"]
