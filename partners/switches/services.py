@@ -12,6 +12,7 @@ from partners.customers.listing import CustomerFilter
 from retivo.api.errors import FieldError, validation_failed
 from tenants import outbox
 from tenants import services as tenants
+from tenants.controls import services as controls
 from tenants.controls import state
 from tenants.models import Control, Layer
 
@@ -60,13 +61,7 @@ def turned(*, partner_id: UUID, switch: str) -> dict[str, Any]:
 
 def _turn_for(partner_id: UUID, switch: str, active: bool, reason: str, where: CustomerFilter) -> int:
     """Turn a switch in the partner's layer of each customer that matches; for how many that is a change."""
-    asked = {
-        "partner_id": partner_id,
-        "active": active,
-        "reason": reason,
-        "limit": MAX_FILTERED + 1,
-        **where.parameters,
-    }
+    asked = {"partner_id": partner_id, "limit": MAX_FILTERED + 1, **where.parameters}
     with connection.cursor() as cursor:
         # As whoever changes one customer: its row is locked before what is said of it.
         cursor.execute(f"SELECT t.id {where.matching} ORDER BY t.id LIMIT %(limit)s FOR NO KEY UPDATE", asked)
@@ -75,18 +70,4 @@ def _turn_for(partner_id: UUID, switch: str, active: bool, reason: str, where: C
             detail = f"Matches more than {MAX_FILTERED:,} customers. Narrow it, or turn the switch for all of them."
             fault = FieldError(pointer="/only/filter", code="too_wide", detail=detail)
             raise validation_failed([fault])
-        cursor.execute(_TURN.format(switch=switch), {**asked, "customers": found})
-        return int(cursor.rowcount)
-
-
-_TURN = """
-    INSERT INTO tenants_control AS c (tenant_id, layer, {switch}_since, {switch}_reason)
-    SELECT customer, 'partner', now(), %(reason)s FROM unnest(%(customers)s::uuid[]) AS customer
-    WHERE %(active)s OR EXISTS (
-        SELECT FROM tenants_control o WHERE o.tenant_id = customer AND o.layer = 'partner'
-    )
-    ON CONFLICT (tenant_id, layer) DO UPDATE SET
-        {switch}_since = CASE WHEN %(active)s THEN coalesce(c.{switch}_since, now()) END,
-        {switch}_reason = CASE WHEN %(active)s THEN excluded.{switch}_reason ELSE '' END
-    WHERE (c.{switch}_since IS NOT NULL) <> %(active)s OR %(active)s AND c.{switch}_reason <> %(reason)s
-"""
+    return controls.turn(customers=found, switch=switch, active=active, reason=reason)

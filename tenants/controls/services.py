@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from django.db import connection
 from django.db.models.functions import Now
 
 from retivo.api.json import encode
@@ -35,6 +36,13 @@ def change(*, tenant_id: UUID, layer: Layer, said: Said) -> dict[str, Any]:
     return {
         name: {"from": before[name], "to": after[name]} for name in after if encode(before[name]) != encode(after[name])
     }
+
+
+def turn(*, customers: list[UUID], switch: str, active: bool, reason: str) -> int:
+    """Turn a switch in the partner's layer of each of its customers, whose rows are locked; for how many it changes."""
+    with connection.cursor() as cursor:
+        cursor.execute(_TURN.format(switch=switch), {"customers": customers, "active": active, "reason": reason})
+        return int(cursor.rowcount)
 
 
 def _all(control: Control) -> dict[str, Any]:
@@ -98,3 +106,16 @@ _SAY: dict[str, Callable[[Control, str, Any], None]] = {
     "action_budget_usd": _budget,
     "holdout_percent": _holdout,
 }
+
+
+_TURN = """
+    INSERT INTO tenants_control AS c (tenant_id, layer, {switch}_since, {switch}_reason)
+    SELECT customer, 'partner', now(), %(reason)s FROM unnest(%(customers)s::uuid[]) AS customer
+    WHERE %(active)s OR EXISTS (
+        SELECT FROM tenants_control o WHERE o.tenant_id = customer AND o.layer = 'partner'
+    )
+    ON CONFLICT (tenant_id, layer) DO UPDATE SET
+        {switch}_since = CASE WHEN %(active)s THEN coalesce(c.{switch}_since, now()) END,
+        {switch}_reason = CASE WHEN %(active)s THEN excluded.{switch}_reason ELSE '' END
+    WHERE (c.{switch}_since IS NOT NULL) <> %(active)s OR %(active)s AND c.{switch}_reason <> %(reason)s
+"""

@@ -42,7 +42,7 @@ def test_tables__of_a_deletion__are_all_that_name_a_tenant() -> None:
     with staff_context():
         found = {table for table, _ in deletion.tables()}
 
-    otherwise = {"tenants_tenant", "tenants_auditentry", "learning_receipt"}
+    otherwise = {"tenants_tenant", "tenants_control", "tenants_auditentry", "learning_receipt"}
     assert found == TENANT_COLUMNS.keys() - otherwise | {"learning_noisysum"}
 
 
