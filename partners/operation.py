@@ -23,7 +23,7 @@ FORBIDDEN = Problems(
 partner_operation = partial(operation, forbidden=FORBIDDEN)
 
 CUSTOMER_ID = OpenApiParameter(
-    "customerId",
+    "customer_id",
     {"type": "string", "format": "customer-id", "minLength": 5},
     OpenApiParameter.PATH,
     description="The customer's `tenant_id`, or `ext:` and its external id, percent-encoded.",

@@ -70,7 +70,7 @@ class CustomerFilter:
         own = "t.parent_id = %(partner_id)s"
         for name in ("external_id", "slug"):
             if getattr(self, name) is not None:  # of one row at most: found before there is anything to sort
-                one = f"(SELECT * FROM tenants_tenant t WHERE {own} AND {_CONDITIONS[name]} LIMIT 1)"  # noqa: S608
+                one = f"(SELECT * FROM tenants_tenant t WHERE {own} AND {_CONDITIONS[name]} OFFSET 0)"  # noqa: S608
                 return " AND ".join([f"FROM {one} t WHERE true", *conditions])
         return " AND ".join([f"FROM tenants_tenant t WHERE {own}", *conditions])
 

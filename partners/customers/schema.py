@@ -3,7 +3,7 @@
 from partners.customers import serializers
 from partners.operation import CUSTOMER, CUSTOMER_ID, CUSTOMERS, FORBIDDEN, INTEGRATION, USAGE, partner_operation
 from retivo.api.errors import FieldError
-from retivo.api.schema import INVALID_QUERY, NOT_FOUND, Link, Problems, Success, conflict
+from retivo.api.schema import INVALID_BODY, INVALID_QUERY, NOT_FOUND, Link, Problems, Success, conflict
 from tenants.models import Scope
 
 _NOT_LIFTED = Problems(
@@ -27,6 +27,7 @@ _INVALID_ID = Problems(
         )
     },
 )
+_INVALID_BODY = Problems("InvalidCustomer", 400, {**INVALID_BODY.examples, **_INVALID_ID.examples})
 
 list_customers = partner_operation(
     "listCustomers",
@@ -73,7 +74,7 @@ provision_customer = partner_operation(
     status=201,
     answers=serializers.ProvisionResponseSerializer,
     example=_PROVISIONED,
-    problems=[conflict("slug_taken", _SLUG_TAKEN, external_id_taken=_ID_TAKEN)],
+    problems=[conflict("slug_taken", _SLUG_TAKEN, external_id_taken=_ID_TAKEN), _INVALID_BODY],
     links=[Link("getCustomer", "customerId", "/customer/tenant_id")],
 )
 
@@ -138,7 +139,7 @@ get_customer = partner_operation(
     tag=CUSTOMERS,
     answers=serializers.CustomerDetailResponseSerializer,
     example=_CUSTOMER_DETAIL,
-    problems=[NOT_FOUND],
+    problems=[NOT_FOUND, _INVALID_ID],
 )
 
 change_customer = partner_operation(
@@ -161,7 +162,12 @@ change_customer = partner_operation(
     },
     answers=serializers.CustomerDetailResponseSerializer,
     example=_CUSTOMER_DETAIL,
-    problems=[NOT_FOUND, _NOT_LIFTED, Problems("ExternalIdTaken", 409, {"external_id_taken": _ID_TAKEN})],
+    problems=[
+        NOT_FOUND,
+        _INVALID_BODY,
+        _NOT_LIFTED,
+        Problems("ExternalIdTaken", 409, {"external_id_taken": _ID_TAKEN}),
+    ],
 )
 
 put_customer = partner_operation(
@@ -192,6 +198,7 @@ put_customer = partner_operation(
     problems=[
         NOT_FOUND,
         _NOT_LIFTED,
+        _INVALID_BODY,
         Problems(
             "CustomerNotPut",
             409,

@@ -66,11 +66,11 @@ class CustomerViewSet(PartnerViewSet, OneStatementView):
 
     @schema.put_customer
     def update(self, request: Request, customer_id: CustomerReference) -> Response:
+        body = PutCustomerSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
         if customer_id.external_id is None:
             raise not_found()
         external_id = checked(customer_id.external_id)
-        body = PutCustomerSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
         status, answer = services.put_customer(
             actor=self.caller.actor,
             partner_id=self.caller.tenant_id,

@@ -14,6 +14,8 @@ from tenants.serializers import SwitchRequestSerializer
 class CustomerFilterSerializer(StrictSerializer):
     """At least one member: all of them must hold."""
 
+    bounds = {"minProperties": 1}
+
     plan_tier = ChoiceField(PlanTier.choices, required=False)
     plan_status = ChoiceField(PlanStatus.choices, required=False)
     slug = StringField(required=False, help_text="Exactly this slug.")
@@ -29,6 +31,8 @@ class CustomerFilterSerializer(StrictSerializer):
 
 class OnlySerializer(StrictSerializer):
     """Exactly one member."""
+
+    bounds = {"minProperties": 1, "maxProperties": 1}
 
     integration_id = UUIDField(required=False, help_text="All actions of this integration.")
     action_type = StringField(required=False, max_length=100, help_text="All actions of this name, of any integration.")

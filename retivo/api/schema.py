@@ -318,6 +318,10 @@ class AutoSchema(SpectacularAutoSchema):
                 parameter |= {"style": "deepObject", "explode": True}
         return operation
 
+    def _is_list_view(self, serializer: Any = None) -> bool:
+        """Never an array: the answer of a list is an object with its page in it, which its serializer says."""
+        return False
+
     @property
     def _scope(self) -> str | None:
         handler = getattr(self.view, getattr(self.view, "action", None) or self.method.lower())
@@ -410,6 +414,7 @@ class AutoSchema(SpectacularAutoSchema):
         schema: Schema = super()._map_serializer(serializer, direction, bypass_extensions)
         if isinstance(force_instance(serializer), StrictSerializer):
             schema["additionalProperties"] = False
+            schema |= getattr(force_instance(serializer), "bounds", {})
         return schema
 
     def _map_serializer_field(self, field: Any, direction: Any, bypass_extensions: bool = False) -> Any:

@@ -154,7 +154,7 @@ def test_operators_work(page: Page) -> None:
     assert left_edge(page, "Alpine Outdoor") > left_edge(page, "Lumen") + 20
     assert_fits(page)
 
-    page.get_by_placeholder("Name, slug or id").fill("kaffe")
+    page.get_by_placeholder("Name, slug, external id or id").fill("kaffe")
     page.keyboard.press("Enter")
     expect(page.get_by_text("1 result")).to_be_visible()
     expect_column(page, NAMES, ["Kaffebox"])

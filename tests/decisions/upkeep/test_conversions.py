@@ -118,7 +118,7 @@ def test_conversion__found_by_a_run_that_is_killed__is_found_by_the_next(shop: A
     bought(shop, "u0")
 
     def kill(execute: Any, sql: str, *args: Any) -> Any:
-        if "INTO learning_example" in sql:
+        if "report_decisions(" in sql:
             raise KeyboardInterrupt
         return execute(sql, *args)
 

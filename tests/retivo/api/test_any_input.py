@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from tests.conftest import Api, Server
 from tests.retivo.api.inputs import USERS, Ids, Request, requests
-from tests.retivo.api.test_schemathesis import ACTION_TYPE, seed_actions
+from tests.retivo.api.test_schemathesis import ACTION_TYPE, seed_actions, tokens_of
 
 logging.getLogger("httpx").setLevel(logging.WARNING)
 
@@ -26,8 +26,9 @@ SEED = int(os.environ.get("INPUTS_SEED") or 1)
 @pytest.fixture
 def ids(acme: Api) -> Ids:
     """Of what acme has, or most of what is behind a 404 would go unseen."""
-    acme.post("/api/track", {"events": [{"user_id": user, "event": "clicked"} for user in USERS]})
+    acme.post("/api/track", {"events": [{"user_id": user, "event": "clicked"} for user in [*USERS, "user-43"]]})
     action_type = acme.post("/api/external/action-types", ACTION_TYPE).json()["action_type"]["id"]
+    actions = seed_actions(acme, action_type)
     return {
         "customerId": [str(acme.provision(f"seed-{n}").tenant_id) for n in range(3)],
         "integrationId": [acme.register("seed")["id"]],
@@ -35,7 +36,8 @@ def ids(acme: Api) -> Ids:
         "playbookId": [acme.post("/api/playbooks", {"name": f"seed {n}"}).json()["id"] for n in range(3)],
         "interventionId": [acme.post("/api/interventions", {"user_id": "user-42"}).json()["id"] for _ in range(20)],
         "actionTypeId": [action_type],
-        "actionId": seed_actions(acme, action_type),
+        "actionId": actions,
+        "token": tokens_of(acme, actions),
         "decisionId": [acme.post("/api/decisions/recommend", {"user_id": "user-42"}).json()["decision_id"]],
     }
 

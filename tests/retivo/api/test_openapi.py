@@ -37,7 +37,7 @@ STATUSES = {
     "reportLeakedKey": {"202", "400", "413", "415", "429", "503"},
     "listCustomers": {"200", "400"} | AUTHENTICATED,
     "provisionCustomer": {"201"} | POST,
-    "getCustomer": {"200", "404"} | AUTHENTICATED,
+    "getCustomer": {"200", "400", "404"} | AUTHENTICATED,
     "changeCustomer": {"200", "404", "409"} | CHANGE,
     "putCustomer": {"200", "201", "404", "409"} | CHANGE,
     "getPartnerKillSwitch": {"200"} | AUTHENTICATED,
