@@ -52,12 +52,6 @@ include-operation-id = ["exportUser"]
 [operations.phases.coverage]
 enabled = false
 
-# A cursor goes with its order; and what is said in `controls` is not said beside it.
-[[operations]]
-include-operation-id = ["listCustomers", "getPartnerStats", "changeCustomer"]
-[operations.checks.positive_data_acceptance]
-enabled = false
-
 # Switched off, and there to be read.
 [[operations]]
 include-operation-id = ["getActionType", "switchActionTypeOff"]
