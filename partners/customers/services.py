@@ -55,6 +55,7 @@ def put_customer(
             return 201, _provision(actor=actor, partner_id=partner_id, external_id=external_id, **fields)
         except ExternalIdTakenError as error:  # meanwhile, by another request
             customer_id = error.tenant_id
+    # In the same transaction: what it changes is undone where the slug is refused.
     changes = {name: value for name, value in fields.items() if name != "slug"}
     tenant, changed = tenants.change_settings(
         actor=actor, tenant_id=customer_id, partner_id=partner_id, changes=changes, replaces_metadata=True
