@@ -7,7 +7,7 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter
 from retivo.api.operation import operation
 from retivo.api.schema import Problems
 
-CUSTOMERS, INTEGRATIONS, STATS, SWITCHES = "Customers", "Integrations", "Stats", "Switches"
+CUSTOMERS, KEYS, INTEGRATIONS, STATS, SWITCHES = "Customers", "Keys", "Integrations", "Stats", "Switches"
 
 FORBIDDEN = Problems(
     "NotAPartner",

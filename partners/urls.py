@@ -5,6 +5,7 @@ from rest_framework.routers import SimpleRouter
 
 from partners.customers.views import CustomerViewSet
 from partners.integrations.views import IntegrationViewSet
+from partners.keys.views import CustomerKeyViewSet, PartnerKeyViewSet
 from partners.outcomes.views import OutcomeViewSet
 from partners.overview.views import PatternViewSet, StatsViewSet
 from partners.switches.views import KillSwitchViewSet, ShadowModeViewSet
@@ -12,6 +13,8 @@ from retivo.api import paths  # noqa: F401 - `any_uuid`
 
 router = SimpleRouter(trailing_slash=False, use_regex_path=False)
 router.register("customers", CustomerViewSet, basename="partner-customer")
+router.register("customers/<customer:customer_id>/api-keys", CustomerKeyViewSet, basename="customer-api-key")
+router.register("api-keys", PartnerKeyViewSet, basename="partner-api-key")
 router.register("integrations", IntegrationViewSet, basename="partner-integration")
 router.register("outcomes", OutcomeViewSet, basename="partner-outcome")
 router.register("patterns", PatternViewSet, basename="partner-pattern")

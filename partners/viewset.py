@@ -1,27 +1,19 @@
-"""What every viewset of the Partner API is: one a resource, whose actions each declare their scope."""
+"""What every viewset of the Partner API is."""
 
 from uuid import UUID
 
 from django.db import connection
-from django.http import HttpRequest
-from django.http.response import HttpResponseBase
-from rest_framework.viewsets import ViewSetMixin
 
 from partners.permissions import IsPartner
 from partners.references import CustomerReference, checked
 from retivo.api.errors import not_found
-from tenants.access.view import TenantView, allowed
+from tenants.access.viewset import TenantViewSet
 
 
-class PartnerViewSet(ViewSetMixin, TenantView):
+class PartnerViewSet(TenantViewSet):
     """A resource of the Partner API: each request is one transaction in the partner's tenant context."""
 
     permission_classes = [IsPartner]
-
-    def dispatch(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
-        self.allow = allowed(self.action_map)
-        self.action = self.action_map.get(str(request.method).lower(), "")
-        return super().dispatch(request, *args, **kwargs)
 
     def customer_id(self, reference: CustomerReference) -> UUID:
         """The tenant of one of the caller's customers.

@@ -430,6 +430,7 @@ SPECTACULAR_SETTINGS = {
             "description": "A tenant's end users. The paths and answers call them customers: they are the tenant's.",
         },
         {"name": "Customers", "description": "Tenants that a partner provisions, each isolated from all others."},
+        {"name": "Keys", "description": "A partner's own API keys."},
         {"name": "Switches", "description": "What a partner holds, for all of its customers or for a part."},
         {"name": "Integrations", "description": "What a partner's platform can do, and who may use it."},
         {
@@ -460,6 +461,9 @@ SPECTACULAR_SETTINGS = {
         "PlanStatus": "tenants.models.PlanStatus",
         "Layer": "tenants.models.Layer",
         "Scope": "tenants.models.Scope",
+        "KeyMode": "tenants.models.KeyMode",
+        "SuspensionMode": "tenants.models.SuspensionMode",
+        "KeyStatus": "tenants.models.KeyStatus",
         "ActionStatus": "delivery.models.ActionStatus",
         "OutcomeStatus": "delivery.models.OutcomeStatus",
         "LifecycleStage": "events.models.LifecycleStage",

@@ -29,6 +29,7 @@ from retivo.staff.pages import (
     url_of,
 )
 from tenants import services
+from tenants.api_keys.services import IssuedKey
 from tenants.models import ApiKey, AuditEntry, PlanTier, Scope, Tenant, TenantRole
 from tenants.staff.audit import AuditEntryAdmin
 from tenants.staff.controls import ControlledAdmin, controls_table
@@ -241,7 +242,7 @@ class TenantAdmin(ControlledAdmin):
             obj=tenant,
         )
 
-    def _key_page(self, request: HttpRequest, tenant: Tenant, key: services.IssuedKey, *, title: str) -> HttpResponse:
+    def _key_page(self, request: HttpRequest, tenant: Tenant, key: IssuedKey, *, title: str) -> HttpResponse:
         """The key's text, in this answer and nowhere else: no session, no message, no cache keeps it."""
         response = self.page(
             request, "staff/key_issued.html", title=title, original=tenant, key=key, back=url_of(tenant)

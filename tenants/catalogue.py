@@ -40,6 +40,7 @@ def _event(description: str, /, **members: tuple[Schema, Any]) -> EventType:
 _TEXT: Schema = {"type": "string"}
 _COUNT: Schema = {"type": "integer", "minimum": 0}
 _UUID: Schema = {"type": "string", "format": "uuid"}
+_TIME: Schema = {"type": "string", "format": "date-time"}
 _TEXTS: Schema = {"type": "array", "items": _TEXT}
 
 _TEXT_OR_NULL: Schema = {"type": ["string", "null"]}
@@ -53,6 +54,13 @@ _SWITCH: dict[str, tuple[Schema, Any]] = {
 
 _A_UUID = "0b9f6d7e-5a3c-4c57-9d0e-3f5d1f6a7b21"
 _KEY = {"key_id": (_UUID, "c1f4c7a2-8a55-4e0e-b5a8-0f6c2b7d9e30"), "prefix": (_TEXT, "rt_live_4fGh")}
+_KEY_SCHEMA: Schema = {
+    "type": "object",
+    "properties": {name: schema for name, (schema, _) in _KEY.items()},
+    "required": [*_KEY],
+}
+_A_KEY = {name: example for name, (_, example) in _KEY.items()}
+_OTHER_KEY = {"key_id": "7a1d5b0c-93f2-4c1e-8a57-2d6e0f4b9c18", "prefix": "rt_live_9kLm"}
 _INTEGRATION = {"integration_id": (_UUID, "5d2c8a1e-1f0b-4a8e-8d43-9a0f7c6b5e12"), "provider": (_TEXT, "acme-loyalty")}
 
 EVENTS: dict[str, EventType] = {
@@ -88,7 +96,26 @@ EVENTS: dict[str, EventType] = {
         changed=(_TEXTS, ["config.learning_by_partner"]),
     ),
     "api_key.issued": _event("A key was issued.", scopes=(_TEXTS, ["full"]), label=(_TEXT, "Backend"), **_KEY),
+    "api_key.updated": _event("A key's label changed.", changed=(_TEXTS, ["label"]), **_KEY),
+    "api_key.rotated": _event(
+        "A key has a successor. It is let in until `expires_at`.",
+        replaced_by=(_KEY_SCHEMA, _OTHER_KEY),
+        expires_at=(_TIME, "2026-12-02T10:00:00Z"),
+        **_KEY,
+    ),
     "api_key.revoked": _event("A key was revoked.", **_KEY),
+    "api_key.all_revoked": _event(
+        "All keys that were let in were revoked at once, and perhaps another one was issued in their place.",
+        revoked=({"type": "array", "items": _KEY_SCHEMA}, [_A_KEY]),
+        reissued=({"anyOf": [_KEY_SCHEMA, {"type": "null"}]}, _OTHER_KEY),
+    ),
+    "api_key.expiring": _event(
+        "A key expires in 7 days or less, or in 1 day or less: each is told once.",
+        days=({"type": "integer", "enum": [1, 7]}, 7),
+        expires_at=(_TIME, "2026-12-08T10:00:00Z"),
+        **_KEY,
+    ),
+    "api_key.used_first": _event("A key was used for the first time.", **_KEY),
     "api_key.leaked": _event("A key was found in a public place and revoked.", **_KEY),
     "integration.registered": _event(
         "An integration was registered.", action_types=(_TEXTS, ["grant_points"]), **_INTEGRATION

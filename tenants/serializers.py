@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from retivo.api.serializers import BooleanField, ObjectField, StrictSerializer, StringField
-from tenants.models import MAX_REASON, ApiKey, Layer, PlanStatus, PlanTier, RevokedReason, Scope
+from tenants.models import MAX_REASON, KeyMode, KeyStatus, Layer, PlanStatus, PlanTier, RevokedReason, Scope
 
 # As the database's function controls_in_force names them.
 BECAUSE = (
@@ -16,15 +16,32 @@ BECAUSE = (
 )
 
 
+class CreatedBySerializer(serializers.Serializer[Any]):
+    type = serializers.ChoiceField(["api_key", "staff"])
+    id = serializers.UUIDField(allow_null=True, help_text="Of the key that issued it.")
+
+
 class ApiKeySerializer(serializers.Serializer[Any]):
-    """A key; its text is not known to us."""
+    """A key, as `tenants.api_keys.queries` shows it; its text is not known to us."""
 
     id = serializers.UUIDField()
     prefix = serializers.CharField()
     label = serializers.CharField(allow_blank=True)  # type: ignore[assignment]  # a field of this name
-    scope = serializers.SerializerMethodField(help_text="`scopes` as one text, with spaces between them.")
+    mode = serializers.ChoiceField(KeyMode.choices)
+    status = serializers.ChoiceField(
+        KeyStatus.choices,
+        help_text="`expiring`: it was rotated, and is let in until `expires_at`.",
+    )
+    scope = serializers.CharField(help_text="`scopes` as one text, with spaces between them.")
     scopes = serializers.ListField(child=serializers.ChoiceField(Scope.choices))
+    allowed_cidrs = serializers.ListField(
+        child=serializers.CharField(), allow_null=True, help_text="Where it may be used from; null: from anywhere."
+    )
+    created_by = CreatedBySerializer(allow_null=True, help_text="Null of keys that earlier releases issued.")
     last_used_at = serializers.DateTimeField(allow_null=True, help_text="To the minute.")
+    last_used_ip_prefix = serializers.CharField(
+        allow_null=True, help_text="The network that use came from: the first 24 bits of an IPv4 address, 48 of IPv6."
+    )
     expires_at = serializers.DateTimeField(allow_null=True)
     revoked_at = serializers.DateTimeField(allow_null=True)
     revoked_reason = serializers.ChoiceField(
@@ -33,9 +50,8 @@ class ApiKeySerializer(serializers.Serializer[Any]):
         help_text="`leaked`: somebody found the key in a public place and reported it.",
     )
     created_at = serializers.DateTimeField()
-
-    def get_scope(self, key: ApiKey) -> str:
-        return " ".join(key.scopes)
+    replaces = serializers.UUIDField(allow_null=True, help_text="The key that it was rotated from.")
+    replaced_by = serializers.UUIDField(allow_null=True, help_text="Its successor, once it was rotated.")
 
 
 class TenantSerializer(serializers.Serializer[Any]):

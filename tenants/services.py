@@ -1,26 +1,28 @@
 """Changes to tenants and keys. Each is one transaction and one audit entry; the caller's context must allow it."""
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from retivo.api.errors import FieldError, Problem, validation_failed
 from retivo.api.json import encode
 from retivo.api.merge_patch import merge_patch
 from tenants import config, customers, outbox
-from tenants.access import keys
+from tenants.api_keys import services as api_keys
+from tenants.api_keys.queries import newest
+from tenants.api_keys.services import IssuedKey
 from tenants.controls import bounds
 from tenants.controls import services as controls
 from tenants.models import (
     CASCADE_DAYS,
     ApiKey,
     Control,
+    KeyMode,
     Layer,
     PlanStatus,
     PlanTier,
@@ -34,16 +36,7 @@ Change = Mapping[str, Any]  # `from` and `to`
 
 MAX_METADATA = 50  # pairs, as the database's function `is_metadata` has it
 
-FULL_ACCESS = (Scope.FULL,)
 PARTNER_ACCESS = (Scope.FULL, Scope.PARTNER)
-
-
-@dataclass(frozen=True, kw_only=True)
-class IssuedKey:
-    """A key at the only moment its text is known."""
-
-    record: ApiKey
-    text: str = field(repr=False)
 
 
 @transaction.atomic
@@ -72,82 +65,50 @@ def issue_key(
     tenant_id: UUID,
     scopes: Collection[Scope],
     label: str = "",
-    mode: keys.Mode = "live",
+    mode: KeyMode = KeyMode.LIVE,
     expires_at: datetime | None = None,
 ) -> IssuedKey:
-    """A new key of the tenant. Its text is in the answer and nowhere else.
+    """A new key of the tenant, as staff issue it. Its text is in the answer and nowhere else.
 
     Raises:
-        ValidationError: a test key, for there are no test tenants.
+        ValidationError: a test key, for there are no test tenants; a scope that the tenant's keys may not hold; the
+            tenant has as many keys as it may have.
     """
-    if mode == "test":
-        raise ValidationError("A test key belongs to a test tenant, and there are none yet. Issue a live key.")
-    key = _new_key(tenant_id=tenant_id, scopes=scopes, label=label, mode=mode, expires_at=expires_at)
-    entry = outbox.parameters(
-        actor=actor,
-        action="api_key.issued",
-        tenant_id=tenant_id,
-        target=outbox.Target("api_key", key.record.id),
-        data={**about_key(key.record), "scopes": key.record.scopes, "label": label},
-    )
-    _insert(key, f"WITH {outbox.RECORDED} {_INSERT_KEY}", entry)
-    return key
-
-
-def first_key(*, tenant_id: UUID) -> IssuedKey:
-    """A new customer's key, with full access. That there is one is part of what the caller records."""
-    key = _new_key(tenant_id=tenant_id, scopes=FULL_ACCESS, label="Provisioned")
-    _insert(key, _INSERT_KEY)
-    return key
-
-
-def about_key(key: ApiKey) -> dict[str, Any]:
-    """A key as events and audit entries name it."""
-    return {"key_id": key.id, "prefix": key.prefix}
-
-
-def _new_key(
-    *,
-    tenant_id: UUID,
-    scopes: Collection[Scope],
-    label: str,
-    mode: keys.Mode = "live",
-    expires_at: datetime | None = None,
-) -> IssuedKey:
-    text = keys.generate(mode)
-    record = ApiKey(
-        tenant_id=tenant_id,
-        digest=keys.digest(text),
-        prefix=keys.prefix(text),
-        label=label,
-        scopes=sorted(set(scopes)),
-        expires_at=expires_at,
-    )
-    return IssuedKey(record=record, text=text)
-
-
-def _insert(key: IssuedKey, sql: str, more: Mapping[str, Any] | None = None) -> None:
-    names = ("id", "tenant_id", "digest", "prefix", "label", "scopes", "expires_at")
-    with connection.cursor() as cursor:
-        cursor.execute(sql, {**{name: getattr(key.record, name) for name in names}, **(more or {})})
-        (key.record.created_at,) = cursor.fetchone()
-
-
-@transaction.atomic
-def revoke_key(*, actor: str, key_id: UUID) -> ApiKey:
-    """Revoke a key for good. Revoking it again changes nothing. Raises ApiKey.DoesNotExist."""
-    key = ApiKey.objects.select_for_update().get(id=key_id)
-    if key.revoked_at is None:
-        key.revoked_at = timezone.now()
-        key.save(update_fields=["revoked_at"])
-        outbox.record(
-            actor=actor,
-            action="api_key.revoked",
-            tenant_id=key.tenant_id,
-            target=outbox.Target("api_key", key.id),
-            data=about_key(key),
+    try:
+        return api_keys.issue(
+            by=api_keys.Issuer(actor=actor),
+            of=api_keys.Holder(tenant_id=tenant_id),
+            scopes=scopes,
+            label=label,
+            mode=mode,
+            expires_at=expires_at,
         )
-    return key
+    except Problem as problem:
+        raise ValidationError(problem.detail) from problem
+
+
+def rotate_key(*, actor: str, key: ApiKey, overlap: timedelta, expires_at: datetime | None = None) -> IssuedKey:
+    """A key's successor, as staff rotate it.
+
+    Raises:
+        ValidationError: the key is revoked, has expired, or was rotated.
+    """
+    try:
+        return api_keys.rotate(
+            by=api_keys.Issuer(actor=actor),
+            of=api_keys.Holder(tenant_id=key.tenant_id),
+            key_id=key.id,
+            overlap=overlap,
+            expires_at=expires_at,
+        )
+    except Problem as problem:
+        raise ValidationError(problem.detail) from problem
+
+
+def revoke_key(*, actor: str, key_id: UUID) -> ApiKey:
+    """Revoke a key for good, as staff do. Revoking it again changes nothing. Raises ApiKey.DoesNotExist."""
+    tenant_id = ApiKey.objects.values_list("tenant_id", flat=True).get(id=key_id)
+    return api_keys.revoke(by=api_keys.Issuer(actor=actor), of=api_keys.Holder(tenant_id=tenant_id), key_id=key_id)
 
 
 def set_plan_status(
@@ -207,9 +168,9 @@ def update_tenant(*, actor: str, tenant: Tenant, changes: dict[str, Any]) -> Ten
     return tenant
 
 
-def settings(*, tenant_id: UUID) -> tuple[Tenant, list[ApiKey]]:
-    """A tenant and its keys, oldest first."""
-    return Tenant.objects.get(id=tenant_id), list(ApiKey.objects.filter(tenant_id=tenant_id).defer("digest"))
+def settings(*, tenant_id: UUID) -> tuple[Tenant, list[dict[str, Any]]]:
+    """A tenant and its newest keys, oldest of them first."""
+    return Tenant.objects.get(id=tenant_id), newest(tenant_id=tenant_id)
 
 
 @transaction.atomic(savepoint=False)
@@ -398,10 +359,3 @@ def find_tenant(reference: str) -> Tenant:
         found = "no tenant" if not matches else "more than one tenant (use the uuid)"
         raise ValidationError(f"There is {found} with slug or uuid {reference!r}.")
     return matches[0]
-
-
-_INSERT_KEY = """
-    INSERT INTO tenants_apikey (id, tenant_id, digest, prefix, label, scopes, expires_at)
-    VALUES (%(id)s, %(tenant_id)s, %(digest)s, %(prefix)s, %(label)s, %(scopes)s, %(expires_at)s)
-    RETURNING created_at
-"""

@@ -152,6 +152,24 @@ def fold(api: Api, rng: random.Random) -> object:
     return fold_tenant(api.tenant_id)
 
 
+def manage_keys(api: Api, rng: random.Random) -> object:
+    keys = "/api/settings/api-keys"
+    sql = "SELECT id FROM tenants_apikey WHERE scopes = '{users:read}' AND revoked_at IS NULL ORDER BY random() LIMIT 3"
+    for (each,) in ask(api, sql):
+        method, place, body = rng.choice(_CHANGES_OF_KEYS)
+        api.send(method, f"{keys}/{each}{place}", body)
+    return api.post(keys, {"scopes": ["users:read"]})
+
+
+_CHANGES_OF_KEYS: list[tuple[str, str, Any]] = [
+    ("POST", "/rotate", {}),
+    ("POST", "/rotate", {"overlap_hours": 0}),
+    ("PATCH", "", {"label": "Till"}),
+    ("DELETE", "", None),
+    ("DELETE", "", None),
+]
+
+
 WRITERS: list[Writer] = [
     track,
     identify,
@@ -168,6 +186,7 @@ WRITERS: list[Writer] = [
     deliver,
     settle,
     fold,
+    manage_keys,
 ]
 PAIRS = list(combinations_with_replacement(WRITERS, 2))
 

@@ -1,7 +1,5 @@
 """The ledger over HTTP: each method one call into a service."""
 
-from functools import partial
-
 from django.http import StreamingHttpResponse
 from rest_framework.request import Request
 
@@ -32,6 +30,6 @@ class ExportView(TenantView):
     def get(self, request: Request) -> StreamingHttpResponse:
         query = ExportQuerySerializer(data=sent_once(request.query_params))
         query.is_valid(raise_exception=True)
-        context = partial(key_context, self.key)
+        context = key_context(self.key)
         lines = services.export(tenant_id=self.caller.tenant_id, context=context, **query.validated_data)
         return StreamingHttpResponse(lines, content_type="application/x-ndjson")

@@ -15,6 +15,7 @@ from events.ingestion import batch, services, traits
 from retivo.api.errors import Problem, as_problem, problem_response
 from retivo.api.json import encode
 from retivo.database.cursor import kept_cursor
+from retivo.logging import caller_address
 from retivo.metrics import measures
 from tenants.access import idempotency, rate_limit
 from tenants.access.shares import Known
@@ -63,7 +64,7 @@ def _store(digest: bytes, known: Known, body: bytes) -> int:
     structlog.contextvars.bind_contextvars(key_id=str(known.key_id), tenant_id=str(known.tenant_id))
     cursor = kept_cursor()
     cursor.execute(
-        "SELECT track_batch(%s, %s::jsonb, 'track', NULL, %s)",
-        [digest, encode(events).decode(), services.SCORED_AT_ONCE],
+        "SELECT track_batch(%s, %s::jsonb, 'track', NULL, %s, %s::inet)",
+        [digest, encode(events).decode(), services.SCORED_AT_ONCE, caller_address()],
     )
     return len(events) if cursor.fetchone()[0] else 0

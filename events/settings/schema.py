@@ -7,6 +7,7 @@ from events.ingestion.serializers import SettingsSerializer, UsageQuerySerialize
 from retivo.api.errors import FieldError
 from retivo.api.operation import operation
 from retivo.api.schema import INVALID_QUERY, NO_FULL_ACCESS, Problems
+from tenants.api_keys.schema import KEY
 from tenants.models import Scope
 from tenants.serializers import SettingsRequestSerializer, SwitchRequestSerializer, TenantResponseSerializer
 
@@ -36,20 +37,7 @@ _AT = {"since": "2026-11-20T08:00:00Z", "by": "self", "reason": "Prices were wro
 _SETTINGS = {
     "tenant": _TENANT,
     "effective": _EFFECTIVE,
-    "api_keys": [
-        {
-            "id": "c1f4c7a2-8a55-4e0e-b5a8-0f6c2b7d9e30",
-            "prefix": "rt_live_4fGh",
-            "label": "Provisioned",
-            "scope": "full",
-            "scopes": ["full"],
-            "last_used_at": "2026-11-20T08:00:00Z",
-            "expires_at": None,
-            "revoked_at": None,
-            "revoked_reason": None,
-            "created_at": "2026-04-26T10:00:00Z",
-        }
-    ],
+    "api_keys": [KEY],
     "usage": {"month": "2026-11", "active_users": 1840, "limit": 5000, "events": 52718},
 }
 

@@ -13,7 +13,7 @@ from tenants import services
 from tenants.access.view import TenantView
 from tenants.controls import state
 from tenants.models import Tenant
-from tenants.serializers import ApiKeySerializer, SettingsRequestSerializer, SwitchRequestSerializer, TenantSerializer
+from tenants.serializers import SettingsRequestSerializer, SwitchRequestSerializer, TenantSerializer
 
 
 def _changed(tenant: Tenant) -> dict[str, Any]:
@@ -30,7 +30,7 @@ class SettingsView(TenantView):
         return Response(
             {
                 "tenant": TenantSerializer(tenant).data,
-                "api_keys": ApiKeySerializer(keys, many=True).data,
+                "api_keys": keys,
                 "effective": state.of_caller(),
                 "usage": metering.usage(tenant_id=tenant.id, limit=tenant.tracked_user_limit, month=month),
             }

@@ -7,8 +7,10 @@
 -- where statistics are missing or tables are empty.
 --
 -- `events` are as `events.ingestion.services` sends them to the ordinary statement, which writes the same rows. `at` is
--- the database's clock where null.
-CREATE OR REPLACE FUNCTION track_batch(key_digest bytea, events jsonb, source text, at timestamptz, scored_at_once int)
+-- the database's clock where null, and `caller` the address of the client.
+CREATE OR REPLACE FUNCTION track_batch(
+    key_digest bytea, events jsonb, source text, at timestamptz, scored_at_once int, caller inet DEFAULT NULL
+)
     RETURNS boolean
     LANGUAGE plpgsql
     SET plan_cache_mode = 'force_generic_plan'
@@ -29,7 +31,7 @@ CREATE OR REPLACE FUNCTION track_batch(key_digest bytea, events jsonb, source te
         IF extract(epoch FROM moment) % 172800 NOT BETWEEN 60 AND 172740 THEN
             RETURN NULL;
         END IF;
-        SELECT k.tenant_id INTO tenant FROM authenticate_api_key(key_digest) AS k
+        SELECT k.tenant_id INTO tenant FROM authenticate_api_key(key_digest, track_batch.caller) AS k
         WHERE k.verdict = 'ok' AND k.scopes && ARRAY['full', 'events:write'];
         IF tenant IS NULL THEN
             RETURN NULL;

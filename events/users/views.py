@@ -1,6 +1,5 @@
 """A tenant's end users: each endpoint one call into a service."""
 
-from functools import partial
 from typing import Any
 
 from django.http import HttpRequest, StreamingHttpResponse
@@ -66,9 +65,7 @@ class UserExportView(TenantView):
 
     @schema.export_user
     def get(self, request: Request, user_id: str) -> StreamingHttpResponse:
-        pieces = exporting.export(
-            tenant_id=self.caller.tenant_id, context=partial(key_context, self.key), user_id=user_id
-        )
+        pieces = exporting.export(tenant_id=self.caller.tenant_id, context=key_context(self.key), user_id=user_id)
         return StreamingHttpResponse(pieces, content_type="application/json")
 
 

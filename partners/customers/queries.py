@@ -10,6 +10,7 @@ from partners.references import CustomerReference
 from retivo.api.errors import not_found
 from tenants import config
 from tenants.access.authentication import Query
+from tenants.api_keys.queries import NEWEST, rfc3339
 from tenants.controls import state
 from tenants.controls.state import EFFECTIVE, Effective
 from tenants.models import Layer
@@ -58,10 +59,6 @@ def customer_detail(row: tuple[Any, ...] | None) -> dict[str, Any]:
     }
 
 
-def _rfc3339(column: str) -> str:
-    return f"""to_char({column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
-
-
 _DETAIL = f"""
     SELECT {COLUMNS}, {EFFECTIVE},
         -- Not what the customer says itself.
@@ -73,18 +70,11 @@ _DETAIL = f"""
         (SELECT stricter_consent(t.config, p.config) FROM tenants_tenant p WHERE p.id = t.parent_id),
         (SELECT coalesce(json_agg(json_build_object(
                     'id', i.id, 'provider', i.provider, 'display_name', i.display_name, 'domain', i.domain,
-                    'active', i.active, 'shared_at', {_rfc3339("s.created_at")}
+                    'active', i.active, 'shared_at', {rfc3339("s.created_at")}
                 ) ORDER BY s.created_at, s.id), '[]')::text
            FROM integrations_integrationshare s JOIN integrations_partnerintegration i ON i.id = s.integration_id
           WHERE s.tenant_id = t.id AND s.partner_id = caller.tenant_id),
-        (SELECT coalesce(json_agg(json_build_object(
-                    'id', k.id, 'prefix', k.prefix, 'label', k.label,
-                    'scope', array_to_string(k.scopes, ' '), 'scopes', k.scopes,
-                    'last_used_at', {_rfc3339("k.last_used_at")}, 'expires_at', {_rfc3339("k.expires_at")},
-                    'revoked_at', {_rfc3339("k.revoked_at")}, 'revoked_reason', k.revoked_reason,
-                    'created_at', {_rfc3339("k.created_at")}
-                ) ORDER BY k.created_at, k.id), '[]')::text
-           FROM tenants_apikey k WHERE k.tenant_id = t.id),
+        {NEWEST},
         coalesce(a.total, 0), coalesce(a.active, 0)
     FROM tenants_tenant t
     CROSS JOIN LATERAL controls_in_force(t.id, t.parent_id) f

@@ -4,6 +4,7 @@ from partners.customers import serializers
 from partners.operation import CUSTOMER, CUSTOMER_ID, CUSTOMERS, FORBIDDEN, INTEGRATION, USAGE, partner_operation
 from retivo.api.errors import FieldError
 from retivo.api.schema import INVALID_BODY, INVALID_QUERY, NOT_FOUND, Link, Problems, Success, conflict
+from tenants.api_keys.schema import KEY
 from tenants.models import Scope
 
 _NOT_LIFTED = Problems(
@@ -110,20 +111,7 @@ _CUSTOMER_DETAIL = {
                 "shared_at": "2026-04-26T10:00:00Z",
             }
         ],
-        "api_keys": [
-            {
-                "id": "c1f4c7a2-8a55-4e0e-b5a8-0f6c2b7d9e30",
-                "prefix": "rt_live_4fGh",
-                "label": "Provisioned",
-                "scope": "full",
-                "scopes": ["full"],
-                "last_used_at": None,
-                "expires_at": None,
-                "revoked_at": None,
-                "revoked_reason": None,
-                "created_at": "2026-04-26T10:00:00Z",
-            }
-        ],
+        "api_keys": [KEY],
         "action_types": {"total": 1, "active": 1},
     }
 }

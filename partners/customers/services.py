@@ -11,6 +11,7 @@ from partners.customers.queries import DETAIL, customer_detail
 from retivo.api.errors import Problem, not_found
 from tenants import customers, outbox
 from tenants import services as tenants
+from tenants.api_keys import services as api_keys
 from tenants.controls.bounds import BOUND
 from tenants.customers import ExternalIdTakenError
 from tenants.models import Tenant
@@ -122,7 +123,7 @@ def _provision(
         tracked_user_limit=tracked_user_limit,
         config_patch=config or {},
     )
-    key = tenants.first_key(tenant_id=made.id)
+    key = api_keys.issue_first(actor=actor, tenant_id=made.id)
     shared = integrations.share_all(partner_id=partner_id, customer_id=made.id)
     outbox.record(
         actor=actor,
@@ -133,7 +134,7 @@ def _provision(
             "slug": made.slug,
             "plan_tier": made.plan_tier,
             "integrations_shared": shared,
-            **tenants.about_key(key.record),
+            **api_keys.about(key.record),
         },
     )
     return {

@@ -115,6 +115,8 @@ PROBLEM: Schema = {
             "description": "Since when the tenant is suspended.",
         },
         "reason": {"type": ["string", "null"], "description": "The reason of a suspension, where one was given."},
+        "scope": {**_TEXT, "description": "Of a `scope_not_grantable`: the scope."},
+        "replaced_by": {**_TEXT, "format": "uuid", "description": "Of an `already_rotated`: the key's successor."},
         "current_status": {**_TEXT, "description": "Of an `illegal_transition`: the status it starts from."},
     },
 }

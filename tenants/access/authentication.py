@@ -1,7 +1,7 @@
 """Who is calling: a bearer key, looked up and turned into a tenant context by one function in the database."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from functools import cache
 from typing import Any, ClassVar, NamedTuple, cast
@@ -16,6 +16,7 @@ from rest_framework.request import Request
 
 from retivo.api.errors import Problem
 from retivo.database.cursor import kept_cursor
+from retivo.logging import caller_address
 from tenants.access import keys
 from tenants.models import Scope, TenantRole
 
@@ -43,8 +44,13 @@ def caller_of(request: Request) -> Caller:
 
 # The function's verdicts other than "ok".
 _REFUSALS = {
-    "expired": ("api_key_expired", "This API key has expired."),
-    "revoked": ("api_key_revoked", "This API key was revoked."),
+    "expired": (401, "api_key_expired", "This API key has expired."),
+    "revoked": (401, "api_key_revoked", "This API key was revoked."),
+    "address_not_allowed": (
+        403,
+        "address_not_allowed",
+        "This API key may be used from the networks in its `allowed_cidrs` only, which your address is not in.",
+    ),
 }
 # Whose suspension it is, as the database's function refusal_of_key has it.
 _SUSPENSIONS = {
@@ -116,13 +122,14 @@ class Found(NamedTuple):
         """Who sent it.
 
         Raises:
-            Problem: 401 with a key that is expired or revoked; 403 for a suspended tenant.
+            Problem: 401 with a key that is expired or revoked; 403 from an address that it does not allow, and for a
+                suspended tenant.
         """
         if self.refusal is not None:
             raise _suspended(*self.refusal)
         if self.verdict != "ok":
-            code, detail = _REFUSALS[self.verdict]
-            raise _unauthorized(code, detail)
+            status, code, detail = _REFUSALS[self.verdict]
+            raise _unauthorized(code, detail) if status == 401 else Problem(status, code, detail)
         structlog.contextvars.bind_contextvars(tenant_id=str(self.tenant_id))
         return Caller(
             tenant_id=self.tenant_id,
@@ -132,15 +139,20 @@ class Found(NamedTuple):
         )
 
 
-def look_up(digest: bytes, query: Query | None = None, *, asks_partner: bool = False) -> Found:
+def look_up(
+    digest: bytes, query: Query | None = None, *, asks_partner: bool = False, address: str | None = None
+) -> Found:
     """What is known of the key with this digest; its use is noted, to the minute.
 
     Must run inside the transaction that the request's work is done in.
 
+    Args:
+        address: where the request came from, if it is no longer being answered.
+
     Raises:
         Problem: 401 if no such key was issued.
     """
-    row = _look_up(digest, query, asks_partner=asks_partner)
+    row = _look_up(digest, query, asks_partner=asks_partner, address=address or caller_address())
     if row is None:
         raise _unauthorized("api_key_unknown", "There is no such API key.")
     answer = row[_OWN:]
@@ -162,23 +174,27 @@ def _refusal(digest: bytes) -> tuple[str | None, datetime | None, str | None]:
 
 def note_use(digest: bytes) -> None:
     """Note that a key was used by a request whose transaction was rolled back. In a transaction of its own."""
-    _look_up(digest, None, asks_partner=False)
+    _look_up(digest, None, asks_partner=False, address=caller_address())
 
 
-@contextmanager
-def key_context(digest: bytes) -> Iterator[None]:
-    """One transaction that sees what the key's tenant may see, for an answer that is still read after its request's.
+def key_context(digest: bytes) -> Callable[[], AbstractContextManager[None]]:
+    """Makes transactions that see what the key's tenant may see, for an answer that is still read after its request's.
 
-    Raises:
-        Problem: the key is not let in any more.
+    Each raises Problem if the key is not let in any more, from where the request came.
     """
-    with transaction.atomic(durable=True):
-        look_up(digest).caller()
-        yield
+    address = caller_address()
+
+    @contextmanager
+    def context() -> Iterator[None]:
+        with transaction.atomic(durable=True):
+            look_up(digest, address=address).caller()
+            yield
+
+    return context
 
 
-def _look_up(digest: bytes, query: Query | None, *, asks_partner: bool) -> tuple[Any, ...] | None:
-    parameters: dict[str, Any] = {"digest": digest, **(query.parameters if query else {})}
+def _look_up(digest: bytes, query: Query | None, *, asks_partner: bool, address: str | None) -> tuple[Any, ...] | None:
+    parameters: dict[str, Any] = {"digest": digest, "address": address, **(query.parameters if query else {})}
     cursor = kept_cursor()
     cursor.execute(_statement(query.sql if query else None, asks_partner=asks_partner), parameters)
     row: tuple[Any, ...] | None = cursor.fetchone()
@@ -188,7 +204,7 @@ def _look_up(digest: bytes, query: Query | None, *, asks_partner: bool) -> tuple
 @cache  # a view's SQL is always the same
 def _statement(sql: str | None, *, asks_partner: bool) -> str:
     columns = f"caller.*, {_PARTNER if asks_partner else 'NULL'}, {_HAS_WRITTEN}"
-    look_up = "FROM authenticate_api_key(%(digest)s) AS caller"
+    look_up = "FROM authenticate_api_key(%(digest)s, %(address)s::inet) AS caller"
     if sql is None:
         return f"SELECT {columns} {look_up}"
     return f"SELECT {columns}, answer.* {look_up} LEFT JOIN LATERAL ({sql}) AS answer ON caller.verdict = 'ok'"

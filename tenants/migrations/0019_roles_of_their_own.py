@@ -9,12 +9,12 @@ from importlib import import_module
 
 from django.db import migrations
 
-from retivo.database.sql import AppliedAnew, InForce
+from retivo.database.sql import AppliedAnew
 
-_use = import_module("tenants.migrations.0013_use_of_keys")
 _config = import_module("tenants.migrations.0015_config_by_partner")
 _chain = import_module("tenants.migrations.0018_audit_chain")
 _leaks = import_module("tenants.migrations.0014_leaked_keys")
+_use = import_module("tenants.migrations.0013_use_of_keys")
 
 _SETTING = "NULLIF(current_setting('retivo.tenant_id', true), '')::uuid"
 # Files that are new with the layers of controls.
@@ -50,6 +50,46 @@ def anew(room: str, later: Mapping[str, str | None] | None = None) -> AppliedAne
     return AppliedAnew(room, now=now, former=former, later=later)
 
 
+# As it was until partners managed keys.
+TENANTS_APIKEY = """\
+-- A tenant sees its keys, and a partner its customers'.
+ALTER TABLE tenants_apikey ENABLE ROW LEVEL SECURITY;
+
+DROP POLICY IF EXISTS tenant_isolation ON tenants_apikey;
+CREATE POLICY tenant_isolation ON tenants_apikey TO app_web
+    USING (
+        tenant_id = (SELECT current_tenant())
+        OR EXISTS (
+            SELECT 1 FROM tenants_tenant t
+            WHERE t.id = tenants_apikey.tenant_id
+                AND t.parent_id = (SELECT current_tenant())
+        )
+    )
+    WITH CHECK (
+        tenant_id = (SELECT current_tenant())
+        OR EXISTS (
+            SELECT 1 FROM tenants_tenant t
+            WHERE t.id = tenants_apikey.tenant_id
+                AND t.parent_id = (SELECT current_tenant())
+        )
+    );
+
+DROP POLICY IF EXISTS staff ON tenants_apikey;
+CREATE POLICY staff ON tenants_apikey TO app_staff USING (true) WITH CHECK (true);
+
+-- authenticate_api_key runs before there is a context, and records when a key was last used.
+DROP POLICY IF EXISTS key_lookup ON tenants_apikey;
+CREATE POLICY key_lookup ON tenants_apikey TO app_auth USING (true);
+
+-- Without the digest: who knows it can authenticate with it.
+GRANT SELECT (
+    id, tenant_id, prefix, label, scopes, created_at, expires_at, revoked_at, revoked_reason, last_used_at
+), INSERT ON tenants_apikey TO app_web;
+GRANT SELECT (digest) ON tenants_apikey TO app_worker;
+GRANT SELECT, UPDATE (last_used_at) ON tenants_apikey TO app_auth;
+"""
+
+
 class Migration(migrations.Migration):
     atomic = False  # a file's locks end with it
 
@@ -61,10 +101,8 @@ class Migration(migrations.Migration):
 
     operations = [
         # Without the digest, which is of no use to the API.
-        InForce(
-            "tenants",
-            "tenants_apikey",
-            digest="8c99ebdff284",
+        migrations.RunSQL(
+            sql=[TENANTS_APIKEY],
             reverse_sql=[
                 "REVOKE ALL ON tenants_apikey FROM app_web, app_worker",
                 "GRANT SELECT, INSERT ON tenants_apikey TO app_rt",
@@ -75,6 +113,9 @@ class Migration(migrations.Migration):
             later={
                 "tenants_tenant": _config.TENANTS_TENANT,
                 "revoke_leaked_key": _leaks.REVOKE_LEAKED_KEY,
+                "tenants_apikey": TENANTS_APIKEY,
+                "guard_api_key": None,
+                "announce_first_use": None,
                 "tenants_auditentry": _chain.TENANTS_AUDITENTRY,
                 "is_metadata": None,
                 "tenants_partnerevent": None,

@@ -1,5 +1,8 @@
--- Looks up an API key by its digest, and notes that it was used. If the key is valid, sets the tenant context of the
--- transaction.
+-- Looks up an API key by its digest, and notes that it was used, and from where. If the key is valid, sets the tenant
+-- context of the transaction.
+--
+-- `caller` is the address of the client, null where it is not known: a key that may be used from some networks only is
+-- refused then.
 --
 -- This is the only function that reads across tenants before there is a context. It returns data about the given key
 -- only. Its owner, app_auth, cannot log in and can read three tables: see the policies `key_lookup` of tenants_tenant,
@@ -13,7 +16,7 @@ GRANT CREATE ON SCHEMA public TO app_auth;
 SET LOCAL ROLE app_auth;
 
 CREATE OR REPLACE FUNCTION authenticate_api_key(
-    key_digest bytea,
+    key_digest bytea, caller inet DEFAULT NULL,
     OUT verdict text, OUT key_id uuid, OUT tenant_id uuid, OUT tenant_role text, OUT scopes text[]
 )
     RETURNS SETOF record
@@ -23,7 +26,7 @@ CREATE OR REPLACE FUNCTION authenticate_api_key(
     DECLARE
         credential record;
     BEGIN
-        SELECT k.id, k.tenant_id, k.scopes, k.revoked_at, k.expires_at, k.last_used_at, t.tenant_role,
+        SELECT k.id, k.tenant_id, k.scopes, k.revoked_at, k.expires_at, k.last_used_at, k.allowed_cidrs, t.tenant_role,
                CASE WHEN EXISTS (
                    SELECT FROM public.tenants_control c WHERE c.tenant_id IN (t.id, t.parent_id) AND public.holds(c)
                ) THEN (SELECT f.ingesting FROM public.controls_in_force(t.id, t.parent_id) f) END AS ingesting
@@ -36,13 +39,18 @@ CREATE OR REPLACE FUNCTION authenticate_api_key(
         verdict := CASE
             WHEN credential.revoked_at IS NOT NULL THEN 'revoked'
             WHEN credential.expires_at <= now() THEN 'expired'
+            WHEN credential.allowed_cidrs IS NOT NULL AND (caller <<= ANY (credential.allowed_cidrs)) IS NOT TRUE
+                THEN 'address_not_allowed'
             WHEN credential.ingesting = 'off' THEN 'suspended'
             ELSE 'ok'
         END;
         key_id := credential.id;
         -- To the minute, and never waiting for another request of the same key.
         IF credential.last_used_at IS NULL OR credential.last_used_at < now() - interval '1 minute' THEN
-            UPDATE public.tenants_apikey SET last_used_at = now() WHERE id = (
+            UPDATE public.tenants_apikey
+            SET last_used_at = now(),
+                last_used_ip_prefix = network(set_masklen(caller, CASE family(caller) WHEN 4 THEN 24 ELSE 48 END))
+            WHERE id = (
                 SELECT id FROM public.tenants_apikey WHERE id = credential.id FOR NO KEY UPDATE SKIP LOCKED
             );
         END IF;

@@ -8,7 +8,7 @@ CREATE OR REPLACE FUNCTION revoke_leaked_key(key_digest bytea, reported_from ine
     AS $$
     BEGIN
         WITH revoked AS (
-            UPDATE public.tenants_apikey SET revoked_at = now(), revoked_reason = 'leaked'
+            UPDATE public.tenants_apikey SET revoked_at = greatest(now(), created_at), revoked_reason = 'leaked'
             WHERE digest = key_digest AND revoked_at IS NULL
             RETURNING id, tenant_id, jsonb_build_object('key_id', id, 'prefix', prefix) AS data
         ), entry AS (

@@ -29,7 +29,15 @@ CREATE POLICY key_lookup ON tenants_apikey TO app_auth USING (true);
 
 -- Without the digest: who knows it can authenticate with it.
 GRANT SELECT (
-    id, tenant_id, prefix, label, scopes, created_at, expires_at, revoked_at, revoked_reason, last_used_at
+    id, tenant_id, prefix, label, scopes, mode, allowed_cidrs, created_at, created_by, replaces_id, expires_at,
+    expiry_told, revoked_at, revoked_reason, last_used_at, last_used_ip_prefix
 ), INSERT ON tenants_apikey TO app_web;
-GRANT SELECT (digest) ON tenants_apikey TO app_worker;
-GRANT SELECT, UPDATE (last_used_at) ON tenants_apikey TO app_auth;
+-- What a key may do never changes. See also the trigger guard_api_key.
+GRANT UPDATE (label, expires_at, revoked_at) ON tenants_apikey TO app_web;
+GRANT SELECT (digest), UPDATE (expiry_told) ON tenants_apikey TO app_worker;
+GRANT SELECT, UPDATE (last_used_at, last_used_ip_prefix) ON tenants_apikey TO app_auth;
+
+-- A round looks for tenants whose keys expire soon.
+DROP POLICY IF EXISTS upkeep ON tenants_apikey;
+CREATE POLICY upkeep ON tenants_apikey FOR SELECT TO app_upkeep USING (true);
+GRANT SELECT (tenant_id, expires_at, expiry_told, revoked_at) ON tenants_apikey TO app_upkeep;

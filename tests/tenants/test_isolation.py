@@ -194,6 +194,7 @@ def test_functions__with_their_owners_rights__are_closed_to_public_and_trust_no_
 
 # Every function that sees past row-level security, and all that it can ever answer.
 ANSWERS = {
+    "announce_first_use": "trigger",
     "apply_controls": "trigger",
     "controls_of_caller": "record",
     "hold_to_controls": "trigger",

@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tenants import services
 from tenants.context import staff_context
 from tenants.management.commands.create_partner import print_key
-from tenants.models import Scope
+from tenants.models import KeyMode, Scope
 
 
 class Command(BaseCommand):
@@ -36,7 +36,7 @@ class Command(BaseCommand):
                     tenant_id=found.id,
                     scopes=[Scope(name) for name in scope],
                     label=label,
-                    mode="test" if test else "live",
+                    mode=KeyMode.TEST if test else KeyMode.LIVE,
                 )
         except ValidationError as error:
             raise CommandError("; ".join(error.messages)) from error

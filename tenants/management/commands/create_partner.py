@@ -7,6 +7,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from tenants import services
+from tenants.api_keys.services import IssuedKey
 from tenants.context import staff_context
 from tenants.models import PlanTier
 
@@ -31,7 +32,7 @@ class Command(BaseCommand):
         print_key(self, key, slug=slug, as_json=json)
 
 
-def print_key(command: BaseCommand, key: services.IssuedKey, *, slug: str, as_json: bool) -> None:
+def print_key(command: BaseCommand, key: IssuedKey, *, slug: str, as_json: bool) -> None:
     """The key's text, on standard output alone."""
     if as_json:
         command.stdout.write(json.dumps({"tenant_id": str(key.record.tenant_id), "slug": slug, "api_key": key.text}))

@@ -8,12 +8,13 @@ import httpx
 import pytest
 from django.core.exceptions import ValidationError
 from django.db import connections
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from tenants import services
 from tenants.access import keys, rate_limit
 from tenants.context import staff_context
-from tenants.models import ApiKey, AuditEntry, PlanStatus, Scope
+from tenants.models import ApiKey, AuditEntry, KeyMode, PlanStatus, Scope
 from tests.conftest import Api, Server, make_partner
 from tests.owner import owner_cursor
 
@@ -94,7 +95,14 @@ def test_permission__full_access_key_of_a_partner__is_403(acme: Api) -> None:
 
 
 def test_permission__partner_key_of_a_customer__is_403(merchant: Api) -> None:
-    assert_refused(issue(merchant).get(PATH), 403, "tenant_not_partner")
+    """Of an earlier release, which issued such keys."""
+    with owner_cursor() as owner:
+        owner.execute("ALTER TABLE tenants_apikey DISABLE TRIGGER guard_api_key")
+        try:
+            owner.execute("UPDATE tenants_apikey SET scopes = '{partner}' WHERE tenant_id = %s", [merchant.tenant_id])
+        finally:
+            owner.execute("ALTER TABLE tenants_apikey ENABLE TRIGGER guard_api_key")
+    assert_refused(merchant.get(PATH), 403, "tenant_not_partner")
 
 
 def test_permission__provisioned_key__is_403(merchant: Api) -> None:
@@ -105,7 +113,12 @@ def test_authentication__test_key_of_an_earlier_release__is_401_and_meters_nothi
     text = keys.generate("test")
     with staff_context():
         ApiKey.objects.create(
-            tenant_id=merchant.tenant_id, digest=keys.digest(text), prefix=keys.prefix(text), scopes=[Scope.FULL]
+            tenant_id=merchant.tenant_id,
+            digest=keys.digest(text),
+            prefix=keys.prefix(text),
+            scopes=[Scope.FULL],
+            mode=KeyMode.TEST,
+            revoked_at=Now(),
         )
     test = Api(merchant.tenant_id, text)
 
@@ -118,7 +131,7 @@ def test_authentication__test_key_of_an_earlier_release__is_401_and_meters_nothi
 
 def test_issue_key__test_mode__is_refused(acme: Api) -> None:
     with pytest.raises(ValidationError, match="test tenant"):
-        issue(acme, mode="test")
+        issue(acme, mode=KeyMode.TEST)
 
 
 def last_used(api: Api) -> Any:

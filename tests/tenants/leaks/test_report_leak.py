@@ -68,17 +68,6 @@ def test_report__key_of_a_partner__is_revoked_and_its_other_keys_tell(acme: Api)
     ]
 
 
-def test_report__test_key_of_an_earlier_release__is_revoked(acme: Api) -> None:
-    test = Api(acme.tenant_id, keys.generate("test"))
-    with staff_context():
-        ApiKey.objects.create(
-            tenant_id=acme.tenant_id, digest=keys.digest(test.key), prefix=keys.prefix(test.key), scopes=["full"]
-        )
-
-    assert report(test.key).status_code == 202
-    assert record_of(test).revoked_reason == "leaked"
-
-
 def test_report__key_that_was_revoked_before__changes_nothing(acme: Api) -> None:
     key_id = record_of(acme).id
     with staff_context():

@@ -1,0 +1,1 @@
+"""Keys of a partner and of its customers."""
