@@ -1,11 +1,15 @@
-"""What is kept of staff's logins, and for how long."""
+"""What is kept of staff's logins, and for how long; what partners are told of keys that expire."""
+
+from uuid import UUID
 
 from axes.handlers.proxy import AxesProxyHandler
 from django.contrib.sessions.backends.db import SessionStore
 from procrastinate.contrib.django import app
 
 from tenants.accounts import logins
-from tenants.context import upkeep_context
+from tenants.api_keys import expiring
+from tenants.context import tenant_context, upkeep_context
+from tenants.upkeep import rounds
 
 
 @app.periodic(cron="41 2 * * *")
@@ -15,3 +19,9 @@ def forget_logins(timestamp: int) -> None:
         logins.forget_failures()
         SessionStore.clear_expired()  # also those of anyone who went to sign on, and did not come back
         AxesProxyHandler.reset_logs(age_days=logins.KNOWN_DAYS)
+
+
+@rounds.periodic(cron="*/10 * * * *", tenants=rounds.of(expiring.TENANTS))
+def tell_of_expiring_keys(tenant_id: UUID, turn: rounds.Turn) -> None:
+    with tenant_context(tenant_id):
+        expiring.tell(tenant_id=tenant_id)
