@@ -34,7 +34,7 @@ from tenants.models import ApiKey, AuditEntry, PlanTier, Scope, Tenant, TenantRo
 from tenants.staff.audit import AuditEntryAdmin
 from tenants.staff.controls import ControlledAdmin, controls_table
 from tenants.staff.forms import CreatePartnerForm, IssueKeyForm, TenantForm
-from tenants.staff.keys import ApiKeyAdmin, is_active, keys_table
+from tenants.staff.keys import ApiKeyAdmin, is_active, issued_page, keys_table
 
 ROLE_BADGES = {"Partner": "primary", "Customer": "info", "Standalone": "default"}
 _ROLE_ICONS = {"partner": "hub", "customer": "subdirectory_arrow_right", "standalone": "apartment"}
@@ -208,7 +208,7 @@ class TenantAdmin(ControlledAdmin):
             except ValidationError as error:
                 form.add_error(None, error)
             else:
-                return self._key_page(request, partner, key, title=f"{partner.name} is a partner now")
+                return issued_page(self, request, partner, key, title=f"{partner.name} is a partner now")
         return self.form_page(
             request,
             form,
@@ -225,14 +225,18 @@ class TenantAdmin(ControlledAdmin):
             return self.gone(request, object_id)
         form = IssueKeyForm(request.POST or None, tenant=tenant)
         if form.is_valid():
-            key = services.issue_key(
-                actor=actor(request),
-                tenant_id=tenant.id,
-                scopes=[Scope(name) for name in form.cleaned_data["scopes"]],
-                label=form.cleaned_data["label"],
-                expires_at=form.cleaned_data["expires_at"],
-            )
-            return self._key_page(request, tenant, key, title=f"A new key of {tenant.name}")
+            try:
+                key = services.issue_key(
+                    actor=actor(request),
+                    tenant_id=tenant.id,
+                    scopes=[Scope(name) for name in form.cleaned_data["scopes"]],
+                    label=form.cleaned_data["label"],
+                    expires_at=form.cleaned_data["expires_at"],
+                )
+            except ValidationError as error:
+                form.add_error(None, error)
+            else:
+                return issued_page(self, request, tenant, key, title=f"A new key of {tenant.name}")
         return self.form_page(
             request,
             form,
@@ -242,13 +246,6 @@ class TenantAdmin(ControlledAdmin):
             obj=tenant,
         )
 
-    def _key_page(self, request: HttpRequest, tenant: Tenant, key: IssuedKey, *, title: str) -> HttpResponse:
-        """The key's text, in this answer and nowhere else: no session, no message, no cache keeps it."""
-        response = self.page(
-            request, "staff/key_issued.html", title=title, original=tenant, key=key, back=url_of(tenant)
-        )
-        response.headers["Cache-Control"] = "no-store"
-        return response
 
 
 def customers_table(partner: Tenant) -> Table:

@@ -57,16 +57,56 @@ class IssueKeyForm(forms.Form):
 
     def __init__(self, data: Any = None, *, tenant: Tenant) -> None:
         super().__init__(data)
-        choices = [(Scope.FULL.value, "Full access to the tenant's own data")]
-        if tenant.tenant_role == TenantRole.PARTNER:
-            choices.append((Scope.PARTNER.value, "Partner API: provision and manage customers"))
+        families = [Scope.FULL, *([Scope.PARTNER] if tenant.tenant_role == TenantRole.PARTNER else [])]
+        choices = [(scope.value, SCOPES[scope]) for scope in Scope if scope.family in families]
         self.fields["scopes"].choices = choices  # type: ignore[attr-defined]  # a ChoiceField's
 
     def clean_expires_at(self) -> Any:
-        expires_at = self.cleaned_data["expires_at"]
-        if expires_at is not None and expires_at <= timezone.now():
-            raise ValidationError("Must be in the future.")
-        return expires_at
+        return _future(self.cleaned_data["expires_at"])
+
+
+class RotateKeyForm(forms.Form):
+    overlap_hours = forms.IntegerField(
+        initial=24,
+        min_value=0,
+        max_value=720,
+        widget=UnfoldAdminIntegerFieldWidget,
+        help_text="How long the key is let in beside its successor; with 0 it is refused at once.",
+    )
+    expires_at = forms.DateTimeField(
+        label="The successor expires at (UTC)",
+        required=False,
+        widget=UnfoldAdminTextInputWidget({"type": "datetime-local"}),
+        help_text="Empty: never.",
+    )
+
+    def clean_expires_at(self) -> Any:
+        return _future(self.cleaned_data["expires_at"])
+
+
+def _future(moment: Any) -> Any:
+    if moment is not None and moment <= timezone.now():
+        raise ValidationError("Must be in the future.")
+    return moment
+
+
+SCOPES = {
+    Scope.FULL: "full: everything in the tenant's own API",
+    Scope.EVENTS_WRITE: "events:write: send events",
+    Scope.USERS_READ: "users:read: read users, events, decisions, actions and lift",
+    Scope.USERS_WRITE: "users:write: save, change and erase users",
+    Scope.DECISIONS_WRITE: "decisions:write: ask for decisions, replay failed actions",
+    Scope.OUTCOMES_WRITE: "outcomes:write: report the outcomes of actions",
+    Scope.PLAYBOOKS_WRITE: "playbooks:write: read and change playbooks",
+    Scope.SETTINGS_WRITE: "settings:write: read and change settings and switches",
+    Scope.KEYS_MANAGE: "keys:manage: issue, rotate and revoke the tenant's keys",
+    Scope.PARTNER: "partner: everything in the Partner API",
+    Scope.PARTNER_READ: "partner:read: read customers, integrations, patterns and stats",
+    Scope.PARTNER_CUSTOMERS: "partner:customers: provision and change customers",
+    Scope.PARTNER_INTEGRATIONS: "partner:integrations: register and share integrations",
+    Scope.PARTNER_KEYS: "partner:keys: manage the partner's keys and its customers'",
+    Scope.PARTNER_SWITCHES: "partner:switches: the switches of all customers at once",
+}
 
 
 class ConfigField(forms.CharField):

@@ -1,9 +1,12 @@
-"""Staff pages of API keys, which are issued on a tenant's page; here they are found and revoked."""
+"""Staff pages of API keys, which are issued on a tenant's page; here they are found, rotated and revoked."""
 
+from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from django.contrib import messages
-from django.db.models import Q, QuerySet
+from django.core.exceptions import ValidationError
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -28,9 +31,17 @@ from retivo.staff.pages import (
     url_of,
 )
 from tenants import services
+from tenants.api_keys.services import IssuedKey
 from tenants.models import ApiKey, RevokedReason, Tenant
+from tenants.staff.forms import RotateKeyForm
 
-STATUS_BADGES = {"Active": "success", "Expired": "warning", "Revoked": "default", "Leaked": "danger"}
+STATUS_BADGES = {
+    "Active": "success",
+    "Expiring": "info",
+    "Expired": "warning",
+    "Revoked": "default",
+    "Leaked": "danger",
+}
 
 
 def is_active() -> Q:
@@ -66,6 +77,7 @@ class ApiKeyAdmin(StaffAdmin):
         "label",
         "scopes",
         "status",
+        "issued_by",
         "expires_at",
         "last_used_at",
     ]
@@ -76,12 +88,19 @@ class ApiKeyAdmin(StaffAdmin):
         ("shown_prefix", "status"),
         ("tenant_link", "label"),
         ("scopes", "expires_at"),
-        ("created_at", "last_used_at"),
+        ("created_at", "issued_by"),
+        ("predecessor", "successor"),
+        ("last_used_at", "last_used_ip_prefix"),
+        ("allowed_cidrs", "mode"),
         ("revoked_at", "revoked_reason"),
         "id",
     ]
-    readonly_fields = ["shown_prefix", "status", "tenant_link"]
-    actions_detail = ["revoke"]
+    readonly_fields = ["shown_prefix", "status", "tenant_link", "issued_by", "predecessor", "successor"]
+    actions_detail = ["rotate", "revoke"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ApiKey]:
+        keys: QuerySet[ApiKey] = super().get_queryset(request)
+        return with_successors(keys)
 
     @column("Key")
     def shown_prefix(self, key: ApiKey) -> SafeString:
@@ -95,9 +114,51 @@ class ApiKeyAdmin(StaffAdmin):
     def status(self, key: ApiKey) -> str:
         return _status(key)
 
+    @column("Issued by")
+    def issued_by(self, key: ApiKey) -> str:
+        return key.created_by or "-"
+
+    @column("Replaces")
+    def predecessor(self, key: ApiKey) -> SafeString | str:
+        return _link_to(key.replaces_id)
+
+    @column("Replaced by")
+    def successor(self, key: Any) -> SafeString | str:
+        return _link_to(key.successor_id)
+
     def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
         key = self.get_object(request, object_id)
-        return super().get_actions_detail(request, object_id) if key and key.revoked_at is None else []
+        offered = {"tenants_apikey_revoke": key and key.revoked_at is None}
+        offered["tenants_apikey_rotate"] = key and _status(key) == "Active"
+        return [action for action in super().get_actions_detail(request, object_id) if offered.get(action.action_name)]
+
+    @page_action(title="Rotate", path="rotate", permission="tenants.add_apikey", icon="autorenew")
+    def rotate(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        key = self.get_object(request, object_id)
+        if key is None:
+            return self.gone(request, object_id)
+        form = RotateKeyForm(request.POST or None)
+        if form.is_valid():
+            try:
+                successor = services.rotate_key(
+                    actor=actor(request),
+                    key=key,
+                    overlap=timedelta(hours=form.cleaned_data["overlap_hours"]),
+                    expires_at=form.cleaned_data["expires_at"],
+                )
+            except ValidationError as error:
+                form.add_error(None, error)
+            else:
+                return issued_page(self, request, key.tenant, successor, title=f"The successor of the key {key}")
+        return self.form_page(
+            request,
+            form,
+            title=f"Rotate the key {key} of {key.tenant}?",
+            text="The successor may do the same, and its text is shown once. The key goes on for some hours.",
+            submit="Rotate",
+            back=url_of(key.tenant),
+            obj=key,
+        )
 
     @page_action(title="Revoke", path="revoke", permission="tenants.change_apikey", icon="key_off")
     def revoke(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -120,20 +181,37 @@ class ApiKeyAdmin(StaffAdmin):
         )
 
 
+def with_successors(keys: QuerySet[ApiKey]) -> QuerySet[Any]:
+    successors = ApiKey.objects.filter(replaces=OuterRef("pk"))
+    return keys.annotate(successor_id=Subquery(successors.values("id")))
+
+
+def issued_page(staff: StaffAdmin, request: HttpRequest, tenant: Tenant, key: IssuedKey, *, title: str) -> HttpResponse:
+    """The key's text, in this answer and nowhere else: no session, no message, no cache keeps it."""
+    response = staff.page(request, "staff/key_issued.html", title=title, original=tenant, key=key, back=url_of(tenant))
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
 def keys_table(request: HttpRequest, tenant: Tenant) -> Table:
-    may_revoke = may(request, "tenants.change_apikey")
-    keys = tenant.api_keys.order_by("-created_at", "id")
+    may_revoke, may_rotate = may(request, "tenants.change_apikey"), may(request, "tenants.add_apikey")
+    keys = with_successors(tenant.api_keys.order_by("-created_at", "id"))
     return Table(
         title="API keys",
-        headers=["Key", "Label", "Scopes", "Status", "Expires", "Last used", ""],
+        headers=["Key", "Label", "Scopes", "Status", "Replaced by", "Issued by", "Expires", "Last used", "", ""],
         rows=[
             (
                 link(url_of(key), code(key)),
                 key.label,
                 ", ".join(key.scopes),
                 badge(_status(key), STATUS_BADGES),
+                _link_to(key.successor_id),
+                key.created_by or "-",
                 day(key.expires_at),
                 day(key.last_used_at),
+                link(reverse("admin:tenants_apikey_rotate", args=[key.pk]), "Rotate")
+                if may_rotate and _status(key) == "Active"
+                else "",
                 link(reverse("admin:tenants_apikey_revoke", args=[key.pk]), "Revoke")
                 if may_revoke and key.revoked_at is None
                 else "",
@@ -145,7 +223,15 @@ def keys_table(request: HttpRequest, tenant: Tenant) -> Table:
     )
 
 
-def _status(key: ApiKey) -> str:
+def _link_to(key_id: UUID | None) -> SafeString | str:
+    if key_id is None:
+        return "-"
+    return link(reverse("admin:tenants_apikey_change", args=[key_id]), code(str(key_id)[:8]))
+
+
+def _status(key: Any) -> str:
     if key.revoked_at is not None:
         return "Leaked" if key.revoked_reason == RevokedReason.LEAKED else "Revoked"
-    return "Expired" if key.expires_at is not None and key.expires_at <= timezone.now() else "Active"
+    if key.expires_at is not None and key.expires_at <= timezone.now():
+        return "Expired"
+    return "Expiring" if key.successor_id else "Active"

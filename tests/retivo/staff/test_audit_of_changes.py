@@ -178,6 +178,7 @@ CHANGES: dict[str, Change] = {
     f"{TENANT}/suspend/": Change("tenant.changed"),
     f"{TENANT}/reactivate/": Change("tenant.changed"),
     f"/admin/tenants/apikey/{OBJECT}/revoke/": Change("api_key.revoked"),
+    f"/admin/tenants/apikey/{OBJECT}/rotate/": Change("api_key.rotated", lambda: {"overlap_hours": "24"}),
     f"/admin/delivery/actionrow/{OBJECT}/replay/": Change("action.replayed"),
     f"/admin/delivery/endpointrow/{OBJECT}/reset/": Change("endpoint.reset"),
     "/admin/auth/user/add/": Change(

@@ -171,6 +171,34 @@ def test_operators_revoke_a_key(operator: Client, acme: Api) -> None:
     assert len(audited(actor="staff:oscar")) == 1
 
 
+def test_operators_rotate_a_key(operator: Client, acme: Api) -> None:
+    key = first_key(acme)
+    path = f"{KEYS}{key.id}/rotate/"
+    assert f'href="{path}"' in operator.get(page_of(acme)).content.decode()
+    assert list(operator.post(path, {"overlap_hours": "721"}).context["form"].errors) == ["overlap_hours"]
+
+    response = operator.post(path, {"overlap_hours": "24"})
+
+    assert "no-store" in response.headers["Cache-Control"]
+    successor = Api(acme.tenant_id, shown_key(response))
+    assert [api.get("/api/partners/customers").status_code for api in (acme, successor)] == [200, 200]
+    with staff_context():
+        record = ApiKey.objects.get(replaces=key)
+    assert (record.scopes, record.created_by) == (key.scopes, "staff:oscar")
+    assert [entry[:2] for entry in audited(actor="staff:oscar")] == [("api_key.rotated", acme.tenant_id)]
+    assert f"{KEYS}{record.id}/change/" in operator.get(f"{KEYS}{key.id}/change/").content.decode()
+    assert f"{KEYS}{key.id}/change/" in operator.get(f"{KEYS}{record.id}/change/").content.decode()
+    page = operator.get(page_of(acme)).content.decode()
+    assert "Expiring" in page
+    assert "staff:oscar" in page
+    assert path not in page
+    # Again, as from a page that stood open: it is explained, and nothing changes.
+    assert "rotated already" in operator.post(path, {"overlap_hours": "24"}).content.decode()
+    # What a partner sees of staff is that it was them.
+    shown = acme.get(f"/api/partners/api-keys/{record.id}").json()["key"]
+    assert shown["created_by"] == {"type": "staff", "id": None}
+
+
 def test_operators_suspend_and_reactivate_a_tenant(operator: Client, acme: Api) -> None:
     assert b"All of its keys are refused" in operator.get(page_of(acme, "suspend")).content
     assert the_tenant(acme).plan_status == PlanStatus.ACTIVE
