@@ -75,14 +75,15 @@ def issue_key(
             tenant has as many keys as it may have.
     """
     try:
-        return api_keys.issue(
-            by=api_keys.Issuer(actor=actor),
-            of=api_keys.Holder(tenant_id=tenant_id),
-            scopes=scopes,
-            label=label,
-            mode=mode,
-            expires_at=expires_at,
-        )
+        with transaction.atomic():
+            return api_keys.issue(
+                by=api_keys.Issuer(actor=actor),
+                of=api_keys.Holder(tenant_id=tenant_id),
+                scopes=scopes,
+                label=label,
+                mode=mode,
+                expires_at=expires_at,
+            )
     except Problem as problem:
         raise ValidationError(problem.detail) from problem
 
@@ -94,13 +95,14 @@ def rotate_key(*, actor: str, key: ApiKey, overlap: timedelta, expires_at: datet
         ValidationError: the key is revoked, has expired, or was rotated.
     """
     try:
-        return api_keys.rotate(
-            by=api_keys.Issuer(actor=actor),
-            of=api_keys.Holder(tenant_id=key.tenant_id),
-            key_id=key.id,
-            overlap=overlap,
-            expires_at=expires_at,
-        )
+        with transaction.atomic():
+            return api_keys.rotate(
+                by=api_keys.Issuer(actor=actor),
+                of=api_keys.Holder(tenant_id=key.tenant_id),
+                key_id=key.id,
+                overlap=overlap,
+                expires_at=expires_at,
+            )
     except Problem as problem:
         raise ValidationError(problem.detail) from problem
 

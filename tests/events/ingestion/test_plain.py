@@ -105,7 +105,7 @@ def test_track__for_an_integration_with_mappings__renames(acme: Api, shop: Api) 
 
 
 def test_key__that_was_revoked__is_401_and_of_another_scope_403(shop: Api) -> None:
-    for change, status in (({"scopes": [Scope.PARTNER]}, 403), ({"revoked_at": datetime.now(UTC)}, 401)):
+    for change, status in (({"scopes": [Scope.USERS_READ]}, 403), ({"revoked_at": datetime.now(UTC)}, 401)):
         with staff_context():
             ApiKey.objects.filter(tenant_id=shop.tenant_id).update(**change)
         assert shop.post(TRACK, {"events": [event("u1")]}).status_code == status
