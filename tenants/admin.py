@@ -29,7 +29,6 @@ from retivo.staff.pages import (
     url_of,
 )
 from tenants import services
-from tenants.api_keys.services import IssuedKey
 from tenants.models import ApiKey, AuditEntry, PlanTier, Scope, Tenant, TenantRole
 from tenants.staff.audit import AuditEntryAdmin
 from tenants.staff.controls import ControlledAdmin, controls_table
@@ -245,7 +244,6 @@ class TenantAdmin(ControlledAdmin):
             back=url_of(tenant),
             obj=tenant,
         )
-
 
 
 def customers_table(partner: Tenant) -> Table:
