@@ -18,6 +18,7 @@ from tenants.context import staff_context, tenant_context
 from tenants.models import Tenant, TenantRole
 
 CUSTOMERS = 10_000
+EVENTS = 100_000
 CONNECTIONS = 16
 
 
@@ -29,6 +30,7 @@ def measure(seconds: float) -> list[report.Figure]:
             return [
                 *_get(server, key, seconds),
                 *_list(server, key, seconds),
+                *_feed(server, key, partner, seconds),
                 *_provision(server, key, partner, seconds),
             ]
 
@@ -108,6 +110,30 @@ def _list(server: Server, key: str, seconds: float) -> list[report.Figure]:
             "list customers / bare query, p50", lists.percentile(50) / bares.percentile(50), "×", at_most=2.5
         ),
     ]
+
+
+def _feed(server: Server, key: str, partner: Tenant, seconds: float) -> list[report.Figure]:
+    """A page of 100 events from the middle of 100,000."""
+    with connections["owner"].cursor() as cursor:
+        cursor.execute(_EVENTS, {"partner_id": partner.id, "events": EVENTS})
+        cursor.execute("ANALYZE tenants_partnerevent")
+        cursor.execute(_MIDDLE, {"partner_id": partner.id, "seq": EVENTS // 2})
+        (after,) = cursor.fetchone()
+    message = load.request(f"/api/partners/events?after={after}", key=key)
+    found = load.run(server, lambda n: message, connections=1, seconds=seconds)
+    return [
+        report.figure("feed page of 100, p50", found.percentile(50), "ms"),
+        report.figure("feed page of 100, web and PostgreSQL", found.cpu_ms, "ms CPU", at_most=5),
+    ]
+
+
+_EVENTS = """
+    INSERT INTO tenants_partnerevent (tenant_id, type, version, customer_id, actor, data)
+    SELECT %(partner_id)s, 'customer.updated', 1, gen_random_uuid(), 'api_key:' || gen_random_uuid(),
+           '{"changed": ["plan_tier", "config.overage"]}'
+      FROM generate_series(1, %(events)s)
+"""
+_MIDDLE = "SELECT id FROM tenants_partnerevent WHERE tenant_id = %(partner_id)s AND seq = %(seq)s"
 
 
 def _provision(server: Server, key: str, partner: Tenant, seconds: float) -> list[report.Figure]:

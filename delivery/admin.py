@@ -14,10 +14,12 @@ from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter, DropdownFilter
 
 from delivery import services
-from delivery.models import ActionRow, ActionStatus, Attempt, EndpointRow
+from delivery.models import ActionRow, ActionStatus, Attempt, EndpointRow, Webhook
+from delivery.webhooks.admin import PartnerEventAdmin, WebhookAdmin
 from integrations.models import ActionType, ActionTypeTemplate
 from retivo.api.errors import Problem
 from retivo.staff.pages import ROWS_SHOWN, StaffAdmin, Table, actor, code, column, link, page_action, url_of
+from tenants.models import PartnerEvent
 from tenants.staff.newest import ExactFilter, NewestAdmin
 
 ACTION_BADGES = {
@@ -30,6 +32,9 @@ ACTION_BADGES = {
 }
 _OUTCOME = ("outcome_status", "outcome_by", "outcome_result")
 ENDPOINT_BADGES = {"Well": "success", "Slow": "warning", "Failing": "warning", "Open": "danger", "Disabled": "danger"}
+
+admin.site.register(Webhook, WebhookAdmin)
+admin.site.register(PartnerEvent, PartnerEventAdmin)
 
 
 class ActionTypeFilter(ExactFilter):

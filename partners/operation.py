@@ -8,6 +8,7 @@ from retivo.api.operation import operation
 from retivo.api.schema import Problems
 
 CUSTOMERS, KEYS, INTEGRATIONS, STATS, SWITCHES = "Customers", "Keys", "Integrations", "Stats", "Switches"
+EVENTS = "Events of a partner"
 
 FORBIDDEN = Problems(
     "NotAPartner",

@@ -4,11 +4,13 @@ from django.urls import path
 from rest_framework.routers import SimpleRouter
 
 from partners.customers.views import CustomerViewSet
+from partners.events.views import EventTypeViewSet, EventViewSet
 from partners.integrations.views import IntegrationViewSet
 from partners.keys.views import CustomerKeyViewSet, PartnerKeyViewSet
 from partners.outcomes.views import OutcomeViewSet
 from partners.overview.views import PatternViewSet, StatsViewSet
 from partners.switches.views import KillSwitchViewSet, ShadowModeViewSet
+from partners.webhooks.views import WebhookViewSet
 from retivo.api import paths  # noqa: F401 - `any_uuid`
 
 router = SimpleRouter(trailing_slash=False, use_regex_path=False)
@@ -17,6 +19,9 @@ router.register("customers/<customer:customer_id>/api-keys", CustomerKeyViewSet,
 router.register("api-keys", PartnerKeyViewSet, basename="partner-api-key")
 router.register("integrations", IntegrationViewSet, basename="partner-integration")
 router.register("outcomes", OutcomeViewSet, basename="partner-outcome")
+router.register("events", EventViewSet, basename="partner-event")
+router.register("event-types", EventTypeViewSet, basename="partner-event-type")
+router.register("webhooks", WebhookViewSet, basename="partner-webhook")
 router.register("patterns", PatternViewSet, basename="partner-pattern")
 router.register("stats", StatsViewSet, basename="partner-stats")
 

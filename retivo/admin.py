@@ -21,7 +21,7 @@ from decisions.lift.admin import funnel_figure
 from decisions.models import DecisionRow
 from decisions.playbooks.admin import interventions_table, playbooks_table
 from delivery.admin import unwell
-from delivery.models import ActionRow, EndpointRow
+from delivery.models import ActionRow, EndpointRow, Webhook
 from events import metering
 from integrations.admin import action_types_table, integrations_table, shares_table
 from integrations.models import ActionType, IntegrationShare, PartnerIntegration
@@ -30,7 +30,7 @@ from learning.staff.weights import PatternsFilter, misled, shown_weight
 from retivo.staff.pages import Figure, Table, changelist_url, column, count, may
 from tenants.accounts.admin import GroupAdmin, UserAdmin
 from tenants.admin import TenantAdmin
-from tenants.models import ApiKey, AuditEntry, Tenant, TenantRole
+from tenants.models import ApiKey, AuditEntry, PartnerEvent, Tenant, TenantRole
 
 
 @admin.register(Tenant)
@@ -117,6 +117,8 @@ _SIDEBAR: list[list[tuple[str, type[Model], str]]] = [
         ("Decisions", DecisionRow, "alt_route"),
         ("Actions", ActionRow, "send"),
         ("Endpoints", EndpointRow, "cell_tower"),
+        ("Events of partners", PartnerEvent, "rss_feed"),
+        ("Webhooks", Webhook, "webhook"),
         ("Releases", Release, "hub"),
     ],
     [

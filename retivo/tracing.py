@@ -118,15 +118,15 @@ async def trace_job(call_next: AsyncCallNext, context: JobContext, worker: Worke
 
 
 @contextmanager
-def attempt(*, url: str, headers: dict[str, str], action_id: str, request_id: str) -> Iterator[Any]:
+def attempt(*, url: str, headers: dict[str, str], names: dict[str, Any], request_id: str) -> Iterator[Any]:
     """A span of one request to a receiver, which gets its `traceparent`."""
     with span(
         "attempt",
         kind="CLIENT",
         http__request__method="POST",
         server__address=urlsplit(url).hostname or "",
-        retivo__action_id=action_id,
         retivo__request_id=request_id,
+        **{f"retivo__{name}": value for name, value in names.items()},
     ) as current:
         propagate(headers)
         yield current

@@ -62,6 +62,7 @@ _KEY_SCHEMA: Schema = {
 _A_KEY = {name: example for name, (_, example) in _KEY.items()}
 _OTHER_KEY = {"key_id": "7a1d5b0c-93f2-4c1e-8a57-2d6e0f4b9c18", "prefix": "rt_live_9kLm"}
 _INTEGRATION = {"integration_id": (_UUID, "5d2c8a1e-1f0b-4a8e-8d43-9a0f7c6b5e12"), "provider": (_TEXT, "acme-loyalty")}
+_WEBHOOK = {"webhook_id": (_TEXT, "wh_2k9d4x7m1q0b"), "url": (_TEXT, "https://acme.example/retivo-events")}
 
 EVENTS: dict[str, EventType] = {
     "customer.created": _event(
@@ -131,6 +132,25 @@ EVENTS: dict[str, EventType] = {
         partial=(_COUNT, 0),
         ignored=(_COUNT, 3),
         rejected=(_COUNT, 1),
+    ),
+    "webhook.created": _event("A webhook for your events was created.", **_WEBHOOK),
+    "webhook.updated": _event("Fields of a webhook changed.", changed=(_TEXTS, ["url", "types"]), **_WEBHOOK),
+    "webhook.deleted": _event("A webhook was deleted.", **_WEBHOOK),
+    "webhook.secret_rotated": _event("A webhook has a new secret.", **_WEBHOOK),
+    "webhook.disabled": _event("A webhook answered 410 Gone and is off.", reason=(_TEXT, "endpoint_gone"), **_WEBHOOK),
+    "webhook.tested": _event("A test was asked for. It is sent to that webhook alone, whatever its types.", **_WEBHOOK),
+    "webhook.replay_started": _event(
+        "Past events are sent to a webhook again.", replay_id=(_TEXT, "rp_7f3kq29x0b1m"), **_WEBHOOK
+    ),
+    "action.failed": _event(
+        "Actions of an integration fail: the first at an endpoint for a reason in an hour, with how many failed so in "
+        "the hour before.",
+        action_id=(_TEXT, "ea_5m2c8r0d7k1x"),
+        action_type=(_TEXT, "grant_points"),
+        integration_id=(_UUID, _INTEGRATION["integration_id"][1]),
+        url=(_TEXT, "https://hooks.acme.example/points"),
+        reason=(_TEXT, "attempts_exhausted"),
+        failed_in_hour_before=(_COUNT, 41),
     ),
 }
 

@@ -441,6 +441,7 @@ class PartnerEvent(models.Model):
                 fields=["customer_id", "seq"], name="partner_event_of_customer", condition=Q(customer_id__isnull=False)
             ),
             models.Index(fields=["created_at"], name="partner_event_age"),
+            models.Index(fields=["tenant", "created_at", "id"], name="partner_event_listed"),
         ]
 
     def __str__(self) -> str:

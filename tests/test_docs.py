@@ -41,7 +41,13 @@ SOURCES = [
 
 # What looks like a module and is none: a setting of PostgreSQL, an attribute of spans, a host, and the connector that
 # the guide adds.
-NO_MODULES = {"retivo.tenant_id", "retivo.request_id", "retivo.example", "events.connectors.amplitude"}
+NO_MODULES = {
+    "retivo.tenant_id",
+    "learning.consent_changed",
+    "retivo.request_id",
+    "retivo.example",
+    "events.connectors.amplitude",
+}
 # The same of paths: a unit, and files that a run writes.
 NO_PATHS = re.compile(r"events/s$|bench/out/")
 

@@ -21,9 +21,10 @@ from django.db import OperationalError, connection, connections
 from decisions.playbooks.runner import run_playbooks
 from decisions.upkeep.aftermath import settle_tenant
 from delivery.outcomes import services as outcomes
-from delivery.outcomes.services import OfAction, Outcome
+from delivery.outcomes.services import OfAction
 from delivery.transport.sending import Answer
-from delivery.worker import leases
+from delivery.worker import actions, recording
+from delivery.worker.queues import Result, Room
 from events.scoring import services as scoring
 from learning.tasks import fold_tenant
 from tenants.context import tenant_context
@@ -136,11 +137,11 @@ def report(api: Api, rng: random.Random) -> object:
 
 
 def deliver(api: Api, rng: random.Random) -> object:
-    claimed = leases.claim(leases.Room(wanted=10, per_endpoint=10, slow_wanted=10, per_slow_endpoint=10))
-    answer = Answer(started_at=datetime.now(UTC), latency_ms=1, status=200, body="")
-    told: list[Outcome | None] = [{"status": "completed", "result": None}, None]
-    return leases.record(
-        [leases.Result(lease=lease, answer=answer, delivered=True, outcome=rng.choice(told)) for lease in claimed]
+    claimed = actions.claim(Room(wanted=10, per_endpoint=10, slow_wanted=10, per_slow_endpoint=10))
+    told = ['{"outcome": {"status": "completed"}}', ""]
+    answers = (Answer(started_at=datetime.now(UTC), latency_ms=1, status=200, body=rng.choice(told)) for _ in claimed)
+    return recording.record(
+        [Result(lease=lease, answer=answer, delivered=True) for lease, answer in zip(claimed, answers, strict=True)]
     )
 
 
@@ -251,7 +252,7 @@ def act(writer: Writer, api: Api, seed: int) -> str | None:
 def test_every_pair_of_writers__against_each_other__never_deadlocks(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(leases, "_LOCK_MS", 5000)  # or it would give up before a circle is found
+    monkeypatch.setattr(recording, "_LOCK_MS", 5000)  # or it would give up before a circle is found
     each = max(2, -(-TRANSACTIONS // len(PAIRS)))
     began, seed = time.monotonic(), 0
     guilty: dict[str, int] = {}

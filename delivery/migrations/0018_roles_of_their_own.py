@@ -8,13 +8,24 @@ _roles = import_module("tenants.migrations.0019_roles_of_their_own")
 _figures = import_module("delivery.migrations.0011_figures")
 _places = import_module("delivery.migrations.0015_owners_share_of_places")
 
-_LATER = {
-    **dict.fromkeys(("record_outcomes", "record_outcome_by_url", "record_outcome_of_own_integration")),
-    "claim_actions": _places.CLAIM,
-    "delivery_backlog": _figures.BACKLOG,
-}
 _JOBS = "procrastinate_jobs, procrastinate_events, procrastinate_periodic_defers, procrastinate_workers"
 _SEQUENCES = "procrastinate_jobs_id_seq, procrastinate_events_id_seq, procrastinate_periodic_defers_id_seq"
+
+_LATER = dict.fromkeys(
+    (
+        "claim_deliveries",
+        "delivery_failurecount",
+        "delivery_webhook",
+        "delivery_webhookattempt",
+        "delivery_webhookdelivery",
+        "delivery_webhookreader",
+        "fan_out_events",
+        "forget_webhooks",
+        "record_outcome_by_url",
+        "record_outcome_of_own_integration",
+        "record_outcomes",
+    )
+) | {"claim_actions": _places.CLAIM, "delivery_backlog": _figures.BACKLOG}
 
 
 class Migration(migrations.Migration):

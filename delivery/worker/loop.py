@@ -1,4 +1,4 @@
-"""The loop that sends: lease, send many at once, record. Any number of these may run, on any number of hosts.
+"""The loop that sends actions and events: lease, send many at once, record. Any number may run, on any number of hosts.
 
 The database is spoken to by one thread at a time for leasing and one for recording; requests are tasks of the event
 loop. Parameters that take long to check have threads of their own, where a tenant's take turns. A request is never made
@@ -20,12 +20,12 @@ import structlog
 from django.conf import settings
 from django.db import close_old_connections, connections
 
-from delivery.outcomes import answers
 from delivery.services import CHANNEL
 from delivery.transport import signing
 from delivery.transport.sending import Answer, Sender
-from delivery.worker import leases
-from delivery.worker.leases import AWAY, SLOW_SECONDS, Lease, Result, Room
+from delivery.worker import actions, recording, webhooks
+from delivery.worker.queues import SLOW_SECONDS, Lease, Queue, Result, Room
+from delivery.worker.recording import AWAY
 from delivery.worker.verdicts import Verdict, judge
 from retivo import tracing
 from retivo.api.errors import Problem
@@ -36,8 +36,11 @@ log = structlog.get_logger("retivo.delivery")
 
 T = TypeVar("T")
 
-# Places for requests: to endpoints that are not slow, to those that are, and in all. One that takes its time leaves its
-# place to others, and takes none of those for endpoints that are known to be slow: it holds up neither kind.
+_QUEUES: tuple[Queue[Any], ...] = (actions.QUEUE, webhooks.QUEUE)
+
+# Places for requests of each queue: to endpoints that are not slow, to those that are, and in all. One that takes its
+# time leaves its place to others, and takes none of those for endpoints that are known to be slow: it holds up neither
+# kind.
 CONCURRENCY = 256
 SLOW_CONCURRENCY = 128
 _MOST = 768
@@ -45,7 +48,7 @@ PER_ENDPOINT = 32
 # Of the places that are free none gets more than this part, so that some are left to others.
 _FREE_PART = 8
 _BATCH = 100
-_POLL_SECONDS = 1.0
+_POLL_SECONDS = 1.0  # also how often events are handed out
 _LISTEN_SECONDS = 30.0
 _AFTER_FAILURE_SECONDS = 1.0
 _CHECKERS = 2
@@ -58,8 +61,9 @@ class Worker:
         self._sender = sender or Sender()
         self._grace_seconds = grace_seconds
         self._sending: dict[asyncio.Task[None], tuple[Lease, float]] = {}  # and when it was begun
-        self._results: list[Result] = []
-        self._held: list[Result] = []  # that somebody holds a row of, and that are tried again in a while
+        self._handed_out_at = float("-inf")
+        self._results: list[Result[Any]] = []
+        self._held: list[Result[Any]] = []  # that somebody holds a row of, and that are tried again in a while
         self._wake = asyncio.Event()
         self._recordable = asyncio.Event()
         self._stopping = asyncio.Event()
@@ -96,28 +100,44 @@ class Worker:
 
     async def _claim(self) -> None:
         while not self._stopping.is_set():
-            room = self._room()
             self._wake.clear()
-            leased: list[Lease] = []
-            if room.wanted > 0:
-                try:
-                    leased = await _in(self._claimer, partial(leases.claim, room))
-                except AWAY as error:
-                    await self._pause(error)
-                    continue
-            for lease in leased:
-                task = asyncio.create_task(self._send(lease))
-                self._sending[task] = (lease, time.monotonic())
-                task.add_done_callback(self._sent)
-            if not leased:
+            try:
+                leased = [lease for queue in _QUEUES for lease in await self._claim_of(queue)]
+                handed_out = await self._hand_out()
+            except AWAY as error:
+                await self._pause(error)
+                continue
+            if not leased and not handed_out:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), _POLL_SECONDS)
 
-    def _room(self) -> Room:
+    async def _claim_of(self, queue: Queue[Any]) -> list[Lease]:
+        room = self._room(queue)
+        if room.wanted <= 0:
+            return []
+        leased: list[Lease] = await _in(self._claimer, partial(queue.claim, room))
+        for lease in leased:
+            task = asyncio.create_task(self._send(lease))
+            self._sending[task] = (lease, time.monotonic())
+            task.add_done_callback(self._sent)
+        return leased
+
+    async def _hand_out(self) -> int:
+        """Now and then: most of the time there are no new events, and nobody waits for one to be sent at once."""
+        now = time.monotonic()
+        if now < self._handed_out_at + _POLL_SECONDS:
+            return 0
+        passed = await _in(self._claimer, webhooks.fan_out)
+        if not passed:
+            self._handed_out_at = now
+        return passed
+
+    def _room(self, queue: Queue[Any]) -> Room:
         late = time.monotonic() - SLOW_SECONDS
-        known = sum(lease.endpoint_is_slow for lease, _ in self._sending.values())
-        slow = known + sum(not lease.endpoint_is_slow and begun < late for lease, begun in self._sending.values())
-        free = min(CONCURRENCY + slow, _MOST) - len(self._sending)
+        sending = [(lease, begun) for lease, begun in self._sending.values() if lease.queue is queue]
+        known = sum(lease.endpoint_is_slow for lease, _ in sending)
+        slow = known + sum(not lease.endpoint_is_slow and begun < late for lease, begun in sending)
+        free = min(CONCURRENCY + slow, _MOST) - len(sending)
         free_for_slow = max(0, SLOW_CONCURRENCY - known)
         return Room(
             wanted=min(free, _BATCH),
@@ -141,7 +161,7 @@ class Worker:
     # --- Sending ----------------------------------------------------------------------------------------------------
 
     async def _send(self, lease: Lease) -> None:
-        checked = await self._checked(lease) if lease.unchecked else lease
+        checked = lease if lease.is_checked else await self._checked(lease)
         if checked is None:
             self._add(Result(lease=lease, wait_seconds=_AFTER_FAILURE_SECONDS))
         else:
@@ -154,10 +174,9 @@ class Worker:
         async with turn:
             try:
                 if time.monotonic() < until:
-                    checks = partial(leases.checked, lease)
-                    return await asyncio.get_running_loop().run_in_executor(self._checker, checks)
+                    return await asyncio.get_running_loop().run_in_executor(self._checker, lease.checked)
             except Problem as error:
-                log.warning("parameters_not_checked", action_id=lease.action_id, reason=error.detail)
+                log.warning("parameters_not_checked", **lease.names, reason=error.detail)
         return None
 
     async def _send_checked(self, lease: Lease) -> None:
@@ -167,19 +186,18 @@ class Worker:
             self._add(Result(lease=lease, wait_seconds=0))  # for `expire` to end
         else:
             headers = signing.headers(
-                secrets=lease.secrets, message_id=lease.action_id, timestamp=int(time.time()), body=lease.body
+                secrets=lease.secrets, message_id=lease.message_id, timestamp=int(time.time()), body=lease.body
             )
             if lease.request_id:
                 headers["X-Retivo-Request-Id"] = lease.request_id
             with tracing.attempt(
-                url=lease.url, headers=headers, action_id=lease.action_id, request_id=lease.request_id
+                url=lease.url, headers=headers, names=lease.names, request_id=lease.request_id
             ) as span:
                 answer = await self._sender.send(url=lease.url, headers=headers, body=lease.body)
                 if span is not None:
                     span.set_attribute("retivo.answer", answer.summary)
             verdict = judge(answer, attempt=lease.step)
             _tell(lease, answer, verdict)
-            told = answers.read(answer.body) if verdict.delivered else answers.Reading()
             self._add(
                 Result(
                     lease=lease,
@@ -187,8 +205,6 @@ class Worker:
                     delivered=verdict.delivered,
                     wait_seconds=verdict.wait_seconds,
                     reason=verdict.reason,
-                    outcome=told.outcome,
-                    outcome_refusal=told.refusal,
                 )
             )
 
@@ -198,9 +214,9 @@ class Worker:
             self._add(Result(lease=lease, wait_seconds=0))
         elif failure := task.exception():
             # A fault of ours: the lease runs out, and the attempt counts, so that it ends in `failed`.
-            log.error("sending_failed", action_id=lease.action_id, request_id=lease.request_id, exc_info=failure)
+            log.error("sending_failed", **lease.names, request_id=lease.request_id, exc_info=failure)
 
-    def _add(self, result: Result) -> None:
+    def _add(self, result: Result[Any]) -> None:
         self._results.append(result)
         self._recordable.set()
 
@@ -217,7 +233,7 @@ class Worker:
         if not results:
             return
         try:
-            held = await _in(self._recorder, partial(leases.record, results))
+            held = await _in(self._recorder, partial(recording.record, results))
         except AWAY as error:
             # The receivers have been told: keep it until it is stored. Storing it twice would change nothing.
             self._results = results + self._results
@@ -276,7 +292,7 @@ def _tell(lease: Lease, answer: Answer, verdict: Verdict) -> None:
     measures.ATTEMPTS.labels(result, kind).observe(answer.latency_ms / 1000)
     log.info(
         "attempt",
-        action_id=lease.action_id,
+        **lease.names,
         request_id=lease.request_id,
         number=lease.number,
         result=result,

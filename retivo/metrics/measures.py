@@ -54,7 +54,8 @@ EVENTS = Counter(
 )
 ATTEMPTS = Histogram(
     "retivo_delivery_attempt_seconds",
-    "Attempts to send an action, by result (delivered, retried, failed) and answer (a class of status, or an error).",
+    "Attempts to send an action or an event, by result (delivered, retried, failed) and answer (a class of status, or"
+    " an error).",
     ["result", "answer"],
     buckets=(0.025, 0.1, 0.25, 0.5, 1, 2, 5, 10, 15),
     registry=REGISTRY,

@@ -20,7 +20,7 @@ from django.conf import settings
 from psycopg import sql
 
 from events import figures as events
-from integrations.management.commands.rotate_encryption import ENCRYPTED
+from integrations.management.commands.rotate_encryption import encrypted
 from retivo import encryption
 from retivo.database import checks, startup
 from retivo.database.checks import MAX_CLOCK_SECONDS
@@ -193,7 +193,7 @@ def _encryption(connection: PatientConnection) -> Found:
             return Grade.FAILURE, f"number {number} of ENCRYPTION_KEYS is no Fernet key"
     connection.execute(f"SET LOCAL ROLE {STAFF}")
     sampled = 0
-    for model, column in ENCRYPTED:
+    for model, column in encrypted():
         table, key = model._meta.db_table, str(model._meta.pk.column)
         names = {"column": sql.Identifier(column), "table": sql.Identifier(table), "key": sql.Identifier(key)}
         newest = sql.SQL("SELECT {column} FROM {table} WHERE {column} IS NOT NULL ORDER BY {key} DESC LIMIT %s")

@@ -18,7 +18,7 @@ from django.contrib.auth.models import Permission
 from django.db.models import Q, QuerySet
 
 # By name: an integration is made in an app above this one.
-OPERATED = ("tenant", "apikey", "partnerintegration", "actionrow", "endpointrow")
+OPERATED = ("tenant", "apikey", "partnerintegration", "actionrow", "endpointrow", "webhook")
 
 NAMES = ("viewer", "operator", "superuser")
 

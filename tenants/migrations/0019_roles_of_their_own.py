@@ -123,6 +123,7 @@ class Migration(migrations.Migration):
                 "number_event": None,
                 "authenticate_api_key": _use.AUTHENTICATE,
                 **dict.fromkeys(_CONTROLS),
+                "forget_partner_events": None,
             },
         ),
         migrations.RunSQL(

@@ -8,6 +8,7 @@ from tests.conftest import Api
 from tests.delivery.cast import Merchant, work
 from tests.delivery.receiver import Answer, Receiver
 from tests.owner import as_owner
+from tests.partners.webhooks.cast import make
 from tests.tenants.staff.people import audited
 
 ACTIONS = "/admin/delivery/actionrow/"
@@ -99,3 +100,32 @@ def test_endpoint__by_itself__names_what_is_sent_there(viewer: Client, failed: s
     (table,) = viewer.get(f"{ENDPOINTS}{endpoint_id()}/change/").context["tables"]
 
     assert ["grant_points" in row[0] for row in table.rows] == [True]
+
+
+WEBHOOKS, EVENTS = "/admin/delivery/webhook/", "/admin/tenants/partnerevent/"
+
+
+def test_webhook__with_its_attempts_and_events__is_shown_and_replayed(
+    viewer: Client, operator: Client, acme: Api, inbox: Receiver
+) -> None:
+    webhook = make(acme, inbox.url)
+    acme.provision("another")
+    inbox.answer = Answer(200, body=b"<b>thanks</b>")
+    work()
+    page, (event_id,) = f"{WEBHOOKS}{quote(webhook['id'])}/", inbox.ids
+
+    assert inbox.url in viewer.get(WEBHOOKS).content.decode()
+    shown = viewer.get(f"{page}change/").content.decode()
+    assert "&lt;b&gt;thanks&lt;/b&gt;" in shown
+    assert event_id in shown
+    assert webhook["webhook_secret"] not in shown
+    for query in ({}, {"tenant__id__exact": str(acme.tenant_id)}, {"type": "customer.created"}, {"q": event_id}):
+        assert event_id in viewer.get(EVENTS, query).content.decode()
+    assert inbox.url in viewer.get(f"{EVENTS}{quote(event_id)}/change/").content.decode()
+    assert viewer.post(f"{page}replay/", {"since": "2026-01-01T00:00"}).status_code == 403
+    assert operator.get(f"{page}replay/").status_code == 200
+    assert operator.post(f"{page}replay/", {"since": "2026-01-01T00:00"}).status_code == 302
+    work()
+
+    assert event_id in inbox.ids[1:]
+    assert [entry[0] for entry in audited(actor="staff:oscar")] == ["webhook.replay_started"]

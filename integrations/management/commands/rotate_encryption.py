@@ -2,29 +2,31 @@
 
 from typing import Any
 
+from django.apps import apps
 from django.core.management.base import BaseCommand
 from django.db import models
 
-from integrations.models import ActionType, PartnerIntegration
 from retivo import encryption
 from tenants.context import staff_context
 from tenants.models import IdempotentAnswer
 
-# Every column that holds what retivo.encryption made.
-ENCRYPTED: list[tuple[type[models.Model], str]] = [
-    (PartnerIntegration, "encrypted_webhook_secret"),
-    (PartnerIntegration, "encrypted_previous_secret"),
-    (ActionType, "encrypted_webhook_secret"),
-    (ActionType, "encrypted_previous_secret"),
-    (IdempotentAnswer, "body"),
-]
+
+def encrypted() -> list[tuple[type[models.Model], str]]:
+    """Every column that holds what retivo.encryption made: by its name, and the body of stored answers."""
+    found = [
+        (model, field.name)
+        for model in apps.get_models()
+        for field in model._meta.concrete_fields
+        if isinstance(field, models.BinaryField) and field.name.startswith("encrypted_")
+    ]
+    return [*found, (IdempotentAnswer, "body")]
 
 
 class Command(BaseCommand):
     help = "Encrypt every stored secret anew under the first of ENCRYPTION_KEYS. Safe to repeat."
 
     def handle(self, **options: Any) -> None:
-        for model, column in ENCRYPTED:
+        for model, column in encrypted():
             count = 0
             with staff_context():
                 for row in (

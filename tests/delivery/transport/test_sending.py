@@ -6,7 +6,7 @@ import pytest
 
 from delivery.models import ActionStatus
 from delivery.outcomes import tokens
-from delivery.worker import leases
+from delivery.worker import actions
 from retivo.api.errors import Problem
 from tests.conftest import Api
 from tests.delivery.cast import Merchant, merchant_of, work
@@ -72,7 +72,7 @@ def test_expired__before_it_was_sent__never_is(shop: Merchant, inbox: Receiver) 
     work()
 
     assert inbox.received == []
-    assert leases.expire() == 1
+    assert actions.expire() == 1
     assert shop.action(id).status == "expired"
 
 

@@ -11,7 +11,8 @@ from django.db import connection, connections, transaction
 
 from delivery.models import Endpoint
 from delivery.transport.sending import Answer as SendersAnswer
-from delivery.worker import leases
+from delivery.worker import actions, recording
+from delivery.worker.queues import Result, Room
 from integrations.models import ActionType
 from tenants.context import tenant_context
 from tenants.models import PlanStatus
@@ -37,9 +38,9 @@ def pile_up(shop: Merchant, count: int) -> None:
     as_owner("ANALYZE delivery_action")
 
 
-def claim(wanted: int = 100, per_endpoint: int = 32, slow_wanted: int = 100) -> list[leases.Lease]:
-    return leases.claim(
-        leases.Room(wanted=wanted, per_endpoint=per_endpoint, slow_wanted=slow_wanted, per_slow_endpoint=per_endpoint)
+def claim(wanted: int = 100, per_endpoint: int = 32, slow_wanted: int = 100) -> list[actions.ActionLease]:
+    return actions.claim(
+        Room(wanted=wanted, per_endpoint=per_endpoint, slow_wanted=slow_wanted, per_slow_endpoint=per_endpoint)
     )
 
 
@@ -158,17 +159,17 @@ def test_record__for_a_tenant_whose_row_is_held__keeps_it_and_stores_the_others(
     work()
     make_due()
     results = [
-        leases.Result(lease=lease, answer=FAILED, wait_seconds=60)
+        Result(lease=lease, answer=FAILED, wait_seconds=60)
         for lease in sorted(claim(), key=lambda lease: lease.tenant_id)
     ]
     assert len(results) == 2
 
     with transaction.atomic(using="owner"):
         as_owner(f"SELECT FROM {rows} FOR UPDATE", tenant_id=stuck[0].api.tenant_id, partner_id=stuck[1].tenant_id)
-        assert leases.record(results) == results[:1]
+        assert recording.record(results) == results[:1]
         assert attempts_and_failures(*free) == (2, 2)
 
-    assert leases.record(results[:1]) == []
+    assert recording.record(results[:1]) == []
     assert attempts_and_failures(*stuck) == (2, 2)
 
 
@@ -212,7 +213,7 @@ def test_receivers__many_of_one_owner_that_hang__take_no_more_than_half_of_the_p
     """They get their answers only after another's actions are delivered, which come when all those places are taken."""
     monkeypatch.setattr("delivery.worker.loop.CONCURRENCY", 32)
     monkeypatch.setattr("delivery.worker.loop.SLOW_CONCURRENCY", 16)
-    for module in ("leases", "loop"):
+    for module in ("queues", "endpoints", "loop"):
         monkeypatch.setattr(f"delivery.worker.{module}.SLOW_SECONDS", 0.2)
     places = 8 if known else 16
     taken, delivered = threading.Event(), threading.Event()

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from django.db import connections
 
-from delivery.worker import leases
+from delivery.worker import actions
+from delivery.worker.queues import Room
 from tests.conftest import Api
 from tests.delivery.cast import Merchant, let_time_pass, make_due, merchant_of, work
 from tests.delivery.receiver import Answer, Receiver
@@ -75,7 +76,7 @@ def test_hold__longer_than_the_action_lives__has_it_expire(shop: Merchant, inbox
     switch("kill switch", on=True)
     let_time_pass(3 * 24 * 3600 + 1)
 
-    assert leases.expire() == 1
+    assert actions.expire() == 1
     switch("kill switch", on=False)
     work()
 
@@ -95,8 +96,8 @@ def test_held_lanes__many_of_them__take_no_place_from_the_one_that_is_free(acme:
 def test_full_endpoint__with_many_lanes__takes_no_place_from_the_one_that_is_free(acme: Api, shop: Merchant) -> None:
     other = merchant_of(acme, "https://hooks.acme.example/other", slug="other", provider="other")
     pile_up_lanes(shop, 300)
-    room = leases.Room(wanted=10, per_endpoint=10, slow_wanted=10, per_slow_endpoint=10)
-    assert len(leases.claim(room)) == 10
+    room = Room(wanted=10, per_endpoint=10, slow_wanted=10, per_slow_endpoint=10)
+    assert len(actions.claim(room)) == 10
     ids = {other.dispatch() for _ in range(5)}
 
     assert {claim_one() for _ in range(5)} == ids
@@ -109,7 +110,7 @@ def test_expired_actions__many_of_them__take_no_place_from_the_one_that_is_due(a
     ids = {other.dispatch() for _ in range(5)}
 
     assert {claim_one() for _ in range(5)} == ids
-    assert leases.expire() == 300
+    assert actions.expire() == 300
 
 
 def pile_up_lanes(shop: Merchant, count: int) -> None:
@@ -132,7 +133,7 @@ def pile_up_lanes(shop: Merchant, count: int) -> None:
 
 
 def claim_one() -> str:
-    (lease,) = leases.claim(leases.Room(wanted=1, per_endpoint=10, slow_wanted=1, per_slow_endpoint=10))
+    (lease,) = actions.claim(Room(wanted=1, per_endpoint=10, slow_wanted=1, per_slow_endpoint=10))
     return lease.action_id
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from delivery.models import FailureReason
 from delivery.transport.sending import Answer as Sent
-from delivery.worker import leases, verdicts
+from delivery.worker import actions, verdicts
 from tests.delivery.cast import Merchant, let_time_pass, make_due, work
 from tests.delivery.receiver import Answer, Received, Receiver, receiver
 from tests.owner import as_owner
@@ -99,7 +99,7 @@ def test_action__past_its_time_while_it_waits__expires(shop: Merchant, inbox: Re
     let_time_pass(3 * 24 * 3600 + 1)
     work()
 
-    assert leases.expire() == 1
+    assert actions.expire() == 1
     assert (shop.action(id).status, len(inbox.received)) == ("expired", 1)
 
 

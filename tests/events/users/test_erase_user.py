@@ -12,7 +12,8 @@ from django.db import connection
 
 from delivery import services as delivery
 from delivery.transport.sending import Answer
-from delivery.worker import leases
+from delivery.worker import actions, recording
+from delivery.worker.queues import Result, Room
 from events.users import services
 from integrations.models import ActionType
 from retivo import encryption
@@ -65,9 +66,9 @@ def receive(api: Api) -> str:
             decision_id=None,
             now=datetime.now(UTC),
         )
-    claimed = leases.claim(leases.Room(wanted=10, per_endpoint=10, slow_wanted=10, per_slow_endpoint=10))
+    claimed = actions.claim(Room(wanted=10, per_endpoint=10, slow_wanted=10, per_slow_endpoint=10))
     answer = Answer(started_at=datetime.now(UTC), latency_ms=1, status=200, body=f"Sent to {NAME}")
-    leases.record([leases.Result(lease=lease, answer=answer, delivered=True) for lease in claimed])
+    recording.record([Result(lease=lease, answer=answer, delivered=True) for lease in claimed])
     return action.id
 
 

@@ -27,6 +27,7 @@ from tests.conftest import Api
 from tests.decisions.deciding import recommend
 from tests.delivery.cast import merchant_of
 from tests.owner import as_owner
+from tests.partners.webhooks.cast import make
 from tests.tenants.second_factor.apps import ENROL, VERIFY, App, enrolment
 from tests.tenants.staff.people import PASSWORD, delete_own_groups, log_in
 
@@ -107,7 +108,7 @@ SHOWN = {
     "/admin/autocomplete/",
     "/admin/jsi18n/",
     "/admin/r/<path:content_type_id>/<path:object_id>/",
-    "/admin/^(?P<app_label>delivery|integrations|tenants|auth|learning|decisions)/$",
+    "/admin/^(?P<app_label>delivery|tenants|integrations|auth|learning|decisions)/$",
     "/admin/(?P<url>.*)$",
 }
 # The same of every model.
@@ -181,6 +182,9 @@ CHANGES: dict[str, Change] = {
     f"/admin/tenants/apikey/{OBJECT}/rotate/": Change("api_key.rotated", lambda: {"overlap_hours": "24"}),
     f"/admin/delivery/actionrow/{OBJECT}/replay/": Change("action.replayed"),
     f"/admin/delivery/endpointrow/{OBJECT}/reset/": Change("endpoint.reset"),
+    f"/admin/delivery/webhook/{OBJECT}/replay/": Change(
+        "webhook.replay_started", lambda: {"since": "2026-01-01T00:00"}
+    ),
     "/admin/auth/user/add/": Change(
         "staff_user.created", lambda: {"username": "nora", "password1": PASSWORD, "password2": PASSWORD}
     ),
@@ -221,6 +225,7 @@ def scene(settings: Any, acme: Api) -> dict[type, Any]:
     shop = merchant_of(acme, "https://hooks.acme.example/points")
     shop.dispatch()
     recommend(shop.api, "u1")
+    make(acme)
     as_owner("UPDATE delivery_action SET status = 'failed', failure_reason = 'attempts_exhausted', attempts = 8")
     as_owner(
         "INSERT INTO delivery_endpoint (tenant_id, id, url, consecutive_failures, openings, disabled_at, last_failure)"

@@ -60,6 +60,11 @@ def test_delete__a_customer__leaves_nothing_of_it_and_all_of_the_others(
         "tenants_idempotentanswer",
         "tenants_partnerevent",
         "tenants_eventhead",
+        "delivery_webhook",
+        "delivery_webhookreader",
+        "delivery_webhookdelivery",
+        "delivery_webhookattempt",
+        "delivery_failurecount",
     }
     empty = {name for name, count in rows_of(gone).items() if not count and ".tenant_id" in name}
     assert {name.partition(".")[0] for name in empty} == partners_alone

@@ -1,0 +1,454 @@
+"""A partner's events go to its webhooks, sent as actions are; failing actions are counted for it."""
+
+import django.contrib.postgres.fields
+import django.db.models.deletion
+import django.db.models.functions.datetime
+from django.db import migrations, models
+
+import retivo.database.prefixed_id
+from retivo.database.sql import InForce
+
+
+class Migration(migrations.Migration):
+    dependencies = [
+        ("delivery", "0023_controls"),
+        ("tenants", "0030_events_kept"),
+    ]
+
+    operations = [
+        migrations.CreateModel(
+            name="FailureCount",
+            fields=[
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "tenant", "endpoint_id", "reason", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("endpoint_id", models.UUIDField()),
+                (
+                    "reason",
+                    models.CharField(
+                        choices=[
+                            ("attempts_exhausted", "Attempts Exhausted"),
+                            ("endpoint_gone", "Endpoint Gone"),
+                            ("invalid_parameters", "Invalid Parameters"),
+                            ("parameters_too_costly", "Parameters Too Costly"),
+                            ("action_type_inactive", "Action Type Inactive"),
+                            ("user_opted_out", "User Opted Out"),
+                            ("internal_error", "Internal Error"),
+                        ],
+                        max_length=32,
+                    ),
+                ),
+                ("hour", models.DateTimeField()),
+                ("failed", models.IntegerField()),
+                ("failed_before", models.IntegerField(default=0)),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
+            name="Webhook",
+            fields=[
+                (
+                    "id",
+                    models.CharField(
+                        db_default=retivo.database.prefixed_id.PrefixedId(prefix="wh"),
+                        editable=False,
+                        max_length=40,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("url", models.CharField(max_length=2000, verbose_name="URL")),
+                (
+                    "types",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=64),
+                        help_text="Of the events; null for all",
+                        null=True,
+                        size=None,
+                    ),
+                ),
+                ("description", models.CharField(blank=True, max_length=500)),
+                ("active", models.BooleanField(default=True)),
+                (
+                    "disabled_at",
+                    models.DateTimeField(help_text="Since then it is off, because it answered 410 Gone", null=True),
+                ),
+                ("encrypted_secret", models.BinaryField(help_text="See retivo.encryption", null=True)),
+                ("encrypted_previous_secret", models.BinaryField(help_text="Signs too, for a while", null=True)),
+                ("previous_secret_until", models.DateTimeField(editable=False, null=True)),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False),
+                ),
+                (
+                    "updated_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False),
+                ),
+                ("deleted_at", models.DateTimeField(editable=False, null=True)),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
+            name="WebhookAttempt",
+            fields=[
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "webhook_id",
+                        "event_id",
+                        "number",
+                        blank=True,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("webhook_id", models.CharField(max_length=40)),
+                ("event_id", models.CharField(max_length=40)),
+                ("number", models.IntegerField()),
+                ("started_at", models.DateTimeField()),
+                ("latency_ms", models.IntegerField()),
+                ("status_code", models.SmallIntegerField(null=True)),
+                ("error", models.CharField(blank=True, max_length=32)),
+                ("response", models.TextField(blank=True, help_text="The answer's first KiB")),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
+            name="WebhookDelivery",
+            fields=[
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "webhook", "event", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[("pending", "Pending"), ("delivered", "Delivered"), ("failed", "Failed")],
+                        default="pending",
+                        max_length=16,
+                    ),
+                ),
+                ("due_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("leased_until", models.DateTimeField(null=True)),
+                ("attempts", models.IntegerField(default=0)),
+                (
+                    "replayed_from",
+                    models.IntegerField(default=0, help_text="The attempts before the schedule began anew"),
+                ),
+                (
+                    "failure_reason",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("attempts_exhausted", "Attempts Exhausted"),
+                            ("endpoint_gone", "Endpoint Gone"),
+                            ("invalid_parameters", "Invalid Parameters"),
+                            ("parameters_too_costly", "Parameters Too Costly"),
+                            ("action_type_inactive", "Action Type Inactive"),
+                            ("user_opted_out", "User Opted Out"),
+                            ("internal_error", "Internal Error"),
+                        ],
+                        db_default="",
+                        max_length=32,
+                    ),
+                ),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("delivered_at", models.DateTimeField(null=True)),
+                (
+                    "event",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="tenants.partnerevent",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
+                (
+                    "webhook",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="delivery.webhook",
+                    ),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
+            name="WebhookReader",
+            fields=[
+                (
+                    "id",
+                    models.CharField(
+                        db_default=retivo.database.prefixed_id.PrefixedId(prefix="rp"),
+                        editable=False,
+                        max_length=40,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("seq", models.BigIntegerField(help_text="Of the last event that it passed")),
+                (
+                    "until_seq",
+                    models.BigIntegerField(help_text="Where a replay ends; null follows the feed", null=True),
+                ),
+                (
+                    "types",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=64),
+                        help_text="Of those of the webhook; null for all",
+                        null=True,
+                        size=None,
+                    ),
+                ),
+                ("events", models.IntegerField(default=0, help_text="Of which it made deliveries")),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("completed_at", models.DateTimeField(null=True)),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
+                (
+                    "webhook",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="delivery.webhook",
+                    ),
+                ),
+            ],
+        ),
+        migrations.AddIndex(
+            model_name="webhook",
+            index=models.Index(models.F("tenant"), models.F("created_at"), models.F("id"), name="webhook_listed"),
+        ),
+        migrations.AddConstraint(
+            model_name="webhook",
+            constraint=models.UniqueConstraint(fields=("tenant", "id"), name="webhook_of_tenant"),
+        ),
+        migrations.AddConstraint(
+            model_name="webhook",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("deleted_at__isnull", True), ("encrypted_secret__isnull", False)),
+                    models.Q(
+                        ("deleted_at__isnull", False), ("encrypted_previous_secret", None), ("encrypted_secret", None)
+                    ),
+                    _connector="OR",
+                ),
+                name="webhook_has_secret_until_deleted",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="webhook",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("disabled_at__isnull", True), ("active", False), _connector="OR"),
+                name="webhook_disabled_is_off",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="webhook",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("deleted_at__isnull", True), ("active", False), _connector="OR"),
+                name="webhook_deleted_is_off",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="webhookattempt",
+            index=models.Index(
+                models.F("tenant"),
+                models.F("webhook_id"),
+                models.F("started_at"),
+                models.F("event_id"),
+                name="webhook_attempt_listed",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="webhookdelivery",
+            index=models.Index(
+                models.F("webhook"),
+                models.F("due_at"),
+                condition=models.Q(("status", "pending")),
+                name="webhook_delivery_due",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="webhookdelivery",
+            index=models.Index(
+                models.F("leased_until"),
+                condition=models.Q(("leased_until__isnull", False)),
+                name="webhook_delivery_in_flight",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="webhookdelivery",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("status__in", ["pending", "delivered", "failed"])),
+                name="webhook_delivery_status_known",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="webhookdelivery",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(
+                        (
+                            "failure_reason__in",
+                            [
+                                "attempts_exhausted",
+                                "endpoint_gone",
+                                "invalid_parameters",
+                                "parameters_too_costly",
+                                "action_type_inactive",
+                                "user_opted_out",
+                                "internal_error",
+                            ],
+                        ),
+                        ("status", "failed"),
+                    ),
+                    models.Q(models.Q(("status", "failed"), _negated=True), ("failure_reason", "")),
+                    _connector="OR",
+                ),
+                name="webhook_delivery_failure_has_reason",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="webhookreader",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("until_seq__isnull", True)), fields=("webhook",), name="webhook_follows_once"
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="webhookreader",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("completed_at__isnull", True), ("until_seq__isnull", False)),
+                fields=("webhook",),
+                name="webhook_replays_once_at_a_time",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="webhookreader",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("completed_at__isnull", True), ("until_seq__isnull", False), _connector="OR"),
+                name="webhook_follows_for_ever",
+            ),
+        ),
+        migrations.RunSQL(
+            sql=[
+                """
+                ALTER TABLE delivery_webhookreader ADD CONSTRAINT reader_of_own_webhook
+                FOREIGN KEY (tenant_id, webhook_id) REFERENCES delivery_webhook (tenant_id, id) ON DELETE CASCADE
+                """,
+                """
+                ALTER TABLE delivery_webhookdelivery ADD CONSTRAINT delivery_to_own_webhook
+                FOREIGN KEY (tenant_id, webhook_id) REFERENCES delivery_webhook (tenant_id, id) ON DELETE CASCADE
+                """,
+                """
+                ALTER TABLE delivery_webhookdelivery ADD CONSTRAINT delivery_of_event
+                FOREIGN KEY (event_id) REFERENCES tenants_partnerevent (id) ON DELETE CASCADE
+                """,
+                """
+                ALTER TABLE delivery_webhookattempt ADD CONSTRAINT attempt_of_delivery
+                FOREIGN KEY (webhook_id, event_id) REFERENCES delivery_webhookdelivery (webhook_id, event_id)
+                ON DELETE CASCADE
+                """,
+            ],
+            reverse_sql=[
+                "ALTER TABLE delivery_webhookattempt DROP CONSTRAINT attempt_of_delivery",
+                "ALTER TABLE delivery_webhookdelivery DROP CONSTRAINT delivery_of_event",
+                "ALTER TABLE delivery_webhookdelivery DROP CONSTRAINT delivery_to_own_webhook",
+                "ALTER TABLE delivery_webhookreader DROP CONSTRAINT reader_of_own_webhook",
+            ],
+        ),
+        InForce(
+            "delivery",
+            "delivery_webhook",
+            digest="57fbb4ba07d2",
+            reverse_sql=["DROP POLICY staff ON delivery_webhook", "DROP POLICY tenant_isolation ON delivery_webhook"],
+        ),
+        InForce(
+            "delivery",
+            "delivery_webhookreader",
+            digest="529738a86161",
+            reverse_sql=[
+                "DROP POLICY staff ON delivery_webhookreader",
+                "DROP POLICY tenant_isolation ON delivery_webhookreader",
+            ],
+        ),
+        InForce(
+            "delivery",
+            "delivery_webhookdelivery",
+            digest="ec3d25211eda",
+            reverse_sql=[
+                "DROP POLICY staff ON delivery_webhookdelivery",
+                "DROP POLICY tenant_isolation ON delivery_webhookdelivery",
+            ],
+        ),
+        InForce(
+            "delivery",
+            "delivery_webhookattempt",
+            digest="e1c913f61a51",
+            reverse_sql=[
+                "DROP POLICY staff ON delivery_webhookattempt",
+                "DROP POLICY tenant_isolation ON delivery_webhookattempt",
+            ],
+        ),
+        InForce(
+            "delivery",
+            "delivery_failurecount",
+            digest="56b728e79655",
+            reverse_sql=[
+                "DROP POLICY staff ON delivery_failurecount",
+                "DROP POLICY tenant_isolation ON delivery_failurecount",
+            ],
+        ),
+        InForce("delivery", "fan_out_events", digest="c938dea9f87c", reverse_sql="DROP FUNCTION fan_out_events"),
+        InForce("delivery", "claim_deliveries", digest="8e70f54dec18", reverse_sql="DROP FUNCTION claim_deliveries"),
+        InForce("delivery", "forget_webhooks", digest="9157980d7bcc", reverse_sql="DROP FUNCTION forget_webhooks"),
+    ]

@@ -1,0 +1,1 @@
+"""The feed of a partner's events, and the catalogue of their types."""

@@ -1,0 +1,1 @@
+"""A partner's webhooks: where its events are sent."""

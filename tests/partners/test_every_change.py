@@ -1,0 +1,97 @@
+"""Each operation of the Partner API that changes something is one event: of a type that the catalogue has."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+
+from tests.conftest import REPOSITORY, Api
+from tests.delivery.cast import merchant_of
+from tests.owner import as_owner
+from tests.partners.webhooks.cast import WEBHOOKS, make
+
+CHANGING = {"post", "put", "patch", "delete"}
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What a partner has, by ids."""
+
+    customer: str
+    integration: str
+    webhook: str
+    action: str
+
+
+# By the operation's id.
+Change = Callable[[Api, Scene], Any]
+
+CHANGES: dict[str, Change] = {
+    "provisionCustomer": lambda acme, scene: acme.post("/api/partners/customers", {"name": "Other", "slug": "other"}),
+    "changeCustomer": lambda acme, scene: acme.patch(
+        f"/api/partners/customers/{scene.customer}", {"plan_tier": "scale", "name": "New"}
+    ),
+    "putCustomer": lambda acme, scene: acme.put("/api/partners/customers/ext:shop-1", {"name": "By its id"}),
+    "turnPartnerKillSwitch": lambda acme, scene: acme.put(
+        "/api/partners/kill-switch", {"active": True, "reason": "Wrong amounts"}
+    ),
+    "turnPartnerShadowMode": lambda acme, scene: acme.put(
+        "/api/partners/shadow-mode", {"active": True, "reason": "Wrong amounts"}
+    ),
+    "reportOutcomes": lambda acme, scene: acme.post(
+        "/api/partners/outcomes", {"outcomes": [{"action_id": scene.action, "status": "completed"}]}
+    ),
+    "registerIntegration": lambda acme, scene: acme.post(
+        "/api/partners/integrations", {"provider": "other", "display_name": "Other"}
+    ),
+    "shareIntegration": lambda acme, scene: acme.post(
+        f"/api/partners/integrations/{scene.integration}/share", {"customer_tenant_id": scene.customer}
+    ),
+    "rotateIntegrationSecret": lambda acme, scene: acme.post(
+        f"/api/partners/integrations/{scene.integration}/rotate-secret", {}
+    ),
+    "createWebhook": lambda acme, scene: acme.post(WEBHOOKS, {"url": "https://acme.example/other"}),
+    "changeWebhook": lambda acme, scene: acme.patch(
+        f"{WEBHOOKS}/{scene.webhook}", {"types": ["customer.created"], "active": False}
+    ),
+    "deleteWebhook": lambda acme, scene: acme.delete(f"{WEBHOOKS}/{scene.webhook}"),
+    "rotateWebhookSecret": lambda acme, scene: acme.post(f"{WEBHOOKS}/{scene.webhook}/rotate-secret", {}),
+    "testWebhook": lambda acme, scene: acme.post(f"{WEBHOOKS}/{scene.webhook}/test", {}),
+    "replayWebhook": lambda acme, scene: acme.post(
+        f"{WEBHOOKS}/{scene.webhook}/replay", {"since": "2026-01-01T00:00:00Z"}
+    ),
+}
+
+
+@pytest.mark.no_database
+def test_operations__of_the_partner_api_that_change_something__are_all_tried_here() -> None:
+    paths = yaml.safe_load((REPOSITORY / "openapi.yaml").read_text())["paths"]
+    changing = {
+        operation["operationId"]
+        for path, methods in paths.items()
+        if path.startswith("/api/partners/")
+        for method, operation in methods.items()
+        if method in CHANGING
+    }
+    assert changing == CHANGES.keys()
+
+
+@pytest.mark.parametrize("operation", CHANGES)
+def test_operation__that_changes_something__is_one_event(acme: Api, merchant: Api, operation: str) -> None:
+    integration, webhook = acme.register()["id"], make(acme)["id"]
+    action = merchant_of(acme, "https://acme.example/points", slug="shop").dispatch()
+    as_owner("UPDATE delivery_action SET status = 'delivered', attempts = 1, delivered_at = now()")
+    scene = Scene(str(merchant.tenant_id), integration, webhook, action)
+    schemas = {found["name"]: found for found in acme.get("/api/partners/event-types").json()["event_types"]}
+    after = acme.get("/api/partners/events").json()["next_after"]
+
+    answer = CHANGES[operation](acme, scene)
+
+    assert answer.status_code in (200, 201, 202), answer.content
+    (event,) = acme.get("/api/partners/events", {"after": after}).json()["events"]
+    assert event["version"] == schemas[event["type"]]["version"]
+    Draft202012Validator(schemas[event["type"]]["schema"]).validate(event["data"])
+    assert event["actor"] == {"type": "api_key", "id": acme.actor.removeprefix("api_key:")}
