@@ -24,11 +24,24 @@ class Scene:
     integration: str
     webhook: str
     action: str
+    key: dict[str, str]
+
+    def keys(self, whose: str) -> str:
+        """The path of the partner's own keys, or of its customer's."""
+        of_customer = f"/api/partners/customers/{self.customer}/api-keys"
+        return "/api/partners/api-keys" if whose == "Partner" else of_customer
+
+
+SCOPE = {"Partner": "partner:read", "Customer": "events:write"}
+
+Change = Callable[[Api, Scene], Any]
+
+
+def _of_key(whose: str, method: str, path: str, body: Any) -> Change:
+    return lambda acme, scene: acme.send(method, f"{scene.keys(whose)}{path.format(scene.key[whose])}", body)
 
 
 # By the operation's id.
-Change = Callable[[Api, Scene], Any]
-
 CHANGES: dict[str, Change] = {
     "provisionCustomer": lambda acme, scene: acme.post("/api/partners/customers", {"name": "Other", "slug": "other"}),
     "changeCustomer": lambda acme, scene: acme.patch(
@@ -63,6 +76,17 @@ CHANGES: dict[str, Change] = {
     "replayWebhook": lambda acme, scene: acme.post(
         f"{WEBHOOKS}/{scene.webhook}/replay", {"since": "2026-01-01T00:00:00Z"}
     ),
+    **{
+        operation.format(whose): _of_key(whose, method, path, body)
+        for whose in ("Partner", "Customer")
+        for operation, method, path, body in (
+            ("issue{}ApiKey", "POST", "", {"label": "Backend", "scopes": [SCOPE[whose]]}),
+            ("change{}ApiKey", "PATCH", "/{}", {"label": "Renamed"}),
+            ("revoke{}ApiKey", "DELETE", "/{}", None),
+            ("rotate{}ApiKey", "POST", "/{}/rotate", {}),
+            ("revokeAll{}ApiKeys", "POST", "/revoke-all?confirm=self", {"reissue": True}),
+        )
+    },
 }
 
 
@@ -84,14 +108,19 @@ def test_operation__that_changes_something__is_one_event(acme: Api, merchant: Ap
     integration, webhook = acme.register()["id"], make(acme)["id"]
     action = merchant_of(acme, "https://acme.example/points", slug="shop").dispatch()
     as_owner("UPDATE delivery_action SET status = 'delivered', attempts = 1, delivered_at = now()")
-    scene = Scene(str(merchant.tenant_id), integration, webhook, action)
+    scene = Scene(str(merchant.tenant_id), integration, webhook, action, {})
+    for whose, scope in SCOPE.items():
+        issued = acme.post(scene.keys(whose), {"label": "Other", "scopes": [scope]})
+        scene.key[whose] = issued.json()["key"]["id"]
     schemas = {found["name"]: found for found in acme.get("/api/partners/event-types").json()["event_types"]}
     after = acme.get("/api/partners/events").json()["next_after"]
 
     answer = CHANGES[operation](acme, scene)
 
     assert answer.status_code in (200, 201, 202), answer.content
-    (event,) = acme.get("/api/partners/events", {"after": after}).json()["events"]
+    is_revoked = operation == "revokeAllPartnerApiKeys"
+    reader = Api(acme.tenant_id, answer.json()["key"]["api_key"]) if is_revoked else acme
+    (event,) = reader.get("/api/partners/events", {"after": after}).json()["events"]
     assert event["version"] == schemas[event["type"]]["version"]
     Draft202012Validator(schemas[event["type"]]["schema"]).validate(event["data"])
     assert event["actor"] == {"type": "api_key", "id": acme.actor.removeprefix("api_key:")}
