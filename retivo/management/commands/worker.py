@@ -8,6 +8,7 @@ import structlog
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connections
+from procrastinate import App
 from procrastinate.contrib.django import app
 from procrastinate.exceptions import ConnectorException
 from procrastinate.psycopg_connector import PsycopgConnector
@@ -92,6 +93,7 @@ async def _jobs() -> None:
         try:
             async with with_pool.open_async():
                 await with_pool.run_worker_async(
+                    queues=_own_queues(with_pool),
                     concurrency=2,
                     install_signal_handlers=False,
                     shutdown_graceful_timeout=_GRACE_SECONDS,
@@ -101,3 +103,14 @@ async def _jobs() -> None:
             # Also where opening it was cancelled: a pool that still connects takes no notice of being cancelled, and
             # the process would not end.
             await bounded.close_async()
+
+
+def _own_queues(app: App) -> list[str]:
+    """Give each task a queue of its own, and name all of them.
+
+    A worker then leaves jobs of tasks that it does not know, which are those of a later release that runs beside it.
+    """
+    app.perform_import_paths()  # type: ignore[no-untyped-call]
+    for task in app.tasks.values():
+        task.queue = task.name
+    return ["default", *app.tasks]  # where jobs of earlier releases wait, too
