@@ -16,11 +16,6 @@ class Migration(migrations.Migration):
             model_name="partnerevent",
             index=models.Index(fields=["tenant", "created_at", "id"], name="partner_event_listed"),
         ),
-        migrations.RunSQL(  # it would serve LIKE alone, which no statement has
-            sql="DROP INDEX CONCURRENTLY IF EXISTS tenants_partnerevent_id_d7ccb65c_like",
-            reverse_sql="CREATE INDEX CONCURRENTLY IF NOT EXISTS tenants_partnerevent_id_d7ccb65c_like"
-            " ON tenants_partnerevent (id varchar_pattern_ops)",
-        ),
         InForce(
             "tenants", "forget_partner_events", digest="685f3df6524c", reverse_sql="DROP FUNCTION forget_partner_events"
         ),
