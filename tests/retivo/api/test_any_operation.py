@@ -14,12 +14,13 @@ from tests.events.users.people import get, save
 from tests.retivo.api.test_openapi import SCHEMA
 
 PATH_VALUES = {
-    **dict.fromkeys(["customerId", "integrationId", "playbookId"], "00000000-0000-0000-0000-000000000000"),
+    **dict.fromkeys(["customerId", "integrationId", "playbookId", "keyId"], "00000000-0000-0000-0000-000000000000"),
     "actionTypeId": f"at_{'0' * 32}",
     "actionId": f"ea_{'0' * 32}",
     "interventionId": f"int_{'0' * 32}",
     "decisionId": f"dec_{'0' * 32}",
     "userId": "nobody",
+    "webhookId": f"wh_{'0' * 32}",
     "token": tokens.make(
         tenant_id=UUID(int=0), action_id=f"ea_{'0' * 32}", expires_at=datetime(2100, 1, 1, tzinfo=UTC)
     ),

@@ -204,6 +204,7 @@ def test_the_groups_hold_what_their_names_say() -> None:
             ("integrations", "partnerintegration"),
             ("delivery", "actionrow"),
             ("delivery", "endpointrow"),
+            ("delivery", "webhook"),
         )
         for verb in ("add", "change")
     }
