@@ -50,6 +50,7 @@ class FailureReason(models.TextChoices):
     PARAMETERS_TOO_COSTLY = "parameters_too_costly"
     ACTION_TYPE_INACTIVE = "action_type_inactive"
     USER_OPTED_OUT = "user_opted_out"
+    TENANT_DELETING = "tenant_deleting"
     INTERNAL_ERROR = "internal_error"
 
 

@@ -22,6 +22,8 @@ from tenants import outbox
 # What a committed dispatch wakes workers on.
 CHANNEL = "retivo_actions"
 
+CANCELLED_AT_ONCE = 10_000
+
 # Beyond the last retry, some 28 hours after the first attempt.
 DEFAULT_LIFETIME = timedelta(days=3)
 
@@ -146,6 +148,17 @@ def replay(*, tenant_id: UUID, action_id: str, actor: str) -> Action:
         raise Problem(409, "action_expired", "This action expired; it will not be sent any more.")
     outbox.record(actor=actor, action="action.replayed", tenant_id=tenant_id, action_id=action_id)
     return action
+
+
+def cancel_actions(*, tenant_id: UUID) -> int:
+    """Cancel actions of a tenant that is being deleted, of any other none; how many, of `CANCELLED_AT_ONCE` at most.
+
+    Also in the context of the tenant's partner.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT cancel_actions(%s, %s)", [tenant_id, CANCELLED_AT_ONCE])
+        cancelled: int = cursor.fetchone()[0]
+    return cancelled
 
 
 def reset_endpoint(*, owner_id: UUID, endpoint_id: UUID, actor: str) -> None:

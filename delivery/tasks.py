@@ -1,9 +1,15 @@
 """What the worker does for actions and webhooks by itself, beside sending."""
 
+from uuid import UUID
+
 from procrastinate.contrib.django import app
 
+from delivery import services
 from delivery.worker import actions, webhooks
 from tenants import feed
+from tenants.context import tenant_context
+from tenants.upkeep import rounds
+from tenants.upkeep.rounds import Turn
 
 
 @app.periodic(cron="* * * * *")
@@ -19,3 +25,13 @@ def forget_events(timestamp: int) -> None:
     """Delete partners' events after 90 days, with their deliveries, and what was sent to webhooks that are deleted."""
     feed.forget()
     webhooks.forget()
+
+
+@rounds.periodic(cron="* * * * *", tenants="SELECT id FROM tenants_tenant WHERE delete_at IS NOT NULL ORDER BY id")
+def cancel_actions(tenant_id: UUID, turn: Turn) -> None:
+    """Actions of a tenant that is being deleted; none of them is sent meanwhile."""
+    cancelled = services.CANCELLED_AT_ONCE
+    while cancelled == services.CANCELLED_AT_ONCE:
+        with tenant_context(tenant_id):
+            cancelled = services.cancel_actions(tenant_id=tenant_id)
+        turn.check()

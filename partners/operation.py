@@ -18,6 +18,7 @@ FORBIDDEN = Problems(
         "insufficient_scope": "This API key does not hold the scope `partner:customers`.",
         "tenant_not_partner": "Only a tenant with the role `partner` may use the Partner API.",
         "suspended_by_staff": "This tenant was suspended by Retivo's staff; nothing was read or changed.",
+        "tenant_deleting": "This tenant is being deleted; nothing was read or changed.",
     },
 )
 
@@ -43,6 +44,7 @@ CUSTOMER = {
     "plan_status": "active",
     "tracked_user_limit": 5000,
     "metadata": {"region": "eu"},
+    "delete_at": None,
     "created_at": "2026-04-26T10:00:00Z",
     "updated_at": "2026-11-02T14:30:00Z",
 }

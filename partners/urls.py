@@ -4,6 +4,7 @@ from django.urls import path
 from rest_framework.routers import SimpleRouter
 
 from partners.customers.views import CustomerViewSet
+from partners.deletions.views import DeletionViewSet
 from partners.events.views import EventTypeViewSet, EventViewSet
 from partners.integrations.views import IntegrationViewSet
 from partners.keys.views import CustomerKeyViewSet, PartnerKeyViewSet
@@ -17,6 +18,7 @@ router = SimpleRouter(trailing_slash=False, use_regex_path=False)
 router.register("customers", CustomerViewSet, basename="partner-customer")
 router.register("customers/<customer:customer_id>/api-keys", CustomerKeyViewSet, basename="customer-api-key")
 router.register("api-keys", PartnerKeyViewSet, basename="partner-api-key")
+router.register("deletions", DeletionViewSet, basename="partner-deletion")
 router.register("integrations", IntegrationViewSet, basename="partner-integration")
 router.register("outcomes", OutcomeViewSet, basename="partner-outcome")
 router.register("events", EventViewSet, basename="partner-event")

@@ -30,7 +30,7 @@ from learning.staff.weights import PatternsFilter, misled, shown_weight
 from retivo.staff.pages import Figure, Table, changelist_url, column, count, may
 from tenants.accounts.admin import GroupAdmin, UserAdmin
 from tenants.admin import TenantAdmin
-from tenants.models import ApiKey, AuditEntry, PartnerEvent, Tenant, TenantRole
+from tenants.models import ApiKey, AuditEntry, Deletion, PartnerEvent, Tenant, TenantRole
 
 
 @admin.register(Tenant)
@@ -123,6 +123,7 @@ _SIDEBAR: list[list[tuple[str, type[Model], str]]] = [
     ],
     [
         ("Audit trail", AuditEntry, "history"),
+        ("Deletions", Deletion, "delete_forever"),
         ("Users", User, "person"),
         ("Groups", Group, "group"),
     ],

@@ -383,6 +383,8 @@ OPEN_PAGES_THREADS = share(Decimal("0.25"), web_threads())
 
 # --- Product --------------------------------------------------------------------------------------------------------
 
+# For how long backups are kept, which a certificate of deletion tells.
+BACKUPS_KEPT_DAYS = env.int("BACKUPS_KEPT_DAYS", default=7)
 # Requests a key may make, as `<count>/<seconds>`; counted per process unless CACHE_URL names a shared Redis.
 RATE_LIMIT = env.str("RATE_LIMIT", default="60000/60")
 WEBHOOKS_MAY_USE_LOOPBACK_HTTP = DEVELOPMENT

@@ -12,6 +12,7 @@ from retivo.sight.exposition import metrics
 from retivo.sight.probes import HealthView, LivezView, ReadyzView
 from retivo.staff import error_pages
 from tenants.accounts.admin import own_password
+from tenants.deletion.views import CertificateKeysView
 from tenants.leaks.views import ReportLeakView
 from tenants.me.views import MeView
 
@@ -31,6 +32,7 @@ urlpatterns = [
     path("api/readyz", ReadyzView.as_view(), name="readyz"),
     path("api/me", MeView.as_view(), name="me"),
     path("api/keys/report-leak", ReportLeakView.as_view(), name="report-leak"),
+    path("api/.well-known/retivo-keys", CertificateKeysView.as_view(), name="certificate-keys"),
     path("api/openapi.json", SchemaView.as_view(), name="schema"),
     path("api/docs", DocsView.as_view(), name="docs"),
     path("metrics", metrics),

@@ -29,7 +29,8 @@ from retivo.staff.pages import (
     url_of,
 )
 from tenants import services
-from tenants.models import ApiKey, AuditEntry, PlanTier, Scope, Tenant, TenantRole
+from tenants.deletion.admin import DeletableAdmin, DeletionAdmin
+from tenants.models import ApiKey, AuditEntry, Deletion, PlanTier, Scope, Tenant, TenantRole
 from tenants.staff.audit import AuditEntryAdmin
 from tenants.staff.controls import ControlledAdmin, controls_table
 from tenants.staff.forms import CreatePartnerForm, IssueKeyForm, TenantForm
@@ -37,7 +38,7 @@ from tenants.staff.keys import ApiKeyAdmin, is_active, issued_page, keys_table
 
 ROLE_BADGES = {"Partner": "primary", "Customer": "info", "Standalone": "default"}
 _ROLE_ICONS = {"partner": "hub", "customer": "subdirectory_arrow_right", "standalone": "apartment"}
-STATUS_BADGES = {"Active": "success", "Suspended": "danger"}
+STATUS_BADGES = {"Active": "success", "Suspended": "danger", "Deleting": "warning"}
 
 
 def with_counts(tenants: QuerySet[Tenant]) -> QuerySet[Any]:
@@ -64,13 +65,14 @@ class PartnerFilter(DropdownFilter):  # type: ignore[misc]  # unfold carries no 
 
 admin.site.register(ApiKey, ApiKeyAdmin)
 admin.site.register(AuditEntry, AuditEntryAdmin)
+admin.site.register(Deletion, DeletionAdmin)
 
 
 def _is_typed(request: HttpRequest) -> bool:
     return request.path == reverse("admin:autocomplete")
 
 
-class TenantAdmin(ControlledAdmin):
+class TenantAdmin(DeletableAdmin, ControlledAdmin):
     """The hierarchy: each partner is followed by its customers, standalone tenants stand between the partners."""
 
     form = TenantForm
@@ -103,7 +105,7 @@ class TenantAdmin(ControlledAdmin):
     ]
     fieldsets = [
         (None, {"fields": [("name", "slug"), ("tenant_role", "parent"), ("plan_tier", "tracked_user_limit")]}),
-        (None, {"fields": [("plan_status", "suspended_by_staff")]}),
+        (None, {"fields": [("plan_status", "suspended_by_staff"), "deletion"]}),
         (None, {"fields": [("id", "external_id"), ("created_at", "updated_at"), "config"]}),
     ]
     readonly_fields = [
@@ -113,12 +115,13 @@ class TenantAdmin(ControlledAdmin):
         "parent",
         "plan_status",
         "suspended_by_staff",
+        "deletion",
         "external_id",
         "created_at",
         "updated_at",
     ]
     actions_list = ["new_partner"]
-    actions_detail = ["issue_key", "controls", "suspend", "reactivate"]
+    actions_detail = ["issue_key", "controls", "suspend", "reactivate", "schedule_deletion", "restore"]
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return may(request, "tenants.change_tenant")
@@ -186,7 +189,7 @@ class TenantAdmin(ControlledAdmin):
         tenant = self.get_object(request, object_id)
         if tenant is None:
             return []
-        hidden = self.hidden_actions(tenant)
+        hidden = self.hidden_actions(tenant) | self.hidden_while_deleting(tenant)
         return [
             action
             for action in super().get_actions_detail(request, object_id)

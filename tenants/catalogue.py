@@ -92,6 +92,19 @@ EVENTS: dict[str, EventType] = {
     ),
     "partner.kill_switch": _event("The partner turned its kill switch, for all customers or for a part.", **_SWITCH),
     "partner.shadow_mode": _event("The partner turned its shadow mode, for all customers or for a part.", **_SWITCH),
+    "customer.deletion_scheduled": _event(
+        "A customer is to be deleted: its keys are refused, and nothing is sent for it.",
+        deletion_id=(_TEXT, "del_3f1f0f3a9d0c4a6bb6f3f4d9a1c2e7b5"),
+        delete_at=(_TIME, "2026-12-29T10:00:00Z"),
+    ),
+    "customer.restored": _event(
+        "A customer's deletion was undone.", deletion_id=(_TEXT, "del_3f1f0f3a9d0c4a6bb6f3f4d9a1c2e7b5")
+    ),
+    "customer.deleted": _event(
+        "A customer is gone, with all that was its. What earlier events called it is gone, too.",
+        deletion_id=(_TEXT, "del_3f1f0f3a9d0c4a6bb6f3f4d9a1c2e7b5"),
+        rows=(_COUNT, 52719),
+    ),
     "learning.consent_changed": _event(
         "A customer's part in shared patterns changed, by its own word or its partner's.",
         changed=(_TEXTS, ["config.learning_by_partner"]),
@@ -157,6 +170,8 @@ EVENTS: dict[str, EventType] = {
 # What is the tenant's own affair, or staff's.
 _NOBODYS = [
     "tenant.changed",
+    "tenant.deletion_scheduled",
+    "tenant.restored",
     "tenant.deleted",
     "partner.created",
     "user.erased",

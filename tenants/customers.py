@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -19,14 +20,16 @@ _SLUG_TRIES = 20  # others may take the slug that was free, again and again
 
 
 class ExternalIdTakenError(Exception):
-    """The partner has a customer of this external id: `tenant_id`."""
+    """The partner has a customer of this external id: `tenant_id`, to be deleted at `delete_at` if at all."""
 
-    def __init__(self, tenant_id: UUID) -> None:
+    def __init__(self, tenant_id: UUID, delete_at: datetime | None) -> None:
         super().__init__(str(tenant_id))
-        self.tenant_id = tenant_id
+        self.tenant_id, self.delete_at = tenant_id, delete_at
 
     @property
     def problem(self) -> Problem:
+        if self.delete_at is not None:
+            return deleting(self.tenant_id, self.delete_at)
         detail = "You have a customer with this external id already."
         return Problem(409, "external_id_taken", detail, extra={"tenant_id": self.tenant_id})
 
@@ -85,22 +88,33 @@ def create_customer(
             cursor.execute(_CREATE, {**values, "slug": wanted})
             if cursor.rowcount:
                 return NewCustomer(id=values["id"], slug=wanted, plan_tier=values["plan_tier"])
-        if external_id is not None and (holder := holder_of(partner_id=partner_id, external_id=external_id)):
-            raise ExternalIdTakenError(holder)
+        if external_id is not None and (taken := taken_by(partner_id=partner_id, external_id=external_id)):
+            raise taken
         if slug:
             break
         wanted = _next_free(partner_id, base)
     raise Problem(409, "slug_taken", f"You have a customer with the slug `{wanted}` already.")
 
 
-def holder_of(*, partner_id: UUID, external_id: str) -> UUID | None:
-    """The partner's customer that has this external id."""
+def taken_by(*, partner_id: UUID, external_id: str) -> ExternalIdTakenError | None:
+    """The partner's customer that has this external id, as the error that says so."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT id FROM tenants_tenant WHERE parent_id = %s AND external_id = %s", [partner_id, external_id]
+            "SELECT id, delete_at FROM tenants_tenant WHERE parent_id = %s AND external_id = %s",
+            [partner_id, external_id],
         )
         row = cursor.fetchone()
-    return row[0] if row else None
+    return ExternalIdTakenError(*row) if row else None
+
+
+def deleting(tenant_id: UUID, delete_at: datetime) -> Problem:
+    """The refusal of what cannot be done to a tenant that is being deleted."""
+    return Problem(
+        409,
+        "customer_deleting",
+        "This customer is being deleted. Restore it first.",
+        extra={"tenant_id": tenant_id, "delete_at": delete_at},
+    )
 
 
 def slug_of(name: str) -> str:

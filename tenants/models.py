@@ -36,6 +36,11 @@ UPGRADE_TO: dict[PlanTier, PlanTier | None] = {
 class PlanStatus(models.TextChoices):
     ACTIVE = "active"
     SUSPENDED = "suspended"
+    DELETING = "deleting"
+
+
+# What a partner or staff set; `deleting` is set by scheduling a deletion.
+SETTABLE_PLAN_STATUSES = [(status.value, status.label) for status in (PlanStatus.ACTIVE, PlanStatus.SUSPENDED)]
 
 
 class Scope(models.TextChoices):
@@ -128,6 +133,9 @@ class Tenant(models.Model):
     # What its partner calls a customer, and keeps with it.
     external_id = models.CharField(max_length=255, null=True, blank=True, editable=False)  # noqa: DJ001  # none is no id
     metadata = models.JSONField(db_default=Value({}, models.JSONField()), default=dict, editable=False)
+    delete_at = models.DateTimeField(
+        null=True, editable=False, help_text="Until then its deletion can be undone: `tenants.deletion`"
+    )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     updated_at = models.DateTimeField(db_default=Now(), editable=False)
     search = models.GeneratedField(
@@ -141,6 +149,7 @@ class Tenant(models.Model):
         indexes = [
             models.Index(fields=["parent", "created_at", "id"], name="tenant_children"),
             models.Index(fields=["parent", "name", "id"], name="tenant_children_by_name"),
+            models.Index(fields=["id"], condition=Q(delete_at__isnull=False), name="tenant_being_deleted"),
             models.Index(Lower("name"), "id", name="tenant_by_name"),
             models.Index(Lower("name"), condition=Q(tenant_role=TenantRole.PARTNER), name="tenant_partners"),
         ]
@@ -177,9 +186,15 @@ class Tenant(models.Model):
             models.CheckConstraint(condition=_in("plan_tier", PlanTier), name="tenant_plan_tier_known"),
             models.CheckConstraint(condition=_in("plan_status", PlanStatus), name="tenant_plan_status_known"),
             models.CheckConstraint(condition=Q(tracked_user_limit__gte=0), name="tenant_limit_not_negative"),
+            # One that is deleted was suspended before, and is again if it is restored.
             models.CheckConstraint(
-                condition=Q(suspended_by_staff=False) | Q(plan_status=PlanStatus.SUSPENDED),
-                name="tenant_suspended_by_staff_is_suspended",
+                condition=Q(suspended_by_staff=False) | Q(plan_status__in=[PlanStatus.SUSPENDED, PlanStatus.DELETING]),
+                name="tenant_suspended_by_staff_is_not_active",
+            ),
+            models.CheckConstraint(
+                condition=Q(plan_status=PlanStatus.DELETING, delete_at__isnull=False)
+                | (~Q(plan_status=PlanStatus.DELETING) & Q(delete_at=None)),
+                name="tenant_deleting_has_its_time",
             ),
         ]
 
@@ -381,6 +396,12 @@ class AuditEntry(models.Model):
         null=True, editable=False, help_text="The caller's; none of a command or a worker"
     )
     detail = models.JSONField(default=dict)
+    redacted_hash = models.BinaryField(
+        max_length=32,
+        null=True,
+        editable=False,
+        help_text="As it was written: its tenant was deleted, and `detail` and `address` with it",
+    )
     # Null until the transaction commits, and in entries from before there was a chain.
     position = models.BigIntegerField(null=True, editable=False, help_text="In the chain, without gaps")
     previous_hash = models.BinaryField(max_length=32, null=True, editable=False)
@@ -456,6 +477,84 @@ class EventHead(models.Model):
 
     def __str__(self) -> str:
         return f"{self.tenant_id}: {self.seq}"
+
+
+class DeletionStatus(models.TextChoices):
+    SCHEDULED = "scheduled"
+    CANCELLED = "cancelled"
+    RUNNING = "running"
+    VERIFIED = "verified"
+    FAILED = "failed"
+
+
+class Deletion(models.Model):
+    """That a tenant is deleted, and what came of it. It outlives the tenant, so it has no foreign key to it.
+
+    Once verified it holds no personal data: the tenant is named by a hash of its id, and the reason is gone.
+    """
+
+    OPEN = (DeletionStatus.SCHEDULED, DeletionStatus.RUNNING, DeletionStatus.FAILED)
+
+    id = models.CharField(primary_key=True, max_length=40, db_default=PrefixedId(prefix="del"), editable=False)
+    status = models.CharField(max_length=16, choices=DeletionStatus, default=DeletionStatus.SCHEDULED)
+    subject_id = models.UUIDField(null=True, help_text="The tenant, while it is there")
+    subject_hash = models.CharField(max_length=64, help_text="SHA-256 of the tenant's id in hex")
+    external_id_hash = models.CharField(  # noqa: DJ001  # none is not a hash
+        max_length=64, null=True, help_text="SHA-256 of `<tenant_id>:<external_id>` in hex"
+    )
+    owner_id = models.UUIDField(null=True, help_text="The customer's partner, which sees this")
+    requested_by = models.CharField(max_length=200)
+    requested_at = models.DateTimeField(db_default=Now())
+    delete_at = models.DateTimeField()
+    reason = models.CharField(max_length=500, blank=True, help_text="Until it is verified")
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    failure = models.CharField(max_length=200, blank=True, help_text="Of the last attempt: the class of the error")
+    tables = models.JSONField(default=dict, help_text="Rows deleted, by table")
+    releases = models.JSONField(null=True, help_text="What the tenant contributed to, once it is gone")
+    jws = models.TextField(blank=True, help_text="The certificate, signed")
+    # A worker that was killed loses its lease, and the next one goes on.
+    lease = models.UUIDField(null=True, editable=False)
+    leased_until = models.DateTimeField(null=True, editable=False)
+
+    class Meta:
+        ordering = ["-requested_at", "-id"]
+        indexes = [
+            models.Index(fields=["owner_id", "requested_at", "id"], name="deletion_by_owner"),
+            models.Index(fields=["requested_at", "id"], name="deletion_newest"),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["subject_id"],
+                condition=Q(status__in=["scheduled", "running", "failed"]),
+                name="deletion_open_is_one",
+            ),
+            models.CheckConstraint(condition=_in("status", DeletionStatus), name="deletion_status_known"),
+            models.CheckConstraint(
+                condition=Q(status=DeletionStatus.VERIFIED, subject_id=None, reason="", finished_at__isnull=False)
+                & ~Q(jws="")
+                | ~Q(status=DeletionStatus.VERIFIED) & Q(jws=""),
+                name="deletion_verified_names_nobody",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.id
+
+    @property
+    def rows_deleted(self) -> int:
+        return sum(self.tables.values())
+
+
+class CertificateKey(models.Model):
+    """A public key that certificates are signed with, or were: they can be verified for as long as they exist."""
+
+    kid = models.CharField(primary_key=True, max_length=43, help_text="RFC 7638 thumbprint")
+    x = models.CharField(max_length=43, help_text="Of Ed25519, in base64url")
+    created_at = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return self.kid
 
 
 class IdempotentAnswer(models.Model):

@@ -9,6 +9,7 @@ from tenants.models import MAX_REASON, KeyMode, KeyStatus, Layer, PlanStatus, Pl
 
 # As the database's function controls_in_force names them.
 BECAUSE = (
+    "tenant_deleting",
     "suspended_by_staff",
     "partner_suspended",
     "tenant_suspended",

@@ -130,6 +130,7 @@ def set_plan_status(
 
     Raises:
         Tenant.DoesNotExist: there is none.
+        Problem: 409 `customer_deleting` if it is being deleted.
     """
     suspension = {"mode": mode, "reason": reason, "cascade_days": cascade_days}
     suspends = plan_status == PlanStatus.SUSPENDED
@@ -142,8 +143,11 @@ def say_as_staff(*, actor: str, tenant_id: UUID, said: Mapping[str, Any]) -> Ten
 
     Raises:
         Tenant.DoesNotExist: there is none.
+        Problem: 409 `customer_deleting` if it is being deleted.
     """
     tenant = Tenant.objects.select_for_update(no_key=True).get(id=tenant_id)
+    if tenant.delete_at is not None:
+        raise customers.deleting(tenant.id, tenant.delete_at)
     changed = _say(tenant, Layer.STAFF, said)
     if changed:
         tenant.updated_at = timezone.now()
@@ -200,11 +204,14 @@ def change_settings(
     Raises:
         Tenant.DoesNotExist: the partner has no such customer.
         ExternalIdTakenError: the partner has another customer of this external id.
-        Problem: 400 for a config that Retivo cannot act on; 403 for what is the partner's or staff's to change.
+        Problem: 400 for a config that Retivo cannot act on; 403 for what is the partner's or staff's to change;
+            409 `customer_deleting` if it is being deleted.
     """
     layer, owned = (Layer.SELF, {}) if partner_id is None else (Layer.PARTNER, {"parent_id": partner_id})
     # NO KEY: events go on being counted, whose rows refer to this one.
     tenant = Tenant.objects.select_for_update(no_key=True).get(id=tenant_id, **owned)
+    if tenant.delete_at is not None:
+        raise customers.deleting(tenant.id, tenant.delete_at)
     before = {name: getattr(tenant, name) for name in (*changes, "config", "config_by_partner")}
     wanted, said = dict(changes), dict(said or {})
     if "plan_status" in wanted:
@@ -237,10 +244,10 @@ def _save(tenant: Tenant, fields: Collection[str]) -> None:
             tenant.save(update_fields=fields)
     except IntegrityError as error:
         assert tenant.parent_id is not None and tenant.external_id is not None  # noqa: S101, PT018  # for mypy
-        holder = customers.holder_of(partner_id=tenant.parent_id, external_id=tenant.external_id)
+        holder = customers.taken_by(partner_id=tenant.parent_id, external_id=tenant.external_id)
         if holder is None:
             raise
-        raise customers.ExternalIdTakenError(holder) from error
+        raise holder from error
 
 
 def _metadata(merged: dict[str, str]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What is kept of staff's logins, and for how long; what partners are told of keys that expire."""
+"""What is kept of staff's logins; what partners are told of keys that expire; deletions that are due."""
 
 from uuid import UUID
 
@@ -9,6 +9,7 @@ from procrastinate.contrib.django import app
 from tenants.accounts import logins
 from tenants.api_keys import expiring
 from tenants.context import tenant_context, upkeep_context
+from tenants.deletion import job
 from tenants.upkeep import rounds
 
 
@@ -25,3 +26,9 @@ def forget_logins(timestamp: int) -> None:
 def tell_of_expiring_keys(tenant_id: UUID, turn: rounds.Turn) -> None:
     with tenant_context(tenant_id):
         expiring.tell(tenant_id=tenant_id)
+
+
+@app.periodic(cron="* * * * *")
+@app.task(queueing_lock="delete_tenants")
+def delete_tenants(timestamp: int) -> None:
+    job.run_due()

@@ -145,5 +145,6 @@ _NOT_SETTLED = ", ".join(
 )
 
 TO_FORGET = f"""
-    SELECT t.id FROM tenants_tenant t WHERE coalesce({_PAST_THEIR_TIME}, {_NOT_SETTLED}) ORDER BY t.created_at, t.id
+    SELECT t.id FROM tenants_tenant t WHERE {rounds.KEPT} AND coalesce({_PAST_THEIR_TIME}, {_NOT_SETTLED})
+    ORDER BY t.created_at, t.id
 """

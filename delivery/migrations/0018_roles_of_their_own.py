@@ -13,6 +13,7 @@ _SEQUENCES = "procrastinate_jobs_id_seq, procrastinate_events_id_seq, procrastin
 
 _LATER = dict.fromkeys(
     (
+        "cancel_actions",
         "claim_deliveries",
         "delivery_failurecount",
         "delivery_webhook",

@@ -7,7 +7,7 @@
 -- that follow, `before` the others. Within a claim, tenants take turns, however long their backlogs are. A lock lets
 -- only one claim run at a time, so that the limits per endpoint hold across all workers on all hosts.
 --
--- A lane is held while any layer holds its tenant or the tenant's partner, while its integration is switched off, and while the partner
+-- A lane is held while its tenant is being deleted, while any layer holds its tenant or the tenant's partner, while its integration is switched off, and while the partner
 -- holds the integration or the action type. Lanes that are held, whose endpoint has no room or
 -- whose circuit is open are skipped while lanes are being collected, at the cost of one look-up each, so they take no
 -- place from other lanes. Slow endpoints get at most `slow_wanted` of a worker's places. The owner of many endpoints
@@ -85,7 +85,7 @@ CREATE OR REPLACE FUNCTION claim_actions(
                   JOIN public.tenants_tenant c ON c.id = t.tenant_id
                   LEFT JOIN public.integrations_partnerintegration i ON i.id = t.integration_id
                  WHERE t.tenant_id = l.tenant_id AND t.id = l.action_type_id
-                   AND NOT EXISTS (
+                   AND c.delete_at IS NULL AND NOT EXISTS (
                        SELECT FROM public.tenants_control s
                        WHERE s.tenant_id IN (c.id, c.parent_id) AND public.holds(s)
                    )

@@ -3,8 +3,8 @@
 --
 -- This is `claim_actions`, whose words it uses, with a webhook as a lane: lanes are found by jumping through the index
 -- `webhook_delivery_due`, beginning at a random one, and take turns; one endpoint, slow endpoints and the owner of many
--- have the same bounds. A lane is held while its webhook is off, as it is after a 410, or its partner suspended. Events
--- have places of their own, so they take none from actions.
+-- have the same bounds. A lane is held while its webhook is off, as it is after a 410, or its partner is suspended or
+-- being deleted. Events have places of their own, so they take none from actions.
 CREATE OR REPLACE FUNCTION claim_deliveries(
     wanted int, per_endpoint int, slow_wanted int, per_slow_endpoint int, lease_seconds int, slow_seconds float8
 )
@@ -62,7 +62,7 @@ CREATE OR REPLACE FUNCTION claim_deliveries(
              CROSS JOIN LATERAL (
                 SELECT w.tenant_id AS owner_id, md5(w.tenant_id::text || w.url)::uuid AS endpoint_id
                   FROM public.delivery_webhook w JOIN public.tenants_tenant t ON t.id = w.tenant_id
-                 WHERE w.id = l.webhook_id AND w.active AND t.plan_status <> 'suspended' LIMIT 1
+                 WHERE w.id = l.webhook_id AND w.active AND t.plan_status = 'active' LIMIT 1
              ) o
               LEFT JOIN busy b ON b.owner_id = o.owner_id AND b.endpoint_id = o.endpoint_id
               LEFT JOIN busy_owner w ON w.owner_id = o.owner_id

@@ -2,7 +2,7 @@
 --
 -- Returns, by state and status, how many actions there are and for how many seconds the oldest has been due. `due` is
 -- what a worker would claim now, `blocked` waits for an endpoint whose circuit is open or that is gone, `held` is what
--- claim_actions holds (a tenant that a layer holds, an integration that is off or held), and `leased` is being
+-- claim_actions holds (a tenant that is being deleted or that a layer holds, an integration that is off or held), and `leased` is being
 -- sent. Expired actions are not counted.
 --
 -- As in claim_actions, lanes are found by jumping through the index `action_due`. The function
@@ -26,7 +26,7 @@ CREATE OR REPLACE FUNCTION delivery_backlog()
          WHERE l.n < 5000
     ), judged AS MATERIALIZED (
         SELECT l.tenant_id, l.action_type_id, first.status, first.due_at,
-               CASE WHEN i.active IS FALSE OR i.held ?| ARRAY['*', t.name] OR EXISTS (
+               CASE WHEN c.delete_at IS NOT NULL OR i.active IS FALSE OR i.held ?| ARRAY['*', t.name] OR EXISTS (
                         SELECT FROM public.tenants_control s
                         WHERE s.tenant_id IN (c.id, c.parent_id) AND public.holds(s)
                     ) THEN 'held'

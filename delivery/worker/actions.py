@@ -198,7 +198,8 @@ def _tell_failed(owner_id: UUID, url: str, results: Sequence[Result[ActionLease]
                     "failed": len(leases),
                 },
             )
-            is_first, failed_before = cursor.fetchone()
+            # Nothing where the partner is being deleted.
+            is_first, failed_before = cursor.fetchone() or (False, 0)
         if is_first:
             lease = leases[0]
             outbox.announce(
@@ -240,8 +241,9 @@ _READ = """
      WHERE a.tenant_id = %(tenant_id)s AND a.id = ANY(%(ids)s)
 """
 
-# An attempt is stored whoever else has the action by now; what it means counts if the lease is still this one, or if
-# it is good news. An outcome that was reported before the answer came stands. Past its expiry nothing is due.
+# An attempt is stored whoever else has the action by now, unless the tenant is being deleted; what it means counts if
+# the lease is still this one, or if it is good news. An outcome that was reported before the answer came stands. Past
+# its expiry nothing is due.
 _RECORD = f"""
     WITH row AS MATERIALIZED (
         SELECT * FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (id text, outcome_refusal text, {queues.ROW})
@@ -253,7 +255,10 @@ _RECORD = f"""
             (tenant_id, action_id, number, started_at, latency_ms, status_code, error, response, outcome_refusal)
         SELECT %(tenant_id)s, r.id, r.number, r.started_at, r.latency_ms, r.status_code, r.error, r.response,
                r.outcome_refusal
-          FROM row r JOIN locked l ON l.id = r.id WHERE r.sent
+          FROM row r JOIN locked l ON l.id = r.id
+         WHERE r.sent AND NOT EXISTS (
+            SELECT FROM tenants_tenant t WHERE t.id = %(tenant_id)s AND t.delete_at IS NOT NULL
+         )
         ON CONFLICT DO NOTHING
     )
     UPDATE delivery_action a SET
@@ -275,7 +280,8 @@ _RECORD = f"""
 # In the hour before: of what is counted, the last hour in which anything failed.
 _COUNT_FAILED = """
     INSERT INTO delivery_failurecount AS c (tenant_id, endpoint_id, reason, hour, failed, failed_before)
-    VALUES (%(tenant_id)s, %(endpoint_id)s, %(reason)s, date_trunc('hour', now()), %(failed)s, 0)
+    SELECT t.id, %(endpoint_id)s, %(reason)s, date_trunc('hour', now()), %(failed)s, 0
+      FROM tenants_tenant t WHERE t.id = %(tenant_id)s AND t.delete_at IS NULL
     ON CONFLICT (tenant_id, endpoint_id, reason) DO UPDATE SET
         hour = excluded.hour,
         failed = CASE WHEN c.hour = excluded.hour THEN c.failed ELSE 0 END + excluded.failed,

@@ -63,7 +63,8 @@ def note(owner_id: UUID, url: str, seen: Seen) -> None:
 
 _KNOW_ENDPOINT = """
     INSERT INTO delivery_endpoint (tenant_id, id, url, consecutive_failures, openings, last_failure)
-    VALUES (%(tenant_id)s, %(endpoint_id)s, %(url)s, 0, 0, '')
+    SELECT t.id, %(endpoint_id)s, %(url)s, 0, 0, '' FROM tenants_tenant t
+    WHERE t.id = %(tenant_id)s AND t.delete_at IS NULL
     ON CONFLICT (tenant_id, id) DO NOTHING
 """
 

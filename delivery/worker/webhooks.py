@@ -158,7 +158,10 @@ _RECORD = f"""
             (tenant_id, webhook_id, event_id, number, started_at, latency_ms, status_code, error, response)
         SELECT %(tenant_id)s, r.webhook_id, r.event_id, r.number, r.started_at, r.latency_ms, r.status_code, r.error,
                r.response
-          FROM row r JOIN locked l ON l.webhook_id = r.webhook_id AND l.event_id = r.event_id WHERE r.sent
+          FROM row r JOIN locked l ON l.webhook_id = r.webhook_id AND l.event_id = r.event_id
+         WHERE r.sent AND NOT EXISTS (
+            SELECT FROM tenants_tenant t WHERE t.id = %(tenant_id)s AND t.delete_at IS NOT NULL
+         )
         ON CONFLICT DO NOTHING
     )
     UPDATE delivery_webhookdelivery d SET

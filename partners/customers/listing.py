@@ -107,6 +107,7 @@ class Customer(msgspec.Struct):
     plan_status: str
     tracked_user_limit: int
     metadata: msgspec.Raw
+    delete_at: datetime | None
     created_at: datetime
     updated_at: datetime
 

@@ -77,7 +77,7 @@ _DETAIL = f"""
         {NEWEST},
         coalesce(a.total, 0), coalesce(a.active, 0)
     FROM tenants_tenant t
-    CROSS JOIN LATERAL controls_in_force(t.id, t.parent_id) f
+    CROSS JOIN LATERAL controls_in_force(t.id, t.parent_id, t.delete_at IS NOT NULL) f
     CROSS JOIN LATERAL (
         SELECT count(*) AS total, count(*) FILTER (WHERE active) AS active
         FROM integrations_actiontype WHERE tenant_id = t.id AND partner_id = caller.tenant_id

@@ -1,6 +1,9 @@
 """What OpenAPI says of the Partner API's customers."""
 
+from typing import Any
+
 from partners.customers import serializers
+from partners.deletions.schema import SCHEDULED
 from partners.operation import CUSTOMER, CUSTOMER_ID, CUSTOMERS, FORBIDDEN, INTEGRATION, USAGE, partner_operation
 from retivo.api.errors import FieldError
 from retivo.api.schema import INVALID_BODY, INVALID_QUERY, NOT_FOUND, Link, Problems, Success, conflict
@@ -79,7 +82,7 @@ provision_customer = partner_operation(
     links=[Link("getCustomer", "customerId", "/customer/tenant_id")],
 )
 
-_CUSTOMER_DETAIL = {
+_CUSTOMER_DETAIL: dict[str, dict[str, Any]] = {
     "customer": {
         **CUSTOMER,
         "tenant_role": "customer",
@@ -191,6 +194,90 @@ put_customer = partner_operation(
             "CustomerNotPut",
             409,
             {"slug_taken": _SLUG_TAKEN, "slug_fixed": "This customer has the slug `merchant-abc`, and keeps it."},
+        ),
+    ],
+)
+
+_DELETING = {
+    **_CUSTOMER_DETAIL["customer"],
+    "plan_status": "deleting",
+    "delete_at": SCHEDULED["delete_at"],
+    "effective": {
+        **_CUSTOMER_DETAIL["customer"]["effective"],
+        "ingesting": "off",
+        "because": ["tenant_deleting"],
+        "since": SCHEDULED["requested_at"],
+        "by": "partner",
+    },
+}
+
+delete_customer = partner_operation(
+    "deleteCustomer",
+    "Delete a customer",
+    "Has a customer deleted, with all of its users, events, decisions, its model and keys, once its grace is over. "
+    "From now on its keys are refused with 403 `tenant_deleting`, what waited to be sent is cancelled, and it is in no "
+    "later release of patterns. Until `delete_at` you can restore it; until it is gone its slug is taken. "
+    "Above 10 deletions in 24 hours, or 2 % of your customers if that is more, the answer is 409 `fleet_guard` with a "
+    "`confirm_token`, which another key of yours has to send.",
+    scope=Scope.PARTNER_CUSTOMERS,
+    parameters=[CUSTOMER_ID],
+    tag=CUSTOMERS,
+    takes=serializers.DeleteRequestSerializer,
+    requests={
+        "After 30 days": {},
+        "At once": {"grace_days": 0, "reason": "The contract ended."},
+        "Confirmed by a second key": {"confirm_token": "gAAAAABn…"},
+    },
+    status=202,
+    answers=serializers.CustomerDeletionResponseSerializer,
+    example={"customer": _DELETING, "deletion": SCHEDULED},
+    problems=[
+        NOT_FOUND,
+        Problems(
+            "CustomerNotDeleted",
+            403,
+            {
+                **FORBIDDEN.examples,
+                "second_key_required": "Another API key of yours has to confirm this, which was issued before the "
+                "first one asked.",
+            },
+        ),
+        Problems(
+            "CustomerDeletionConflict",
+            409,
+            {
+                "customer_deleting": "This customer is being deleted. Restore it first.",
+                "fleet_guard": "You deleted 10 customers in 24 hours; 10 may go without confirmation. Send "
+                "`confirm_token` with another API key of yours to delete this one.",
+            },
+        ),
+    ],
+)
+
+restore_customer = partner_operation(
+    "restoreCustomer",
+    "Restore a customer",
+    "Undoes a deletion until its `delete_at`: the customer is as it was, and its keys are let in again. What waited to "
+    "be sent stays cancelled.",
+    scope=Scope.PARTNER_CUSTOMERS,
+    parameters=[CUSTOMER_ID],
+    tag=CUSTOMERS,
+    answers=serializers.CustomerDeletionResponseSerializer,
+    example={
+        **_CUSTOMER_DETAIL,
+        "deletion": {**SCHEDULED, "status": "cancelled", "finished_at": "2026-11-30T08:00:00Z"},
+    },
+    problems=[
+        NOT_FOUND,
+        Problems(
+            "CustomerNotRestored",
+            409,
+            {
+                "customer_not_deleting": "This customer is not being deleted.",
+                "deletion_due": "The grace is over: this customer is being deleted for good.",
+                "cancelling_actions": "What waited to be sent is still being cancelled. Send the request again in a "
+                "minute.",
+            },
         ),
     ],
 )

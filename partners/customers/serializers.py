@@ -9,6 +9,7 @@ from events.ingestion.serializers import UsageSerializer
 from partners.customers.fields import ExternalIdField, MetadataField, MetadataPatchField
 from partners.customers.listing import SORTS, CustomerFilter, Page, Place
 from partners.customers.services import DEFAULT_TRACKED_USER_LIMIT
+from partners.deletions.serializers import DeletionSerializer
 from partners.fields import WarmStartSerializer, WholeListQuerySerializer
 from retivo.api.pagination import CursorField, PageSerializer, invalid_cursor
 from retivo.api.serializers import (
@@ -27,7 +28,8 @@ from tenants.controls.serializers import (
     SuspensionRequestSerializer,
     SuspensionSerializer,
 )
-from tenants.models import PlanStatus, PlanTier
+from tenants.deletion.services import GRACE_DAYS, MAX_GRACE_DAYS
+from tenants.models import SETTABLE_PLAN_STATUSES, PlanStatus, PlanTier
 from tenants.serializers import ApiKeySerializer, EffectiveSerializer
 
 SLUG = r"^[a-z0-9]+(-[a-z0-9]+)*$"
@@ -119,7 +121,7 @@ class CustomerChangeSerializer(StrictSerializer):
     )
     plan_tier = ChoiceField(PlanTier.choices, required=False)
     plan_status = ChoiceField(
-        PlanStatus.choices, required=False, help_text="A suspended customer's keys are refused at once."
+        SETTABLE_PLAN_STATUSES, required=False, help_text="A suspended customer's keys are refused at once."
     )
     tracked_user_limit = limit_field(help_text="Monthly active users.")
     config = ObjectField(
@@ -156,6 +158,9 @@ class CustomerSerializer(serializers.Serializer[Any]):
     plan_status = serializers.ChoiceField(PlanStatus.choices)
     tracked_user_limit = serializers.IntegerField(min_value=0, max_value=MAX_INTEGER)
     metadata = serializers.DictField(child=serializers.CharField(allow_blank=True))
+    delete_at = serializers.DateTimeField(
+        allow_null=True, help_text="Set while the customer is being deleted. Until then it can be restored."
+    )
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField(help_text="When fields of the customer, or its switches, changed last.")
 
@@ -226,3 +231,33 @@ class ProvisionResponseSerializer(serializers.Serializer[Any]):
     customer = ProvisionedCustomerSerializer()
     integrations_shared = serializers.IntegerField()
     warm_start = WarmStartSerializer(help_text="Of all action types of the customer that are yours.")
+
+
+class DeleteRequestSerializer(StrictSerializer):
+    """All optional, and so is the body."""
+
+    grace_days = IntegerField(
+        required=False,
+        default=GRACE_DAYS,
+        min_value=0,
+        max_value=MAX_GRACE_DAYS,
+        help_text="How long the customer can be restored.",
+    )
+    reason = StringField(
+        required=False,
+        default="",
+        allow_blank=True,
+        max_length=500,
+        help_text="Kept until the customer is gone, and in no certificate.",
+    )
+    confirm_token = StringField(
+        required=False, max_length=1000, help_text="Of a 409 `fleet_guard`, sent with another key of yours."
+    )
+
+
+class RestoreRequestSerializer(StrictSerializer):
+    """Nothing is to be said."""
+
+
+class CustomerDeletionResponseSerializer(CustomerDetailResponseSerializer):
+    deletion = DeletionSerializer()

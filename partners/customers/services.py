@@ -4,17 +4,21 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+from delivery import services as delivery
 from integrations import services as integrations
 from learning.patterns import library
 from partners.customers.listing import rows_of
 from partners.customers.queries import DETAIL, customer_detail
+from partners.deletions import services as deletions
 from retivo.api.errors import Problem, not_found
 from tenants import customers, outbox
 from tenants import services as tenants
 from tenants.api_keys import services as api_keys
 from tenants.controls.bounds import BOUND
 from tenants.customers import ExternalIdTakenError
-from tenants.models import Tenant
+from tenants.deletion import fleet_guard
+from tenants.deletion import services as deletion
+from tenants.models import Deletion, Tenant
 
 DEFAULT_TRACKED_USER_LIMIT = 1000
 
@@ -50,12 +54,13 @@ def put_customer(
     Raises:
         Problem: 409 `slug_fixed` for another slug than it has; what `provision_customer` and `change_customer` raise.
     """
-    customer_id = customers.holder_of(partner_id=partner_id, external_id=external_id)
-    if customer_id is None:
+    holder = customers.taken_by(partner_id=partner_id, external_id=external_id)
+    if holder is None:
         try:
             return 201, _provision(actor=actor, partner_id=partner_id, external_id=external_id, **fields)
         except ExternalIdTakenError as error:  # meanwhile, by another request
-            customer_id = error.tenant_id
+            holder = error
+    customer_id = holder.tenant_id
     # In the same transaction: what it changes is undone where the slug is refused.
     changes = {name: value for name, value in fields.items() if name != "slug"}
     tenant, changed = tenants.change_settings(
@@ -149,6 +154,58 @@ def _provision(
         "integrations_shared": shared,
         "warm_start": library.warm_start(partner_id=partner_id, customer_id=made.id),
     }
+
+
+def delete_customer(
+    *,
+    actor: str,
+    key_id: UUID,
+    partner_id: UUID,
+    customer_id: UUID,
+    grace_days: int = deletion.GRACE_DAYS,
+    reason: str = "",
+    confirm_token: str | None = None,
+) -> dict[str, Any]:
+    """Have a customer deleted when its grace is over. From now on its keys are refused and nothing is sent for it.
+
+    Raises:
+        Problem: 404 if the partner has no such customer, 409 `customer_deleting`; what the fleet guard raises.
+    """
+    customer = _locked(partner_id=partner_id, customer_id=customer_id)
+    if customer.delete_at is None:
+        fleet_guard.check(partner_id=partner_id, customer_id=customer_id, key_id=key_id, confirm_token=confirm_token)
+    scheduled = deletion.schedule(actor=actor, tenant=customer, grace_days=grace_days, reason=reason)
+    # What is beyond this a worker cancels within minutes, and none of it is sent.
+    delivery.cancel_actions(tenant_id=customer_id)
+    return _answer(customer, scheduled)
+
+
+def restore_customer(*, actor: str, partner_id: UUID, customer_id: UUID) -> dict[str, Any]:
+    """Undo a deletion within its grace.
+
+    Raises:
+        Problem: 404 if the partner has no such customer, 409 `customer_not_deleting`, `deletion_due` or
+            `cancelling_actions`.
+    """
+    customer = _locked(partner_id=partner_id, customer_id=customer_id)
+    # All that waited when it was deleted, before it could be sent. A worker has cancelled nearly all of it.
+    if delivery.cancel_actions(tenant_id=customer_id) == delivery.CANCELLED_AT_ONCE:
+        detail = "What waited to be sent is still being cancelled. Send the request again in a minute."
+        raise Problem(409, "cancelling_actions", detail, headers={"Retry-After": "60"})
+    return _answer(customer, deletion.restore(actor=actor, tenant=customer))
+
+
+def _locked(*, partner_id: UUID, customer_id: UUID) -> Tenant:
+    try:
+        return deletion.locked(tenant_id=customer_id, partner_id=partner_id)
+    except Tenant.DoesNotExist as error:
+        raise not_found() from error
+
+
+def _answer(customer: Tenant, row: Deletion) -> dict[str, Any]:
+    assert customer.parent_id is not None  # noqa: S101  # for mypy
+    row.refresh_from_db()  # what the database set
+    return {"customer": _detail(customer.parent_id, customer.id), "deletion": deletions.shown(row)}
 
 
 def _detail(partner_id: UUID, customer_id: UUID) -> dict[str, Any]:

@@ -2,14 +2,17 @@
 
 from typing import Any
 
+from rest_framework.decorators import action
 from rest_framework.request import Request
 
 from partners.customers import listing, queries, schema, services
 from partners.customers.serializers import (
     CustomerChangeSerializer,
     CustomerListQuerySerializer,
+    DeleteRequestSerializer,
     ProvisionRequestSerializer,
     PutCustomerSerializer,
+    RestoreRequestSerializer,
 )
 from partners.references import CustomerReference, checked
 from partners.viewset import PartnerViewSet
@@ -44,7 +47,8 @@ class CustomerViewSet(PartnerViewSet, OneStatementView):
                 actor=self.caller.actor, partner_id=self.caller.tenant_id, **body.validated_data
             )
 
-        return self.once(request, provision)
+        # The answer names the customer: it goes when the customer is deleted.
+        return self.once(request, provision, about=lambda data: str(data["customer"]["tenant_id"]))
 
     @schema.get_customer
     def retrieve(self, request: Request, customer_id: CustomerReference) -> Response:
@@ -78,3 +82,27 @@ class CustomerViewSet(PartnerViewSet, OneStatementView):
             fields=body.validated_data,
         )
         return Response(answer, status=status)
+
+    @schema.delete_customer
+    def destroy(self, request: Request, customer_id: CustomerReference) -> Response:
+        body = DeleteRequestSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        deleting = services.delete_customer(
+            actor=self.caller.actor,
+            key_id=self.caller.key_id,
+            partner_id=self.caller.tenant_id,
+            customer_id=self.customer_id(customer_id),
+            **body.validated_data,
+        )
+        return Response(deleting, status=202)
+
+    @schema.restore_customer
+    @action(methods=["post"], detail=True)
+    def restore(self, request: Request, customer_id: CustomerReference) -> Response:
+        def restore() -> tuple[int, Any]:
+            RestoreRequestSerializer(data={} if request.data is None else request.data).is_valid(raise_exception=True)
+            return 200, services.restore_customer(
+                actor=self.caller.actor, partner_id=self.caller.tenant_id, customer_id=self.customer_id(customer_id)
+            )
+
+        return self.once(request, restore, about=lambda data: str(data["customer"]["tenant_id"]))

@@ -45,7 +45,7 @@ get_partner_stats = partner_operation(
     example={
         "total_customers": 1,
         "by_plan_tier": {"starter": 0, "growth": 1, "scale": 0, "custom": 0},
-        "by_plan_status": {"active": 1, "suspended": 0},
+        "by_plan_status": {"active": 1, "suspended": 0, "deleting": 0},
         "usage": {"month": "2026-11", "active_users": 1840, "events": 52718},
         "lift": {
             "days": 30,

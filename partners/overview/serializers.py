@@ -59,6 +59,7 @@ class PlanTierCountsSerializer(serializers.Serializer[Any]):
 class PlanStatusCountsSerializer(serializers.Serializer[Any]):
     active = serializers.IntegerField()
     suspended = serializers.IntegerField()
+    deleting = serializers.IntegerField()
 
 
 class TotalUsageSerializer(serializers.Serializer[Any]):

@@ -64,7 +64,10 @@ def _turn_for(partner_id: UUID, switch: str, active: bool, reason: str, where: C
     asked = {"partner_id": partner_id, "limit": MAX_FILTERED + 1, **where.parameters}
     with connection.cursor() as cursor:
         # As whoever changes one customer: its row is locked before what is said of it.
-        cursor.execute(f"SELECT t.id {where.matching} ORDER BY t.id LIMIT %(limit)s FOR NO KEY UPDATE", asked)
+        cursor.execute(
+            f"SELECT t.id {where.matching} AND t.delete_at IS NULL ORDER BY t.id LIMIT %(limit)s FOR NO KEY UPDATE",
+            asked,
+        )
         found = [customer_id for (customer_id,) in cursor.fetchall()]
         if len(found) > MAX_FILTERED:
             detail = f"Matches more than {MAX_FILTERED:,} customers. Narrow it, or turn the switch for all of them."

@@ -10,7 +10,7 @@ from typing import Any, TypedDict
 import msgspec
 import structlog
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
-from django.db import InterfaceError, OperationalError
+from django.db import DatabaseError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from psycopg.errors import LockNotAvailable, QueryCanceled
 from rest_framework import exceptions
@@ -19,6 +19,9 @@ from retivo.api.values import escape_pointer
 from retivo.metrics import measures
 
 CONTENT_TYPE = "application/problem+json"
+
+# What the database's function `refuse_while_deleting` raises.
+BEING_DELETED = "RT001"
 
 # What is told of a request at most, or a body of 1 MiB could ask for an answer of 10: faults, and characters of each.
 MAX_ERRORS = 100
@@ -115,6 +118,8 @@ def as_problem(exc: Exception) -> Problem | None:  # noqa: PLR0911 - a table
             return Problem(exc.status_code, str(exc.default_code), str(exc.detail))
         case OperationalError() | InterfaceError():
             return _unavailable(exc)
+        case DatabaseError() if getattr(exc.__cause__, "sqlstate", None) == BEING_DELETED:
+            return Problem(409, "customer_deleting", "This customer is being deleted. Restore it first.")
         case _:
             return None
 

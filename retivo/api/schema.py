@@ -186,6 +186,7 @@ SUSPENDED = Problems(
         "tenant_suspended": "This tenant was suspended by its partner; nothing was read or changed.",
         "partner_suspended": "The partner of this tenant is suspended; nothing was read or changed.",
         "suspended_by_staff": "This tenant was suspended by Retivo's staff; nothing was read or changed.",
+        "tenant_deleting": "This tenant is being deleted; nothing was read or changed.",
     },
 )
 NO_FULL_ACCESS = Problems(
@@ -345,8 +346,20 @@ class AutoSchema(SpectacularAutoSchema):
     def get_override_parameters(self) -> list[Any]:
         return [IDEMPOTENCY_KEY] if self.method == "POST" and self._is_authenticated else []
 
+    @property
+    def _takes_body(self) -> bool:
+        return self.method in {"POST", "PUT", "PATCH"} or (
+            self.method == "DELETE" and bool(self.get_request_serializer())
+        )
+
     def _get_request_body(self, direction: Any = "request") -> Any:
-        body = super()._get_request_body(direction)
+        method = self.method
+        if method == "DELETE" and self._takes_body:
+            self.method = "POST"  # the library knows no other method's body
+        try:
+            body = super()._get_request_body(direction)
+        finally:
+            self.method = method
         if body is None:
             return None
         request = self.get_request_serializer()
@@ -361,7 +374,7 @@ class AutoSchema(SpectacularAutoSchema):
             common += [UNAUTHORIZED]
         if self._is_counted:
             common += [TOO_MANY, UNAVAILABLE]
-        if self.method in {"POST", "PUT", "PATCH"}:
+        if self._takes_body:
             common += [INVALID_BODY, TOO_LARGE, UNSUPPORTED]
         if self.method == "POST" and self._is_authenticated:
             common += [KEY_REUSED]

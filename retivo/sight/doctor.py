@@ -183,6 +183,17 @@ def _worker(connection: PatientConnection) -> Found:
     return Grade.OK, f"{found.count} seen within a minute, no task failed last"
 
 
+def _deletions(connection: PatientConnection) -> Found:
+    """Whether tenants go when their time has come."""
+    connection.execute(f"SET LOCAL ROLE {STAFF}")
+    failed, late = _row(connection, _DELETIONS)
+    if failed:
+        return Grade.FAILURE, f"failed last, and tried again every ten minutes: {_some(failed)}"
+    if late:
+        return Grade.WARNING, f"due for more than an hour: {_some(late)}"
+    return Grade.OK, "none failed, and none is late"
+
+
 def _encryption(connection: PatientConnection) -> Found:
     if not settings.ENCRYPTION_KEYS:
         return Grade.FAILURE, "ENCRYPTION_KEYS has no key"
@@ -228,12 +239,17 @@ _CHECKS: dict[str, Callable[[PatientConnection], Found]] = {
     "timeouts": _timeouts,
     "grants": _grants,
     "worker": _worker,
+    "deletions": _deletions,
     "encryption": _encryption,
 }
 
 _OF_OTHERS = {"learning_noisysum", "tenants_audithead"}  # of releases and of staff
 
-_LOGINS = {"logins": "web", "encryption": "staff"}  # where the check is not asked as the role that runs it
+_LOGINS = {
+    "logins": "web",
+    "deletions": "staff",
+    "encryption": "staff",
+}  # where the check is not asked as the role that runs it
 
 _ROLE = """
     SELECT r.rolname, r.rolsuper, r.rolbypassrls,
@@ -244,6 +260,12 @@ _ROLE = """
            ARRAY(SELECT name FROM unnest(%s::text[]) AS name WHERE to_regrole(name) IS NULL),
            EXISTS (SELECT FROM pg_roles s WHERE s.rolname = %s AND pg_has_role(r.oid, s.oid, 'USAGE'))
       FROM pg_roles r WHERE r.rolname = current_user
+"""
+
+_DELETIONS = """
+    SELECT coalesce(array_agg(id ORDER BY id) FILTER (WHERE status = 'failed'), '{}'),
+           coalesce(array_agg(id ORDER BY id) FILTER (WHERE delete_at < now() - interval '1 hour'), '{}')
+      FROM tenants_deletion WHERE status IN ('scheduled', 'running', 'failed')
 """
 
 # As the session began: this one has set its own.

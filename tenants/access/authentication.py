@@ -52,8 +52,9 @@ _REFUSALS = {
         "This API key may be used from the networks in its `allowed_cidrs` only, which your address is not in.",
     ),
 }
-# Whose suspension it is, as the database's function refusal_of_key has it.
-_SUSPENSIONS = {
+# Why a tenant's keys are refused, as the database's function refusal_of_key has it.
+_REFUSED_TENANTS = {
+    "tenant_deleting": "This tenant is being deleted; nothing was read or changed.",
     "tenant_suspended": "This tenant was suspended by its partner; nothing was read or changed.",
     "partner_suspended": "The partner of this tenant is suspended; nothing was read or changed.",
     "suspended_by_staff": "This tenant was suspended by Retivo's staff; nothing was read or changed.",
@@ -105,7 +106,7 @@ class Found(NamedTuple):
 
     `partner_id` is whose customer the tenant is, if that was asked; `notes_use` says that this transaction has the note
     that the key was used, which goes with it if it is rolled back; `answer` is the row that answers the query;
-    `refusal` is why a suspended tenant is refused, since when, and the reason that was given.
+    `refusal` is why a tenant that is suspended or being deleted is refused, since when, and the reason that was given.
     """
 
     verdict: str
@@ -123,10 +124,10 @@ class Found(NamedTuple):
 
         Raises:
             Problem: 401 with a key that is expired or revoked; 403 from an address that it does not allow, and for a
-                suspended tenant.
+                tenant that is suspended or being deleted.
         """
         if self.refusal is not None:
-            raise _suspended(*self.refusal)
+            raise _refused(*self.refusal)
         if self.verdict != "ok":
             status, code, detail = _REFUSALS[self.verdict]
             raise _unauthorized(code, detail) if status == 401 else Problem(status, code, detail)
@@ -226,10 +227,10 @@ class ApiKeyAuthentication(BaseAuthentication):
         return "Bearer"
 
 
-def _suspended(code: str | None, since: datetime | None, reason: str | None) -> Problem:
-    """403, with what was told; without a code the suspension was lifted a moment ago."""
+def _refused(code: str | None, since: datetime | None, reason: str | None) -> Problem:
+    """403, with what was told; without a code it was lifted a moment ago."""
     code = code or "tenant_suspended"
-    return Problem(403, code, _SUSPENSIONS[code], extra={"since": since, "reason": reason})
+    return Problem(403, code, _REFUSED_TENANTS[code], extra={"since": since, "reason": reason})
 
 
 def _unauthorized(code: str, detail: str) -> Problem:

@@ -9,7 +9,7 @@ import msgspec
 from django.db import connection
 from django.utils.dateparse import parse_datetime
 
-from tenants.models import Control, Layer
+from tenants.models import Control, Layer, Tenant
 
 
 class Effective(msgspec.Struct, frozen=True):
@@ -34,12 +34,12 @@ def of_caller() -> Effective:
         return Effective(*cursor.fetchone())
 
 
-def of_tenant(tenant_id: Any, partner_id: Any) -> Effective:
+def of_tenant(tenant: Tenant) -> Effective:
     """The state of a tenant whose rows, and whose partner's rows, the context sees: for staff."""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT {EFFECTIVE} FROM controls_in_force(%s, %s) f",  # noqa: S608 (our own constants)
-            [tenant_id, partner_id],
+            f"SELECT {EFFECTIVE} FROM controls_in_force(%s, %s, %s) f",  # noqa: S608 (our own constants)
+            [tenant.id, tenant.parent_id, tenant.delete_at is not None],
         )
         return Effective(*cursor.fetchone())
 

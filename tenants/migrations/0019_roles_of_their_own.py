@@ -29,6 +29,15 @@ _CONTROLS = (
     "tenants_control",
     "within_bounds",
 )
+# And with deletions.
+_DELETION = (
+    "redact_audit_entries",
+    "redact_partner_events",
+    "refuse_late_restore",
+    "refuse_while_deleting",
+    "tenants_certificatekey",
+    "tenants_deletion",
+)
 _LOGINS = "axes_accessattempt, axes_accesslog, axes_accessfailurelog, django_session"
 
 
@@ -124,6 +133,7 @@ class Migration(migrations.Migration):
                 "authenticate_api_key": _use.AUTHENTICATE,
                 **dict.fromkeys(_CONTROLS),
                 "forget_partner_events": None,
+                **dict.fromkeys(_DELETION),
             },
         ),
         migrations.RunSQL(

@@ -2,7 +2,8 @@
 -- budget and the holdout within their bounds.
 --
 -- `plan_status`, `suspended_by_staff`, `kill_switch_active` and `shadow_mode` are copies, by which lists filter and which
--- the release before reads: whether any layer says so of the tenant itself. Runs with its owner's rights, because a
+-- the release before reads: whether any layer says so of the tenant itself. One
+-- that is being deleted stays so. Runs with its owner's rights, because a
 -- partner may not write `suspended_by_staff`.
 CREATE OR REPLACE FUNCTION apply_controls() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -10,7 +11,7 @@ CREATE OR REPLACE FUNCTION apply_controls() RETURNS trigger
     AS $$
     BEGIN
         UPDATE public.tenants_tenant t SET
-            plan_status = CASE WHEN c.is_suspended THEN 'suspended' ELSE 'active' END,
+            plan_status = CASE WHEN t.plan_status = 'deleting' THEN 'deleting' WHEN c.is_suspended THEN 'suspended' ELSE 'active' END,
             suspended_by_staff = c.by_staff,
             kill_switch_active = c.kill_switch,
             shadow_mode = c.shadow_mode,

@@ -8,7 +8,8 @@
 -- only. Its owner, app_auth, cannot log in and can read three tables: see the policies `key_lookup` of tenants_tenant,
 -- tenants_apikey and tenants_control.
 --
--- A suspension that holds lets keys in: events are taken, decisions are logged, and nothing is sent.
+-- A suspension that holds lets keys in: events are taken, decisions are logged, and nothing is sent. Of a tenant that is
+-- being deleted the verdict is `suspended`, too, which the release before knows; refusal_of_key tells the two apart.
 
 -- app_auth creates the function itself: app_owner can act as app_auth but does not inherit its rights, so it could not
 -- replace a function that app_auth owns. To create it, app_auth needs CREATE on the schema, until the end of this file.
@@ -27,9 +28,9 @@ CREATE OR REPLACE FUNCTION authenticate_api_key(
         credential record;
     BEGIN
         SELECT k.id, k.tenant_id, k.scopes, k.revoked_at, k.expires_at, k.last_used_at, k.allowed_cidrs, t.tenant_role,
-               CASE WHEN EXISTS (
+               CASE WHEN t.delete_at IS NOT NULL THEN 'off' WHEN EXISTS (
                    SELECT FROM public.tenants_control c WHERE c.tenant_id IN (t.id, t.parent_id) AND public.holds(c)
-               ) THEN (SELECT f.ingesting FROM public.controls_in_force(t.id, t.parent_id) f) END AS ingesting
+               ) THEN (SELECT f.ingesting FROM public.controls_in_force(t.id, t.parent_id, false) f) END AS ingesting
           INTO credential
           FROM public.tenants_apikey k JOIN public.tenants_tenant t ON t.id = k.tenant_id
          WHERE k.digest = key_digest;

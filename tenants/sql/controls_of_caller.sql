@@ -9,8 +9,10 @@ CREATE OR REPLACE FUNCTION controls_of_caller(
     DECLARE
         tenant CONSTANT uuid := public.current_tenant();
     BEGIN
-        SELECT * INTO sending, ingesting, because, since, said_by, reason
-        FROM public.controls_in_force(tenant, (SELECT t.parent_id FROM public.tenants_tenant t WHERE t.id = tenant));
+        SELECT f.* INTO sending, ingesting, because, since, said_by, reason
+        FROM public.tenants_tenant t
+        CROSS JOIN LATERAL public.controls_in_force(t.id, t.parent_id, t.delete_at IS NOT NULL) f
+        WHERE t.id = tenant;
     END
     $$;
 

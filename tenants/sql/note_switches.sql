@@ -38,10 +38,11 @@ CREATE OR REPLACE FUNCTION note_switches() RETURNS trigger
 
 REVOKE ALL ON FUNCTION note_switches FROM PUBLIC;
 
--- Not when apply_controls copies what the controls say. After own_plan, by its name.
+-- Not when apply_controls copies what the controls say, nor when a deletion is scheduled or undone, which says nothing of them. After own_plan, by its name.
 CREATE OR REPLACE TRIGGER switches BEFORE UPDATE ON tenants_tenant FOR EACH ROW
     WHEN (
         pg_trigger_depth() = 0
+        AND 'deleting' NOT IN (OLD.plan_status, NEW.plan_status)
         AND (OLD.plan_status, OLD.suspended_by_staff, OLD.kill_switch_active, OLD.shadow_mode)
             IS DISTINCT FROM (NEW.plan_status, NEW.suspended_by_staff, NEW.kill_switch_active, NEW.shadow_mode)
     )

@@ -1,5 +1,5 @@
--- Returns why the key with this digest is refused where its tenant is suspended: whose suspension it is, since when and
--- for what reason.
+-- Returns why the key with this digest is refused where its tenant is suspended or being deleted: whose suspension it
+-- is, since when and for what reason.
 GRANT CREATE ON SCHEMA public TO app_auth;
 SET LOCAL ROLE app_auth;
 
@@ -10,7 +10,7 @@ CREATE OR REPLACE FUNCTION refusal_of_key(key_digest bytea, OUT because text, OU
     BEGIN
         SELECT f.because[1], f.since, f.reason INTO because, since, reason
         FROM public.tenants_apikey k JOIN public.tenants_tenant t ON t.id = k.tenant_id
-        CROSS JOIN LATERAL public.controls_in_force(t.id, t.parent_id) f
+        CROSS JOIN LATERAL public.controls_in_force(t.id, t.parent_id, t.delete_at IS NOT NULL) f
         WHERE k.digest = key_digest AND f.ingesting = 'off';
     END
     $$;

@@ -23,11 +23,11 @@ GRANT SELECT, INSERT ON tenants_tenant TO app_web;
 -- Not suspended_by_staff, so no partner lifts a suspension by staff. See also the trigger own_plan.
 GRANT UPDATE (
     name, config, config_by_partner, kill_switch_active, shadow_mode, plan_tier, plan_status, tracked_user_limit,
-    external_id, metadata, updated_at
+    external_id, metadata, updated_at, delete_at
 ) ON tenants_tenant TO app_web;
 GRANT SELECT ON tenants_tenant TO app_auth;
 
 -- Rounds look for tenants that have work.
 DROP POLICY IF EXISTS upkeep ON tenants_tenant;
 CREATE POLICY upkeep ON tenants_tenant FOR SELECT TO app_upkeep USING (true);
-GRANT SELECT (id, created_at, plan_status, config) ON tenants_tenant TO app_upkeep;
+GRANT SELECT (id, created_at, plan_status, config, delete_at) ON tenants_tenant TO app_upkeep;

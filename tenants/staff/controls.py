@@ -17,6 +17,7 @@ from unfold.widgets import (
     UnfoldBooleanSwitchWidget,
 )
 
+from retivo.api.errors import Problem
 from retivo.staff.pages import StaffAdmin, Table, actor, badge, page_action, url_of
 from tenants import services
 from tenants.controls import state
@@ -141,8 +142,12 @@ class ControlledAdmin(StaffAdmin):
         control = state.of_layer(Control.objects.filter(tenant_id=tenant.id), Layer.STAFF)
         form = ControlsForm(request.POST or None, control=control)
         if form.is_valid():
-            services.say_as_staff(actor=actor(request), tenant_id=tenant.id, said=form.said())
-            messages.success(request, f"What staff say of {tenant.name} is in force.")
+            try:
+                services.say_as_staff(actor=actor(request), tenant_id=tenant.id, said=form.said())
+            except Problem as problem:  # somebody deletes it meanwhile
+                messages.error(request, problem.detail)
+            else:
+                messages.success(request, f"What staff say of {tenant.name} is in force.")
             return redirect(url_of(tenant))
         return self.form_page(
             request,
@@ -188,9 +193,13 @@ class ControlledAdmin(StaffAdmin):
         said: Callable[[], dict[str, Any]],
     ) -> HttpResponse:
         if form.is_valid():
-            services.set_plan_status(actor=actor(request), tenant_id=tenant.id, plan_status=plan_status, **said())
             done = "suspended" if plan_status == PlanStatus.SUSPENDED else "no longer suspended by staff"
-            messages.success(request, f"{tenant.name} is {done}.")
+            try:
+                services.set_plan_status(actor=actor(request), tenant_id=tenant.id, plan_status=plan_status, **said())
+            except Problem as problem:  # somebody deletes it meanwhile
+                messages.error(request, problem.detail)
+            else:
+                messages.success(request, f"{tenant.name} is {done}.")
             return redirect(url_of(tenant))
         return self.form_page(
             request,
@@ -216,7 +225,7 @@ def controls_table(tenant: Tenant) -> Table:
         [said.get(Layer.PARTNER), of_partner.get(Layer.SELF)],
         [said.get(Layer.STAFF), of_partner.get(Layer.STAFF)],
     ]
-    effective = state.of_tenant(tenant.id, tenant.parent_id)
+    effective = state.of_tenant(tenant)
     rows: list[Sequence[Any]] = [
         (title, *(_said(tell, layer, tenant) for layer in columns), _in_force(effective, codes))
         for title, tell, codes in _ROWS

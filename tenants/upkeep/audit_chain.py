@@ -2,6 +2,9 @@
 
 The database's function `chain_entry` makes the chain. It shows changes by those who can write past the rights of the
 roles, such as the owner of the tables. They could also make a new chain: a head that was noted elsewhere shows that.
+
+When a tenant is deleted its entries lose what was told of it, and keep the hash that they had
+(`redact_audit_entries`). Of such an entry the chain shows that it was there, and no longer what it said.
 """
 
 from dataclasses import dataclass
@@ -80,6 +83,6 @@ def verify(*, noted: Head = START) -> Head:
 
 
 _NEXT = """
-    SELECT position, previous_hash, audit_hash(e) FROM tenants_auditentry e
+    SELECT position, previous_hash, coalesce(redacted_hash, audit_hash(e)) FROM tenants_auditentry e
     WHERE position > %(after)s AND position <= %(last)s ORDER BY position LIMIT %(limit)s
 """

@@ -154,7 +154,11 @@ def having(table: str, where: str) -> str:
     )"""  # noqa: S608
 
 
-def of(*found: str, condition: str = "true") -> str:
+# Of a tenant that is being deleted no row is written.
+KEPT = "t.plan_status <> 'deleting'"
+
+
+def of(*found: str, condition: str = KEPT) -> str:
     """The statement for a round: the tenants `t` that any of `found` finds and that meet the condition.
 
     Args:

@@ -22,3 +22,9 @@ def test_backlog__tells_what_is_due_held_blocked_and_leased_apart(shop: Merchant
 
     as_owner("UPDATE tenants_tenant SET shadow_mode = true")
     assert states() == {"held": 2, "leased": 1}
+    as_owner("UPDATE tenants_tenant SET shadow_mode = false")
+    assert states() == {"due": 2, "leased": 1}
+
+    as_owner("UPDATE tenants_tenant SET plan_status = 'deleting', delete_at = now() + interval '1 day'")
+    assert states() == {"held": 2, "leased": 1}
+    as_owner("UPDATE tenants_tenant SET plan_status = 'active', delete_at = NULL")

@@ -26,6 +26,7 @@ TENANT_COLUMNS = {
     "tenants_partnerevent": "tenant_id",
     "tenants_eventhead": "tenant_id",
     "tenants_idempotentanswer": "tenant_id",
+    "tenants_deletion": "owner_id",
     "integrations_partnerintegration": "tenant_id",
     "integrations_actiontypetemplate": "tenant_id",
     "integrations_integrationshare": "partner_id",
@@ -65,6 +66,8 @@ TENANT_COLUMNS = {
 OF_ALL = {"learning_release"}
 # Of no tenant: no tenant's context sees it.
 OF_NONE = {"tenants_taskrun", "tenants_workerprocess"}
+# The same, and anyone without a tenant reads it.
+PUBLISHED = {"tenants_certificatekey"}
 # Closed to the API and to workers.
 OF_OTHERS = {"learning_noisysum", "retivo_seal", "tenants_audithead"}
 UNSHARED = re.compile(r"(auth|axes|django|otp|procrastinate)_")
@@ -111,6 +114,7 @@ def two_partners(acme: Api, rival: Api) -> tuple[Api, Api]:
         as_owner(sql)
     as_owner(RELEASE)
     as_owner("INSERT INTO decisions_liftcount SELECT id, now(), 9, 1, 1, 0 FROM tenants_tenant")
+    as_owner(DELETIONS)
     return acme, rival
 
 
@@ -175,6 +179,14 @@ ACTIONS = """
 CHANGES = """
     INSERT INTO delivery_actionchange (tenant_id, action_id, due_at) SELECT tenant_id, id, now() FROM delivery_action
 """
+# Of each customer one that was called off.
+DELETIONS = """
+    INSERT INTO tenants_deletion
+        (status, subject_id, subject_hash, owner_id, requested_by, delete_at, reason, failure,
+         tables, jws)
+    SELECT 'cancelled', id, 'none', parent_id, 'staff', now(), '', '', '{}', ''
+      FROM tenants_tenant WHERE parent_id IS NOT NULL
+"""
 ATTEMPTS = """
     INSERT INTO delivery_attempt (tenant_id, action_id, number, started_at, latency_ms, error, response)
     SELECT tenant_id, id, 1, now(), 1, 'timeout', '' FROM delivery_action
@@ -208,7 +220,7 @@ def tables() -> Iterator[tuple[str, bool, bool]]:
 def test_policies__every_table_of_ours__has_row_level_security_and_a_policy() -> None:
     found = {name: (enabled, policies) for name, enabled, policies in tables() if not UNSHARED.match(name)}
 
-    assert found == dict.fromkeys(TENANT_COLUMNS.keys() | OF_ALL | OF_NONE | OF_OTHERS, (True, True))
+    assert found == dict.fromkeys(TENANT_COLUMNS.keys() | OF_ALL | OF_NONE | PUBLISHED | OF_OTHERS, (True, True))
 
 
 def test_partitions__addressed_directly__are_closed_to_the_runtime_role() -> None:
@@ -241,6 +253,7 @@ ANSWERS = {
     "note_switches": "trigger",
     "refusal_of_key": "record",
     "authenticate_api_key": "SETOF record",
+    "cancel_actions": "integer",
     "chain_entry": "trigger",
     "claim_actions": "TABLE(tenant_id uuid, action_id text, is_failing boolean, is_slow boolean, is_gone boolean)",
     "current_tenant": "uuid",
@@ -264,6 +277,9 @@ ANSWERS = {
     "partners_consent": "text",
     "record_outcome_by_url": "record",
     "record_outcome_of_own_integration": "TABLE(action_id text, verdict text)",
+    "redact_audit_entries": "bigint",
+    "redact_partner_events": "bigint",
+    "refuse_while_deleting": "trigger",
     "revoke_leaked_key": "void",
     "tenants_with_waiting_examples": "SETOF uuid",
     "usage_of_customer": "record",
@@ -310,6 +326,7 @@ def test_raw_sql__under_a_customers_context__sees_its_rows_alone(table: str, two
     (customer,) = _customers(acme)
     column = {
         "tenants_tenant": "id",
+        "tenants_deletion": "subject_id",
         "integrations_partnerintegration": f"'{customer}'::uuid",
         "learning_pattern": f"CASE partner_id WHEN '{acme.tenant_id}' THEN '{customer}'::uuid END",
     }.get(table, "tenant_id")

@@ -10,7 +10,7 @@ from django.core.management.base import CommandError, CommandParser
 from django.core.management.commands import migrate
 from django.db import connections
 
-from retivo.database import changing, commits, roles
+from retivo.database import changing, commits, guards, roles
 from retivo.management.commands.bootstrap_roles import login, logins
 
 _PATIENCE_SECONDS = 300
@@ -70,5 +70,6 @@ class Command(migrate.Command):
             self.stderr.write(f"Dropped the index {name}, which an interrupted migrate had left unfinished.")
         super().handle(*args, **options)
         commits.keep_era(connection)
+        guards.keep_guards(connection)
         # `makemigrations` and the deployment's own checks read what is applied with the web's rights.
         connection.execute("GRANT SELECT ON django_migrations TO app_web")

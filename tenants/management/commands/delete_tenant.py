@@ -7,11 +7,18 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from tenants import services
 from tenants.context import staff_context
-from tenants.upkeep import deletion
+from tenants.deletion import job
+from tenants.deletion.services import hash_of
+from tenants.models import Deletion
+
+ACTOR = "command:delete_tenant"
 
 
 class Command(BaseCommand):
-    help = "Delete a tenant with its users, events, decisions, model and keys. The audit trail alone stays."
+    help = (
+        "Delete a tenant with its users, events, decisions, model and keys, at once. The audit trail keeps who changed "
+        "it and when, and there is a certificate."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("tenant", help="slug or uuid")
@@ -23,7 +30,9 @@ class Command(BaseCommand):
                 found = services.find_tenant(tenant)
             if found.slug != confirm:
                 raise CommandError(f"The slug of {found} is {found.slug!r}; nothing was deleted.")
-            rows = deletion.delete_tenant(actor="command:delete_tenant", tenant_id=found.id)
-        except ValidationError as error:
-            raise CommandError("; ".join(error.messages)) from error
-        self.stdout.write(f"{found.slug}  {found.id}  deleted with {rows:,} rows.")
+            rows = job.delete_now(actor=ACTOR, tenant_id=found.id)
+        except (ValidationError, job.LeftError) as error:
+            raise CommandError("; ".join(getattr(error, "messages", [str(error)]))) from error
+        with staff_context():
+            deletion = Deletion.objects.filter(subject_hash=hash_of(str(found.id))).latest("requested_at")
+        self.stdout.write(f"{found.slug}  {found.id}  deleted with {rows:,} rows: {deletion.id}.")

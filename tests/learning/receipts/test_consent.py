@@ -6,7 +6,7 @@ from django.db import ProgrammingError, connection
 from learning.patterns import statistic as patterns
 from learning.patterns.releases import release_patterns
 from tenants.context import tenant_context
-from tenants.upkeep import deletion
+from tenants.deletion import job
 from tests.conftest import Api
 from tests.learning.cast import CUSTOMERS, blocks_of, receipts, statistic_of, sums
 
@@ -89,7 +89,7 @@ def test_release__after_a_tenant_is_deleted__is_without_it(acme: Api, customers:
     gone = customers[0].tenant_id
     given = patterns.clipped(statistic_of(customers[0]))
     expected_blocks = blocks_of(acme)
-    deletion.delete_tenant(actor="test", tenant_id=gone)
+    job.delete_now(actor="test", tenant_id=gone)
 
     after = sums(acme)
 

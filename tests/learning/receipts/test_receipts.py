@@ -8,7 +8,7 @@ from django.db import ProgrammingError, connection
 from learning.patterns import privacy
 from learning.patterns.releases import PARTS, release_patterns
 from tenants.context import staff_context
-from tenants.upkeep import deletion
+from tenants.deletion import job
 from tests.conftest import Api
 from tests.learning.cast import learn
 from tests.owner import as_owner
@@ -85,7 +85,7 @@ def test_receipts__which_are_a_ledger__are_not_deleted_by_staff(contributor: Api
 
 
 def test_receipts__of_a_tenant_that_is_deleted__go_with_it(contributor: Api) -> None:
-    deletion.delete_tenant(actor="test", tenant_id=contributor.tenant_id)
+    job.delete_now(actor="test", tenant_id=contributor.tenant_id)
 
     assert as_owner("SELECT count(*) FROM learning_receipt") == [(0,)]
     assert as_owner("SELECT count(*) FROM learning_release") == [(3,)]

@@ -28,7 +28,7 @@ AUTHENTICATED = {"401", "403", "429", "503"}
 CHANGE = AUTHENTICATED | {"400", "413", "415"}
 POST = CHANGE | {"409", "422"}
 PROBES = {"getHealth", "getLiveness", "getReadiness"}
-NO_KEY = PROBES | {"reportLeakedKey", "reportOutcomeByUrl"}
+NO_KEY = PROBES | {"reportLeakedKey", "reportOutcomeByUrl", "listCertificateKeys"}
 ANY_KEY = {"getMe"}
 STATUSES = {
     "getHealth": {"200", "503"},
@@ -55,6 +55,11 @@ STATUSES = {
     "turnPartnerKillSwitch": {"200", "404"} | CHANGE,
     "getPartnerShadowMode": {"200"} | AUTHENTICATED,
     "turnPartnerShadowMode": {"200", "404"} | CHANGE,
+    "deleteCustomer": {"202", "404", "409"} | CHANGE,
+    "restoreCustomer": {"200", "404"} | POST,
+    "listDeletions": {"200", "400"} | AUTHENTICATED,
+    "getDeletion": {"200", "404"} | AUTHENTICATED,
+    "listCertificateKeys": {"200", "429", "503"},
     "registerIntegration": {"201"} | POST,
     "listIntegrations": {"200", "400"} | AUTHENTICATED,
     "shareIntegration": {"200", "404"} | POST,

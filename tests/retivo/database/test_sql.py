@@ -12,6 +12,7 @@ from django.db import connections, transaction
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.operations import RunSQL
 
+from retivo.database import guards
 from retivo.database.roles import OF_ALL_POLICIES, ROLES
 from retivo.database.sql import AppliedAnew, InForce, digest_of
 
@@ -37,7 +38,9 @@ CATALOGUE = f"""
     FROM pg_proc p WHERE p.pronamespace = {_OURS.format(name="p.proname")}
     UNION ALL
     SELECT 'trigger ' || t.tgname || ' ON ' || c.relname, pg_get_triggerdef(t.oid), t.tgenabled::text, NULL
-    FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid WHERE {_TABLES} AND NOT t.tgisinternal
+    FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+    -- Without those that `migrate` makes.
+    WHERE {_TABLES} AND NOT t.tgisinternal AND t.tgname NOT IN ('{guards.OF_ROWS}', '{guards.OF_STATEMENTS}')
     UNION ALL
     SELECT 'policy ' || p.policyname || ' ON ' || p.tablename, concat_ws(' ', p.permissive, p.cmd, p.roles),
         p.qual, p.with_check

@@ -68,6 +68,7 @@ def test_doctor__all_well__says_so_of_each_check(merchant: Api) -> None:
             "timeouts",
             "grants",
             "worker",
+            "deletions",
             "encryption",
         ],
         Grade.OK,
@@ -107,6 +108,15 @@ def _never_a_worker() -> None:
 
 def _failing_task() -> None:
     as_owner("INSERT INTO tenants_taskrun (task, failed_at, seconds) VALUES ('a.task', now(), 1)")
+
+
+def _deletion(status: str, delete_at: str) -> None:
+    as_owner(
+        "INSERT INTO tenants_deletion"
+        " (id, status, subject_id, subject_hash, requested_by, delete_at, reason, failure, tables, jws)"
+        f" VALUES ('del_1', %s, gen_random_uuid(), '', 'staff', {delete_at}, '', '', '{{}}', '')",
+        status,
+    )
 
 
 def _nothing() -> None:
@@ -158,6 +168,14 @@ def _grant() -> None:
         ("worker", _no_worker, _nothing, Grade.FAILURE, "none was seen for 12"),
         ("worker", _never_a_worker, _nothing, Grade.FAILURE, "none was seen for the last hour"),
         ("worker", _failing_task, _nothing, Grade.WARNING, "failed last: a.task"),
+        ("deletions", partial(_deletion, "failed", "now()"), _nothing, Grade.FAILURE, "failed last, and tried again"),
+        (
+            "deletions",
+            partial(_deletion, "running", "now() - interval '2 hours'"),
+            _nothing,
+            Grade.WARNING,
+            "due for more than an hour: del_1",
+        ),
         ("grants", _no_row_security, _row_security, Grade.FAILURE, "decisions_playbook has no row-level security"),
         ("grants", _no_table, _table, Grade.FAILURE, "delivery_endpoint is missing"),
         ("grants", _no_grant, _grant, Grade.FAILURE, "delivery_endpoint is closed to the runtime role"),
@@ -313,7 +331,7 @@ def test_doctor__table_that_is_locked__holds_up_its_own_check_alone(monkeypatch:
             cursor.execute("ROLLBACK")
 
     assert [each.name for each in findings if each.grade != Grade.OK] == ["worker"]
-    assert len(findings) == 13
+    assert len(findings) == 14
 
 
 def run(*arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
@@ -333,7 +351,7 @@ def test_command__all_well__prints_a_line_each_and_exits_with_0() -> None:
 
     lines = result.stdout.splitlines()
     assert result.returncode == 0, result.stdout + result.stderr
-    assert len(lines) == 13
+    assert len(lines) == 14
     assert all(line.startswith("ok ") for line in lines)
 
 

@@ -17,12 +17,13 @@ from django.db import connections
 from django.test import Client, RequestFactory
 from django.urls import get_resolver
 from django.urls.resolvers import URLResolver
+from django.utils import timezone
 
 from delivery.models import ActionRow, EndpointRow
 from integrations.models import PartnerIntegration
 from learning.models import Release
 from tenants.context import staff_context
-from tenants.models import ApiKey, Tenant
+from tenants.models import ApiKey, Deletion, Tenant
 from tests.conftest import Api
 from tests.decisions.deciding import recommend
 from tests.delivery.cast import merchant_of
@@ -178,6 +179,10 @@ CHANGES: dict[str, Change] = {
     f"{TENANT}/controls/": Change("tenant.changed", lambda: {"kill_switch": "on"}),
     f"{TENANT}/suspend/": Change("tenant.changed"),
     f"{TENANT}/reactivate/": Change("tenant.changed"),
+    f"{TENANT}/schedule-deletion/": Change(
+        "customer.deletion_scheduled", lambda: {"confirm": "merchant", "grace_days": "30"}
+    ),
+    f"{TENANT}/restore/": Change("customer.restored"),
     f"/admin/tenants/apikey/{OBJECT}/revoke/": Change("api_key.revoked"),
     f"/admin/tenants/apikey/{OBJECT}/rotate/": Change("api_key.rotated", lambda: {"overlap_hours": "24"}),
     f"/admin/delivery/actionrow/{OBJECT}/replay/": Change("action.replayed"),
@@ -194,9 +199,13 @@ CHANGES: dict[str, Change] = {
     **{f"{page} field {name}": change for page, fields in FIELDS.items() for name, change in fields.items()},
 }
 
+# A partner that has customers is not deleted.
+OF_A_CUSTOMER = {f"{TENANT}/schedule-deletion/", f"{TENANT}/restore/"}
+
 # What happens first, so that there is something to change.
 BEFORE: dict[str, str] = {
     f"{TENANT}/reactivate/": f"{TENANT}/suspend/",
+    f"{TENANT}/restore/": f"{TENANT}/schedule-deletion/",
     **dict.fromkeys((VERIFY, "/admin/second-factor/codes/", "/admin/second-factor/remove/"), ENROL),
 }
 
@@ -236,6 +245,7 @@ def scene(settings: Any, acme: Api) -> dict[type, Any]:
     with staff_context():
         user, group = User.objects.create_user("olga", password=PASSWORD), Group.objects.create(name="support")
         found = [Tenant.objects.get(id=acme.tenant_id), user, group]
+        found += [Deletion.objects.create(subject_hash=64 * "0", requested_by="staff", delete_at=timezone.now())]
         found += [model.objects.get() for model in (PartnerIntegration, ActionRow, EndpointRow, Release)]
         found += [ApiKey.objects.filter(tenant_id=acme.tenant_id).earliest("created_at")]
     return {type(each): each for each in found}
@@ -260,6 +270,8 @@ def address(way: Way, scene: dict[type, Any]) -> str:
 def subject(way: Way, scene: dict[type, Any]) -> Any:
     model = way.model_admin.model
     with staff_context():
+        if way.route in OF_A_CUSTOMER:
+            return Tenant.objects.exclude(parent=None).get()
         return scene.get(model) or model._default_manager.first()
 
 

@@ -6,6 +6,7 @@ from django.db import connection, transaction
 
 from tenants import services
 from tenants.context import staff_context
+from tenants.controls.state import EFFECTIVE
 from tests.conftest import Api
 
 
@@ -33,7 +34,7 @@ def effective(partner: Api, api: Api) -> dict[str, Any]:
     """As the partner's rows and the customer's tell it, whether or not a key of either is let in."""
     with staff_context(), connection.cursor() as cursor:
         cursor.execute(
-            "SELECT f.sending, f.ingesting, f.because, f.since, f.said_by, f.reason FROM controls_in_force(%s, %s) f",
+            f"SELECT {EFFECTIVE} FROM controls_in_force(%s, %s, false) f",
             [api.tenant_id, partner.tenant_id],
         )
         return dict(zip(("sending", "ingesting", "because", "since", "by", "reason"), cursor.fetchone(), strict=True))

@@ -1,0 +1,1 @@
+"""Deletions of a partner's customers: asked for, undone, looked at."""

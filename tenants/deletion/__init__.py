@@ -1,0 +1,1 @@
+"""Deleting a tenant: scheduled with a grace, undone within it, carried out by a worker, certified."""

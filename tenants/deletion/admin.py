@@ -1,0 +1,201 @@
+"""Staff pages of deletions, and what a tenant's page says of its own. Staff delete and restore on the tenant's page."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils import timezone
+from django.utils.safestring import SafeString
+from django.utils.timesince import timeuntil
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
+from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWidget
+
+from retivo.api.errors import Problem
+from retivo.staff.pages import Figure, StaffAdmin, Table, actor, code, column, link, page_action, url_of
+from tenants.deletion import certificates, services
+from tenants.deletion.services import GRACE_DAYS, MAX_GRACE_DAYS
+from tenants.models import Deletion, Tenant
+
+STATUS_BADGES = {
+    "Scheduled": "warning",
+    "Running": "info",
+    "Verified": "success",
+    "Cancelled": "default",
+    "Failed": "danger",
+}
+
+
+class DeleteTenantForm(forms.Form):
+    confirm = forms.CharField(
+        label="Slug", widget=UnfoldAdminTextInputWidget({"autofocus": True}), help_text="The tenant's, once more."
+    )
+    grace_days = forms.IntegerField(
+        label="Grace in days",
+        min_value=0,
+        max_value=MAX_GRACE_DAYS,
+        initial=GRACE_DAYS,
+        widget=UnfoldAdminIntegerFieldWidget,
+        help_text="How long the tenant can be restored.",
+    )
+    reason = forms.CharField(
+        required=False,
+        max_length=500,
+        widget=UnfoldAdminTextInputWidget,
+        help_text="Kept until the tenant is gone.",
+    )
+
+    def __init__(self, data: Any = None, *, tenant: Tenant) -> None:
+        super().__init__(data)
+        self.tenant = tenant
+
+    def clean_confirm(self) -> str:
+        confirm: str = self.cleaned_data["confirm"]
+        if confirm != self.tenant.slug:
+            raise forms.ValidationError("This is not the tenant's slug.")
+        return confirm
+
+
+class DeletableAdmin(StaffAdmin):
+    """A tenant's page with its deletion."""
+
+    def hidden_while_deleting(self, tenant: Tenant) -> dict[str, bool]:
+        """What a tenant's page does not offer, by whether the tenant is being deleted."""
+        names = ("issue_key", "controls", "suspend", "reactivate", "schedule_deletion")
+        hidden = ("restore",) if tenant.delete_at is None else names
+        return {f"tenants_tenant_{name}": True for name in hidden}
+
+    @column("Deletion")
+    def deletion(self, tenant: Tenant) -> SafeString | str:
+        newest = deletions_of(tenant).first()
+        if newest is None or tenant.delete_at is None:
+            return "-"
+        return link(url_of(newest), f"{newest.get_status_display()}, time left: {time_left(newest)}")
+
+    @page_action(title="Delete", path="schedule-deletion", permission="tenants.delete_tenant", icon="delete_forever")
+    def schedule_deletion(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        tenant = self.get_object(request, object_id)
+        if tenant is None:
+            return self.gone(request, object_id)
+        form = DeleteTenantForm(request.POST or None, tenant=tenant)
+        if form.is_valid():
+            try:
+                scheduled = services.schedule(
+                    actor=actor(request),
+                    by="staff",
+                    tenant=services.locked(tenant_id=tenant.id),
+                    grace_days=form.cleaned_data["grace_days"],
+                    reason=form.cleaned_data["reason"],
+                )
+            except ValidationError as error:
+                form.add_error(None, error)
+            except Problem as problem:
+                form.add_error(None, problem.detail)
+            else:
+                messages.success(request, f"{tenant.name} will be deleted.")
+                return redirect(url_of(scheduled))
+        return self.form_page(
+            request,
+            form,
+            title=f"Delete {tenant.name}?",
+            text="All of its keys are refused from now on, and nothing is sent for it. When the grace is over, its "
+            "users, events, decisions and model are deleted for good.",
+            submit="Delete",
+            danger=True,
+            back=url_of(tenant),
+            obj=tenant,
+        )
+
+    @page_action(title="Restore", path="restore", permission="tenants.change_tenant", icon="restore_from_trash")
+    def restore(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        tenant = self.get_object(request, object_id)
+        if tenant is None:
+            return self.gone(request, object_id)
+        form = forms.Form(request.POST or None)
+        if request.method == "POST":
+            try:
+                services.restore(actor=actor(request), tenant=services.locked(tenant_id=tenant.id))
+            except Problem as problem:
+                messages.error(request, problem.detail)
+            else:
+                messages.success(request, f"{tenant.name} is restored.")
+            return redirect(url_of(tenant))
+        return self.form_page(
+            request,
+            form,
+            title=f"Restore {tenant.name}?",
+            text="Its deletion is called off, and its keys work again. What waited to be sent stays cancelled.",
+            submit="Restore",
+            back=url_of(tenant),
+            obj=tenant,
+        )
+
+
+class DeletionAdmin(StaffAdmin):
+    list_display = ["short_id", "shown_status", "subject", "countdown", "requested_by", "rows", "finished_at"]
+    list_filter = [("status", ChoicesDropdownFilter)]
+    search_fields = ["id", "subject_hash"]
+    search_help_text = "Id, or the SHA-256 of a tenant's id"
+    ordering = ["-requested_at", "-id"]
+    fields = [
+        ("id", "shown_status"),
+        ("subject", "countdown"),
+        ("requested_by", "requested_at"),
+        ("delete_at", "reason"),
+        ("started_at", "finished_at"),
+        ("rows", "failure"),
+        ("subject_hash", "external_id_hash"),
+        "jws",
+    ]
+    readonly_fields = ["shown_status", "subject", "countdown", "rows"]
+
+    @column("Deletion")
+    def short_id(self, deletion: Deletion) -> SafeString:
+        return code(f"{deletion.id[:12]}…")
+
+    @column("Status", badges=STATUS_BADGES)
+    def shown_status(self, deletion: Deletion) -> str:
+        return deletion.get_status_display()
+
+    @column("Tenant")
+    def subject(self, deletion: Deletion) -> SafeString | str:
+        tenant = Tenant.objects.filter(id=deletion.subject_id).first() if deletion.subject_id else None
+        return link(url_of(tenant), tenant) if tenant else "-"
+
+    @column("Time left")
+    def countdown(self, deletion: Deletion) -> str:
+        return time_left(deletion)
+
+    @column("Rows")
+    def rows(self, deletion: Deletion) -> str:
+        return f"{deletion.rows_deleted:,}"
+
+    def history_query(self, deletion: Deletion) -> dict[str, Any]:
+        return {"q": deletion.subject_id or ""}
+
+    def tables(self, request: HttpRequest, deletion: Deletion) -> Sequence[Table | Figure]:
+        if deletion.jws:
+            certificate = certificates.read(deletion.jws)
+            counted = [(code(t["table"]), f"{t['deleted']:,}", t["left"]) for t in certificate["tables"]]
+            releases = [(r["release"], r["epsilon"]) for r in certificate["releases_contributed"]]
+            return [
+                Table(title="Certificate", headers=["Table", "Rows deleted", "Left"], rows=counted, total=len(counted)),
+                Table(title="Releases it was in", headers=["Release", "ε"], rows=releases, total=len(releases)),
+            ]
+        so_far = [(code(table), f"{count:,}") for table, count in sorted(deletion.tables.items())]
+        return [Table(title="So far", headers=["Table", "Rows deleted"], rows=so_far, total=len(so_far))]
+
+
+def time_left(deletion: Deletion) -> str:
+    """How long the tenant can still be restored."""
+    if deletion.status != "scheduled":
+        return "-"
+    return timeuntil(deletion.delete_at) if deletion.delete_at > timezone.now() else "due"
+
+
+def deletions_of(tenant: Tenant) -> QuerySet[Deletion]:
+    return Deletion.objects.filter(subject_id=tenant.id)
