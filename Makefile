@@ -14,7 +14,7 @@ PRODUCTION = RETIVO_DEVELOPMENT=0 ALLOWED_HOSTS=retivo.example \
 	SECRET_KEY="$$($(PY) -c 'import secrets; print(secrets.token_urlsafe(64))')" \
 	ENCRYPTION_KEYS="$$($(PY) -c 'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())')"
 
-.PHONY: help run test check format openapi lock deadlocks inputs bench bench-growth forward demo simulate clean
+.PHONY: help run test check format openapi lock deadlocks inputs bench bench-growth bench-deletion forward demo simulate clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.* ## \(.*\)/  make \1	\2/p' Makefile | expand -t 20
@@ -64,6 +64,9 @@ bench: .venv/installed-dev ## measure against a peer, a hello view and the bare 
 
 bench-growth: .venv/installed-dev ## the same with 20 M events and 100,000 tenants: hours (BENCH_SCALE=0.01)
 	@exec $(PY) -m bench.growth
+
+bench-deletion: .venv/installed-dev ## delete a tenant with a million events (BENCH_EVENTS=1000000)
+	@exec $(PY) -m bench.deletion
 
 forward: .venv/installed-dev ## read lists forward while 8 write, and count what is missed (FORWARD_ROWS=20000)
 	@FORWARD_ROWS=$${FORWARD_ROWS:-20000} RETIVO_DEVELOPMENT=1 exec $(PY) -m pytest -n 0 -rP --show-capture=stdout \
