@@ -9,7 +9,8 @@ from django.db import connection
 
 import delivery.services as delivery_services
 from delivery.transport.sending import Answer
-from delivery.worker import actions
+from delivery.worker import actions, recording
+from delivery.worker.queues import Result, Room
 from tenants import services as tenants
 from tenants.context import staff_context, tenant_context
 from tenants.deletion import fleet_guard
@@ -18,7 +19,7 @@ from tests.conftest import Api, Server
 from tests.owner import as_owner
 
 CUSTOMERS = "/api/partners/customers"
-ROOM = actions.Room(wanted=10, per_endpoint=10, slow_wanted=10, per_slow_endpoint=10)
+ROOM = Room(wanted=10, per_endpoint=10, slow_wanted=10, per_slow_endpoint=10)
 
 
 def delete(partner: Api, customer: Any, **body: Any) -> Any:
@@ -314,7 +315,7 @@ def test_delete__while_an_action_is_in_flight__takes_its_result_and_stores_no_at
     delete(acme, merchant)
     answer = Answer(started_at=datetime.now(UTC), latency_ms=5, status=200, error="", body="")
 
-    assert actions.record([actions.Result(lease=lease, answer=answer, delivered=True)]) == []
+    assert recording.record([Result(lease=lease, answer=answer, delivered=True)]) == []
 
     assert reasons(merchant) == [("delivered", "")]
     assert as_owner("SELECT count(*) FROM delivery_attempt") == [(0,)]
