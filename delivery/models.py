@@ -383,7 +383,7 @@ class WebhookDelivery(models.Model):
                 condition=models.Q(status__in=DeliveryStatus.values), name="webhook_delivery_status_known"
             ),
             models.CheckConstraint(
-                condition=models.Q(status="failed", failure_reason__in=FailureReason.values)
+                condition=models.Q(models.Q(status="failed"), ~models.Q(failure_reason=""))
                 | (~models.Q(status="failed") & models.Q(failure_reason="")),
                 name="webhook_delivery_failure_has_reason",
             ),

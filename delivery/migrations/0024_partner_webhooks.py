@@ -467,21 +467,7 @@ class Migration(migrations.Migration):
             model_name="webhookdelivery",
             constraint=models.CheckConstraint(
                 condition=models.Q(
-                    models.Q(
-                        (
-                            "failure_reason__in",
-                            [
-                                "attempts_exhausted",
-                                "endpoint_gone",
-                                "invalid_parameters",
-                                "parameters_too_costly",
-                                "action_type_inactive",
-                                "user_opted_out",
-                                "internal_error",
-                            ],
-                        ),
-                        ("status", "failed"),
-                    ),
+                    models.Q(models.Q(("status", "failed")), models.Q(("failure_reason", ""), _negated=True)),
                     models.Q(models.Q(("status", "failed"), _negated=True), ("failure_reason", "")),
                     _connector="OR",
                 ),

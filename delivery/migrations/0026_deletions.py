@@ -9,6 +9,17 @@ from retivo.database.sql import InForce
 _controls = import_module("delivery.migrations.0023_controls")
 _webhooks = import_module("delivery.migrations.0024_partner_webhooks")
 
+_REASONS = [
+    ("attempts_exhausted", "Attempts Exhausted"),
+    ("endpoint_gone", "Endpoint Gone"),
+    ("invalid_parameters", "Invalid Parameters"),
+    ("parameters_too_costly", "Parameters Too Costly"),
+    ("action_type_inactive", "Action Type Inactive"),
+    ("user_opted_out", "User Opted Out"),
+    ("tenant_deleting", "Tenant Deleting"),
+    ("internal_error", "Internal Error"),
+]
+
 
 class Migration(migrations.Migration):
     dependencies = [("delivery", "0025_no_index_for_like"), ("tenants", "0035_deleting")]
@@ -17,20 +28,15 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name="action",
             name="failure_reason",
-            field=models.CharField(
-                blank=True,
-                choices=[
-                    ("attempts_exhausted", "Attempts Exhausted"),
-                    ("endpoint_gone", "Endpoint Gone"),
-                    ("invalid_parameters", "Invalid Parameters"),
-                    ("parameters_too_costly", "Parameters Too Costly"),
-                    ("action_type_inactive", "Action Type Inactive"),
-                    ("user_opted_out", "User Opted Out"),
-                    ("tenant_deleting", "Tenant Deleting"),
-                    ("internal_error", "Internal Error"),
-                ],
-                max_length=32,
-            ),
+            field=models.CharField(blank=True, choices=_REASONS, max_length=32),
+        ),
+        migrations.AlterField(
+            model_name="failurecount", name="reason", field=models.CharField(choices=_REASONS, max_length=32)
+        ),
+        migrations.AlterField(
+            model_name="webhookdelivery",
+            name="failure_reason",
+            field=models.CharField(blank=True, choices=_REASONS, db_default="", max_length=32),
         ),
         InForce("delivery", "claim_actions", digest="d25999236ab8", reverse_sql=[_controls.CLAIM_ACTIONS]),
         InForce("delivery", "delivery_backlog", digest="0a4d7f605cce", reverse_sql=[_controls.DELIVERY_BACKLOG]),
