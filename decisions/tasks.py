@@ -5,7 +5,7 @@ from uuid import UUID
 
 from decisions.lift import services as lift
 from decisions.playbooks import runner
-from decisions.upkeep import aftermath, forgetting, waiting
+from decisions.upkeep import aftermath, counting, forgetting, waiting
 from tenants.context import tenant_context
 from tenants.upkeep import rounds
 from tenants.upkeep.rounds import Turn
@@ -28,6 +28,18 @@ def count_lift(tenant_id: UUID, turn: Turn) -> None:
     """For what partners are told of all their customers; a tenant asks for its own anew each time."""
     with tenant_context(tenant_id):
         lift.keep_count(tenant_id=tenant_id, now=datetime.now(UTC))
+
+
+@rounds.periodic(cron="*/10 * * * *", tenants=waiting.TO_METER)
+def count_usage(tenant_id: UUID, turn: Turn) -> None:
+    """Of those who used something lately. At midnight, too: what is found then was used before."""
+    counting.count_tenant(tenant_id, turn)
+
+
+@rounds.periodic(cron="3 * * * *", tenants=waiting.TO_CLOSE)
+def close_usage(tenant_id: UUID, turn: Turn) -> None:
+    """Of months that are over; and what rounds before missed is counted."""
+    counting.count_tenant(tenant_id, turn)
 
 
 @rounds.periodic(cron="41 2 * * *", tenants=waiting.TO_FORGET)

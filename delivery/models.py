@@ -145,6 +145,8 @@ class ActionChange(models.Model):
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+", db_constraint=False, db_index=False)
     action_id = models.CharField(max_length=40)
     due_at = models.DateTimeField()
+    delivered = models.BooleanField(db_default=False, help_text="It arrived by this change; counted once for an action")
+    outcome = models.BooleanField(db_default=False, help_text="Its outcome was reported by this change")
 
     class Meta:
         indexes = [models.Index("tenant", "due_at", name="action_change_due")]

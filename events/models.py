@@ -4,8 +4,9 @@ Every primary key and unique constraint begins with the tenant, so that the tabl
 partitioned by month and retention, their keys by `ring`, which Django does not know of; only SQL writes them.
 """
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import F, JSONField, Value
+from django.db.models import F, JSONField, Q, Value
 from django.db.models.functions import Lower, Now, NullIf
 
 from tenants.models import Tenant
@@ -185,3 +186,126 @@ class MonthlyUsage(models.Model):
 
     def __str__(self) -> str:
         return f"{self.month:%Y-%m}/{self.shard}"
+
+
+class UsageMetric(models.TextChoices):
+    """What is metered. Each adds up: a month is the sum of its days, and a fleet that of its tenants."""
+
+    ACTIVE_USERS = "active_users"
+    EVENTS = "events"
+    DECISIONS = "decisions"
+    ACTIONS_DELIVERED = "actions_delivered"
+    OUTCOMES = "outcomes"
+    ACTION_COST_USD = "action_cost_usd"
+
+
+class UsageUnit(models.TextChoices):
+    MONTH = "month"
+    DAY = "day"
+
+
+class Usage(models.Model):
+    """What a tenant used in a day or a month (UTC), as far as it was counted: `events.usage.counting`.
+
+    A closed row never changes: the trigger `refuse_closed_usage`. What is found of a month that is closed goes into a
+    row of its own, one for each day on which something is found: a correction. Its number is how many days after the
+    month's end that was.
+    """
+
+    pk = models.CompositePrimaryKey("tenant", "unit", "starts_on", "correction")
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+", db_index=False)
+    unit = models.CharField(max_length=5, choices=UsageUnit)
+    starts_on = models.DateField(help_text="The day, or the first day of the month")
+    correction = models.SmallIntegerField(default=0, help_text="0 is none")
+    active_users = models.BigIntegerField(default=0, help_text="On the day they were first active in the month")
+    events = models.BigIntegerField(default=0)
+    decisions = models.BigIntegerField(default=0)
+    actions_delivered = models.BigIntegerField(default=0)
+    outcomes = models.BigIntegerField(default=0)
+    action_cost_usd = models.DecimalField(max_digits=18, decimal_places=6, default=0)
+    counted_at = models.DateTimeField(help_text="When it last changed")
+    closed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name_plural = "usage"
+        indexes = [models.Index("tenant", name="usage_open", condition=Q(closed_at__isnull=True))]
+        constraints = [
+            models.CheckConstraint(condition=Q(unit__in=UsageUnit.values), name="usage_unit_known"),
+            models.CheckConstraint(
+                condition=Q(unit=UsageUnit.DAY) | Q(starts_on__day=1), name="usage_month_has_a_first_day"
+            ),
+            models.CheckConstraint(condition=Q(correction__gte=0), name="usage_correction_after_the_month"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.starts_on}/{self.correction}"
+
+
+class UsageCount(models.Model):
+    """How far a tenant's usage is counted, and up to which month, that one not included, it is closed."""
+
+    tenant = models.OneToOneField(Tenant, on_delete=models.CASCADE, primary_key=True, related_name="+")
+    counted_at = models.DateTimeField(null=True)
+    decisions_position = models.BigIntegerField(db_default=0, help_text="Decisions up to it are counted")
+    closed_through = models.DateField(help_text="The first month that is open")
+    announced_through = models.DateField(help_text="Of a partner: the first month it was not told of as closed")
+
+    def __str__(self) -> str:
+        return f"before {self.closed_through}"
+
+
+class AlertScope(models.TextChoices):
+    EACH_CUSTOMER = "each_customer"
+    FLEET = "fleet"
+
+
+class UsageAlert(models.Model):
+    """Of which shares of a limit a partner wants to hear when a month's usage reaches them."""
+
+    pk = models.CompositePrimaryKey("tenant", "metric", "scope")
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+", db_index=False)
+    metric = models.CharField(max_length=20, choices=UsageMetric)
+    scope = models.CharField(max_length=16, choices=AlertScope)
+    thresholds = ArrayField(models.IntegerField(), help_text="Per cent, ascending")
+    allowance = models.DecimalField(
+        max_digits=18, decimal_places=6, null=True, help_text="What they are shares of; the plans' limits where null"
+    )
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(metric__in=UsageMetric.values), name="usage_alert_metric_known"),
+            models.CheckConstraint(condition=Q(scope__in=AlertScope.values), name="usage_alert_scope_known"),
+            models.CheckConstraint(condition=Q(thresholds__len__range=(1, 10)), name="usage_alert_has_thresholds"),
+            models.CheckConstraint(condition=Q(allowance=None) | Q(allowance__gt=0), name="usage_alert_allowance"),
+            models.CheckConstraint(
+                condition=Q(allowance__isnull=False)
+                | Q(metric__in=[UsageMetric.ACTIVE_USERS, UsageMetric.ACTION_COST_USD]),
+                name="usage_alert_is_of_a_limit",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.metric} of {self.scope}"
+
+
+class ReachedThreshold(models.Model):
+    """That a month's usage reached a threshold of an alert: one row, and one event to the partner, ever.
+
+    The tenant is the partner itself where all its customers together reached it.
+    """
+
+    pk = models.CompositePrimaryKey("tenant", "period", "metric", "threshold")
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+", db_index=False)
+    partner = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+", db_index=False)
+    period = models.DateField(help_text="The month's first day")
+    metric = models.CharField(max_length=20, choices=UsageMetric)
+    threshold = models.IntegerField(help_text="Per cent")
+    used = models.DecimalField(max_digits=24, decimal_places=6)
+    allowance = models.DecimalField(max_digits=24, decimal_places=6)
+    reached_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        indexes = [models.Index(fields=["partner", "-period", "-reached_at"], name="threshold_of_partner")]
+
+    def __str__(self) -> str:
+        return f"{self.threshold} % of {self.metric} in {self.period:%Y-%m}"

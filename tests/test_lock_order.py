@@ -20,6 +20,7 @@ from django.db import OperationalError, connection, connections
 
 from decisions.playbooks.runner import run_playbooks
 from decisions.upkeep.aftermath import settle_tenant
+from decisions.upkeep.counting import count_tenant
 from delivery.outcomes import services as outcomes
 from delivery.outcomes.services import OfAction
 from delivery.transport.sending import Answer
@@ -147,6 +148,10 @@ def deliver(api: Api, rng: random.Random) -> object:
 
 def settle(api: Api, rng: random.Random) -> object:
     return settle_tenant(api.tenant_id)
+
+
+def count_use(api: Api, rng: random.Random) -> object:
+    return count_tenant(api.tenant_id)
 
 
 def fold(api: Api, rng: random.Random) -> object:

@@ -17,6 +17,7 @@ from django.db import connection
 from decisions.playbooks import interventions
 from decisions.recommending import budget, rules
 from decisions.recommending.rules import Rules
+from decisions.upkeep import counting
 from delivery import changes
 from events import next_actions
 from learning import services as learning
@@ -61,9 +62,10 @@ def settle_tenant(
     if of_tenant.conversion is not None:
         counts["conversions"] = sum(_conversions(tenant_id, of_tenant, now, batch, turn))
     counts["closed"] = _drained(tenant_id, batch, turn, partial(_close, of_tenant=of_tenant, now=now, counts=counts))
-    if noted:
+    if noted or counts["costs"]:
         with tenant_context(tenant_id):
-            changes.forget(tenant_id=tenant_id, changes=noted)
+            arrived = changes.forget(tenant_id=tenant_id, changes=noted)
+            counting.count(tenant_id=tenant_id, arrived=arrived)
     return counts
 
 

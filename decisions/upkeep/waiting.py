@@ -11,6 +11,7 @@ from decisions.models import FOLLOWED, READY, CostState, PlaybookStatus
 from decisions.playbooks import interventions
 from decisions.recommending import rules
 from decisions.upkeep import aftermath, forgetting
+from events.usage.counting import OPEN_SINCE
 from learning.services import KEPT_DAYS
 from tenants.upkeep import rounds
 
@@ -103,6 +104,36 @@ TO_COUNT = rounds.of(
     "SELECT tenant_id FROM decisions_liftcount WHERE counted_at <= now() - interval '20 hours'",
     condition=_NOT_SUSPENDED,
 )
+
+
+# --- Metering -------------------------------------------------------------------------------------------------------
+
+# Rounds look back far enough for one that was missed.
+TO_METER = rounds.of(
+    "SELECT tenant_id FROM events_monthlyusage WHERE active_at >= now() - interval '25 minutes'",
+    "SELECT tenant_id FROM decisions_decision WHERE closed_at IS NULL AND created_at >= now() - interval '25 minutes'",
+)
+
+_ANYTHING = """
+    SELECT true FROM {table} r WHERE r.tenant_id = t.id AND r.{column} > coalesce(c.counted_at, '-infinity') LIMIT 1
+"""
+
+# A look or two in an index for each tenant, once an hour.
+TO_CLOSE = f"""
+    SELECT t.id FROM tenants_tenant t LEFT JOIN events_usagecount c ON c.tenant_id = t.id
+    WHERE coalesce(c.closed_through, date_trunc('month', t.created_at AT TIME ZONE 'UTC')::date) < {OPEN_SINCE}
+       OR ({_ANYTHING.format(table="decisions_decision", column="created_at")})
+       OR t.id IN (
+           SELECT u.tenant_id FROM events_monthlyusage u LEFT JOIN events_usagecount c ON c.tenant_id = u.tenant_id
+           WHERE u.active_at >= now() - interval '2 days' AND u.active_at > coalesce(c.counted_at, '-infinity')
+       )
+       OR t.id IN (
+           SELECT u.tenant_id FROM events_usage u WHERE u.closed_at IS NULL AND u.correction > 0
+             AND (date_trunc('month', u.starts_on) + interval '1 month')::date + u.correction
+                 < (now() AT TIME ZONE 'UTC')::date
+       )
+    ORDER BY t.created_at, t.id
+"""
 
 
 # --- Forgetting -----------------------------------------------------------------------------------------------------

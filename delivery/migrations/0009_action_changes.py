@@ -5,6 +5,33 @@ from django.db import migrations, models
 
 from retivo.database.sql import InForce
 
+NOTE_CHANGE = """
+-- Notes that an action ended or that its outcome was reported, so that periodic work finds the tenants it has something
+-- to do for. Runs with its owner's rights, because actions are also expired without a tenant's context.
+CREATE OR REPLACE FUNCTION note_change() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+    BEGIN
+        INSERT INTO public.delivery_actionchange (tenant_id, action_id, due_at) VALUES (NEW.tenant_id, NEW.id, now());
+        IF NEW.status = 'failed' AND NEW.expires_at > now() THEN
+            INSERT INTO public.delivery_actionchange (tenant_id, action_id, due_at)
+            VALUES (NEW.tenant_id, NEW.id, NEW.expires_at);
+        END IF;
+        RETURN NULL;
+    END
+    $$;
+
+REVOKE ALL ON FUNCTION note_change FROM PUBLIC;
+
+CREATE OR REPLACE TRIGGER note_change AFTER UPDATE OF status, outcome_status ON delivery_action FOR EACH ROW
+    WHEN (
+        NEW.status <> 'pending' AND NEW.status <> 'dispatched'
+        AND (NEW.status, NEW.outcome_status) IS DISTINCT FROM (OLD.status, OLD.outcome_status)
+    )
+    EXECUTE FUNCTION note_change();
+"""
+
 
 class Migration(migrations.Migration):
     dependencies = [("delivery", "0008_format_claim_actions"), ("tenants", "0008_entries_without_a_tenant")]
@@ -32,10 +59,8 @@ class Migration(migrations.Migration):
             },
         ),
         InForce("delivery", "delivery_actionchange", digest="13de9e250011", reverse_sql=migrations.RunSQL.noop),
-        InForce(
-            "delivery",
-            "note_change",
-            digest="c869246ecb90",
+        migrations.RunSQL(
+            sql=[NOTE_CHANGE],
             reverse_sql="DROP TRIGGER note_change ON delivery_action; DROP FUNCTION note_change",
         ),
     ]

@@ -5,6 +5,7 @@ from importlib import import_module
 from django.db import migrations
 
 _roles = import_module("tenants.migrations.0019_roles_of_their_own")
+_changes = import_module("delivery.migrations.0009_action_changes")
 _figures = import_module("delivery.migrations.0011_figures")
 _places = import_module("delivery.migrations.0015_owners_share_of_places")
 
@@ -26,7 +27,7 @@ _LATER = dict.fromkeys(
         "record_outcome_of_own_integration",
         "record_outcomes",
     )
-) | {"claim_actions": _places.CLAIM, "delivery_backlog": _figures.BACKLOG}
+) | {"claim_actions": _places.CLAIM, "delivery_backlog": _figures.BACKLOG, "note_change": _changes.NOTE_CHANGE}
 
 
 class Migration(migrations.Migration):

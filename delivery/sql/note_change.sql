@@ -5,7 +5,13 @@ CREATE OR REPLACE FUNCTION note_change() RETURNS trigger
     SET search_path = pg_catalog, pg_temp
     AS $$
     BEGIN
-        INSERT INTO public.delivery_actionchange (tenant_id, action_id, due_at) VALUES (NEW.tenant_id, NEW.id, now());
+        INSERT INTO public.delivery_actionchange (tenant_id, action_id, due_at, delivered, outcome)
+        VALUES (
+            NEW.tenant_id, NEW.id, now(),
+            -- Who reports an outcome has got the action, whatever became of the answer to it.
+            NEW.status IN ('delivered', 'completed') AND OLD.status NOT IN ('delivered', 'completed'),
+            NEW.outcome_status IS NOT NULL AND OLD.outcome_status IS NULL
+        );
         IF NEW.status = 'failed' AND NEW.expires_at > now() THEN
             INSERT INTO public.delivery_actionchange (tenant_id, action_id, due_at)
             VALUES (NEW.tenant_id, NEW.id, NEW.expires_at);

@@ -10,6 +10,19 @@ _roles = import_module("tenants.migrations.0019_roles_of_their_own")
 _batch = import_module("events.migrations.0021_track_batch")
 _rings = import_module("events.migrations.0017_absolute_rings")
 
+# Files of later migrations, which this one does not know.
+_NEW = (
+    "customers_closed_through",
+    "events_reachedthreshold",
+    "events_usage",
+    "events_usagealert",
+    "events_usagecount",
+    "reach_thresholds",
+    "refuse_closed_usage",
+    "usage_of_periods",
+    "usage_periods",
+)
+
 
 class Migration(migrations.Migration):
     atomic = False  # a file's locks end with it
@@ -31,5 +44,5 @@ class Migration(migrations.Migration):
         ),
         # In reverse, `anew` applies the file as it is today, which knows nothing of events_eventkey.
         migrations.RunSQL(sql=migrations.RunSQL.noop, reverse_sql=[_roles.former(_rings._EMPTY_KEY_RING)]),
-        _roles.anew("events", later={"track_batch": _batch.TRACK_BATCH}),
+        _roles.anew("events", later={"track_batch": _batch.TRACK_BATCH, **dict.fromkeys(_NEW)}),
     ]

@@ -1,0 +1,1 @@
+"""What tenants use, by day and month: counted in rounds, closed, corrected, read and watched."""
