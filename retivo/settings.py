@@ -102,7 +102,7 @@ DATABASE_WAIT_SECONDS = env.float("DATABASE_WAIT_SECONDS", default=300)
 BACKGROUND_TIMEOUTS = env.str("BACKGROUND_TIMEOUTS", default="5/60/60")
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-# Counts requests for the rate limit. A Redis shares them over several processes and hosts.
+# Counts what comes without a key, by its address. A Redis shares the counts over several processes and hosts.
 CACHES = {"default": env.cache("CACHE_URL", default="locmemcache://")}
 if CACHES["default"]["BACKEND"].endswith("LocMemCache"):
     CACHES["default"]["OPTIONS"] = {"MAX_ENTRIES": 100_000}
@@ -385,8 +385,9 @@ OPEN_PAGES_THREADS = share(Decimal("0.25"), web_threads())
 
 # For how long backups are kept, which a certificate of deletion tells.
 BACKUPS_KEPT_DAYS = env.int("BACKUPS_KEPT_DAYS", default=7)
-# Requests a key may make, as `<count>/<seconds>`; counted per process unless CACHE_URL names a shared Redis.
+# Requests a key may make, as `<count>/<seconds>`; and a tenant with all its keys, where no other limit is set for it.
 RATE_LIMIT = env.str("RATE_LIMIT", default="60000/60")
+TENANT_RATE_LIMIT = env.str("TENANT_RATE_LIMIT", default="")
 WEBHOOKS_MAY_USE_LOOPBACK_HTTP = DEVELOPMENT
 WEBHOOK_PORTS = env.list("WEBHOOK_PORTS", cast=int, default=[443, 8443])
 

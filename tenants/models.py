@@ -80,6 +80,10 @@ def _in(field: str, choices: type[models.TextChoices]) -> Q:
     return Q(**{f"{field}__in": choices.values})
 
 
+# Of a rate limit.
+MAX_REQUESTS, MAX_SECONDS = 1_000_000_000, 86_400
+
+
 class Tenant(models.Model):
     """A standalone tenant, a partner, or a partner's customer (a merchant).
 
@@ -136,6 +140,9 @@ class Tenant(models.Model):
     delete_at = models.DateTimeField(
         null=True, editable=False, help_text="Until then its deletion can be undone: `tenants.deletion`"
     )
+    rate_limit = models.JSONField(
+        null=True, blank=True, help_text="`requests` in `seconds`, of all its keys; the installation's where null"
+    )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     updated_at = models.DateTimeField(db_default=Now(), editable=False)
     search = models.GeneratedField(
@@ -190,6 +197,16 @@ class Tenant(models.Model):
             models.CheckConstraint(
                 condition=Q(suspended_by_staff=False) | Q(plan_status__in=[PlanStatus.SUSPENDED, PlanStatus.DELETING]),
                 name="tenant_suspended_by_staff_is_not_active",
+            ),
+            models.CheckConstraint(
+                condition=Q(rate_limit__isnull=True)
+                | Q(
+                    rate_limit__has_keys=["requests", "seconds"],
+                    rate_limit__requests__range=(1, MAX_REQUESTS),
+                    rate_limit__seconds__range=(1, MAX_SECONDS),
+                ),
+                name="tenant_rate_limit_whole",
+                violation_error_message="`requests` and `seconds`, from 1 on; at most a day.",
             ),
             models.CheckConstraint(
                 condition=Q(plan_status=PlanStatus.DELETING, delete_at__isnull=False)

@@ -1,9 +1,10 @@
-"""What is kept of staff's logins; what partners are told of keys that expire; deletions that are due."""
+"""What is kept of logins and of permits; what partners are told of keys that expire; deletions that are due."""
 
 from uuid import UUID
 
 from axes.handlers.proxy import AxesProxyHandler
 from django.contrib.sessions.backends.db import SessionStore
+from django.db import connection
 from procrastinate.contrib.django import app
 
 from tenants.accounts import logins
@@ -32,3 +33,11 @@ def tell_of_expiring_keys(tenant_id: UUID, turn: rounds.Turn) -> None:
 @app.task(queueing_lock="delete_tenants")
 def delete_tenants(timestamp: int) -> None:
     job.run_due()
+
+
+@app.periodic(cron="51 * * * *")
+@app.task(queueing_lock="forget_permits")
+def forget_permits(timestamp: int) -> None:
+    """Of windows that are over: of keys and tenants that are no longer used, too."""
+    with upkeep_context(), connection.cursor() as cursor:
+        cursor.execute("DELETE FROM tenants_permit WHERE ends_at < now() - interval '1 hour'")

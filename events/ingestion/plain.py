@@ -17,25 +17,24 @@ from retivo.api.json import encode
 from retivo.database.cursor import kept_cursor
 from retivo.logging import caller_address
 from retivo.metrics import measures
-from tenants.access import idempotency, rate_limit
+from tenants.access import idempotency
 from tenants.access.shares import Known
 
 
 def track(request: HttpRequest, *, digest: bytes, known: Known) -> HttpResponse | None:
-    """Store the request's batch and answer; None if the request is not plain, and then nothing was done but counted.
+    """Store the request's batch and answer; None if the request is not plain, and then nothing was done.
 
     Args:
         digest: of the key. Whether it is still valid is for the database to say.
-        known: what was known of the key, so that the request is counted before there is work.
+        known: what was known of the key, for the log.
     """
     if not _is_plain(request):
         return None
     try:
-        quota = rate_limit.spend(request, str(known.key_id))
         stored = _store(digest, known, request.body)
     except (IntegrityError, DataError):  # a key that was stored meanwhile, or what PostgreSQL cannot hold
         return None
-    except (Problem, OperationalError, InterfaceError) as error:
+    except (OperationalError, InterfaceError) as error:
         return problem_response(request, cast("Problem", as_problem(error)))
     if not stored:
         return None
@@ -43,7 +42,6 @@ def track(request: HttpRequest, *, digest: bytes, known: Known) -> HttpResponse 
     return HttpResponse(
         b'{"accepted":%d,"duplicates":0,"rejected":[]}' % stored,
         content_type="application/json",
-        headers=quota.headers,
     )
 
 

@@ -72,7 +72,7 @@ def finish(*, tenant_id: UUID, found: Iterable[Mapping[str, Any]], decisions_pos
         decisions_position: decisions up to it are counted.
         closes: all is counted of the months that are over: close them, and corrections of earlier days.
     """
-    parameters = {
+    parameters: dict[str, Any] = {
         "tenant_id": tenant_id,
         "found": encode(list(found)).decode(),
         "decisions_position": decisions_position,

@@ -35,7 +35,7 @@ def customer_detail(row: tuple[Any, ...] | None) -> dict[str, Any]:
         raise not_found()
     customer, row = Customer.of(row), row[WIDTH:]
     effective, row = Effective(*row[:_STATE]), row[_STATE:]
-    said, month, active_users, events, *configs, shared, api_keys, total, active = row
+    said, rate_limit, month, active_users, events, *configs, shared, api_keys, total, active = row
     of_tenant, by_partner, learning = configs
     own = msgspec.json.decode(by_partner)
     layers = state.read(said)
@@ -52,6 +52,7 @@ def customer_detail(row: tuple[Any, ...] | None) -> dict[str, Any]:
             **config.in_force(msgspec.json.decode(of_tenant), own, learning=learning),
             **msgspec.structs.asdict(effective),
         },
+        "rate_limit": rate_limit and msgspec.json.decode(rate_limit),
         "usage": metering.Usage(month, active_users, customer.tracked_user_limit, events),
         "integrations": msgspec.json.decode(shared),
         "api_keys": msgspec.json.decode(api_keys),
@@ -64,6 +65,7 @@ _DETAIL = f"""
         -- Not what the customer says itself.
         (SELECT coalesce(json_agg(c), '[]')::text FROM tenants_control c
           WHERE c.tenant_id = t.id AND c.layer IN ('partner', 'staff')),
+        t.rate_limit::text,
         to_char({metering.THIS_MONTH}, 'YYYY-MM'), u.active_users, u.events,
         -- The customer's own word on learning is in neither of the last two.
         t.config::text, t.config_by_partner::text,

@@ -107,6 +107,7 @@ _CUSTOMER_DETAIL: dict[str, dict[str, Any]] = {
             "holdout_percent": 5,
             "learning": "contribute",
         },
+        "rate_limit": {"requests": 6000, "seconds": 60},
         "usage": USAGE,
         "integrations": [
             {
@@ -147,6 +148,7 @@ change_customer = partner_operation(
     takes=serializers.CustomerChangeSerializer,
     requests={
         "A larger plan": {"plan_tier": "growth", "tracked_user_limit": 5000, "config": {"overage": "allow"}},
+        "A limit of requests": {"rate_limit": {"requests": 6000, "seconds": 60}},
         "Suspend": {"plan_status": "suspended"},
         "Send nothing": {"suspension": {"mode": "hold", "reason": "Invoice 4711 is overdue."}},
         "Bound the budget": {"controls": {"action_budget_usd": {"max": "25", "locked": False}}},

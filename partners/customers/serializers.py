@@ -29,7 +29,7 @@ from tenants.controls.serializers import (
     SuspensionSerializer,
 )
 from tenants.deletion.services import GRACE_DAYS, MAX_GRACE_DAYS
-from tenants.models import SETTABLE_PLAN_STATUSES, PlanStatus, PlanTier
+from tenants.models import MAX_REQUESTS, MAX_SECONDS, SETTABLE_PLAN_STATUSES, PlanStatus, PlanTier
 from tenants.serializers import ApiKeySerializer, EffectiveSerializer
 
 SLUG = r"^[a-z0-9]+(-[a-z0-9]+)*$"
@@ -113,6 +113,11 @@ class PutCustomerSerializer(ProvisionRequestSerializer):
     )
 
 
+class RateLimitSerializer(StrictSerializer):
+    requests = IntegerField(min_value=1, max_value=MAX_REQUESTS)
+    seconds = IntegerField(min_value=1, max_value=MAX_SECONDS, help_text="At most a day.")
+
+
 class CustomerChangeSerializer(StrictSerializer):
     name = StringField(required=False, max_length=200)
     external_id = ExternalIdField(required=False, allow_null=True, help_text="What you call the customer, or null.")
@@ -124,6 +129,12 @@ class CustomerChangeSerializer(StrictSerializer):
         SETTABLE_PLAN_STATUSES, required=False, help_text="A suspended customer's keys are refused at once."
     )
     tracked_user_limit = limit_field(help_text="Monthly active users.")
+    rate_limit = RateLimitSerializer(
+        required=False,
+        allow_null=True,
+        help_text="Requests with all of the customer's keys together; `null` for the installation's own limit. In "
+        "force within ten seconds.",
+    )
     config = ObjectField(
         required=False, help_text="A JSON Merge Patch (RFC 7396): objects merge, `null` removes, all else replaces."
     )
@@ -202,6 +213,7 @@ class CustomerDetailSerializer(CustomerSerializer):
         help_text="The state that the customer is in; and what is in force of the config that you set, of the keys "
         "that Retivo acts on, and `learning`: the strictest of the customer's word and of yours."
     )
+    rate_limit = RateLimitSerializer(allow_null=True, help_text="What you set of it; null where you set none.")
     usage = UsageSerializer()
     integrations = SharedIntegrationSerializer(many=True)
     api_keys = ApiKeySerializer(many=True)

@@ -252,14 +252,15 @@ HEADERS: dict[str, Schema] = {
         "example": REQUEST_ID,
     },
     "RateLimit-Policy": {
-        "description": "How many requests (`q`) your key may make in how many seconds (`w`).",
+        "description": "How many requests (`q`) may be made in how many seconds (`w`): by your tenant with all its "
+        "keys, and with your key.",
         "schema": {"type": "string"},
-        "example": '"default";q=60000;w=60',
+        "example": '"tenant";q=60000;w=60, "key";q=60000;w=60',
     },
     "RateLimit": {
         "description": "How many of them are left (`r`), and the seconds until they are renewed (`t`).",
         "schema": {"type": "string"},
-        "example": '"default";r=59999;t=42',
+        "example": '"tenant";r=59871;t=42, "key";r=59999;t=42',
     },
     "Idempotency-Replayed": {
         "description": "`true` where this is the stored answer of an earlier request.",

@@ -1,71 +1,105 @@
-"""Requests a key may make: a fixed window, counted in Django's cache, announced in every answer (IETF draft-11)."""
+"""Requests that may be made in a fixed window, announced in every answer (draft-ietf-httpapi-ratelimit-headers-10).
+
+A tenant has a limit over all its keys, and each key has one: both are counted over all processes by
+`tenants.access.permits`. What comes without a key is counted by its address, in Django's cache.
+"""
 
 import time
+from collections.abc import Sequence
 from functools import lru_cache
 
-import msgspec
 import structlog
 from django.conf import settings
 from django.core.cache import cache
 from django.http import HttpRequest
 
 from retivo.api.errors import Problem
+from tenants.access import permits
+from tenants.access.permits import Limit, Quota
+from tenants.access.shares import Known
 
 log = structlog.get_logger("retivo.request")
 
-
-class Quota(msgspec.Struct, frozen=True, kw_only=True):
-    """What is left of the window. `reset` is in seconds."""
-
-    limit: int
-    window: int
-    remaining: int
-    reset: int
-
-    @property
-    def headers(self) -> dict[str, str]:
-        return {
-            "RateLimit-Policy": f'"default";q={self.limit};w={self.window}',
-            "RateLimit": f'"default";r={self.remaining};t={self.reset}',
-        }
+_OF = {"tenant": "by one tenant", "key": "with one key", "address": "from one address"}
 
 
-def spend(request: HttpRequest, key: str, rate: str | None = None, *, of: str = "with one key") -> Quota:
-    """Count the request as one of `key`, once, whoever handles it and however often.
+class Exceeded(Problem):
+    """429: nothing is left of one of the quotas."""
 
-    Args:
-        rate: how many are allowed, as `<count>/<seconds>`; `settings.RATE_LIMIT` where None.
-        of: what they have in common, as a refusal says it.
-
-    Raises:
-        Problem: 429 with `Retry-After` once the window's count is used up.
-    """
-    quota: Quota | None = getattr(request, "quota", None)
-    if quota is None:
-        quota = request.quota = _counted(key, rate or settings.RATE_LIMIT, of)  # type: ignore[attr-defined]
-    return quota
-
-
-def _counted(key: str, rate: str, of: str) -> Quota:
-    limit, window = _parsed(rate)
-    now = int(time.time())
-    reset = window - now % window
-    used = _count(f"rate:{key}:{now // window}", window)
-    quota = Quota(limit=limit, window=window, remaining=max(0, limit - used), reset=reset)
-    if used > limit:
-        raise Problem(
+    def __init__(self, quota: Quota, quotas: Sequence[Quota]) -> None:
+        super().__init__(
             429,
             "rate_limited",
-            f"At most {limit} requests in {window} seconds {of}.",
-            headers={"Retry-After": str(reset), **quota.headers},
+            f"At most {quota.limit} requests in {quota.window} seconds {_OF[quota.name]}.",
+            headers={"Retry-After": str(quota.reset), **headers(quotas)},
         )
-    return quota
+
+
+def headers(quotas: Sequence[Quota]) -> dict[str, str]:
+    """How the quotas are announced; none where there are none."""
+    if not quotas:
+        return {}
+    return {
+        "RateLimit-Policy": ", ".join(f'"{each.name}";q={each.limit};w={each.window}' for each in quotas),
+        "RateLimit": ", ".join(f'"{each.name}";r={each.remaining};t={each.reset}' for each in quotas),
+    }
+
+
+def spend(request: HttpRequest, digest: bytes, known: Known | None) -> Sequence[Quota]:
+    """Count the request as one of its key and of the key's tenant, once, however often it is handled.
+
+    Takes a statement of its own now and then, and so belongs before the request's transaction.
+
+    Args:
+        known: whose key it is, if this process knows; that is asked otherwise.
+
+    Returns:
+        What is left; nothing of a key that is not valid, which is for authentication to say.
+
+    Raises:
+        Exceeded: nothing is left.
+    """
+    quotas: Sequence[Quota] | None = getattr(request, "quotas", None)
+    if quotas is not None:
+        return quotas
+    found = permits.spend(
+        digest,
+        known=known and (known.tenant_id, known.key_id),
+        defaults=(_parsed(settings.TENANT_RATE_LIMIT or settings.RATE_LIMIT), _parsed(settings.RATE_LIMIT)),
+    )
+    is_permitted, quotas = found or (True, ())
+    if not is_permitted:
+        # Of two that are used up, the one that lasts.
+        raise Exceeded(max((each for each in quotas if not each.remaining), key=lambda each: each.reset), quotas)
+    request.quotas = quotas  # type: ignore[attr-defined]
+    return quotas
+
+
+def spend_of_address(address: str, limit: Limit) -> Sequence[Quota]:
+    """Count the request as one from an address.
+
+    Raises:
+        Exceeded: nothing is left.
+    """
+    requests, window = limit
+    now = int(time.time())
+    used = _count(f"rate:{address}:{now // window}", window)
+    quota = Quota(
+        name="address",
+        limit=requests,
+        window=window,
+        remaining=max(0, requests - used),
+        reset=window - now % window,
+    )
+    if used > requests:
+        raise Exceeded(quota, [quota])
+    return [quota]
 
 
 @lru_cache(8)
-def _parsed(rate: str) -> tuple[int, int]:
-    limit, window = map(int, rate.split("/"))
-    return limit, window
+def _parsed(rate: str) -> Limit:
+    requests, window = map(int, rate.split("/"))
+    return requests, window
 
 
 def _count(counter: str, window: int) -> int:

@@ -66,5 +66,10 @@ def learn(digest: bytes, known: Known) -> None:
     _take(known.parties)
 
 
+def forget(digest: bytes) -> None:
+    """The key is not valid any more."""
+    _known.pop(digest, None)
+
+
 def _take(parties: Mapping[Hashable, int]) -> None:
     places.take(parties, "Too many of your requests are being answered at once. Try again when one of them has ended.")

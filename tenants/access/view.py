@@ -91,9 +91,25 @@ class TenantView(APIView):
         try:
             self.key = read_key(self.key_text(request))
             self.known = shares.enter(self.key)
+            self.count(request)
         except Problem as problem:
             return self.finished(problem_response(request, problem))
+        except (OperationalError, InterfaceError) as error:
+            return self.finished(problem_response(request, cast("Problem", as_problem(error))))
         return self.answered(request, *args, **kwargs)
+
+    def count(self, request: HttpRequest) -> None:
+        """Count the request before its transaction begins: also what the key may not do, and what comes to nothing.
+
+        Raises:
+            Problem: 429 if the tenant's or the key's limit is used up; what authentication says of a key that has
+                become invalid, for its use is noted then, too.
+        """
+        try:
+            self.headers |= rate_limit.headers(rate_limit.spend(request, self.key, self.known))
+        except rate_limit.Exceeded:
+            look_up(self.key).caller()
+            raise
 
     def answered(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """The answer to a request that has a place."""
@@ -113,9 +129,6 @@ class TenantView(APIView):
         request = self.request = Request(sent, parsers=_PARSERS, negotiator=_NEGOTIATOR)
         try:
             self.authenticate(request)
-            # Before permissions: what a key may not do counts, too.
-            quota = rate_limit.spend(sent, str(self.caller.key_id))
-            self.headers |= quota.headers
             method = str(sent.method).lower()
             self.handler = getattr(self, method, None) if method in self.http_method_names else None
             self.check_permissions(request)
@@ -130,6 +143,8 @@ class TenantView(APIView):
     def authenticate(self, request: Request) -> None:
         found = look_up(self.key, self.asked(), asks_partner=self.known is None)
         self.notes_use = found.notes_use
+        if found.verdict != "ok":
+            shares.forget(self.key)  # what is sent with it counts for nobody any more
         request.user, request.auth = cast("Any", found.caller()), found.answer
         if self.known is None:
             shares.learn(self.key, shares.Known(found.key_id, found.tenant_id, found.partner_id))

@@ -22,9 +22,8 @@ class ReportLeakView(OpenView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         self.headers["Cache-Control"] = "no-store"
-        caller = f"leak:{client_network(request)}"
-        quota = rate_limit.spend(request._request, caller, f"{REPORTS}/{SECONDS}", of="from one address")
-        self.headers |= quota.headers
+        quotas = rate_limit.spend_of_address(f"leak:{client_network(request)}", (REPORTS, SECONDS))
+        self.headers |= rate_limit.headers(quotas)
 
     @schema.report_leak
     def post(self, request: Request) -> Response:

@@ -10,8 +10,6 @@ from django.contrib.postgres.operations import ValidateConstraint
 from django.db import migrations, models
 from django.db.models import Value
 
-from retivo.database.sql import InForce
-
 _plan = import_module("tenants.migrations.0007_partners_word_on_learning")
 _table = import_module("tenants.migrations.0005_own_plan")._TABLE
 
@@ -51,6 +49,43 @@ CREATE POLICY upkeep ON tenants_tenant FOR SELECT TO app_upkeep USING (true);
 GRANT SELECT (id, created_at, plan_status, config) ON tenants_tenant TO app_upkeep;
 """
 
+# As it was until there were limits of requests.
+OWN_PLAN = """\
+-- Stops a tenant from changing its own plan, which only its partner and staff may change.
+--
+-- Row-level security lets a tenant update itself and a partner update its customers, and both use the same runtime
+-- role. Only a trigger, which compares old and new values, can distinguish a partner that sets a customer's limit from
+-- a tenant that raises its own.
+CREATE OR REPLACE FUNCTION refuse_own_plan() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+    BEGIN
+        RAISE EXCEPTION 'permission denied: a tenant does not change its own plan'
+            USING ERRCODE = 'insufficient_privilege';
+    END
+    $$;
+
+REVOKE ALL ON FUNCTION refuse_own_plan FROM PUBLIC;
+
+-- What the partner set of a customer's config is kept as its word, whatever the customer makes of it.
+-- Three keys of a customer's config are its partner's to set, too (`tenants.config.SET_BY_PARTNER`). `overage` is one
+-- of them because the limit does not hold where it allows more.
+CREATE OR REPLACE TRIGGER own_plan BEFORE UPDATE ON tenants_tenant FOR EACH ROW
+    WHEN (
+        NEW.id = public.current_tenant()
+        AND (
+            (OLD.plan_tier, OLD.plan_status, OLD.tracked_user_limit, OLD.config_by_partner)
+                IS DISTINCT FROM (NEW.plan_tier, NEW.plan_status, NEW.tracked_user_limit, NEW.config_by_partner)
+            OR OLD.tenant_role = 'customer'
+                AND (OLD.config -> 'overage', OLD.config -> 'retention_days', OLD.config -> 'learning_by_partner')
+                    IS DISTINCT FROM
+                    (NEW.config -> 'overage', NEW.config -> 'retention_days', NEW.config -> 'learning_by_partner')
+        )
+    )
+    EXECUTE FUNCTION refuse_own_plan();
+"""
+
 
 class Migration(migrations.Migration):
     dependencies = [("tenants", "0014_leaked_keys")]
@@ -71,5 +106,5 @@ class Migration(migrations.Migration):
             sql=[TENANTS_TENANT],
             reverse_sql=["REVOKE UPDATE (config_by_partner) ON tenants_tenant FROM app_rt", _table],
         ),
-        InForce("tenants", "refuse_own_plan", digest="e2bb02b8bbae", reverse_sql=[_plan._DROP, _plan._OWN_PLAN]),
+        migrations.RunSQL(sql=[OWN_PLAN], reverse_sql=[_plan._DROP, _plan._OWN_PLAN]),
     ]

@@ -121,6 +121,9 @@ class Migration(migrations.Migration):
             "tenants",
             later={
                 "tenants_tenant": _config.TENANTS_TENANT,
+                "refuse_own_plan": _config.OWN_PLAN,
+                "tenants_permit": None,
+                "take_permits": None,
                 "revoke_leaked_key": _leaks.REVOKE_LEAKED_KEY,
                 "tenants_apikey": TENANTS_APIKEY,
                 "guard_api_key": None,

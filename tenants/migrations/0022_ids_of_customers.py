@@ -13,7 +13,6 @@ from retivo.database.sql import InForce
 
 _before = import_module("tenants.migrations.0015_config_by_partner").TENANTS_TENANT
 
-
 # As it was until customers could be deleted.
 TENANTS_TENANT = """\
 -- A tenant sees itself, and a partner its customers.

@@ -22,8 +22,9 @@ CREATE OR REPLACE TRIGGER own_plan BEFORE UPDATE ON tenants_tenant FOR EACH ROW
     WHEN (
         NEW.id = public.current_tenant()
         AND (
-            (OLD.plan_tier, OLD.plan_status, OLD.tracked_user_limit, OLD.config_by_partner)
-                IS DISTINCT FROM (NEW.plan_tier, NEW.plan_status, NEW.tracked_user_limit, NEW.config_by_partner)
+            (OLD.plan_tier, OLD.plan_status, OLD.tracked_user_limit, OLD.rate_limit, OLD.config_by_partner)
+                IS DISTINCT FROM
+                (NEW.plan_tier, NEW.plan_status, NEW.tracked_user_limit, NEW.rate_limit, NEW.config_by_partner)
             OR OLD.tenant_role = 'customer'
                 AND (OLD.config -> 'overage', OLD.config -> 'retention_days', OLD.config -> 'learning_by_partner')
                     IS DISTINCT FROM

@@ -23,7 +23,7 @@ GRANT SELECT, INSERT ON tenants_tenant TO app_web;
 -- Not suspended_by_staff, so no partner lifts a suspension by staff. See also the trigger own_plan.
 GRANT UPDATE (
     name, config, config_by_partner, kill_switch_active, shadow_mode, plan_tier, plan_status, tracked_user_limit,
-    external_id, metadata, updated_at, delete_at
+    external_id, metadata, updated_at, delete_at, rate_limit
 ) ON tenants_tenant TO app_web;
 GRANT SELECT ON tenants_tenant TO app_auth;
 
