@@ -7,6 +7,7 @@ from procrastinate.contrib.django import app
 
 from events import partitions
 from events.scoring import services as scoring
+from events.usage import alerts
 from tenants.upkeep import rounds
 from tenants.upkeep.rounds import Turn
 
@@ -33,3 +34,9 @@ def maintain_events(timestamp: int) -> None:
 def score_tenants(tenant_id: UUID, turn: Turn) -> None:
     """Scores and stages: of those who were active, and once a day of everyone."""
     scoring.score_tenant(tenant_id, turn=turn)
+
+
+@rounds.periodic(cron="4-59/10 * * * *", tenants=alerts.TO_WATCH)
+def watch_usage(tenant_id: UUID, turn: Turn) -> None:
+    """Partners hear of thresholds that their customers reached, and of months that were closed."""
+    alerts.watch(tenant_id, turn)

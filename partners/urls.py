@@ -11,6 +11,7 @@ from partners.keys.views import CustomerKeyViewSet, PartnerKeyViewSet
 from partners.outcomes.views import OutcomeViewSet
 from partners.overview.views import PatternViewSet, StatsViewSet
 from partners.switches.views import KillSwitchViewSet, ShadowModeViewSet
+from partners.usage.views import UsageAlertViewSet, UsageViewSet
 from partners.webhooks.views import WebhookViewSet
 from retivo.api import paths  # noqa: F401 - `any_uuid`
 
@@ -26,6 +27,7 @@ router.register("event-types", EventTypeViewSet, basename="partner-event-type")
 router.register("webhooks", WebhookViewSet, basename="partner-webhook")
 router.register("patterns", PatternViewSet, basename="partner-pattern")
 router.register("stats", StatsViewSet, basename="partner-stats")
+router.register("usage", UsageViewSet, basename="partner-usage")
 
 _ONE: Any = {"get": "retrieve", "put": "update"}  # there is one of each
 
@@ -33,4 +35,6 @@ urlpatterns = [
     *router.urls,
     path("kill-switch", KillSwitchViewSet.as_view(_ONE), name="partner-kill-switch"),
     path("shadow-mode", ShadowModeViewSet.as_view(_ONE), name="partner-shadow-mode"),
+    # Set as a whole, and so by PUT on the list.
+    path("usage-alerts", UsageAlertViewSet.as_view({"get": "list", "put": "update"}), name="partner-usage-alerts"),
 ]

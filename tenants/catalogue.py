@@ -51,6 +51,12 @@ _SWITCH: dict[str, tuple[Schema, Any]] = {
     "only": ({"type": ["object", "null"], "description": "The part; null: all customers."}, {"action_type": "grant"}),
     "customers": ({"type": ["integer", "null"], "description": "For how many a filter turned it."}, None),
 }
+_MONTH: Schema = {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}$"}
+_METRIC: Schema = {
+    "enum": ["active_users", "events", "decisions", "actions_delivered", "outcomes", "action_cost_usd"],
+}
+_ALERT_SCOPE: Schema = {"enum": ["each_customer", "fleet"]}
+_NUMBER: Schema = {"type": ["integer", "string"], "description": "US dollars as a string."}
 
 _A_UUID = "0b9f6d7e-5a3c-4c57-9d0e-3f5d1f6a7b21"
 _KEY = {"key_id": (_UUID, "c1f4c7a2-8a55-4e0e-b5a8-0f6c2b7d9e30"), "prefix": (_TEXT, "rt_live_4fGh")}
@@ -164,6 +170,34 @@ EVENTS: dict[str, EventType] = {
         url=(_TEXT, "https://hooks.acme.example/points"),
         reason=(_TEXT, "attempts_exhausted"),
         failed_in_hour_before=(_COUNT, 41),
+    ),
+    "usage_alert.changed": _event(
+        "What you want to hear of a metric changed.",
+        metric=(_METRIC, "active_users"),
+        scope=(_ALERT_SCOPE, "each_customer"),
+        thresholds=({"type": "array", "items": _COUNT}, [75, 90, 100, 120]),
+        limit=({**_NUMBER, "type": ["integer", "string", "null"]}, None),
+    ),
+    "usage.threshold_reached": _event(
+        "A month's usage reached a share of its limit, in per cent. `scope` is `fleet` where all your customers "
+        "together did, and there is no customer then. Told once for each month, customer, metric and threshold.",
+        month=(_MONTH, "2026-11"),
+        metric=(_METRIC, "active_users"),
+        scope=(_ALERT_SCOPE, "each_customer"),
+        threshold=(_COUNT, 90),
+        used=(_NUMBER, 4512),
+        limit=(_NUMBER, 5000),
+    ),
+    "usage.month_closed": _event(
+        "A month's usage is final for all your customers. The numbers are those of all who used something, together.",
+        month=(_MONTH, "2026-11"),
+        customers=(_COUNT, 212),
+        active_users=(_COUNT, 184020),
+        events=(_COUNT, 5271834),
+        decisions=(_COUNT, 91120),
+        actions_delivered=(_COUNT, 40111),
+        outcomes=(_COUNT, 32040),
+        action_cost_usd=(_TEXT, "20055.500000"),
     ),
 }
 

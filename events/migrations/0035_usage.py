@@ -256,7 +256,7 @@ class Migration(migrations.Migration):
             digest="ad2e3ca1a4bf",
             reverse_sql="DROP FUNCTION refuse_closed_usage CASCADE",
         ),
-        InForce("events", "usage_of_periods", digest="7ff6ef0313f8", reverse_sql="DROP FUNCTION usage_of_periods"),
+        InForce("events", "usage_of_periods", digest="4416de27a86e", reverse_sql="DROP FUNCTION usage_of_periods"),
         InForce("events", "usage_periods", digest="91858dd05707", reverse_sql="DROP FUNCTION usage_periods"),
         InForce("events", "reach_thresholds", digest="2a9a5ed4482b", reverse_sql="DROP FUNCTION reach_thresholds"),
         InForce(

@@ -6,9 +6,9 @@ CREATE OR REPLACE FUNCTION usage_of_periods(
     after_created_at timestamptz, after_tenant uuid, after_start date, after_correction int, at_most int
 )
     RETURNS TABLE (
-        created_at timestamptz, tenant_id uuid, starts_on date, correction smallint, active_users bigint, events bigint,
-        decisions bigint, actions_delivered bigint, outcomes bigint, action_cost_usd numeric, counted_at timestamptz,
-        closed_at timestamptz
+        created_at timestamptz, tenant_id uuid, external_id text, starts_on date, correction smallint,
+        active_users bigint, events bigint, decisions bigint, actions_delivered bigint, outcomes bigint,
+        action_cost_usd numeric, counted_at timestamptz, closed_at timestamptz
     )
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
@@ -19,10 +19,10 @@ CREATE OR REPLACE FUNCTION usage_of_periods(
         partner uuid := public.current_tenant();
     BEGIN
         RETURN QUERY
-            SELECT t.created_at, u.tenant_id, u.starts_on, u.correction, u.active_users, u.events, u.decisions,
-                u.actions_delivered, u.outcomes, u.action_cost_usd, u.counted_at, u.closed_at
+            SELECT t.created_at, u.tenant_id, t.external_id::text, u.starts_on, u.correction, u.active_users, u.events,
+                u.decisions, u.actions_delivered, u.outcomes, u.action_cost_usd, u.counted_at, u.closed_at
             FROM (
-                SELECT t.created_at, t.id FROM public.tenants_tenant t
+                SELECT t.created_at, t.id, t.external_id FROM public.tenants_tenant t
                 WHERE t.parent_id = partner AND (customer IS NULL OR t.id = customer)
                   AND (after_tenant IS NULL OR (t.created_at, t.id) >= (after_created_at, after_tenant))
                 ORDER BY t.created_at, t.id

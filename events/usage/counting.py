@@ -149,7 +149,9 @@ _NOTE = """
 
 _CLOSE = f"""
     WITH closed AS (
-        UPDATE events_usagecount SET closed_through = {OPEN_SINCE} WHERE tenant_id = %(tenant_id)s
+        UPDATE events_usagecount c SET closed_through = greatest(c.closed_through, {OPEN_SINCE}),
+            announced_through = CASE t.tenant_role WHEN 'partner' THEN c.announced_through ELSE {OPEN_SINCE} END
+        FROM tenants_tenant t WHERE c.tenant_id = %(tenant_id)s AND t.id = c.tenant_id
     )
     UPDATE events_usage SET closed_at = now()
     WHERE tenant_id = %(tenant_id)s AND closed_at IS NULL AND starts_on < {OPEN_SINCE} AND (

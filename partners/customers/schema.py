@@ -169,7 +169,7 @@ put_customer = partner_operation(
     "Makes the customer of this external id, with its API key, or changes it to be as you say: 201 with the key, or "
     "200 with `changed`, which is empty where nothing was to change. Safe to send again, and at once from many "
     "processes: one of them makes the customer. The path takes `ext:` and your id, percent-encoded. A key that was "
-    "lost with the answer is not shown again: have staff issue another.",
+    "lost with the answer is not shown again: issue another.",
     scope=Scope.PARTNER_CUSTOMERS,
     parameters=[CUSTOMER_ID],
     tag=CUSTOMERS,

@@ -10,7 +10,7 @@ class, by the API's description and by the tests that walk over all operations.
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from drf_spectacular.utils import OpenApiExample, OpenApiRequest, extend_schema
+from drf_spectacular.utils import OpenApiExample, OpenApiRequest, OpenApiResponse, extend_schema
 
 from retivo.api.schema import NO_FULL_ACCESS, Link, Problems, Success
 
@@ -30,6 +30,7 @@ def operation(
     status: int = 200,
     also: Mapping[int, Example | Success] | None = None,
     media_type: str | None = None,
+    streamed: Mapping[str, tuple[Any, Any]] | None = None,
     takes: type | None = None,
     requests: Mapping[str, Example] | None = None,
     parameters: Sequence[Any] = (),
@@ -43,6 +44,7 @@ def operation(
         scope: what a key must hold; None where any key will do, or none is needed.
         requests: example bodies by name.
         also: other statuses: examples of the same answer, or answers of their own.
+        streamed: by media type, what else the answer may be, with an example.
     """
     sent = [OpenApiExample(name, dict(value)) for name, value in (requests or {}).items()]
     answered: dict[Any, Any] = {
@@ -50,6 +52,11 @@ def operation(
             shown if isinstance(shown, Success) else Success(answers, code, shown, links)
         )
         for code, shown in {status: example, **(also or {})}.items()
+    } | {
+        (status, kind): OpenApiResponse(
+            made_of, description="Streamed.", examples=[OpenApiExample("Streamed", shown, media_type=kind)]
+        )
+        for kind, (made_of, shown) in (streamed or {}).items()
     }
     return described(
         scope=scope,

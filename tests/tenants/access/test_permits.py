@@ -74,7 +74,12 @@ def spend(acme: Api, *, limit: int = 60_000, seconds: int = 86_400) -> tuple[boo
 def test_statements__of_many_requests__are_few(acme: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     taken = []
     take = permits._take
-    monkeypatch.setattr(permits, "_take", lambda *args: taken.append(args) or take(*args))
+
+    def noted(*args: Any) -> Any:
+        taken.append(args)
+        return take(*args)
+
+    monkeypatch.setattr(permits, "_take", noted)
 
     quotas = [spend(acme)[1] for _ in range(3000)]
 
