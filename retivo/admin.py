@@ -23,6 +23,7 @@ from decisions.playbooks.admin import interventions_table, playbooks_table
 from delivery.admin import unwell
 from delivery.models import ActionRow, EndpointRow, Webhook
 from events import metering
+from events.usage.admin import alerts_table, reached_table, usage_table
 from integrations.admin import action_types_table, integrations_table, shares_table
 from integrations.models import ActionType, IntegrationShare, PartnerIntegration
 from learning.models import Release
@@ -67,6 +68,11 @@ class HierarchyAdmin(TenantAdmin):
         tables = [*super().tables(request, tenant)]
         if may(request, "decisions.view_decisionrow") and (figure := funnel_figure(tenant)):
             tables.insert(0, figure)
+        if may(request, "events.view_usage"):
+            shown = [usage_table(tenant)]
+            if tenant.tenant_role == TenantRole.PARTNER:
+                shown += [alerts_table(tenant), reached_table(tenant)]
+            tables += [table for table in shown if table.total]
         match tenant.tenant_role:
             case TenantRole.PARTNER if may(request, "integrations.view_partnerintegration"):
                 tables.append(integrations_table(tenant))

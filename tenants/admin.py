@@ -105,6 +105,7 @@ class TenantAdmin(DeletableAdmin, ControlledAdmin):
     ]
     fieldsets = [
         (None, {"fields": [("name", "slug"), ("tenant_role", "parent"), ("plan_tier", "tracked_user_limit")]}),
+        (None, {"fields": ["rate_limit"]}),
         (None, {"fields": [("plan_status", "suspended_by_staff"), "deletion"]}),
         (None, {"fields": [("id", "external_id"), ("created_at", "updated_at"), "config"]}),
     ]

@@ -146,11 +146,16 @@ class TenantForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for mypy
         widget=UnfoldAdminIntegerFieldWidget,
         help_text="Monthly active users.",
     )
+    rate_limit = forms.JSONField(
+        required=False,
+        widget=UnfoldAdminTextInputWidget,
+        help_text='As {"requests": 6000, "seconds": 60}, of all its keys. Empty: the installation\'s limit.',
+    )
     config = ConfigField(required=False, widget=UnfoldAdminTextareaWidget(_JSON))
 
     class Meta:
         model = Tenant
-        fields = ["name", "plan_tier", "tracked_user_limit", "config"]
+        fields = ["name", "plan_tier", "tracked_user_limit", "rate_limit", "config"]
 
     def clean_config(self) -> dict[str, Any]:
         """What the API would refuse; a config that nobody touched stays as it is."""
