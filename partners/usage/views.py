@@ -34,7 +34,6 @@ class UsageViewSet(PartnerViewSet):
             metrics=found["metrics"],
         )
         wanted = request._request.get_preferred_type(["application/json", *_STREAMED])
-        self.headers["Vary"] = "Accept"
         if wanted in _STREAMED:
             pieces = _STREAMED[wanted](asked=asked, context=partial(key_context, self.key))
             return StreamingHttpResponse(pieces, content_type=wanted)

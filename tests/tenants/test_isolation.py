@@ -39,6 +39,10 @@ TENANT_COLUMNS = {
     "events_monthlyusage": "tenant_id",
     "events_stagechange": "tenant_id",
     "events_scoringsweep": "tenant_id",
+    "events_usage": "tenant_id",
+    "events_usagecount": "tenant_id",
+    "events_usagealert": "tenant_id",
+    "events_reachedthreshold": "partner_id",
     "learning_example": "tenant_id",
     "learning_modelstate": "tenant_id",
     "learning_remembereddecision": "tenant_id",
@@ -69,7 +73,7 @@ OF_NONE = {"tenants_taskrun", "tenants_workerprocess"}
 # The same, and anyone without a tenant reads it.
 PUBLISHED = {"tenants_certificatekey"}
 # Closed to the API and to workers.
-OF_OTHERS = {"learning_noisysum", "retivo_seal", "tenants_audithead"}
+OF_OTHERS = {"learning_noisysum", "retivo_seal", "tenants_audithead", "tenants_permit"}
 UNSHARED = re.compile(r"(auth|axes|django|otp|procrastinate)_")
 
 
@@ -113,6 +117,8 @@ def two_partners(acme: Api, rival: Api) -> tuple[Api, Api]:
     for sql in WEBHOOKS:
         as_owner(sql)
     as_owner(RELEASE)
+    for statement in USAGE:
+        as_owner(statement)
     as_owner("INSERT INTO decisions_liftcount SELECT id, now(), 9, 1, 1, 0 FROM tenants_tenant")
     as_owner(DELETIONS)
     return acme, rival
@@ -187,6 +193,17 @@ DELETIONS = """
     SELECT 'cancelled', id, 'none', parent_id, 'staff', now(), '', '', '{}', ''
       FROM tenants_tenant WHERE parent_id IS NOT NULL
 """
+USAGE = [
+    "INSERT INTO events_usagecount (tenant_id, closed_through, announced_through)"
+    " SELECT id, '2026-01-01', '2026-01-01' FROM tenants_tenant ON CONFLICT DO NOTHING",
+    "INSERT INTO events_usage (tenant_id, unit, starts_on, correction, active_users, events, decisions,"
+    " actions_delivered, outcomes, action_cost_usd, counted_at)"
+    " SELECT id, 'month', '2026-11-01', 0, 1, 1, 1, 1, 1, 1, now() FROM tenants_tenant",
+    "INSERT INTO events_usagealert (tenant_id, metric, scope, thresholds)"
+    " SELECT id, 'active_users', 'fleet', '{90}' FROM tenants_tenant",
+    "INSERT INTO events_reachedthreshold (tenant_id, partner_id, period, metric, threshold, used, allowance)"
+    " SELECT id, coalesce(parent_id, id), '2026-11-01', 'active_users', 90, 9, 10 FROM tenants_tenant",
+]
 ATTEMPTS = """
     INSERT INTO delivery_attempt (tenant_id, action_id, number, started_at, latency_ms, error, response)
     SELECT tenant_id, id, 1, now(), 1, 'timeout', '' FROM delivery_action
@@ -257,6 +274,7 @@ ANSWERS = {
     "chain_entry": "trigger",
     "claim_actions": "TABLE(tenant_id uuid, action_id text, is_failing boolean, is_slow boolean, is_gone boolean)",
     "current_tenant": "uuid",
+    "customers_closed_through": "date",
     "delivery_backlog": "TABLE(state text, status text, actions bigint, oldest_seconds double precision)",
     "oldest_event_keys": "double precision",
     "unwell_endpoints": "record",
@@ -277,13 +295,21 @@ ANSWERS = {
     "partners_consent": "text",
     "record_outcome_by_url": "record",
     "record_outcome_of_own_integration": "TABLE(action_id text, verdict text)",
+    "reach_thresholds": "TABLE(tenant_id uuid, period date, metric text, threshold integer, used numeric,"
+    " allowance numeric)",
     "redact_audit_entries": "bigint",
     "redact_partner_events": "bigint",
+    "refuse_closed_usage": "trigger",
     "refuse_while_deleting": "trigger",
     "revoke_leaked_key": "void",
+    "take_permits": "SETOF record",
     "tenants_with_waiting_examples": "SETOF uuid",
     "usage_of_customer": "record",
     "usage_of_customers": "TABLE(tenant_id uuid, active_users bigint, events bigint)",
+    "usage_of_periods": "TABLE(created_at timestamp with time zone, tenant_id uuid, external_id text, starts_on date,"
+    " correction smallint, active_users bigint, events bigint, decisions bigint, actions_delivered bigint, outcomes"
+    " bigint, action_cost_usd numeric, counted_at timestamp with time zone, closed_at timestamp with time zone)",
+    "usage_periods": "bigint",
 }
 
 

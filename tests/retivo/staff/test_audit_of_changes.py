@@ -145,6 +145,7 @@ FIELDS: dict[str, dict[str, Change]] = {
         name=lambda: "Acme Two",
         plan_tier=lambda: "scale",
         tracked_user_limit=lambda: "77",
+        rate_limit=lambda: '{"requests": 7, "seconds": 60}',
         config=lambda: '{"timezone": "UTC"}',
     ),
     f"{INTEGRATION}/change/": saved("integration.switched_off", active=lambda: None),

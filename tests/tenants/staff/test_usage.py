@@ -6,14 +6,14 @@ from decisions.upkeep.counting import count_tenant
 from events.usage import alerts
 from tests.conftest import Api
 from tests.events.cast import event, track
-from tests.tenants.staff.people import page_of, the_tenant
+from tests.tenants.staff.people import page_of
 
 
 def test_page__of_a_customer__shows_its_months(viewer: Client, merchant: Api) -> None:
     track(merchant, event("secret-user"), event("secret-user"))
     count_tenant(merchant.tenant_id)
 
-    html = viewer.get(page_of(the_tenant("merchant"))).content.decode()
+    html = viewer.get(page_of(merchant)).content.decode()
 
     assert "Usage by month" in html
     assert "Open" in html
@@ -27,7 +27,7 @@ def test_page__of_a_partner__shows_alerts_and_what_was_reached(viewer: Client, a
     count_tenant(shop.tenant_id)
     alerts.watch(acme.tenant_id)
 
-    html = viewer.get(page_of(the_tenant("acme"))).content.decode()
+    html = viewer.get(page_of(acme)).content.decode()
 
     assert "Usage alerts" in html
     assert "40, 90" in html
