@@ -2,10 +2,10 @@
 
 They come from rows of PostgreSQL, of the tenant and of the key (`take_permits`). As long as a process has some of both
 it counts in its memory. It takes one at first, and twice as many as the last time where these lasted for less than 50
-milliseconds: so the number that is left is exact where there are few requests, and there are some ten statements a
-second where there are many. It never holds more than a hundredth of what is left, and nothing for longer than
-`KEPT_SECONDS`: what it does not use it gives back with the next statement, and a limit that was changed is in force
-after that.
+milliseconds, or eight and more of them for less than half a second: so the number that is left is exact where there are
+few requests, and there are some two statements a second where there are many. It never holds more than a hundredth of
+what is left, and nothing for longer than `KEPT_SECONDS`. What it does not use it gives back with the next statement;
+a limit that was changed is in force after that.
 
 So a limit is never exceeded. Near to it, what idle processes still hold is missing to the others.
 """
@@ -23,7 +23,8 @@ import msgspec
 from retivo.database.cursor import kept_cursor
 
 KEPT_SECONDS = 10.0
-_GROWS_WITHIN = 0.05  # seconds
+# How many seconds a few of them, and how many, are to last.
+_FEW, _FEW_LAST, _MANY_LAST = 8, 0.05, 0.5
 _MOST_SHARE = 100  # of what is left
 _MOST_HELD = 40_000  # tenants and keys, of some 400 bytes each
 _REFUSED_SECONDS = 0.5  # for which nothing is asked where nothing was left
@@ -129,7 +130,8 @@ def _asked(held: Sequence[_Held | None], now: float) -> tuple[list[int], list[in
 
 def _block(held: _Held, now: float) -> int:
     lasted = now - held.taken
-    size = held.block * 2 if lasted < _GROWS_WITHIN else int(held.block * _GROWS_WITHIN / lasted)
+    aim = _FEW_LAST if held.block < _FEW else _MANY_LAST
+    size = held.block * 2 if lasted < aim else int(held.block * aim / lasted)
     return max(1, min(size, (held.left + held.free) // _MOST_SHARE))
 
 
