@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from django.conf import settings
 from rest_framework.request import Request
 
 from delivery.outcomes import schema, services, tokens
@@ -27,12 +28,12 @@ class OutcomeByUrlView(OpenView):
         super().initial(request, *args, **kwargs)
         self.headers["Cache-Control"] = "no-store"
         named = tokens.read(kwargs["token"])
-        sent = request._request
         if named is None:
-            rate_limit.spend(sent, f"token:{client_network(request)}", f"{WRONG_TOKENS}/{SECONDS}", of="of this kind")
+            rate_limit.spend_without_key(f"token:{client_network(request)}", (WRONG_TOKENS, SECONDS))
             raise not_found()
-        quota = rate_limit.spend(sent, f"outcomes:{named.tenant_id}", of="for one tenant's actions")
-        self.headers |= quota.headers
+        limit = rate_limit.parsed(settings.RATE_LIMIT)
+        quotas = rate_limit.spend_without_key(f"outcomes:{named.tenant_id}", limit, name="outcomes")
+        self.headers |= rate_limit.headers(quotas)
         if named.until <= datetime.now(UTC):
             until = f"Outcomes of this action were taken until {named.until:%Y-%m-%dT%H:%M:%SZ}."
             raise Problem(410, "outcome_window_over", until)

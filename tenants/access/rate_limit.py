@@ -1,7 +1,7 @@
 """Requests that may be made in a fixed window, announced in every answer (draft-ietf-httpapi-ratelimit-headers-10).
 
 A tenant has a limit over all its keys, and each key has one: both are counted over all processes by
-`tenants.access.permits`. What comes without a key is counted by its address, in Django's cache.
+`tenants.access.permits`. What comes without a key is counted in Django's cache, by its address or by what it names.
 """
 
 import time
@@ -20,7 +20,12 @@ from tenants.access.shares import Known
 
 log = structlog.get_logger("retivo.request")
 
-_OF = {"tenant": "by one tenant", "key": "with one key", "address": "from one address"}
+_OF = {
+    "tenant": "by one tenant",
+    "key": "with one key",
+    "address": "from one address",
+    "outcomes": "for one tenant's actions",
+}
 
 
 class Exceeded(Problem):
@@ -65,7 +70,7 @@ def spend(request: HttpRequest, digest: bytes, known: Known | None) -> Sequence[
     found = permits.spend(
         digest,
         known=known and (known.tenant_id, known.key_id),
-        defaults=(_parsed(settings.TENANT_RATE_LIMIT or settings.RATE_LIMIT), _parsed(settings.RATE_LIMIT)),
+        defaults=(parsed(settings.TENANT_RATE_LIMIT or settings.RATE_LIMIT), parsed(settings.RATE_LIMIT)),
     )
     is_permitted, quotas = found or (True, ())
     if not is_permitted:
@@ -75,17 +80,21 @@ def spend(request: HttpRequest, digest: bytes, known: Known | None) -> Sequence[
     return quotas
 
 
-def spend_of_address(address: str, limit: Limit) -> Sequence[Quota]:
-    """Count the request as one from an address.
+def spend_without_key(counted: str, limit: Limit, *, name: str = "address") -> Sequence[Quota]:
+    """Count a request that has no key.
+
+    Args:
+        counted: what it is counted by.
+        name: the quota's, as it is announced.
 
     Raises:
         Exceeded: nothing is left.
     """
     requests, window = limit
     now = int(time.time())
-    used = _count(f"rate:{address}:{now // window}", window)
+    used = _count(f"rate:{counted}:{now // window}", window)
     quota = Quota(
-        name="address",
+        name=name,
         limit=requests,
         window=window,
         remaining=max(0, requests - used),
@@ -97,7 +106,7 @@ def spend_of_address(address: str, limit: Limit) -> Sequence[Quota]:
 
 
 @lru_cache(8)
-def _parsed(rate: str) -> Limit:
+def parsed(rate: str) -> Limit:
     requests, window = map(int, rate.split("/"))
     return requests, window
 

@@ -20,9 +20,8 @@ class CertificateKeysView(OpenView):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
-        caller = f"certificate-keys:{client_network(request)}"
-        quota = rate_limit.spend(request._request, caller, f"{REQUESTS}/{SECONDS}", of="from one address")
-        self.headers |= quota.headers
+        quotas = rate_limit.spend_without_key(f"certificate-keys:{client_network(request)}", (REQUESTS, SECONDS))
+        self.headers |= rate_limit.headers(quotas)
 
     @schema.list_keys
     def get(self, request: Request) -> Response:

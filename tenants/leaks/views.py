@@ -22,7 +22,7 @@ class ReportLeakView(OpenView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         self.headers["Cache-Control"] = "no-store"
-        quotas = rate_limit.spend_of_address(f"leak:{client_network(request)}", (REPORTS, SECONDS))
+        quotas = rate_limit.spend_without_key(f"leak:{client_network(request)}", (REPORTS, SECONDS))
         self.headers |= rate_limit.headers(quotas)
 
     @schema.report_leak

@@ -43,7 +43,7 @@ class Migration(migrations.Migration):
         InForce(
             "tenants",
             "tenants_tenant",
-            digest="20968a021a69",
+            digest="af6b6b40b336",
             reverse_sql=["REVOKE UPDATE (rate_limit) ON tenants_tenant FROM app_web", _tenant.TENANTS_TENANT],
         ),
         InForce(

@@ -8,8 +8,8 @@ from typing import Any
 
 import psycopg
 import pytest
+from django.core.management import call_command
 from django.db import ProgrammingError, connection, transaction
-from tenants.upkeep.deletion import delete_tenant
 
 from decisions.upkeep import counting, waiting
 from events.models import UsageMetric
@@ -302,7 +302,8 @@ def test_closed__tenant_that_is_deleted__takes_it_along(shop: Api) -> None:
     of_before(shop)
     counted(shop)
 
-    delete_tenant(actor="test", tenant_id=shop.tenant_id)
+    ((slug,),) = as_owner("SELECT slug FROM tenants_tenant WHERE id = %s", shop.tenant_id)
+    call_command("delete_tenant", str(shop.tenant_id), confirm=slug)
 
     assert as_owner("SELECT FROM events_usage") == []
 

@@ -130,4 +130,4 @@ def test_rate_limit__cache_that_does_not_answer__lets_requests_through(settings:
         "default": {"BACKEND": "django.core.cache.backends.filebased.FileBasedCache", "LOCATION": location}
     }
 
-    assert [quota.remaining for quota in rate_limit.spend_of_address("somewhere", (1, 3600))] == [1]
+    assert [quota.remaining for quota in rate_limit.spend_without_key("somewhere", (1, 3600))] == [1]
