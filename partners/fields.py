@@ -1,11 +1,30 @@
 """Serializers that more than one resource of the Partner API uses."""
 
 from typing import Any
+from uuid import UUID
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from partners.references import EXTERNAL, MAX_EXTERNAL_ID, CustomerReference
 from retivo.api.pagination import CursorField
-from retivo.api.serializers import QueryIntegerField, StrictSerializer
+from retivo.api.serializers import QueryIntegerField, StrictSerializer, StringField, UUIDField
+
+
+@extend_schema_field({"type": "string"})
+class CustomerReferenceField(StringField):
+    """A customer in a query, as in a path: its tenant id, or `ext:` and the partner's own id."""
+
+    default_validators = []
+
+    def to_internal_value(self, data: Any) -> Any:
+        text = super().to_internal_value(data)
+        if not text.startswith(EXTERNAL):
+            tenant_id: UUID = UUIDField().to_internal_value(text)
+            return CustomerReference(tenant_id, None)
+        if len(text) > len(EXTERNAL) + MAX_EXTERNAL_ID:
+            raise serializers.ValidationError("Your own id has at most 255 characters.", code="max_length")
+        return CustomerReference(None, text.removeprefix(EXTERNAL))
 
 
 class WholeListQuerySerializer(StrictSerializer):

@@ -1,14 +1,13 @@
 """The feed on the wire."""
 
 from typing import Any
-from uuid import UUID
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from partners.events.services import EventFilter
-from partners.references import EXTERNAL, MAX_EXTERNAL_ID
-from retivo.api.serializers import QueryIntegerField, StrictSerializer, StringField, UUIDField, pattern
+from partners.fields import CustomerReferenceField
+from retivo.api.serializers import QueryIntegerField, StrictSerializer, StringField, pattern
 from tenants import catalogue
 
 
@@ -27,21 +26,6 @@ def known_types(names: list[str]) -> list[str]:
             message = f"`{name[:64]}` is no type of events; GET /api/partners/event-types lists them."
             raise serializers.ValidationError(message, code="unknown_event_type")
     return sorted(set(names))
-
-
-@extend_schema_field({"type": "string"})
-class CustomerReferenceField(StringField):
-    """A customer's tenant id, or `ext:` and the partner's own id."""
-
-    default_validators = []
-
-    def to_internal_value(self, data: Any) -> Any:
-        text = super().to_internal_value(data)
-        if not text.startswith(EXTERNAL):
-            return UUIDField().to_internal_value(text)
-        if len(text) > len(EXTERNAL) + MAX_EXTERNAL_ID:
-            raise serializers.ValidationError("Your own id has at most 255 characters.", code="max_length")
-        return text.removeprefix(EXTERNAL)
 
 
 def event_id_field(**more: Any) -> StringField:
@@ -63,13 +47,7 @@ class EventListQuerySerializer(StrictSerializer):
 
     @property
     def where(self) -> EventFilter:
-        customer = self.validated_data.get("customer_id")
-        is_id = isinstance(customer, UUID)
-        return EventFilter(
-            types=self.validated_data.get("types"),
-            customer_id=customer if is_id else None,
-            external_id=None if is_id else customer,
-        )
+        return EventFilter(types=self.validated_data.get("types"), customer=self.validated_data.get("customer_id"))
 
 
 class EventCustomerSerializer(serializers.Serializer[Any]):

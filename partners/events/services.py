@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
-from uuid import UUID
 
 import msgspec
 
 from delivery.webhooks.services import event_gone
+from partners.references import CustomerReference
 from retivo.api.listing import LOOK
 from retivo.api.pagination import MAX_BYTES
 from tenants import catalogue, feed
@@ -17,11 +17,10 @@ from tenants.access.authentication import Query
 
 @dataclass(frozen=True, kw_only=True)
 class EventFilter:
-    """Which events a page holds; None lets all through. A customer is known by its id or by the partner's own."""
+    """Which events a page holds; None lets all through."""
 
     types: Sequence[str] | None = None
-    customer_id: UUID | None = None
-    external_id: str | None = None
+    customer: CustomerReference | None = None
 
 
 class Page(msgspec.Struct):
@@ -32,15 +31,15 @@ class Page(msgspec.Struct):
 
 def page_query(*, where: EventFilter, after: str | None, limit: int) -> Query:
     """Asks for the events behind `after`, oldest first; `page` reads the answer."""
-    of_customer = where.customer_id is not None or where.external_id is not None
+    tenant_id, external_id = where.customer or (None, None)
     return Query(
-        sql=_sql(of_customer=of_customer, of_types=where.types is not None),
+        sql=_sql(of_customer=where.customer is not None, of_types=where.types is not None),
         parameters={
             "after": after,
             "limit": limit,
             "types": where.types and list(where.types),
-            "customer_id": where.customer_id,
-            "external_id": where.external_id,
+            "customer_id": tenant_id,
+            "external_id": external_id,
         },
     )
 

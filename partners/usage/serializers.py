@@ -4,7 +4,6 @@ import re
 from datetime import date
 from decimal import Decimal
 from typing import Any
-from uuid import UUID
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -12,12 +11,11 @@ from rest_framework import serializers
 from events.models import AlertScope, UsageMetric, UsageUnit
 from events.usage.counting import METRICS
 from events.usage.reading import UsageCursor, whole_month
+from partners.fields import CustomerReferenceField
 from retivo.api.pagination import CursorField, PageSerializer
 from retivo.api.serializers import ChoiceField, IntegerField, QueryIntegerField, StrictSerializer, StringField
 
 _PERIOD = r"^[0-9]{4}-(0[1-9]|1[0-2])(-(0[1-9]|[12][0-9]|3[01]))?$"
-_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}").fullmatch
-EXTERNAL = "ext:"
 
 
 @extend_schema_field({"type": "string", "pattern": _PERIOD})
@@ -45,19 +43,6 @@ class MetricsField(StringField):
         if not set(names) <= set(METRICS):
             self.fail("unknown_metric")
         return tuple(name for name in METRICS if name in names)
-
-
-@extend_schema_field({"type": "string"})
-class CustomerReferenceField(StringField):
-    default_error_messages = {"invalid": "Must be a tenant id, or `ext:` and your own id of a customer."}
-
-    def to_internal_value(self, data: Any) -> Any:
-        text = super().to_internal_value(data)
-        if _UUID(text):
-            return UUID(text)
-        if not text.startswith(EXTERNAL) or "\0" in text or len(text) > 255 + len(EXTERNAL):
-            self.fail("invalid")
-        return text.removeprefix(EXTERNAL)
 
 
 class UsageQuerySerializer(StrictSerializer):

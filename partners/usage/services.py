@@ -7,35 +7,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
 from msgspec import to_builtins
 
 from events.usage import alerts, reading
 from events.usage.alerts import number
 from events.usage.reading import Asked, Row
-from retivo.api.errors import not_found
 from retivo.api.json import encode
 from retivo.api.pagination import Cursor
 from tenants.context import Context
-
-
-def customer_of(*, partner_id: UUID, reference: str | UUID) -> UUID:
-    """The customer with this id, or with that of the partner's own.
-
-    Raises:
-        Problem: 404 if the partner has no such customer.
-    """
-    column = "id" if isinstance(reference, UUID) else "external_id"
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT id FROM tenants_tenant WHERE parent_id = %s AND {column} = %s",
-            [partner_id, reference],
-        )
-        row = cursor.fetchone()
-    if row is None:
-        raise not_found()
-    found: UUID = row[0]
-    return found
 
 
 def page(*, asked: Asked, limit: int, after: Cursor | None) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """A partner's usage and alerts over HTTP."""
 
-from functools import partial
 from typing import Any
 
 from django.http.response import HttpResponseBase, StreamingHttpResponse
@@ -30,12 +29,12 @@ class UsageViewSet(PartnerViewSet):
             unit=UsageUnit(found["granularity"]),
             first=found["from"][0] if "from" in found else None,
             last=found["to"][1] if "to" in found else None,
-            customer_id=reference and services.customer_of(partner_id=self.caller.tenant_id, reference=reference),
+            customer_id=reference and self.customer_id(reference),
             metrics=found["metrics"],
         )
         wanted = request._request.get_preferred_type(["application/json", *_STREAMED])
         if wanted in _STREAMED:
-            pieces = _STREAMED[wanted](asked=asked, context=partial(key_context, self.key))
+            pieces = _STREAMED[wanted](asked=asked, context=key_context(self.key))
             return StreamingHttpResponse(pieces, content_type=wanted)
         return Response(services.page(asked=asked, limit=found["limit"], after=found.get("cursor")))
 

@@ -3,6 +3,12 @@
 from django.contrib.postgres.operations import AddIndexConcurrently, ValidateConstraint
 from django.db import migrations, models
 
+# Django makes them, and no statement has LIKE.
+_FOR_LIKE = {
+    "tenants_certificatekey_kid_d9b8d277_like": "tenants_certificatekey (kid varchar_pattern_ops)",
+    "tenants_deletion_id_918204a4_like": "tenants_deletion (id varchar_pattern_ops)",
+}
+
 
 class Migration(migrations.Migration):
     atomic = False  # the index is made, and constraints are validated, beside writes
@@ -18,5 +24,12 @@ class Migration(migrations.Migration):
             index=models.Index(
                 condition=models.Q(("delete_at__isnull", False)), fields=["id"], name="tenant_being_deleted"
             ),
+        ),
+        *(
+            migrations.RunSQL(
+                sql=f"DROP INDEX CONCURRENTLY IF EXISTS {name}",
+                reverse_sql=f"CREATE INDEX CONCURRENTLY IF NOT EXISTS {name} ON {place}",
+            )
+            for name, place in _FOR_LIKE.items()
         ),
     ]

@@ -24,6 +24,7 @@ class Scene:
     integration: str
     webhook: str
     action: str
+    deleted: str
     key: dict[str, str]
 
     def keys(self, whose: str) -> str:
@@ -48,6 +49,11 @@ CHANGES: dict[str, Change] = {
         f"/api/partners/customers/{scene.customer}", {"plan_tier": "scale", "name": "New"}
     ),
     "putCustomer": lambda acme, scene: acme.put("/api/partners/customers/ext:shop-1", {"name": "By its id"}),
+    "deleteCustomer": lambda acme, scene: acme.send("DELETE", f"/api/partners/customers/{scene.customer}", {}),
+    "restoreCustomer": lambda acme, scene: acme.post(f"/api/partners/customers/{scene.deleted}/restore", {}),
+    "setUsageAlert": lambda acme, scene: acme.put(
+        "/api/partners/usage-alerts", {"metric": "events", "thresholds": [90], "scope": "fleet", "limit": 1000}
+    ),
     "turnPartnerKillSwitch": lambda acme, scene: acme.put(
         "/api/partners/kill-switch", {"active": True, "reason": "Wrong amounts"}
     ),
@@ -108,7 +114,9 @@ def test_operation__that_changes_something__is_one_event(acme: Api, merchant: Ap
     integration, webhook = acme.register()["id"], make(acme)["id"]
     action = merchant_of(acme, "https://acme.example/points", slug="shop").dispatch()
     as_owner("UPDATE delivery_action SET status = 'delivered', attempts = 1, delivered_at = now()")
-    scene = Scene(str(merchant.tenant_id), integration, webhook, action, {})
+    deleted = str(acme.provision("deleted").tenant_id)
+    acme.send("DELETE", f"/api/partners/customers/{deleted}", {})
+    scene = Scene(str(merchant.tenant_id), integration, webhook, action, deleted, {})
     for whose, scope in SCOPE.items():
         issued = acme.post(scene.keys(whose), {"label": "Other", "scopes": [scope]})
         scene.key[whose] = issued.json()["key"]["id"]

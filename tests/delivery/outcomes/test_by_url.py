@@ -293,7 +293,7 @@ def test_url__wrong_tokens_of_one_address_above_a_minutes__are_429_and_right_one
     assert statuses.keys() == {404, 429}
     assert statuses[429] <= 5
     right = report(path)
-    assert (right.status_code, right["RateLimit-Policy"]) == (200, '"default";q=60000;w=60')
+    assert (right.status_code, right["RateLimit-Policy"]) == (200, '"outcomes";q=60000;w=60')
 
 
 def test_url__wrong_token__never_gets_as_far_as_the_database(

@@ -54,6 +54,7 @@ def test_list__some_customers__answers_the_contracts_fields_in_order(acme: Api) 
         "plan_tier": "growth",
         "plan_status": "active",
         "tracked_user_limit": 5000,
+        "delete_at": None,
     }
     assert body["customers"][1]["slug"] == "second"
 

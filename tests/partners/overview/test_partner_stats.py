@@ -15,7 +15,7 @@ def test_stats__no_customers__are_zero(acme: Api) -> None:
     assert acme.get(PATH).json() == {
         "total_customers": 0,
         "by_plan_tier": {"starter": 0, "growth": 0, "scale": 0, "custom": 0},
-        "by_plan_status": {"active": 0, "suspended": 0},
+        "by_plan_status": {"active": 0, "suspended": 0, "deleting": 0},
         "usage": {"month": month(), "active_users": 0, "events": 0},
         "lift": {
             "days": 30,
@@ -41,7 +41,7 @@ def test_stats__some_customers__are_counted_by_tier_and_status(acme: Api, rival:
 
     assert body["total_customers"] == 2
     assert body["by_plan_tier"] == {"starter": 1, "growth": 1, "scale": 0, "custom": 0}
-    assert body["by_plan_status"] == {"active": 1, "suspended": 1}
+    assert body["by_plan_status"] == {"active": 1, "suspended": 1, "deleting": 0}
     assert body["customers"][0].pop("created_at").endswith("Z")
     assert body["customers"][0] == {
         "tenant_id": str(growing.tenant_id),

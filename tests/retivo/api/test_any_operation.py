@@ -20,6 +20,7 @@ PATH_VALUES = {
     "interventionId": f"int_{'0' * 32}",
     "decisionId": f"dec_{'0' * 32}",
     "userId": "nobody",
+    "deletionId": f"del_{'0' * 32}",
     "webhookId": f"wh_{'0' * 32}",
     "token": tokens.make(
         tenant_id=UUID(int=0), action_id=f"ea_{'0' * 32}", expires_at=datetime(2100, 1, 1, tzinfo=UTC)

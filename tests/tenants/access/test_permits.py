@@ -12,6 +12,7 @@ from django.db import ProgrammingError, connection
 
 from tenants.access import keys, permits
 from tenants.context import tenant_context
+from tenants.models import Scope
 from tests.conftest import Api, Server, gunicorn
 from tests.owner import as_owner
 from tests.tenants.access.test_authentication import issue
@@ -35,7 +36,7 @@ def processes(folder: Path, **variables: str) -> Iterator[list[Server]]:
 
 def test_limit__over_four_processes_and_two_keys__is_kept_exactly(merchant: Api, tmp_path: Path) -> None:
     """The same requests with the count of each process would be permitted to the last."""
-    apis = [merchant, issue(merchant, scopes=["full"])]
+    apis = [merchant, issue(merchant, scopes=[Scope.FULL])]
 
     with processes(tmp_path, TENANT_RATE_LIMIT="50/86400", RATE_LIMIT="1000/86400") as servers:
 

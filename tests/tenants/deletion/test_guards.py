@@ -27,6 +27,10 @@ __all__ = ["two_partners"]  # the fixture
 TABLES = sorted({*TENANT_COLUMNS} - {"tenants_auditentry", "tenants_deletion", "tenants_partnerevent"})
 
 
+# Refused for another reason before the guard is asked: a copied key has no issuer.
+EARLIER = {"tenants_apikey": "23514"}
+
+
 def customer_of(partner: Api) -> UUID:
     (row,) = as_owner("SELECT id FROM tenants_tenant WHERE parent_id = %s", partner.tenant_id)
     found: UUID = row[0]
@@ -116,7 +120,7 @@ def test_insert__of_a_copy_of_each_row__is_refused_to_workers_and_staff(two_part
             cause: Any = caught.value.__cause__
             if "permission denied for table" in str(cause):  # neither may write it at all
                 continue
-            assert cause.sqlstate == BEING_DELETED, (table, str(cause))
+            assert cause.sqlstate in {BEING_DELETED, EARLIER.get(table)}, (table, str(cause))
             refused.append(table)
 
     assert len(set(refused)) >= 20
@@ -162,7 +166,7 @@ def test_insert__in_a_context_from_before_the_deletion__is_refused_to_the_api(tw
                 web.execute(statement)
             if "permission denied for" in str(caught.value):  # it may not write it at all
                 continue
-            assert caught.value.sqlstate == BEING_DELETED, (table, str(caught.value))
+            assert caught.value.sqlstate in {BEING_DELETED, EARLIER.get(table)}, (table, str(caught.value))
             refused.append(table)
 
     assert {"events_event", "events_trackeduser", "decisions_decision", "delivery_action"} <= set(refused)
@@ -179,9 +183,9 @@ def test_partner__by_sql__adds_nothing_to_a_customer_that_is_being_deleted(acme:
     delete(acme, merchant)
     for statement, parameters in [
         (
-            "INSERT INTO tenants_apikey (id, tenant_id, digest, prefix, label, scopes)"
-            " VALUES (gen_random_uuid(), %s, sha256('x'), 'rt_live_xxxx', '', '{full}')",
-            [merchant.tenant_id],
+            "INSERT INTO tenants_apikey (id, tenant_id, digest, prefix, label, scopes, created_by)"
+            " VALUES (gen_random_uuid(), %s, sha256('x'), 'rt_live_xxxx', '', '{full}', %s)",
+            [merchant.tenant_id, acme.actor],
         ),
         (
             "INSERT INTO integrations_integrationshare (tenant_id, partner_id, integration_id) VALUES (%s, %s, %s)",
