@@ -3,37 +3,44 @@
 import os
 import re
 import subprocess
+from pathlib import Path
 
 import yaml
 
-from tests.conftest import REPOSITORY, Api, Server
+from tests.conftest import REPOSITORY, Api, free_port, gunicorn
+from tests.delivery.worker.processes import worker
 
 README = (REPOSITORY / "README.md").read_text()
 
 
 def test_walk__pasted_into_a_shell__goes_through_the_partners_and_the_merchants_calls(
-    acme: Api, server: Server
+    acme: Api, tmp_path: Path
 ) -> None:
-    walk = README.split("## The Partner API in seven calls")[1].split("\n## Where things are")[0]
+    walk = README.split("## The Partner API in eight calls")[1].split("\n## Where things are")[0]
     setup, *blocks = re.findall(r"^ *```sh\n(.*?)^ *```$", walk, re.MULTILINE | re.DOTALL)
     assert setup.split("=")[0] == "RETIVO"
 
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail"],
-        input="\n".join(blocks),
-        env=os.environ | {"RETIVO": f"{server.url}/api", "KEY": acme.key},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    with gunicorn(tmp_path / "server") as server, worker(tmp_path / "worker", PUBLIC_URL=server.url):
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail"],
+            input="\n".join(blocks).replace("8809", str(free_port())),  # which may be taken here
+            cwd=REPOSITORY,
+            env=os.environ | {"RETIVO": f"{server.url}/api", "KEY": acme.key},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
 
     assert done.returncode == 0, done.stderr + done.stdout
-    assert len(blocks) == 1 + 7 + 1 + 6
+    assert len(blocks) == 1 + 8 + 1 + 7
     customer = acme.get("/api/partners/customers").json()["customers"][0]
     assert customer["slug"] == "merchant-abc"
     assert '"action_types_registered":1' in done.stdout
     assert '"total_customers":1' in done.stdout
+    assert '"changed":[]' in done.stdout  # found by its own id
+    assert done.stdout.count('"api_key":"rt_live_') == 2
+    assert re.search(r'reported: \{"recorded":true,"action_id":"ea_\w+","outcome_status":"completed"\}', done.stdout)
     assert '{"accepted":2,"duplicates":0,"rejected":[]}' in done.stdout
     assert done.stdout.count('"email":"ada@example.com"') == 2  # got and listed
     assert '"candidates":[{"action":"grant_points"' in done.stdout
