@@ -29,10 +29,10 @@ from django.test import Client
 
 from retivo.database import embedded_postgres, roles
 from retivo.sight import exposition, probes
-from tenants import services
 from tenants.access import keys
 from tenants.context import staff_context
 from tenants.models import ApiKey
+from tests.factories import CustomerBody, IntegrationBody, PartnerFactory
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -278,33 +278,20 @@ class Api:
         return {"Authorization": f"Bearer {self.key}", **named}
 
     def provision(self, slug: str, **fields: Any) -> "Api":
-        response = self.post("/api/partners/customers", {"name": slug.title(), "slug": slug, **fields})
+        response = self.post("/api/partners/customers", CustomerBody(slug=slug, **fields))
         assert response.status_code == 201, response.content
         customer = response.json()["customer"]
         return Api(UUID(customer["tenant_id"]), customer["api_key"])
 
     def register(self, provider: str = "acme-loyalty", **fields: Any) -> dict[str, Any]:
-        body = {"provider": provider, "display_name": "Acme Loyalty", "action_type_templates": TEMPLATES, **fields}
-        response = self.post("/api/partners/integrations", body)
+        response = self.post("/api/partners/integrations", IntegrationBody(provider=provider, **fields))
         assert response.status_code == 201, response.content
         integration: dict[str, Any] = response.json()["integration"]
         return integration
 
 
-TEMPLATES = [
-    {
-        "name": "grant_points",
-        "description": "Grant loyalty points",
-        "parameters_schema": {"amount": {"type": "number", "required": True}},
-        "delivery_webhook": "https://hooks.acme.example/points",
-    },
-    {"name": "send_voucher", "delivery_webhook": "https://hooks.acme.example/vouchers"},
-]
-
-
 def make_partner(name: str) -> Api:
-    with staff_context():
-        partner, key = services.create_partner(actor="test", name=name, slug=name.lower())
+    partner, key = PartnerFactory(name=name)
     return Api(partner.id, key.text)
 
 

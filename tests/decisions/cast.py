@@ -1,36 +1,24 @@
-"""Users and playbooks for the tests, made by SQL where the API would take a while."""
+"""Users and playbooks for the tests."""
 
-import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import connection
 
 from decisions.playbooks.runner import run_playbooks
-from events.ingestion.traits import NAMED_TRAITS
 from tenants.context import tenant_context
 from tests.conftest import Api
+from tests.factories import StoredEventFactory, UserFactory
 
 PLAYBOOKS, INTERVENTIONS = "/api/playbooks", "/api/interventions"
 
 NOON = datetime(2026, 11, 2, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
 
-_DEFAULTS: dict[str, Any] = {
-    **dict.fromkeys(("name", "email", "company", "role", "locale"), ""),
-    "traits": {},
-    "lifecycle_stage": "active",
-    "opted_out": False,
-}
-
 
 def person(api: Api, user_id: str, **columns: Any) -> str:
     """A user with these columns."""
-    row = {"tenant_id": api.tenant_id, "user_id": user_id, **_DEFAULTS, **columns}
-    # The columns of named traits are made of the traits.
-    row["traits"] = json.dumps({name: row[name] for name in NAMED_TRAITS if name in columns} | row["traits"])
-    names, values = ", ".join(row), ", ".join(f"%({name})s" for name in row)
-    ask(api, f"INSERT INTO events_trackeduser ({names}) VALUES ({values})", **row)
+    UserFactory(tenant_id=api.tenant_id, user_id=user_id, **columns)
     return user_id
 
 
@@ -41,17 +29,8 @@ def change(api: Api, user_id: str, **columns: Any) -> None:
 
 def happened(api: Api, user_id: str, name: str, *moments: datetime, received_at: datetime | None = None) -> None:
     for moment in moments:
-        ask(
-            api,
-            "INSERT INTO events_event"
-            " (tenant_id, received_at, timestamp, user_id, name, source, properties, retention_days, month)"
-            " VALUES (%(tenant_id)s, %(received_at)s, %(at)s, %(user_id)s, %(name)s, 'test', '{}', 365,"
-            "         date_trunc('month', %(received_at)s AT TIME ZONE 'UTC'))",
-            tenant_id=api.tenant_id,
-            at=moment,
-            received_at=received_at or moment,
-            user_id=user_id,
-            name=name,
+        StoredEventFactory(
+            tenant_id=api.tenant_id, at=moment, received_at=received_at or moment, user_id=user_id, name=name
         )
 
 

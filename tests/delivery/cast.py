@@ -2,17 +2,16 @@
 
 import asyncio
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from django.db import connection
 
-from delivery import services
 from delivery.models import Action, Attempt
 from delivery.worker.loop import Worker
 from integrations.models import ActionType
 from tenants.context import tenant_context
 from tests.conftest import Api
+from tests.factories import ActionFactory, TemplateBody
 from tests.owner import as_owner, owner_cursor
 
 
@@ -25,11 +24,10 @@ class Merchant:
     secret: str
 
     def dispatch(self, user_id: str = "u1", **fields: Any) -> str:
-        values: dict[str, Any] = {"parameters": {"amount": 5}, "decision_id": None, "now": datetime.now(UTC), **fields}
-        with tenant_context(self.api.tenant_id):
-            return services.dispatch(
-                tenant_id=self.api.tenant_id, user_id=user_id, action_type_id=self.action_type_id, **values
-            ).id
+        made: Action = ActionFactory(
+            tenant_id=self.api.tenant_id, user_id=user_id, action_type_id=self.action_type_id, **fields
+        )
+        return made.id
 
     def action(self, action_id: str) -> Action:
         with tenant_context(self.api.tenant_id):
@@ -45,12 +43,13 @@ class Merchant:
             return dict(cursor.fetchall())
 
 
-TEMPLATE = {"name": "grant_points", "parameters_schema": {"amount": {"type": "number", "required": True}}}
+def points(url: str) -> dict[str, Any]:
+    return TemplateBody(delivery_webhook=url, parameters_schema={"amount": {"type": "number", "required": True}})
 
 
 def merchant_of(partner: Api, url: str, *, slug: str = "merchant", provider: str = "loyalty") -> Merchant:
     """A new customer of `partner`, with an integration of its own."""
-    integration = partner.register(provider, action_type_templates=[{**TEMPLATE, "delivery_webhook": url}])
+    integration = partner.register(provider, action_type_templates=[points(url)])
     return customer_of(partner, integration["webhook_secret"], slug=slug, provider=provider)
 
 

@@ -7,12 +7,14 @@ from django.db import connection
 from tenants.context import staff_context, tenant_context
 from tenants.models import Tenant
 from tests.conftest import Api
+from tests.factories import EventBody
 
 TRACK = "/api/track"
 
 
 def event(user: str = "u1", name: str = "clicked", **fields: Any) -> dict[str, Any]:
-    return {"user_id": user, "event": name, **fields}
+    body: dict[str, Any] = EventBody(user_id=user, event=name, **fields)
+    return body
 
 
 def track(api: Api, *events: Any) -> Any:

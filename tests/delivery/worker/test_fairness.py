@@ -17,7 +17,7 @@ from integrations.models import ActionType
 from tenants.context import tenant_context
 from tenants.models import PlanStatus
 from tests.conftest import Api
-from tests.delivery.cast import TEMPLATE, Merchant, customer_of, let_time_pass, make_due, merchant_of, work
+from tests.delivery.cast import Merchant, customer_of, let_time_pass, make_due, merchant_of, points, work
 from tests.delivery.receiver import Answer, Received, Receiver, receiver
 from tests.delivery.worker.processes import wait_for
 from tests.owner import as_owner
@@ -254,7 +254,7 @@ def test_receivers__many_of_one_owner_that_hang__take_no_more_than_half_of_the_p
 
 def one_for_each_endpoint(partner: Api, urls: list[str]) -> Merchant:
     """A merchant with an action due for each of these."""
-    templates = [{**TEMPLATE, "name": f"grant_{n}", "delivery_webhook": url} for n, url in enumerate(urls)]
+    templates = [{**points(url), "name": f"grant_{n}"} for n, url in enumerate(urls)]
     secret = partner.register("loyalty", action_type_templates=templates)["webhook_secret"]
     api = partner.provision("crowd")
     assert api.post("/api/customers", {"user_id": "u1"}).status_code == 201

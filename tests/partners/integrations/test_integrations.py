@@ -9,7 +9,8 @@ from integrations.models import PartnerIntegration
 from retivo import encryption
 from tenants.context import staff_context
 from tests.buffers import reads
-from tests.conftest import TEMPLATES, Api
+from tests.conftest import Api
+from tests.factories import IntegrationBody
 
 PATH = "/api/partners/integrations"
 MINIMAL = {"provider": "acme", "display_name": "Acme"}
@@ -159,7 +160,7 @@ def test_register__limits_ends__are_taken(acme: Api) -> None:
 
 
 def test_register__flat_schema__is_stored_as_json_schema(acme: Api) -> None:
-    integration = acme.register(action_type_templates=TEMPLATES[:1])
+    integration = acme.register(action_type_templates=IntegrationBody()["action_type_templates"][:1])
 
     schema = integration["action_type_templates"][0]["parameters_schema"]
     assert schema["properties"] == {"amount": {"type": "number"}}

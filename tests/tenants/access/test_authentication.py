@@ -16,6 +16,7 @@ from tenants.access import keys
 from tenants.context import staff_context
 from tenants.models import ApiKey, AuditEntry, KeyMode, PlanStatus, Scope
 from tests.conftest import Api, Server, make_partner
+from tests.factories import ApiKeyFactory
 from tests.owner import owner_cursor
 
 PATH = "/api/partners/stats"
@@ -23,9 +24,7 @@ NOBODY = UUID(int=0)
 
 
 def issue(api: Api, **fields: Any) -> Api:
-    with staff_context():
-        key = services.issue_key(actor="test", tenant_id=api.tenant_id, **{"scopes": [Scope.PARTNER], **fields})
-    return Api(api.tenant_id, key.text)
+    return Api(api.tenant_id, ApiKeyFactory(tenant_id=api.tenant_id, **fields).text)
 
 
 def change(api: Api, **fields: Any) -> None:
