@@ -2,17 +2,20 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from random import Random
+from typing import Any
 from uuid import UUID
 
-from django.db import connections
+from django.db import connections, transaction
 
-from bench import batches, load, report, server
+from bench import batches, cpu, load, report, server
 from bench.server import Server
 from bench.track import cpu_figures, make_peer_tables, vacuum
 from integrations import services as integrations
 from partners.customers import services as partners
 from tenants import services as tenants
+from tenants.access import keys
 from tenants.context import staff_context, tenant_context
 
 USERS = 1_000_000
@@ -42,6 +45,7 @@ def measure(seconds: float) -> list[report.Figure]:
                 turn(ours, recommend),
                 turn(theirs, recommend),
             )
+        state_us = _effective_state(key)
     return [
         *cpu_figures("get customer", gets, at_most=0.95),
         report.figure("the peer's look-up of a customer", their_gets.cpu_ms, "ms CPU"),
@@ -50,12 +54,52 @@ def measure(seconds: float) -> list[report.Figure]:
         report.figure("the peer's look-up of a user", their_look_ups.cpu_ms, "ms CPU"),
         report.figure("recommend / peer", recommendations.cpu_ms / their_look_ups.cpu_ms, "×"),
         report.figure("recommend / get customer, CPU", recommendations.cpu_ms / gets.cpu_ms, "×"),
+        report.figure("the effective state, looked up twice", state_us, "µs CPU"),
+        report.figure("of a recommendation", state_us / recommendations.cpu_ms / 10, "%", at_most=3),
         report.figure("get customer, requests", gets.per_second, "1/s"),
         report.figure("recommend, requests", recommendations.per_second, "1/s"),
         report.figure("recommend, p50", recommendations.percentile(50), "ms"),
         report.figure("recommend, p99", recommendations.percentile(99), "ms"),
         report.figure("recommend / get customer", recommendations.per_second / gets.per_second, "×", at_least=0.5),
     ]
+
+
+def _effective_state(key: str) -> float:
+    """What layers of controls add to a recommendation, in µs of a backend's CPU.
+
+    They are asked for by the look-up of the key and by the guardrails. Both are compared with the same statement that
+    asks for no layer.
+    """
+    text = (Path(tenants.__file__).parent / "sql" / "authenticate_api_key.sql").read_text()
+    before, state = text.split("CASE WHEN t.delete_at", 1)
+    without = before + "NULL::text AS ingesting" + state.split("END AS ingesting", 1)[1]
+    asked = "SELECT * FROM controls_of_caller()"
+    plain = "SELECT t.kill_switch_active, t.shadow_mode FROM tenants_tenant t WHERE t.id = current_tenant()"
+    look_up = f"SELECT * FROM {{}}('\\x{keys.digest(key).hex()}'::bytea)"
+    with connections["owner"].cursor() as cursor:
+        cursor.execute("SET statement_timeout = 0")
+        cursor.execute(without.replace("authenticate_api_key", "authenticate_before"))
+        with transaction.atomic("owner"):
+            cursor.execute("SET LOCAL ROLE app_web")
+            cursor.execute(look_up.format("authenticate_api_key"))
+            costs = [
+                min(_cost(cursor, statement) for _ in range(3))
+                for statement in (
+                    look_up.format("authenticate_api_key"),
+                    look_up.format("authenticate_before"),
+                    asked,
+                    plain,
+                )
+            ]
+    return costs[0] - costs[1] + costs[2] - costs[3]
+
+
+def _cost(cursor: Any, statement: str, times: int = 10_000) -> float:
+    """Of one execution, in µs."""
+    before = cpu.spent().backends
+    quoted = statement.replace("SELECT", "PERFORM", 1)
+    cursor.execute(f"DO $do$ BEGIN FOR n IN 1..{times} LOOP {quoted}; END LOOP; END $do$")
+    return (cpu.spent().backends - before) / times * 1e6
 
 
 def _populate() -> tuple[str, str, str]:

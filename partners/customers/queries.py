@@ -1,5 +1,6 @@
 """One of a partner's customers, read: by one statement, with the look-up of the key."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -8,6 +9,7 @@ from events import metering
 from partners.customers.listing import COLUMNS, WIDTH, Customer
 from partners.references import CustomerReference
 from retivo.api.errors import not_found
+from retivo.api.json import encode
 from tenants import config
 from tenants.access.authentication import Query
 from tenants.api_keys.queries import NEWEST, rfc3339
@@ -16,6 +18,7 @@ from tenants.controls.state import EFFECTIVE, Effective
 from tenants.models import Layer
 
 _STATE = len(Effective.__struct_fields__)
+_CONFIGS_AT = (WIDTH + _STATE + 5, WIDTH + _STATE + 6)
 
 
 def customer_query(reference: CustomerReference) -> Query:
@@ -58,6 +61,24 @@ def customer_detail(row: tuple[Any, ...] | None) -> dict[str, Any]:
         "api_keys": msgspec.json.decode(api_keys),
         "action_types": {"total": total, "active": active},
     }
+
+
+def is_already(row: tuple[Any, ...], fields: Mapping[str, Any]) -> bool:
+    """Whether a `PUT` of these fields has nothing to change in the customer that `row` tells of.
+
+    Raises:
+        Problem: 400 for a config that Retivo cannot act on.
+    """
+    customer = Customer.of(row)
+    if customer.delete_at is not None:
+        return False
+    of_tenant, by_partner = (msgspec.json.decode(row[at]) for at in _CONFIGS_AT)
+    now = {**msgspec.structs.asdict(customer), "metadata": msgspec.json.decode(customer.metadata), "config": {}}
+    wanted = {**fields, "config": {}}
+    if "config" in fields:
+        now["config"] = [of_tenant, by_partner]
+        wanted["config"] = [config.patched(each, fields["config"], by_partner=True) for each in now["config"]]
+    return all(encode(now[name]) == encode(value) for name, value in wanted.items())  # true and 1 differ
 
 
 _DETAIL = f"""

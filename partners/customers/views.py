@@ -32,6 +32,10 @@ class CustomerViewSet(PartnerViewSet, OneStatementView):
     def query(self, *, customer_id: CustomerReference | None = None) -> Query | None:  # type: ignore[override]
         return None if customer_id is None else queries.customer_query(customer_id)
 
+    def asked(self) -> Query | None:
+        """With the look-up of the key: most of the customers that a partner puts are as it says already."""
+        return queries.customer_query(self.kwargs["customer_id"]) if self.action == "update" else super().asked()
+
     @schema.list_customers
     def list(self, request: Request) -> Response:
         query = CustomerListQuerySerializer(data=sent_once(request.query_params))
@@ -80,6 +84,7 @@ class CustomerViewSet(PartnerViewSet, OneStatementView):
             partner_id=self.caller.tenant_id,
             external_id=external_id,
             fields=body.validated_data,
+            seen=self.answer,
         )
         return Response(answer, status=status)
 
