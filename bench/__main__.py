@@ -13,10 +13,10 @@ def main() -> None:
     processes.work_in_background()  # this process does the worker's part
     embedded_postgres.start_if_configured()
     django.setup()
-    from bench import delivery, partner_api, recommend, report, track  # late: they import models
+    from bench import delivery, partner_api, recommend, report, rollouts, track  # late: they import models
 
     seconds = float(os.environ.get("BENCH_SECONDS", "4"))
-    for benchmark in (partner_api, track, delivery, recommend):
+    for benchmark in (partner_api, rollouts, track, delivery, recommend):
         report.publish(benchmark.__name__.rpartition(".")[2], benchmark.measure(seconds))
 
 

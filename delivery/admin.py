@@ -16,7 +16,7 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdo
 from delivery import services
 from delivery.models import ActionRow, ActionStatus, Attempt, EndpointRow, Webhook
 from delivery.webhooks.admin import PartnerEventAdmin, WebhookAdmin
-from integrations.models import ActionType, ActionTypeTemplate
+from integrations.models import ActionType, RevisionTemplate
 from retivo.api.errors import Problem
 from retivo.staff.pages import ROWS_SHOWN, StaffAdmin, Table, actor, code, column, link, page_action, url_of
 from tenants.models import PartnerEvent
@@ -200,10 +200,11 @@ class EndpointAdmin(StaffAdmin):
     def tables(self, request: HttpRequest, endpoint: EndpointRow) -> list[Table]:
         """What is registered to be sent there, by the endpoint's tenant."""
         here = {"tenant_id": endpoint.tenant_id, "delivery_webhook": endpoint.url}
-        shared = ActionTypeTemplate.objects.filter(**here).select_related("integration").order_by("name", "id")
+        shared = RevisionTemplate.objects.filter(**here).select_related("integration").order_by("name", "revision")
         own = ActionType.objects.filter(**here, template=None).order_by("name", "id")
         rows: list[tuple[SafeString, object]] = [
-            (code(each.name), link(url_of(each.integration), each.integration)) for each in shared
+            (code(each.name), link(url_of(each.integration), f"{each.integration}, revision {each.revision}"))
+            for each in shared
         ]
         rows += [(link(url_of(each), each.name), "Own") for each in own]
         return [Table(title="Action types", headers=["Name", "Origin"], rows=rows[:ROWS_SHOWN], total=len(rows))]

@@ -51,6 +51,7 @@ class FailureReason(models.TextChoices):
     ACTION_TYPE_INACTIVE = "action_type_inactive"
     USER_OPTED_OUT = "user_opted_out"
     TENANT_DELETING = "tenant_deleting"
+    INTEGRATION_UNSHARED = "integration_unshared"
     INTERNAL_ERROR = "internal_error"
 
 
@@ -73,6 +74,7 @@ class Action(models.Model):
     request_id = models.CharField(
         max_length=128, blank=True, db_default="", help_text="Of the API's request, or the job, that made it"
     )
+    revision = models.IntegerField(null=True, help_text="Of its integration, when it was decided")
     parameters = models.JSONField()
     status = models.CharField(max_length=16, choices=ActionStatus, default=ActionStatus.PENDING)
     due_at = models.DateTimeField(help_text="When it is to be sent next; while it is being sent, the lease's end")

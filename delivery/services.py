@@ -49,7 +49,7 @@ def dispatch(
         row = cursor.fetchone()
         if row is None:
             raise not_found()
-        is_active, schema, name, provider, domain = row
+        is_active, schema, name, provider, domain, revision = row
         if not is_active:
             raise Problem(409, "action_type_inactive", "This action type is not active.")
         _check_parameters(tenant_id, parameters, schema)
@@ -59,6 +59,7 @@ def dispatch(
             action_type=name,
             provider=provider,
             domain=domain,
+            revision=revision,
             user_id=user_id,
             decision_id=decision_id,
             request_id=request_id(),
@@ -161,6 +162,17 @@ def cancel_actions(*, tenant_id: UUID) -> int:
     return cancelled
 
 
+def cancel_actions_of_share(*, integration_id: UUID, customer_id: UUID) -> int:
+    """Cancel what is queued of an integration that its partner, in whose context this is, took from a customer."""
+    cancelled, found = 0, CANCELLED_AT_ONCE
+    with connection.cursor() as cursor:
+        while found == CANCELLED_AT_ONCE:
+            cursor.execute("SELECT cancel_actions_of_share(%s, %s, %s)", [integration_id, customer_id, found])
+            (found,) = cursor.fetchone()
+            cancelled += found
+    return cancelled
+
+
 def reset_endpoint(*, owner_id: UUID, endpoint_id: UUID, actor: str) -> None:
     """Close an endpoint's circuit, and take it back after a 410: what is due for it is sent at once."""
     found = Endpoint.objects.filter(tenant_id=owner_id, id=endpoint_id)
@@ -171,7 +183,8 @@ def reset_endpoint(*, owner_id: UUID, endpoint_id: UUID, actor: str) -> None:
 
 
 _FIND_TYPE = """
-    SELECT t.active, t.parameters_schema::text, t.name, t.provider, t.domain
+    SELECT t.active AND (t.integration_id IS NULL OR t.revision IS NOT NULL), t.parameters_schema::text, t.name,
+           t.provider, t.domain, CASE WHEN t.integration_id IS NOT NULL THEN t.revision END
       FROM integrations_actiontype t
       JOIN events_trackeduser u ON u.tenant_id = t.tenant_id AND u.user_id = %(user_id)s
      WHERE t.tenant_id = %(tenant_id)s AND t.id = %(action_type_id)s
@@ -183,6 +196,7 @@ _INSERTED = (
     "action_type",
     "provider",
     "domain",
+    "revision",
     "user_id",
     "decision_id",
     "request_id",

@@ -8,7 +8,14 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from integrations import services
-from integrations.models import ActionType, ActionTypeTemplate, IntegrationShare, PartnerIntegration
+from integrations.models import (
+    ActionType,
+    IntegrationShare,
+    PartnerIntegration,
+    RevisionTemplate,
+    Rollout,
+)
+from integrations.staff import revisions, rollouts
 from retivo.staff.pages import (
     ROWS_SHOWN,
     StaffAdmin,
@@ -32,15 +39,26 @@ _SECRETS = [
     "integration__encrypted_webhook_secret",
     "integration__encrypted_previous_secret",
 ]
-ACTIVE_BADGES = {"Active": "success", "Off": "default"}
+ACTIVE_BADGES = {
+    "Active": "success",
+    "Off": "default",
+    "Deprecated": "warning",
+    "Withdrawn": "default",
+    "Deleted": "default",
+}
 
 
 def with_counts(integrations: QuerySet[PartnerIntegration]) -> QuerySet[Any]:
     here = OuterRef("pk")
     return integrations.annotate(
-        template_count=count(ActionTypeTemplate.objects.filter(integration=here), by="integration"),
-        share_count=count(IntegrationShare.objects.filter(integration=here), by="integration"),
+        template_count=count(
+            RevisionTemplate.objects.filter(integration=here, revision=OuterRef("revision")), by="integration"
+        ),
+        share_count=count(IntegrationShare.objects.filter(integration=here, ended_at=None), by="integration"),
     )
+
+
+admin.site.register(Rollout, rollouts.RolloutAdmin)
 
 
 @admin.register(PartnerIntegration)
@@ -53,11 +71,29 @@ class PartnerIntegrationAdmin(StaffAdmin):
     list_filter = ["active"]
     list_select_related = ["tenant"]
     ordering = ["-created_at", "id"]
-    fields = [("display_name", "provider"), ("partner", "domain"), ("created_at", "id"), "active", "event_mappings"]
-    readonly_fields = ["display_name", "provider", "partner", "domain", "created_at", "id", "event_mappings"]
+    fields = [
+        ("display_name", "provider"),
+        ("partner", "domain"),
+        ("created_at", "id"),
+        ("deprecated_at", "sunset_at"),
+        "deleted_at",
+        "active",
+    ]
+    readonly_fields = [
+        "display_name",
+        "provider",
+        "partner",
+        "domain",
+        "created_at",
+        "id",
+        "deprecated_at",
+        "sunset_at",
+        "deleted_at",
+    ]
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return may(request, "integrations.change_partnerintegration")
+        is_there = obj is None or obj.deleted_at is None
+        return is_there and may(request, "integrations.change_partnerintegration")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return with_counts(super().get_queryset(request).defer("encrypted_webhook_secret"))
@@ -79,10 +115,10 @@ class PartnerIntegrationAdmin(StaffAdmin):
         return _status(integration)
 
     def tables(self, request: HttpRequest, integration: PartnerIntegration) -> list[Table]:
-        return [_templates_table(integration)]
+        return [_templates_table(integration), *revisions.tables(integration), rollouts.table(integration)]
 
     def save_model(self, request: HttpRequest, obj: PartnerIntegration, form: Any, change: bool) -> None:
-        services.set_active(actor=actor(request), integration_id=obj.id, active=form.cleaned_data["active"])
+        services.change(actor=actor(request), integration_id=obj.id, changes={"active": form.cleaned_data["active"]})
 
 
 @admin.register(ActionType)
@@ -125,7 +161,7 @@ class ActionTypeAdmin(StaffAdmin):
 
 def integrations_table(partner: Tenant) -> Table:
     """What the partner has registered."""
-    integrations = PartnerIntegration.objects.filter(tenant=partner).defer("encrypted_webhook_secret")
+    integrations = PartnerIntegration.objects.filter(tenant=partner, deleted_at=None).defer("encrypted_webhook_secret")
     return Table(
         title="Integrations",
         headers=["Name", "Provider", "Domain", "Action types", "Shared with", "Status"],
@@ -148,19 +184,20 @@ def integrations_table(partner: Tenant) -> Table:
 def shares_table(customer: Tenant) -> Table:
     """What its partner shares with the customer."""
     shares = (
-        IntegrationShare.objects.filter(tenant=customer)
+        IntegrationShare.objects.filter(tenant=customer, ended_at=None)
         .select_related("integration")
         .defer("integration__encrypted_webhook_secret")
         .order_by("created_at", "id")
     )
     return Table(
         title="Integrations shared",
-        headers=["Name", "Provider", "Domain", "Shared on", "Status"],
+        headers=["Name", "Provider", "Domain", "Revision", "Shared on", "Status"],
         rows=[
             (
                 link(url_of(share.integration), share.integration.display_name),
                 code(share.integration.provider),
                 share.integration.domain,
+                share.revision,
                 day(share.created_at),
                 badge(_status(share.integration), ACTIVE_BADGES),
             )
@@ -195,9 +232,9 @@ def action_types_table(tenant: Tenant) -> Table:
 
 
 def _templates_table(integration: PartnerIntegration) -> Table:
-    templates = integration.templates.order_by("position")
+    templates = integration.revision_templates.filter(revision=integration.revision).order_by("position")
     return Table(
-        title="Action types",
+        title=f"Action types of revision {integration.revision}",
         headers=["Name", "Description", "Webhook"],
         rows=[
             (code(template.name), _shortened(template.description), code(_shortened(template.delivery_webhook)))
@@ -213,6 +250,12 @@ def _origin(action_type: ActionType) -> SafeString | str:
 
 
 def _status(row: PartnerIntegration | ActionType) -> str:
+    if isinstance(row, ActionType) and row.is_withdrawn:
+        return "Withdrawn"
+    if isinstance(row, PartnerIntegration) and row.deleted_at is not None:
+        return "Deleted"
+    if isinstance(row, PartnerIntegration) and row.active and row.deprecated_at is not None:
+        return "Deprecated"
     return "Active" if row.active else "Off"
 
 

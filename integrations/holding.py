@@ -27,7 +27,7 @@ class Part(NamedTuple):
 
 def parts(*, partner_id: UUID, switch: str) -> Iterator[Part]:
     """Where a switch is on, in the order of registration."""
-    integrations = PartnerIntegration.objects.filter(tenant_id=partner_id).exclude(held={})
+    integrations = PartnerIntegration.objects.filter(tenant_id=partner_id, deleted_at=None).exclude(held={})
     for integration in integrations.only("id", "provider", "held", "tenant_id"):
         for name, switches in sorted(integration.held.items()):
             if said := switches.get(switch):
@@ -51,7 +51,7 @@ def hold(
     Raises:
         Problem: 404 if the partner has no such integration, or none with such an action type.
     """
-    owned = PartnerIntegration.objects.filter(tenant_id=partner_id)
+    owned = PartnerIntegration.objects.filter(tenant_id=partner_id, deleted_at=None)
     if integration_id is not None:
         name, found = WHOLE, owned.filter(id=integration_id)
     else:

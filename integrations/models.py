@@ -32,6 +32,17 @@ class PartnerIntegration(models.Model):
         editable=False,
         help_text="The partner's switches by an action type's name, or by `*`",
     )
+    revision = models.IntegerField(
+        db_default=1, default=1, editable=False, help_text="The newest that was rolled out to all: new shares get it"
+    )
+    maps_events_later = models.BooleanField(
+        db_default=False, default=False, editable=False, help_text="A revision after the first has event mappings"
+    )
+    deprecated_at = models.DateTimeField(null=True, editable=False)
+    sunset_at = models.DateTimeField(null=True, editable=False)
+    deleted_at = models.DateTimeField(
+        null=True, editable=False, help_text="It stays for actions of before; its provider is free again"
+    )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
@@ -41,6 +52,11 @@ class PartnerIntegration(models.Model):
             models.UniqueConstraint(fields=["tenant", "provider"], name="integration_provider_unique_in_partner"),
             models.UniqueConstraint(fields=["id", "tenant"], name="integration_id_tenant"),
             models.CheckConstraint(condition=Q(provider__regex=PROVIDER), name="integration_provider_format"),
+            models.CheckConstraint(
+                condition=Q(deprecated_at=None, sunset_at=None)
+                | Q(deprecated_at__isnull=False, sunset_at__isnull=False, sunset_at__gt=models.F("deprecated_at")),
+                name="integration_sunset_after_deprecation",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -48,7 +64,10 @@ class PartnerIntegration(models.Model):
 
 
 class ActionTypeTemplate(models.Model):
-    """An action type as the partner registered it, copied into each tenant that the integration is shared with."""
+    """An action type of an integration, known by its name, as it was first registered.
+
+    What is learned of it hangs on its id, whatever later revisions make of it (`RevisionTemplate`).
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+", db_constraint=False)
@@ -61,6 +80,7 @@ class ActionTypeTemplate(models.Model):
     parameters_schema = models.JSONField(default=dict, blank=True)
     delivery_webhook = models.CharField(max_length=2000)
     estimated_cost_usd = models.DecimalField(max_digits=10, decimal_places=4, null=True, blank=True)
+    since_revision = models.IntegerField(db_default=1, default=1, editable=False)
 
     class Meta:
         ordering = ["position"]
@@ -74,11 +94,66 @@ class ActionTypeTemplate(models.Model):
         return self.name
 
 
-class IntegrationShare(models.Model):
-    """An integration that a customer has.
+class Revision(models.Model):
+    """What an integration is at one time: its action types (`RevisionTemplate`) and its event mappings.
 
-    Composite foreign keys take the place of Django's, `share_with_own_customer` and `share_of_own_integration`: they
-    hold that both are of the same partner.
+    The trigger `first_revision` makes the first with the integration; none ever changes (`revision_stays`).
+    """
+
+    pk = models.CompositePrimaryKey("integration", "number")
+    integration = models.ForeignKey(
+        PartnerIntegration, on_delete=models.CASCADE, related_name="revisions", db_constraint=False, db_index=False
+    )
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+", db_constraint=False)
+    number = models.IntegerField()
+    base = models.IntegerField(null=True, help_text="The revision that all had when it was published")
+    event_mappings = models.JSONField(default=list)
+    note = models.CharField(max_length=500, blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        ordering = ["number"]
+
+    def __str__(self) -> str:
+        return f"{self.integration_id} #{self.number}"
+
+
+class RevisionTemplate(models.Model):
+    """An action type as a revision has it.
+
+    Where its actions are sent is the only thing that changes: a correction of addresses is one of all revisions.
+    """
+
+    pk = models.CompositePrimaryKey("integration", "revision", "name")
+    integration = models.ForeignKey(
+        PartnerIntegration,
+        on_delete=models.CASCADE,
+        related_name="revision_templates",
+        db_constraint=False,
+        db_index=False,
+    )
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+", db_constraint=False)
+    revision = models.IntegerField()
+    name = models.CharField(max_length=100)
+    template = models.ForeignKey(ActionTypeTemplate, on_delete=models.CASCADE, related_name="+", db_constraint=False)
+    position = models.PositiveSmallIntegerField()
+    description = models.TextField(blank=True)
+    parameters_schema = models.JSONField(default=dict)
+    delivery_webhook = models.CharField(max_length=2000)
+    estimated_cost_usd = models.DecimalField(max_digits=10, decimal_places=4, null=True)
+
+    class Meta:
+        ordering = ["position"]
+
+    def __str__(self) -> str:
+        return f"{self.name} #{self.revision}"
+
+
+class IntegrationShare(models.Model):
+    """An integration that a customer has, at one of its revisions.
+
+    Composite foreign keys take the place of Django's: `share_with_own_customer` and `share_of_own_integration` hold
+    that both are of the same partner, `share_at_revision` that the integration has the revision.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -87,7 +162,11 @@ class IntegrationShare(models.Model):
     )
     partner = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False)
     integration = models.ForeignKey(
-        PartnerIntegration, on_delete=models.PROTECT, related_name="shares", db_constraint=False
+        PartnerIntegration, on_delete=models.PROTECT, related_name="shares", db_constraint=False, db_index=False
+    )
+    revision = models.IntegerField(db_default=1, default=1)
+    ended_at = models.DateTimeField(
+        null=True, help_text="The customer has it no more; the row stays for its actions of before"
     )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
@@ -95,6 +174,7 @@ class IntegrationShare(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["tenant", "integration"], name="share_unique"),
             models.UniqueConstraint(fields=["tenant", "integration", "partner"], name="share_with_partner"),
+            models.UniqueConstraint(fields=["integration", "revision", "tenant"], name="share_of_revision"),
         ]
 
     def __str__(self) -> str:
@@ -116,8 +196,11 @@ class ActionType(models.Model):
     """An action that a tenant's users can be given: its own, or one that its partner shares with it.
 
     A shared one hangs on its share and its template by composite foreign keys, and signs with its integration's secret.
-    An own one has neither, and a secret of its own. Of a shared one a tenant changes `active` alone: the trigger
-    `shared_as_registered` holds it.
+    An own one has neither, and a secret of its own. Of a shared one a tenant changes `active` alone, and its partner
+    all but that: the trigger `shared_as_registered` holds it.
+
+    `action_type_at_revision` and `action_type_of_revision` hold a shared one to a template of its share's revision. One
+    without a revision is withdrawn: no more in the share's revision, or of a share that ended.
     """
 
     id = models.CharField(
@@ -143,12 +226,17 @@ class ActionType(models.Model):
     template = models.ForeignKey(
         ActionTypeTemplate, on_delete=models.PROTECT, related_name="+", db_constraint=False, null=True
     )
+    revision = models.IntegerField(
+        null=True, db_default=1, default=1, editable=False, help_text="Of a shared one; null once it is withdrawn"
+    )
     provider = models.CharField(max_length=63)
     domain = models.CharField(max_length=63, blank=True)
     name = models.CharField(max_length=100)
     description = models.TextField(blank=True)
     parameters_schema = models.JSONField(default=dict, blank=True)
-    delivery_webhook = models.CharField(max_length=2000)
+    delivery_webhook = models.CharField(
+        max_length=2000, help_text="Of a shared one as it was copied; it is sent where its revision says"
+    )
     estimated_cost_usd = models.DecimalField(max_digits=10, decimal_places=4, null=True, blank=True)
     encrypted_webhook_secret = models.BinaryField(null=True, editable=False, help_text="See retivo.encryption")
     encrypted_previous_secret = models.BinaryField(null=True, editable=False, help_text="Signs too, for a while")
@@ -172,3 +260,125 @@ class ActionType(models.Model):
     @property
     def is_shared(self) -> bool:
         return self.integration_id is not None
+
+    @property
+    def is_withdrawn(self) -> bool:
+        return self.is_shared and self.revision is None
+
+
+class RolloutStatus(models.TextChoices):
+    PLANNED = "planned"
+    RUNNING = "running"
+    PAUSED = "paused"
+    COMPLETED = "completed"
+    ROLLED_BACK = "rolled_back"
+    ABORTED = "aborted"
+
+
+# Of those that may still move customers on.
+MOVING = (RolloutStatus.PLANNED, RolloutStatus.RUNNING, RolloutStatus.PAUSED)
+
+
+class Rollout(models.Model):
+    """Customers of an integration are moved to a revision, in stages. The row is the job (`integrations.rollouts`)."""
+
+    id = models.CharField(primary_key=True, max_length=40, editable=False, db_default=PrefixedId(prefix="ro"))
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False)
+    integration = models.ForeignKey(
+        PartnerIntegration, on_delete=models.CASCADE, related_name="rollouts", db_constraint=False, db_index=False
+    )
+    revision = models.IntegerField()
+    revision_before = models.IntegerField(help_text="Which new shares had when it began")
+    target = models.JSONField(help_text="To whom, as it was asked")
+    is_for_all = models.BooleanField()
+    stages = models.JSONField()
+    guard = models.JSONField(null=True)
+    guard_seen = models.JSONField(null=True)
+    status = models.CharField(max_length=16, choices=RolloutStatus, default=RolloutStatus.PLANNED)
+    stage = models.IntegerField(default=0)
+    stage_ends_at = models.DateTimeField(null=True, help_text="Null until its customers are moved")
+    total = models.IntegerField()
+    moved = models.IntegerField(default=0)
+    asked_by = models.CharField(max_length=300)
+    created_at = models.DateTimeField(db_default=Now())
+    due_at = models.DateTimeField(db_default=Now(), help_text="When a worker looks at it next")
+    finished_at = models.DateTimeField(null=True, help_text="Null while customers are still to be moved, or moved back")
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        indexes = [
+            models.Index("integration", "created_at", "id", name="rollout_listed"),
+            models.Index("tenant", "due_at", name="rollout_due", condition=Q(finished_at=None)),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["integration"], name="rollout_one_at_a_time", condition=Q(finished_at=None)
+            ),
+            models.CheckConstraint(condition=Q(status__in=RolloutStatus.values), name="rollout_status_known"),
+            models.CheckConstraint(
+                condition=Q(status__in=MOVING, finished_at=None)
+                | Q(status__in=["completed", "aborted"], finished_at__isnull=False)
+                | Q(status="rolled_back"),
+                name="rollout_finished_by_status",
+            ),
+            models.CheckConstraint(condition=Q(moved__lte=models.F("total")), name="rollout_moves_its_own"),
+        ]
+
+    def __str__(self) -> str:
+        return self.id
+
+
+class RolloutCustomer(models.Model):
+    """A customer that a roll-out moves: once on, and once back where it is rolled back."""
+
+    pk = models.CompositePrimaryKey("rollout", "tenant")
+    rollout = models.ForeignKey(
+        Rollout, on_delete=models.CASCADE, related_name="customers", db_constraint=False, db_index=False
+    )
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+", db_constraint=False)
+    partner = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False)
+    revision_before = models.IntegerField(null=True, help_text="Null until it is moved, or if it had left")
+    moved_at = models.DateTimeField(null=True)
+    returned_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [models.Index("rollout", "tenant", name="rollout_customer_left", condition=Q(moved_at=None))]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(returned_at=None) | Q(moved_at__isnull=False), name="rollout_customer_returns_after_move"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.rollout_id} {self.tenant_id}"
+
+
+class Sharing(models.Model):
+    """An integration is shared with all customers that have it not. The row is the job, as a roll-out's is."""
+
+    id = models.CharField(primary_key=True, max_length=40, editable=False, db_default=PrefixedId(prefix="sh"))
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False)
+    integration = models.ForeignKey(
+        PartnerIntegration, on_delete=models.CASCADE, related_name="sharings", db_constraint=False, db_index=False
+    )
+    total = models.IntegerField(help_text="Customers that had it not when it was asked")
+    shared = models.IntegerField(default=0)
+    after_created_at = models.DateTimeField(null=True, help_text="Of the last customer that was looked at")
+    after_id = models.UUIDField(null=True)
+    asked_by = models.CharField(max_length=300)
+    created_at = models.DateTimeField(db_default=Now())
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [
+            models.Index("integration", "created_at", name="sharing_newest"),
+            models.Index("tenant", name="sharing_due", condition=Q(finished_at=None)),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["integration"], name="sharing_one_at_a_time", condition=Q(finished_at=None)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.id

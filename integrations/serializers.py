@@ -49,15 +49,14 @@ class EventMappingSerializer(StrictSerializer):
         }
 
 
-class IntegrationRequestSerializer(StrictSerializer):
-    provider = provider_field(help_text="Your platform identifier; unique among your integrations.")
-    display_name = StringField(max_length=200, help_text="Name shown to customers.")
-    domain = domain_field()
+class IntegrationContentSerializer(StrictSerializer):
+    """What a revision of an integration holds."""
+
     action_type_templates = ActionTypeTemplateRequestSerializer(  # type: ignore[call-arg]  # of the list it makes
-        many=True, required=False, default=list, max_length=MAX_TEMPLATES, help_text="Registered for every customer."
+        many=True, required=False, max_length=MAX_TEMPLATES, help_text="All action types."
     )
     event_mappings = EventMappingSerializer(  # type: ignore[call-arg]
-        many=True, required=False, default=list, max_length=MAX_MAPPINGS, help_text="Event names, theirs to Retivo's."
+        many=True, required=False, max_length=MAX_MAPPINGS, help_text="Event names, theirs to Retivo's."
     )
 
     def validate_action_type_templates(self, value: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -70,6 +69,18 @@ class IntegrationRequestSerializer(StrictSerializer):
             message = f"Must be at most {MAX_OBJECT_BYTES // 1024} KiB of JSON in all."
             raise serializers.ValidationError(message, code="too_large")
         return value
+
+
+class IntegrationRequestSerializer(IntegrationContentSerializer):
+    provider = provider_field(help_text="Your platform identifier; unique among your integrations.")
+    display_name = StringField(max_length=200, help_text="Name shown to customers.")
+    domain = domain_field()
+    action_type_templates = ActionTypeTemplateRequestSerializer(  # type: ignore[call-arg]  # of the list it makes
+        many=True, required=False, default=list, max_length=MAX_TEMPLATES, help_text="Registered for every customer."
+    )
+    event_mappings = EventMappingSerializer(  # type: ignore[call-arg]
+        many=True, required=False, default=list, max_length=MAX_MAPPINGS, help_text="Event names, theirs to Retivo's."
+    )
 
 
 class ActionTypeTemplateSerializer(serializers.Serializer[Any]):
@@ -88,9 +99,12 @@ class IntegrationSerializer(serializers.Serializer[Any]):
     display_name = serializers.CharField()
     domain = serializers.CharField(allow_blank=True)
     active = serializers.BooleanField()
-    action_type_templates = ActionTypeTemplateSerializer(many=True, source="templates.all")
-    event_mappings = EventMappingSerializer(many=True)
+    revision = serializers.IntegerField(help_text="The newest that was rolled out to all: new customers get it.")
+    action_type_templates = ActionTypeTemplateSerializer(many=True, source="current", help_text="Of that revision.")
+    event_mappings = EventMappingSerializer(many=True, source="current_mappings", help_text="Of that revision.")
     customers_shared = serializers.IntegerField(help_text="How many of your customers have it.")
+    deprecated_at = serializers.DateTimeField(allow_null=True, help_text="Since then it is shared with nobody more.")
+    sunset_at = serializers.DateTimeField(allow_null=True, help_text="When it ends for those who have it.")
     created_at = serializers.DateTimeField()
 
 

@@ -1,16 +1,16 @@
 """Registering what a partner can do, and sharing it. Every function runs in the partner's tenant context."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db import connection, transaction
-from django.db.models import Count, OuterRef, Prefetch, Subquery
-from django.db.models.functions import Coalesce
+from django.db import connection
+from django.db.models import Count, F, OuterRef, Prefetch, Subquery
+from django.db.models.functions import Coalesce, Now
 
-from integrations.models import ActionTypeTemplate, IntegrationShare, PartnerIntegration
+from integrations.models import ActionTypeTemplate, IntegrationShare, PartnerIntegration, Revision, RevisionTemplate
 from retivo import encryption
 from retivo.api.errors import Problem, not_found
 from retivo.api.json import encode
@@ -95,7 +95,9 @@ def list_integrations(*, partner_id: UUID, limit: int | None = None, after: Curs
     is_whole = after is None and next_cursor is None
     return {
         "integrations": found,
-        "total": len(found) if is_whole else PartnerIntegration.objects.filter(tenant_id=partner_id).count(),
+        "total": len(found)
+        if is_whole
+        else PartnerIntegration.objects.filter(tenant_id=partner_id, deleted_at=None).count(),
         "next_cursor": next_cursor,
     }
 
@@ -104,7 +106,8 @@ def share(*, actor: str, partner_id: UUID, integration_id: UUID, customer_id: UU
     """Give the partner's customer an integration; how many of its action types then stand in the customer's tenant.
 
     Raises:
-        Problem: 404 if the integration is not the partner's, 409 `integration_inactive` if it is switched off.
+        Problem: 404 if the integration is not the partner's, 409 `integration_inactive` if it is switched off, 409
+            `integration_deprecated`.
     """
     parameters = {"partner_id": partner_id, "customer_id": customer_id, "integration_id": integration_id}
     with connection.cursor() as cursor:
@@ -112,29 +115,142 @@ def share(*, actor: str, partner_id: UUID, integration_id: UUID, customer_id: UU
         row = cursor.fetchone()
         if row is None:
             raise not_found()
-        active, provider = row
-        if not active:
-            raise Problem(409, "integration_inactive", "This integration is not active.")
-        cursor.execute(_SHARE, parameters)
-        if cursor.fetchone()[0]:
-            outbox.record(
-                actor=actor,
-                action="integration.shared",
-                tenant_id=customer_id,
-                target=outbox.Target("integration", integration_id),
-                data={"integration_id": integration_id, "provider": provider},
-            )
+        active, deprecated_at, is_shared = row
+        if not is_shared:
+            check_sharable(active=active, deprecated_at=deprecated_at)
+            share_with_each(actor=actor, partner_id=partner_id, integration_id=integration_id, customers=[customer_id])
+        elif not active:
+            check_sharable(active=active, deprecated_at=None)
         cursor.execute(_COUNT_ACTION_TYPES, parameters)
         count: int = cursor.fetchone()[0]
     return count
 
 
-def share_all(*, partner_id: UUID, customer_id: UUID) -> int:
-    """Give a new customer all active integrations of the partner; how many there are."""
+def check_sharable(*, active: bool, deprecated_at: datetime | None) -> None:
+    """Raises Problem 409 `integration_inactive` or `integration_deprecated`."""
+    if not active:
+        raise Problem(409, "integration_inactive", "This integration is not active.")
+    if deprecated_at is not None:
+        raise Problem(409, "integration_deprecated", "This integration is deprecated: it is shared with nobody more.")
+
+
+def share_with_each(*, actor: str, partner_id: UUID, integration_id: UUID, customers: Sequence[UUID]) -> int:
+    """Give customers of the partner an integration, if it may be shared; how many had it not. Each is an event."""
     with connection.cursor() as cursor:
-        cursor.execute(_SHARE, {"partner_id": partner_id, "customer_id": customer_id, "integration_id": None})
-        shared: int = cursor.fetchone()[0]
-    return shared
+        cursor.execute(
+            _SHARE, {"partner_id": partner_id, "customers": list(customers), "integration_id": integration_id}
+        )
+        shared = cursor.fetchall()
+    if shared:
+        outbox.record_each(
+            actor=actor,
+            action="integration.shared",
+            tenant_ids=[customer for customer, _, _ in shared],
+            target=outbox.Target("integration", integration_id),
+            data={"integration_id": integration_id, "provider": shared[0][1], "revision": shared[0][2]},
+        )
+    return len(shared)
+
+
+def share_all(*, partner_id: UUID, customer_id: UUID) -> int:
+    """Give a new customer all active integrations of the partner that are not deprecated; how many there are."""
+    with connection.cursor() as cursor:
+        cursor.execute(_SHARE, {"partner_id": partner_id, "customers": [customer_id], "integration_id": None})
+        return len(cursor.fetchall())
+
+
+def unshare(*, actor: str, partner_id: UUID, integration_id: UUID, customer_id: UUID, actions: str) -> str:
+    """Take an integration from a customer: nothing of it is decided any more. The provider.
+
+    Args:
+        actions: what is told of those that are queued: `finish` or `cancel`; the caller sees to it.
+
+    Raises:
+        Problem: 404 if the customer has it not.
+    """
+    parameters = {"partner_id": partner_id, "customer_id": customer_id, "integration_id": integration_id}
+    with connection.cursor() as cursor:
+        cursor.execute(_UNSHARE, parameters)
+        row = cursor.fetchone()
+    if row is None:
+        raise not_found()
+    provider: str = row[0]
+    outbox.record(
+        actor=actor,
+        action="integration.unshared",
+        tenant_id=customer_id,
+        target=outbox.Target("integration", integration_id),
+        data={"integration_id": integration_id, "provider": provider, "actions": actions},
+    )
+    return provider
+
+
+def change(*, actor: str, integration_id: UUID, changes: Mapping[str, Any]) -> PartnerIntegration:
+    """Change its `display_name`, or switch it off and on; what is shared stays.
+
+    Raises:
+        PartnerIntegration.DoesNotExist: there is none, or none any more.
+    """
+    integrations = PartnerIntegration.objects.select_for_update(no_key=True, of=("self",)).filter(deleted_at=None)
+    integration = integrations.get(id=integration_id)
+    changed = sorted(name for name, value in changes.items() if getattr(integration, name) != value)
+    if not changed:
+        return integration
+    for name in changed:
+        setattr(integration, name, changes[name])
+    integration.save(update_fields=changed)
+    about: dict[str, Any] = {"integration_id": integration.id, "provider": integration.provider}
+    action = "integration.updated"
+    if changed == ["active"]:
+        action = "integration.switched_on" if integration.active else "integration.switched_off"
+    else:
+        about["changed"] = changed
+    _record(integration, action, actor, about)
+    return integration
+
+
+def deprecate(*, actor: str, integration: PartnerIntegration, sunset_at: datetime | None) -> None:
+    """Share it with nobody more, and tell those who have it when it ends; None takes that back."""
+    if sunset_at == integration.sunset_at:
+        return
+    if sunset_at is None:
+        integration.deprecated_at = None
+    elif integration.deprecated_at is None:
+        integration.deprecated_at = Now()
+    integration.sunset_at = sunset_at
+    integration.save(update_fields=["deprecated_at", "sunset_at"])
+    integration.refresh_from_db(fields=["deprecated_at", "sunset_at"])
+    about = {"integration_id": integration.id, "provider": integration.provider, "sunset_at": sunset_at}
+    _record(integration, "integration.deprecated", actor, about)
+
+
+def delete(*, actor: str, integration: PartnerIntegration) -> None:
+    """Take a locked integration away that nobody has. Its rows stay for the actions of before.
+
+    Raises:
+        Problem: 409 `integration_shared`; 409 `rollout_in_progress`.
+    """
+    shares = IntegrationShare.objects.filter(integration_id=integration.id, ended_at=None).count()
+    if shares:
+        detail = f"{shares:,} customers have this integration: unshare it first."
+        raise Problem(409, "integration_shared", detail, extra={"customers_shared": shares})
+    if integration.rollouts.filter(finished_at=None).exists() or integration.sharings.filter(finished_at=None).exists():
+        raise Problem(409, "rollout_in_progress", "A roll-out or a sharing of this integration is under way.")
+    about = {"integration_id": integration.id, "provider": integration.provider}
+    integration.provider = f"deleted-{integration.id}"
+    integration.deleted_at = Now()
+    integration.save(update_fields=["provider", "deleted_at"])
+    _record(integration, "integration.deleted", actor, about)
+
+
+def _record(integration: PartnerIntegration, action: str, actor: str, data: Mapping[str, Any]) -> None:
+    outbox.record(
+        actor=actor,
+        action=action,
+        tenant_id=integration.tenant_id,
+        target=outbox.Target("integration", integration.id),
+        data=data,
+    )
 
 
 def rotate_secret(
@@ -170,34 +286,35 @@ def rotate_secret(
     return webhook_secret, until
 
 
-@transaction.atomic
-def set_active(*, actor: str, integration_id: UUID, active: bool) -> PartnerIntegration:
-    """Switch an integration off or on, as staff do; what is shared stays. Raises PartnerIntegration.DoesNotExist."""
-    integration = PartnerIntegration.objects.select_for_update().get(id=integration_id)
-    if integration.active != active:
-        integration.active = active
-        integration.save(update_fields=["active"])
-        outbox.record(
-            actor=actor,
-            action="integration.switched_on" if active else "integration.switched_off",
-            tenant_id=integration.tenant_id,
-            target=outbox.Target("integration", integration.id),
-            data={"integration_id": integration.id, "provider": integration.provider},
-        )
-    return integration
+def get(*, partner_id: UUID, integration_id: UUID) -> PartnerIntegration:
+    """The integration as a list has it. Raises Problem 404."""
+    found: PartnerIntegration | None = _with_templates(partner_id).filter(id=integration_id).first()
+    if found is None:
+        raise not_found()
+    return found
 
 
 _shares_of_one = (
-    IntegrationShare.objects.filter(integration=OuterRef("pk")).order_by().values("integration").annotate(n=Count("*"))
+    IntegrationShare.objects.filter(integration=OuterRef("pk"), ended_at=None)
+    .order_by()
+    .values("integration")
+    .annotate(n=Count("*"))
 ).values("n")
+
+
+_mappings_of_one = Revision.objects.filter(integration=OuterRef("pk"), number=OuterRef("revision")).values(
+    "event_mappings"
+)
+
+_current = RevisionTemplate.objects.filter(revision=F("integration__revision")).order_by("position")
 
 
 def _with_templates(partner_id: UUID) -> Any:
     return (
-        PartnerIntegration.objects.filter(tenant_id=partner_id)
+        PartnerIntegration.objects.filter(tenant_id=partner_id, deleted_at=None)
         # A look-up for each integration of the page; a join would read the shares of all of them first.
-        .annotate(customers_shared=Coalesce(Subquery(_shares_of_one), 0))
-        .prefetch_related(Prefetch("templates", ActionTypeTemplate.objects.filter(tenant_id=partner_id)))
+        .annotate(customers_shared=Coalesce(Subquery(_shares_of_one), 0), current_mappings=Subquery(_mappings_of_one))
+        .prefetch_related(Prefetch("revision_templates", _current.filter(tenant_id=partner_id), to_attr="current"))
         .order_by("created_at", "id")
     )
 
@@ -213,10 +330,12 @@ _FITTING = """
             read.bytes < %(max_bytes)s AND (read.position < %(limit)s::int) IS NOT FALSE
         FROM read CROSS JOIN LATERAL (
             SELECT i.created_at, i.id, octet_length(i::text) + coalesce((
-                SELECT sum(octet_length(m::text)) FROM integrations_actiontypetemplate m WHERE m.integration_id = i.id
+                SELECT sum(octet_length(m::text)) FROM integrations_revisiontemplate m
+                WHERE m.integration_id = i.id AND m.revision = i.revision
             ), 0)::bigint AS bytes
             FROM integrations_partnerintegration i
-            WHERE i.tenant_id = %(partner_id)s AND (i.created_at, i.id) > (read.created_at, read.id)
+            WHERE i.tenant_id = %(partner_id)s AND i.deleted_at IS NULL
+              AND (i.created_at, i.id) > (read.created_at, read.id)
             ORDER BY i.created_at, i.id LIMIT 1
         ) i
         WHERE read.fits
@@ -237,43 +356,77 @@ _ROTATE = """
     UPDATE integrations_partnerintegration
        SET encrypted_previous_secret = encrypted_webhook_secret, previous_secret_until = %(until)s,
            encrypted_webhook_secret = %(secret)s
-     WHERE id = %(integration_id)s AND tenant_id = %(partner_id)s
+     WHERE id = %(integration_id)s AND tenant_id = %(partner_id)s AND deleted_at IS NULL
     RETURNING provider
 """
 
 _FIND = """
-    SELECT active, provider FROM integrations_partnerintegration
-    WHERE id = %(integration_id)s AND tenant_id = %(partner_id)s
+    SELECT i.active, i.deprecated_at, EXISTS (
+        SELECT FROM integrations_integrationshare s
+        WHERE s.tenant_id = %(customer_id)s AND s.integration_id = i.id AND s.ended_at IS NULL
+    )
+    FROM integrations_partnerintegration i
+    WHERE i.id = %(integration_id)s AND i.tenant_id = %(partner_id)s AND i.deleted_at IS NULL
 """
 
-# Shares what is not shared yet, copies its action types, and tells how many integrations that were. What a customer has
-# registered itself, by the same provider and name, stays. What it switched off does: nothing is copied a second time.
+# Shares what is not shared, at the revision that all have, copies its action types, and returns the customers that had
+# it not. What a customer has registered itself, by the same provider and name, stays. What it switched off does, too:
+# action types of a share that ended are taken up again as they are.
+#
+# A roll-out that ends waits for the integrations' locks, so that no customer is left at the revision of before.
 _SHARE = """
-    WITH share AS (
-        INSERT INTO integrations_integrationshare (tenant_id, partner_id, integration_id)
-        SELECT %(customer_id)s, i.tenant_id, i.id
+    WITH integration AS MATERIALIZED (
+        SELECT i.id, i.tenant_id, i.provider, i.domain, i.revision, i.created_at
         FROM integrations_partnerintegration i
-        WHERE i.tenant_id = %(partner_id)s AND i.active
+        WHERE i.tenant_id = %(partner_id)s AND i.active AND i.deprecated_at IS NULL AND i.deleted_at IS NULL
           AND (%(integration_id)s::uuid IS NULL OR i.id = %(integration_id)s)
-        ORDER BY i.created_at
-        ON CONFLICT (tenant_id, integration_id) DO NOTHING
-        RETURNING tenant_id, partner_id, integration_id
+        ORDER BY i.id FOR SHARE OF i
+    ), share AS (
+        INSERT INTO integrations_integrationshare AS s (tenant_id, partner_id, integration_id, revision)
+        SELECT c.id, i.tenant_id, i.id, i.revision
+        FROM integration i CROSS JOIN unnest(%(customers)s::uuid[]) AS c (id)
+        ORDER BY c.id, i.created_at
+        ON CONFLICT (tenant_id, integration_id)
+            DO UPDATE SET ended_at = NULL, revision = excluded.revision WHERE s.ended_at IS NOT NULL
+        RETURNING s.tenant_id, s.integration_id
+    ), taken_up AS (
+        UPDATE integrations_actiontype a SET
+            revision = m.revision, description = m.description, parameters_schema = m.parameters_schema,
+            delivery_webhook = m.delivery_webhook, estimated_cost_usd = m.estimated_cost_usd
+        FROM share s
+        JOIN integration i ON i.id = s.integration_id
+        JOIN integrations_revisiontemplate m ON m.integration_id = i.id AND m.revision = i.revision
+        WHERE a.tenant_id = s.tenant_id AND a.integration_id = i.id AND a.name = m.name
     ), action_type AS (
         INSERT INTO integrations_actiontype
-            (tenant_id, partner_id, integration_id, template_id, provider, domain, name, description,
+            (tenant_id, partner_id, integration_id, template_id, revision, provider, domain, name, description,
              parameters_schema, delivery_webhook, estimated_cost_usd, active)
-        SELECT s.tenant_id, s.partner_id, s.integration_id, m.id, i.provider, i.domain, m.name, m.description,
+        SELECT s.tenant_id, i.tenant_id, i.id, m.template_id, m.revision, i.provider, i.domain, m.name, m.description,
                m.parameters_schema, m.delivery_webhook, m.estimated_cost_usd, true
         FROM share s
-        JOIN integrations_partnerintegration i ON i.id = s.integration_id AND i.tenant_id = %(partner_id)s
-        JOIN integrations_actiontypetemplate m ON m.integration_id = i.id AND m.tenant_id = %(partner_id)s
-        ORDER BY i.created_at, m.position
+        JOIN integration i ON i.id = s.integration_id
+        JOIN integrations_revisiontemplate m ON m.integration_id = i.id AND m.revision = i.revision
+        ORDER BY s.tenant_id, i.created_at, m.position
         ON CONFLICT (tenant_id, provider, name) DO NOTHING
     )
-    SELECT count(*) FROM share
+    SELECT s.tenant_id, i.provider, i.revision FROM share s JOIN integration i ON i.id = s.integration_id
 """
 
 _COUNT_ACTION_TYPES = """
     SELECT count(*) FROM integrations_actiontype
     WHERE tenant_id = %(customer_id)s AND partner_id = %(partner_id)s AND integration_id = %(integration_id)s
+      AND revision IS NOT NULL
+"""
+
+_UNSHARE = """
+    WITH share AS (
+        UPDATE integrations_integrationshare s SET ended_at = now()
+        WHERE s.tenant_id = %(customer_id)s AND s.integration_id = %(integration_id)s
+          AND s.partner_id = %(partner_id)s AND s.ended_at IS NULL
+        RETURNING s.tenant_id, s.integration_id
+    ), withdrawn AS (
+        UPDATE integrations_actiontype a SET revision = NULL FROM share s
+        WHERE a.tenant_id = s.tenant_id AND a.integration_id = s.integration_id
+    )
+    SELECT i.provider FROM share s JOIN integrations_partnerintegration i ON i.id = s.integration_id
 """

@@ -8,6 +8,7 @@ from retivo.api.operation import operation
 from retivo.api.schema import Problems
 
 CUSTOMERS, KEYS, INTEGRATIONS, STATS, SWITCHES = "Customers", "Keys", "Integrations", "Stats", "Switches"
+ROLLOUTS = "Roll-outs"
 EVENTS = "Events of a partner"
 
 FORBIDDEN = Problems(
@@ -71,10 +72,13 @@ INTEGRATION = {
     "display_name": "Acme Loyalty",
     "domain": "loyalty",
     "active": True,
+    "revision": 1,
     "action_type_templates": [TEMPLATE],
     "event_mappings": [
         {"from": "order.completed", "to": "purchase_completed", "properties": {"amount": "value"}},
     ],
     "customers_shared": 0,
+    "deprecated_at": None,
+    "sunset_at": None,
     "created_at": "2026-04-26T09:30:00Z",
 }

@@ -1,6 +1,6 @@
 from typing import Any
 
-from django.urls import path
+from django.urls import path, register_converter
 from rest_framework.routers import SimpleRouter
 
 from partners.customers.views import CustomerViewSet
@@ -10,10 +10,26 @@ from partners.integrations.views import IntegrationViewSet
 from partners.keys.views import CustomerKeyViewSet, PartnerKeyViewSet
 from partners.outcomes.views import OutcomeViewSet
 from partners.overview.views import PatternViewSet, StatsViewSet
+from partners.revisions.views import RevisionViewSet
+from partners.rollouts.views import IntegrationRolloutViewSet, RolloutViewSet
 from partners.switches.views import KillSwitchViewSet, ShadowModeViewSet
 from partners.usage.views import UsageAlertViewSet, UsageViewSet
 from partners.webhooks.views import WebhookViewSet
 from retivo.api import paths  # noqa: F401 - `any_uuid`
+
+
+class RolloutIdConverter:
+    """What is no id of a roll-out is not found, and never gets as far as the database."""
+
+    regex = "ro_[0-9a-f]{32}"
+
+    def to_python(self, value: str) -> str:
+        return value
+
+    to_url = to_python
+
+
+register_converter(RolloutIdConverter, "rollout_id")
 
 router = SimpleRouter(trailing_slash=False, use_regex_path=False)
 router.register("customers", CustomerViewSet, basename="partner-customer")
@@ -21,6 +37,13 @@ router.register("customers/<customer:customer_id>/api-keys", CustomerKeyViewSet,
 router.register("api-keys", PartnerKeyViewSet, basename="partner-api-key")
 router.register("deletions", DeletionViewSet, basename="partner-deletion")
 router.register("integrations", IntegrationViewSet, basename="partner-integration")
+router.register(
+    "integrations/<any_uuid:integration_id>/revisions", RevisionViewSet, basename="partner-integration-revision"
+)
+router.register(
+    "integrations/<any_uuid:integration_id>/rollouts", IntegrationRolloutViewSet, basename="partner-integration-rollout"
+)
+router.register("rollouts", RolloutViewSet, basename="partner-rollout")
 router.register("outcomes", OutcomeViewSet, basename="partner-outcome")
 router.register("events", EventViewSet, basename="partner-event")
 router.register("event-types", EventTypeViewSet, basename="partner-event-type")

@@ -470,6 +470,8 @@ SPECTACULAR_SETTINGS = {
         "UsageMetric": "events.models.UsageMetric",
         "UsageUnit": "events.models.UsageUnit",
         "UsageAlertScope": "events.models.AlertScope",
+        "JobStatus": ["running", "completed"],
+        "RolloutStatus": "integrations.models.RolloutStatus",
         "ActionStatus": "delivery.models.ActionStatus",
         "OutcomeStatus": "delivery.models.OutcomeStatus",
         "LifecycleStage": "events.models.LifecycleStage",

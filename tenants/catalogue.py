@@ -70,6 +70,12 @@ _OTHER_KEY = {"key_id": "7a1d5b0c-93f2-4c1e-8a57-2d6e0f4b9c18", "prefix": "rt_li
 _INTEGRATION = {"integration_id": (_UUID, "5d2c8a1e-1f0b-4a8e-8d43-9a0f7c6b5e12"), "provider": (_TEXT, "acme-loyalty")}
 _WEBHOOK = {"webhook_id": (_TEXT, "wh_2k9d4x7m1q0b"), "url": (_TEXT, "https://acme.example/retivo-events")}
 
+_ROLLOUT = {
+    "rollout_id": (_TEXT, "ro_3f1f0f3a9d0c4a6bb6f3f4d9a1c2e7b5"),
+    **_INTEGRATION,
+    "revision": (_COUNT, 2),
+}
+
 EVENTS: dict[str, EventType] = {
     "customer.created": _event(
         "A customer was provisioned, with its key.",
@@ -140,7 +146,56 @@ EVENTS: dict[str, EventType] = {
     "integration.registered": _event(
         "An integration was registered.", action_types=(_TEXTS, ["grant_points"]), **_INTEGRATION
     ),
-    "integration.shared": _event("An integration was shared with a customer.", **_INTEGRATION),
+    "integration.updated": _event(
+        "An integration's name changed, or more than one thing.", changed=(_TEXTS, ["display_name"]), **_INTEGRATION
+    ),
+    "integration.deleted": _event("An integration that nobody had was deleted.", **_INTEGRATION),
+    "integration.revision_published": _event(
+        "An integration has a new revision, which nobody has yet.",
+        revision=(_COUNT, 2),
+        compatibility=({"type": "string", "enum": ["compatible", "breaking"]}, "compatible"),
+        **_INTEGRATION,
+    ),
+    "integration.webhooks_changed": _event(
+        "All that was sent to one origin is sent to another.",
+        from_origin=(_TEXT, "https://hooks.acme.example"),
+        to_origin=(_TEXT, "https://hooks2.acme.example"),
+        action_types=(_TEXTS, ["grant_points"]),
+        **_INTEGRATION,
+    ),
+    "integration.deprecated": _event(
+        "An integration is shared with nobody more, and ends for those who have it; or no longer so.",
+        sunset_at=({"type": ["string", "null"], "format": "date-time"}, "2027-03-01T00:00:00Z"),
+        **_INTEGRATION,
+    ),
+    "integration.shared": _event("An integration was shared with a customer.", revision=(_COUNT, 1), **_INTEGRATION),
+    "integration.sharing_started": _event(
+        "An integration is being shared with all customers that have it not.", customers=(_COUNT, 1840), **_INTEGRATION
+    ),
+    "integration.unshared": _event(
+        "An integration was taken from a customer.",
+        actions=({"type": "string", "enum": ["finish", "cancel"], "description": "Those that were queued."}, "finish"),
+        **_INTEGRATION,
+    ),
+    "rollout.started": _event(
+        "Customers are being moved to a revision.",
+        customers=(_COUNT, 1840),
+        to=({"description": "Whom, as it was asked."}, "all"),
+        **_ROLLOUT,
+    ),
+    "rollout.stage_done": _event("A stage of a roll-out is over.", stage=(_COUNT, 1), moved=(_COUNT, 184), **_ROLLOUT),
+    "rollout.paused": _event("A roll-out moves nobody until it is resumed.", moved=(_COUNT, 184), **_ROLLOUT),
+    "rollout.resumed": _event("A roll-out goes on.", moved=(_COUNT, 184), **_ROLLOUT),
+    "rollout.completed": _event("A roll-out moved all its customers.", moved=(_COUNT, 1840), **_ROLLOUT),
+    "rollout.aborted": _event(
+        "A roll-out was stopped by its guard. Whom it moved is where it was moved to.",
+        moved=(_COUNT, 184),
+        guard_seen=({"type": "object"}, {"actions": 60, "failed": 31, "failure_rate": 0.5167}),
+        **_ROLLOUT,
+    ),
+    "rollout.rolled_back": _event(
+        "Customers that a roll-out moved are being moved back.", moved=(_COUNT, 184), **_ROLLOUT
+    ),
     "integration.secret_rotated": _event("An integration has a new webhook secret.", **_INTEGRATION),
     "integration.switched_on": _event("An integration was switched on.", **_INTEGRATION),
     "integration.switched_off": _event("An integration was switched off.", **_INTEGRATION),

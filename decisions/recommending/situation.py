@@ -189,7 +189,7 @@ _READ = f"""
                     coalesce(a.estimated_cost_usd, 0) AS estimated_cost_usd, a.parameters_schema
                 FROM integrations_actiontype a
                 LEFT JOIN integrations_partnerintegration i ON i.id = a.integration_id
-                WHERE a.tenant_id = u.tenant_id
+                WHERE a.tenant_id = u.tenant_id AND (a.integration_id IS NULL OR a.revision IS NOT NULL)
                   AND (%(domain)s::text IS NULL OR a.domain = %(domain)s::text)
                   AND (%(provider)s::text IS NULL OR a.provider = %(provider)s::text)
                   AND (%(names)s::text[] IS NULL OR a.name = ANY(%(names)s::text[]) OR a.id = ANY(%(names)s::text[]))

@@ -15,6 +15,7 @@ _SEQUENCES = "procrastinate_jobs_id_seq, procrastinate_events_id_seq, procrastin
 _LATER = dict.fromkeys(
     (
         "cancel_actions",
+        "cancel_actions_of_share",
         "claim_deliveries",
         "delivery_failurecount",
         "delivery_webhook",
@@ -22,7 +23,9 @@ _LATER = dict.fromkeys(
         "delivery_webhookdelivery",
         "delivery_webhookreader",
         "fan_out_events",
+        "fate_of_rollout",
         "forget_webhooks",
+        "keep_revision",
         "record_outcome_by_url",
         "record_outcome_of_own_integration",
         "record_outcomes",

@@ -15,6 +15,9 @@
 -- slow endpoints, and of the others. So there is a place for others, however many of its endpoints keep silent. A
 -- request that turns out to take long counts in both.
 --
+-- A shared action type is sent where its revision says. What was decided under an earlier revision is sent where that one
+-- says, and waits in its lane as if it were of the present one.
+--
 -- Each `LATERAL (… LIMIT 1)` makes the planner read by key, lane by lane, for no more lanes than are taken.
 CREATE OR REPLACE FUNCTION claim_actions(
     wanted int, per_endpoint int, slow_wanted int, per_slow_endpoint int, lease_seconds int, slow_seconds float8
@@ -57,11 +60,15 @@ CREATE OR REPLACE FUNCTION claim_actions(
             ) n
         ), busy AS MATERIALIZED (
             SELECT coalesce(t.partner_id, t.tenant_id) AS owner_id,
-                   md5(coalesce(t.partner_id, t.tenant_id)::text || t.delivery_webhook)::uuid AS endpoint_id,
+                   md5(
+                       coalesce(t.partner_id, t.tenant_id)::text || coalesce(m.delivery_webhook, t.delivery_webhook)
+                   )::uuid AS endpoint_id,
                    count(*) AS n,
                    bool_or(a.leased_until < moment + make_interval(secs => lease_seconds - slow_seconds)) AS is_slow
               FROM public.delivery_action a
               JOIN public.integrations_actiontype t ON t.tenant_id = a.tenant_id AND t.id = a.action_type_id
+              LEFT JOIN public.integrations_revisiontemplate m
+                ON m.integration_id = t.integration_id AND m.revision = coalesce(a.revision, t.revision) AND m.name = t.name
              WHERE a.leased_until > moment GROUP BY 1, 2
         ), busy_owner AS MATERIALIZED (
             SELECT b.owner_id, coalesce(sum(b.n) FILTER (WHERE e.slow_since IS NULL), 0)::int AS n,
@@ -80,10 +87,14 @@ CREATE OR REPLACE FUNCTION claim_actions(
              ) due
              CROSS JOIN LATERAL (
                 SELECT coalesce(t.partner_id, t.tenant_id) AS owner_id,
-                       md5(coalesce(t.partner_id, t.tenant_id)::text || t.delivery_webhook)::uuid AS endpoint_id
+                       md5(
+                           coalesce(t.partner_id, t.tenant_id)::text || coalesce(m.delivery_webhook, t.delivery_webhook)
+                       )::uuid AS endpoint_id
                   FROM public.integrations_actiontype t
                   JOIN public.tenants_tenant c ON c.id = t.tenant_id
                   LEFT JOIN public.integrations_partnerintegration i ON i.id = t.integration_id
+                  LEFT JOIN public.integrations_revisiontemplate m
+                    ON m.integration_id = t.integration_id AND m.revision = t.revision AND m.name = t.name
                  WHERE t.tenant_id = l.tenant_id AND t.id = l.action_type_id
                    AND c.delete_at IS NULL AND NOT EXISTS (
                        SELECT FROM public.tenants_control s

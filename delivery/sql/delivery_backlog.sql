@@ -42,9 +42,13 @@ CREATE OR REPLACE FUNCTION delivery_backlog()
           JOIN public.integrations_actiontype t ON t.tenant_id = l.tenant_id AND t.id = l.action_type_id
           JOIN public.tenants_tenant c ON c.id = t.tenant_id
           LEFT JOIN public.integrations_partnerintegration i ON i.id = t.integration_id
+          LEFT JOIN public.integrations_revisiontemplate m
+            ON m.integration_id = t.integration_id AND m.revision = t.revision AND m.name = t.name
           LEFT JOIN public.delivery_endpoint e
             ON e.tenant_id = coalesce(t.partner_id, t.tenant_id)
-           AND e.id = md5(coalesce(t.partner_id, t.tenant_id)::text || t.delivery_webhook)::uuid
+           AND e.id = md5(
+                   coalesce(t.partner_id, t.tenant_id)::text || coalesce(m.delivery_webhook, t.delivery_webhook)
+               )::uuid
     ), counted AS (
         SELECT j.state, each.status FROM judged j CROSS JOIN LATERAL (
             SELECT a.status FROM public.delivery_action a

@@ -71,9 +71,13 @@ def read(row: tuple[Any, ...]) -> Policy:
 # to itself PostgreSQL may find planning anew the cheaper, by statistics, and then spends a fifth of a batch on it.
 _QUERY = """
     SELECT t.tracked_user_limit, t.plan_tier, t.config ->> 'overage', days_kept(t.plan_tier, t.config),
-        (SELECT coalesce(json_agg(json_build_array(i.provider, i.event_mappings) ORDER BY s.id), '[]')::text
+        (SELECT coalesce(json_agg(json_build_array(i.provider, (
+                    SELECT r.event_mappings FROM integrations_revision r
+                    WHERE r.integration_id = i.id AND r.number = s.revision
+                )) ORDER BY s.id), '[]')::text
            FROM integrations_integrationshare s JOIN integrations_partnerintegration i ON i.id = s.integration_id
-          WHERE s.tenant_id = t.id AND i.active AND i.event_mappings <> '[]'),
+          WHERE s.tenant_id = t.id AND s.ended_at IS NULL AND i.active
+            AND (i.event_mappings <> '[]' OR i.maps_events_later)),
         c.now, date_trunc('month', c.now AT TIME ZONE 'UTC')::date,
         key_ring(c.now), key_ring(c.now - interval '2 days'),
         CASE WHEN extract(epoch FROM c.now) %% 172800 BETWEEN 60 AND 172740

@@ -39,7 +39,8 @@ CREATE OR REPLACE FUNCTION track_batch(
         SELECT days_kept(t.plan_tier, t.config) INTO kept_days FROM tenants_tenant t
         WHERE t.id = tenant AND NOT EXISTS (
             SELECT FROM integrations_integrationshare s JOIN integrations_partnerintegration i ON i.id = s.integration_id
-            WHERE s.tenant_id = tenant AND i.active AND i.event_mappings <> '[]'
+            WHERE s.tenant_id = tenant AND s.ended_at IS NULL AND i.active
+              AND (i.event_mappings <> '[]' OR i.maps_events_later)
         );
         IF NOT FOUND THEN
             RETURN NULL;

@@ -34,6 +34,10 @@ _OWN: dict[str, Any] = {
     **_REQUEST,
     "parameters_schema": _SCHEMA,
     "integration_id": None,
+    "revision": None,
+    "withdrawn": False,
+    "deprecated_at": None,
+    "sunset_at": None,
     "active": True,
     "created_at": "2026-04-26T10:00:00Z",
 }
@@ -46,6 +50,9 @@ _SHARED = {
     "delivery_webhook": None,
     "estimated_cost_usd": None,
     "integration_id": "c1f4c7a2-8a55-4e0e-b5a8-0f6c2b7d9e30",
+    "revision": 2,
+    "deprecated_at": "2026-12-01T09:00:00Z",
+    "sunset_at": "2027-03-01T00:00:00Z",
 }
 
 _ID = OpenApiParameter(
@@ -91,7 +98,8 @@ list_action_types = _operation(
     "listActionTypes",
     "List action types",
     "Your own action types and those your partner shares with you, oldest first. A shared one has an "
-    "`integration_id`; where its actions are sent is your partner's, and not shown.",
+    "`integration_id`; where its actions are sent is your partner's, and not shown. Where one's integration is "
+    "deprecated, the headers `Deprecation` and `Sunset` tell the first of each.",
     parameters=[serializers.ActionTypeListQuerySerializer],
     answers=serializers.ActionTypeListSerializer,
     example={"action_types": [_SHARED, _OWN], "total": 2, "next_cursor": None},
@@ -124,7 +132,8 @@ register_action_type = _operation(
 get_action_type = _operation(
     "getActionType",
     "Get an action type",
-    "One of your own action types, or of those your partner shares with you.",
+    "One of your own action types, or of those your partner shares with you. Where its integration is deprecated, the "
+    "headers `Deprecation` and `Sunset` tell since when, and when it ends.",
     answers=serializers.ActionTypeResponseSerializer,
     example={"action_type": _OWN},
     problems=[NOT_FOUND],

@@ -67,8 +67,18 @@ class ActionTypeSerializer(serializers.Serializer[Any]):
     delivery_webhook = serializers.SerializerMethodField(help_text="None where it is your partner's.")
     estimated_cost_usd = CostField(allow_null=True)
     integration_id = serializers.UUIDField(allow_null=True, help_text="Of your partner, where it shares this with you.")
+    revision = serializers.SerializerMethodField(help_text="Of that integration; null of an own one.")
+    withdrawn = serializers.BooleanField(
+        source="is_withdrawn", help_text="Your partner offers it no more: nothing is decided by it."
+    )
+    deprecated_at = serializers.DateTimeField(allow_null=True, help_text="Since when its integration is deprecated.")
+    sunset_at = serializers.DateTimeField(allow_null=True, help_text="When your partner ends it.")
     active = serializers.BooleanField()
     created_at = serializers.DateTimeField()
+
+    @extend_schema_field({"type": ["integer", "null"]})
+    def get_revision(self, action_type: Any) -> Any:
+        return action_type.revision if action_type.is_shared else None
 
     @extend_schema_field({"type": ["string", "null"]})
     def get_delivery_webhook(self, action_type: Any) -> Any:

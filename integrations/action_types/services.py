@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Q
+from django.db.models import F, Q
 
 from integrations.models import ActionType
 from retivo import encryption
@@ -135,7 +135,10 @@ def rotate_secret(
 
 
 def _of(tenant_id: UUID) -> Any:
-    return ActionType.objects.filter(tenant_id=tenant_id).defer("encrypted_webhook_secret", "encrypted_previous_secret")
+    found = ActionType.objects.filter(tenant_id=tenant_id).defer(
+        "encrypted_webhook_secret", "encrypted_previous_secret"
+    )
+    return found.annotate(deprecated_at=F("integration__deprecated_at"), sunset_at=F("integration__sunset_at"))
 
 
 def _stay_within_plan(tenant: Tenant) -> None:
@@ -148,7 +151,7 @@ def _stay_within_plan(tenant: Tenant) -> None:
 
 
 def _locked(tenant_id: UUID, action_type_id: str) -> ActionType:
-    return _found(_of(tenant_id).select_for_update(no_key=True).filter(id=action_type_id).first())
+    return _found(_of(tenant_id).select_for_update(no_key=True, of=("self",)).filter(id=action_type_id).first())
 
 
 def _found(action_type: ActionType | None) -> ActionType:

@@ -1,8 +1,10 @@
 """A tenant's action types: each method one call into a service."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from django.utils.http import http_date
 from rest_framework.request import Request
 
 from integrations.action_types import schema, services
@@ -24,7 +26,10 @@ class ActionTypesView(TenantView):
         query = ActionTypeListQuerySerializer(data=sent_once(request.query_params))
         query.is_valid(raise_exception=True)
         page = services.list_action_types(tenant_id=self.caller.tenant_id, **query.asked)
-        return Response({**page, "action_types": ActionTypeSerializer(page["action_types"], many=True).data})
+        return Response(
+            {**page, "action_types": ActionTypeSerializer(page["action_types"], many=True).data},
+            headers=_deprecation(page["action_types"]),
+        )
 
     @schema.register_action_type
     def post(self, request: Request) -> Response:
@@ -44,7 +49,7 @@ class ActionTypeView(TenantView):
     @schema.get_action_type
     def get(self, request: Request, action_type_id: str) -> Response:
         found = services.get_action_type(tenant_id=self.caller.tenant_id, action_type_id=action_type_id)
-        return Response({"action_type": ActionTypeSerializer(found).data})
+        return Response({"action_type": ActionTypeSerializer(found).data}, headers=_deprecation([found]))
 
     @schema.change_action_type
     def put(self, request: Request, action_type_id: str) -> Response:
@@ -79,3 +84,12 @@ class RotateActionTypeSecretView(TenantView):
             return 200, {"webhook_secret": webhook_secret, "previous_secret_until": until}
 
         return self.once(request, rotate)
+
+
+def _deprecation(action_types: Sequence[Any]) -> dict[str, str]:
+    """`Deprecation` (RFC 9745) and `Sunset` (RFC 8594): the first of what is shown."""
+    ending = [each for each in action_types if each.sunset_at is not None]
+    if not ending:
+        return {}
+    since, until = min(each.deprecated_at for each in ending), min(each.sunset_at for each in ending)
+    return {"Deprecation": f"@{int(since.timestamp())}", "Sunset": http_date(until.timestamp())}

@@ -5,6 +5,25 @@ from django.db import migrations
 from retivo.database.rls import CURRENT_TENANT, isolate, undo_isolation
 from retivo.database.sql import InForce
 
+# As it was until integrations had revisions.
+SHARE = """\
+-- A customer sees what is shared with it, and a partner sees what it shares. Only a partner creates shares.
+ALTER TABLE integrations_integrationshare ENABLE ROW LEVEL SECURITY;
+
+DROP POLICY IF EXISTS tenant_isolation ON integrations_integrationshare;
+CREATE POLICY tenant_isolation ON integrations_integrationshare TO app_web
+    USING (
+        tenant_id = (SELECT current_tenant())
+        OR partner_id = (SELECT current_tenant())
+    )
+    WITH CHECK (partner_id = (SELECT current_tenant()));
+
+DROP POLICY IF EXISTS staff ON integrations_integrationshare;
+CREATE POLICY staff ON integrations_integrationshare TO app_staff USING (true) WITH CHECK (true);
+
+GRANT SELECT, INSERT ON integrations_integrationshare TO app_web;
+"""
+
 
 class Migration(migrations.Migration):
     dependencies = [("integrations", "0001_initial"), ("tenants", "0003_authenticate_api_key")]
@@ -61,11 +80,9 @@ class Migration(migrations.Migration):
             digest="aa3feffde86a",
             reverse_sql=undo_isolation("integrations_actiontypetemplate"),
         ),
-        InForce(
-            "integrations",
-            "integrations_integrationshare",
-            digest="9f7dc5cef570",
-            reverse_sql=undo_isolation("integrations_integrationshare"),
+        migrations.RunSQL(
+            sql=[SHARE],
+            reverse_sql=[*undo_isolation("integrations_integrationshare")],
         ),
         isolate(
             "integrations_actiontype",

@@ -6,6 +6,27 @@ from django.db import migrations
 
 _roles = import_module("tenants.migrations.0019_roles_of_their_own")
 _isolation = import_module("delivery.migrations.0002_isolation")
+_shares = import_module("integrations.migrations.0002_isolation")
+_action_types = import_module("integrations.migrations.0006_who_changes_action_types")
+
+_LATER = dict.fromkeys(
+    (
+        "first_revision",
+        "integrations_revision",
+        "integrations_revisiontemplate",
+        "integrations_rollout",
+        "integrations_rolloutcustomer",
+        "integrations_sharing",
+        "refuse_change_of_revision",
+        "shadowed_names",
+        "skip_later_templates",
+    )
+) | {
+    "integrations_actiontype": _action_types.ACTION_TYPE,
+    "integrations_integrationshare": _shares.SHARE,
+    "integrations_partnerintegration": _isolation.INTEGRATION,
+    "refuse_shared_action_type": _action_types.REFUSE_SHARED,
+}
 
 
 class Migration(migrations.Migration):
@@ -13,4 +34,4 @@ class Migration(migrations.Migration):
 
     dependencies = [("tenants", "0019_roles_of_their_own"), ("integrations", "0007_fewer_indexes")]
 
-    operations = [_roles.anew("integrations", later={"integrations_partnerintegration": _isolation.INTEGRATION})]
+    operations = [_roles.anew("integrations", later=_LATER)]

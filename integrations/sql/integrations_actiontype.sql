@@ -1,7 +1,7 @@
 -- A tenant sees its own action types and those shared with it; a partner sees those of its integrations.
 --
--- A tenant registers its own action types, and a partner those that it shares. Only the tenant of a row may change it;
--- of a shared one it may change no more than `active`, which the trigger shared_as_registered enforces.
+-- A tenant registers its own action types, and a partner those that it shares. Of a shared one the tenant changes `active`
+-- alone, and the partner all but that: the trigger shared_as_registered.
 ALTER TABLE integrations_actiontype ENABLE ROW LEVEL SECURITY;
 
 DROP POLICY IF EXISTS visible ON integrations_actiontype;
@@ -20,8 +20,14 @@ CREATE POLICY registered ON integrations_actiontype FOR INSERT TO app_web
 
 DROP POLICY IF EXISTS changed ON integrations_actiontype;
 CREATE POLICY changed ON integrations_actiontype FOR UPDATE TO app_web
-    USING (tenant_id = (SELECT current_tenant()))
-    WITH CHECK (tenant_id = (SELECT current_tenant()));
+    USING (
+        tenant_id = (SELECT current_tenant())
+        OR partner_id = (SELECT current_tenant())
+    )
+    WITH CHECK (
+        tenant_id = (SELECT current_tenant())
+        OR partner_id = (SELECT current_tenant())
+    );
 
 DROP POLICY IF EXISTS staff ON integrations_actiontype;
 CREATE POLICY staff ON integrations_actiontype TO app_staff USING (true) WITH CHECK (true);
@@ -29,5 +35,5 @@ CREATE POLICY staff ON integrations_actiontype TO app_staff USING (true) WITH CH
 GRANT SELECT, INSERT ON integrations_actiontype TO app_web;
 GRANT UPDATE (
     domain, description, parameters_schema, delivery_webhook, estimated_cost_usd,
-    encrypted_webhook_secret, encrypted_previous_secret, previous_secret_until, active
+    encrypted_webhook_secret, encrypted_previous_secret, previous_secret_until, active, revision
 ) ON integrations_actiontype TO app_web;

@@ -20,9 +20,11 @@ DROP POLICY IF EXISTS staff ON integrations_partnerintegration;
 CREATE POLICY staff ON integrations_partnerintegration TO app_staff USING (true) WITH CHECK (true);
 
 GRANT SELECT, INSERT ON integrations_partnerintegration TO app_web;
--- A partner may change the secrets of an integration and what it holds of it, and nothing else.
-GRANT UPDATE (encrypted_webhook_secret, encrypted_previous_secret, previous_secret_until, held)
-    ON integrations_partnerintegration TO app_web;
+-- What an integration does is in its revisions, which stay. Its provider changes when it is deleted, for another to have.
+GRANT UPDATE (
+    encrypted_webhook_secret, encrypted_previous_secret, previous_secret_until, held, display_name, active, revision,
+    maps_events_later, deprecated_at, sunset_at, deleted_at, provider
+) ON integrations_partnerintegration TO app_web;
 
 -- A release counts outcomes by template.
 DROP POLICY IF EXISTS releases ON integrations_partnerintegration;

@@ -222,7 +222,7 @@ _OF_CUSTOMER = """
     )
     FROM integrations_actiontype a
     JOIN tenants_tenant t ON t.id = a.tenant_id JOIN tenants_tenant p ON p.id = t.parent_id
-    WHERE a.tenant_id = %(customer_id)s AND a.partner_id = %(partner_id)s
+    WHERE a.tenant_id = %(customer_id)s AND a.partner_id = %(partner_id)s AND a.revision IS NOT NULL
         AND (%(integration_id)s::uuid IS NULL OR a.integration_id = %(integration_id)s)
 """
 

@@ -93,17 +93,18 @@ _DETAIL = f"""
         (SELECT stricter_consent(t.config, p.config) FROM tenants_tenant p WHERE p.id = t.parent_id),
         (SELECT coalesce(json_agg(json_build_object(
                     'id', i.id, 'provider', i.provider, 'display_name', i.display_name, 'domain', i.domain,
-                    'active', i.active, 'shared_at', {rfc3339("s.created_at")}
+                    'active', i.active, 'revision', s.revision, 'shared_at', {rfc3339("s.created_at")}
                 ) ORDER BY s.created_at, s.id), '[]')::text
            FROM integrations_integrationshare s JOIN integrations_partnerintegration i ON i.id = s.integration_id
-          WHERE s.tenant_id = t.id AND s.partner_id = caller.tenant_id),
+          WHERE s.tenant_id = t.id AND s.partner_id = caller.tenant_id AND s.ended_at IS NULL),
         {NEWEST},
         coalesce(a.total, 0), coalesce(a.active, 0)
     FROM tenants_tenant t
     CROSS JOIN LATERAL controls_in_force(t.id, t.parent_id, t.delete_at IS NOT NULL) f
     CROSS JOIN LATERAL (
         SELECT count(*) AS total, count(*) FILTER (WHERE active) AS active
-        FROM integrations_actiontype WHERE tenant_id = t.id AND partner_id = caller.tenant_id
+        FROM integrations_actiontype
+        WHERE tenant_id = t.id AND partner_id = caller.tenant_id AND revision IS NOT NULL
     ) a
     CROSS JOIN LATERAL usage_of_customer({metering.THIS_MONTH}, t.id) u
     WHERE t.parent_id = caller.tenant_id AND

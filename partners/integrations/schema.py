@@ -7,9 +7,19 @@ from integrations.serializers import (
 )
 from partners import fields
 from partners.integrations import serializers
-from partners.operation import CUSTOMER, INTEGRATION, INTEGRATIONS, TEMPLATE, partner_operation
-from retivo.api.schema import INVALID_QUERY, KEY_IN_USE, NOT_FOUND, Link, conflict
+from partners.operation import CUSTOMER, CUSTOMER_ID, INTEGRATION, INTEGRATIONS, TEMPLATE, partner_operation
+from retivo.api.schema import INVALID_QUERY, KEY_IN_USE, NOT_FOUND, Link, Problems, Success, conflict
 from tenants.models import Scope
+
+_SHARING = {
+    "id": "sh_9d4b2f7c1e0a4c5f8b6d3a2e1f0c9b8a",
+    "status": "running",
+    "customers": 1840,
+    "shared": 500,
+    "left": 1340,
+    "created_at": "2026-12-01T09:00:00Z",
+    "finished_at": None,
+}
 
 register_integration = partner_operation(
     "registerIntegration",
@@ -66,19 +76,164 @@ list_integrations = partner_operation(
 share_integration = partner_operation(
     "shareIntegration",
     "Share an integration with a customer",
-    "Gives one of your customers one of your integrations, with its action types. Doing it again changes nothing and "
-    "gets the same answer.",
+    "Gives one of your customers one of your integrations, with its action types, at the newest revision that was "
+    "rolled out to all. Doing it again changes nothing and gets the same answer. With `all` a job gives it to all "
+    "customers that have it not: 202, and GET tells how far it is.",
     scope=Scope.PARTNER_INTEGRATIONS,
     tag=INTEGRATIONS,
     takes=serializers.ShareRequestSerializer,
-    requests={"A customer": {"customer_tenant_id": CUSTOMER["tenant_id"]}},
+    requests={"A customer": {"customer_tenant_id": CUSTOMER["tenant_id"]}, "All customers": {"all": True}},
     answers=serializers.ShareResponseSerializer,
     example={
         "shared": True,
         "action_types_registered": 3,
         "warm_start": {"warm": True, "action_types": 3, "with_pattern": 2},
     },
-    problems=[NOT_FOUND, conflict("integration_inactive", "This integration is not active.")],
+    also={202: Success(serializers.SharingResponseSerializer, 202, {"sharing": _SHARING})},
+    problems=[
+        NOT_FOUND,
+        conflict(
+            "integration_inactive",
+            "This integration is not active.",
+            integration_deprecated="This integration is deprecated: it is shared with nobody more.",
+        ),
+    ],
+)
+
+get_sharing = partner_operation(
+    "getSharing",
+    "Get how far a sharing with all is",
+    "The sharing of this integration with all customers that you asked for last.",
+    scope=Scope.PARTNER_READ,
+    tag=INTEGRATIONS,
+    answers=serializers.SharingResponseSerializer,
+    example={"sharing": _SHARING},
+    problems=[NOT_FOUND],
+)
+
+unshare_integration = partner_operation(
+    "unshareIntegration",
+    "Take an integration from a customer",
+    "From now on nothing of it is decided for the customer. What is queued is sent still, or cancelled: it fails as "
+    "`integration_unshared`. What the customer switched off is off again if you share it another time.",
+    scope=Scope.PARTNER_INTEGRATIONS,
+    tag=INTEGRATIONS,
+    parameters=[CUSTOMER_ID],
+    takes=serializers.UnshareRequestSerializer,
+    requests={"Send what is queued": {"actions": "finish"}, "Cancel what is queued": {"actions": "cancel"}},
+    answers=serializers.UnsharedSerializer,
+    example={"shared": False, "actions_cancelled": 3},
+    problems=[NOT_FOUND],
+)
+
+get_integration = partner_operation(
+    "getIntegration",
+    "Get an integration",
+    "One of your integrations, with the action types and event mappings of the revision that new customers get.",
+    scope=Scope.PARTNER_READ,
+    tag=INTEGRATIONS,
+    answers=serializers.IntegrationResponseSerializer,
+    example={"integration": INTEGRATION},
+    problems=[NOT_FOUND],
+)
+
+change_integration = partner_operation(
+    "changeIntegration",
+    "Change an integration",
+    "Changes its name, or switches it off and on, at once and for all customers. What it does is changed by revisions.",
+    scope=Scope.PARTNER_INTEGRATIONS,
+    tag=INTEGRATIONS,
+    takes=serializers.IntegrationChangeSerializer,
+    requests={"Another name": {"display_name": "Acme Rewards"}, "Switch it off": {"active": False}},
+    answers=serializers.IntegrationResponseSerializer,
+    example={"integration": INTEGRATION | {"display_name": "Acme Rewards"}},
+    problems=[NOT_FOUND],
+)
+
+delete_integration = partner_operation(
+    "deleteIntegration",
+    "Delete an integration",
+    "Takes away an integration that no customer has. Its provider may be registered again.",
+    scope=Scope.PARTNER_INTEGRATIONS,
+    tag=INTEGRATIONS,
+    answers=serializers.DeletedIntegrationSerializer,
+    example={"deleted": True},
+    problems=[
+        NOT_FOUND,
+        Problems(
+            "IntegrationNotDeleted",
+            409,
+            {
+                "integration_shared": "184 customers have this integration: unshare it first.",
+                "rollout_in_progress": "A roll-out or a sharing of this integration is under way.",
+            },
+        ),
+    ],
+)
+
+change_webhooks = partner_operation(
+    "changeWebhooks",
+    "Correct the addresses of an integration",
+    "Whatever is sent to one origin goes to another, at once: for all customers, in all revisions, queued actions, "
+    "too. Paths stay as they are. It is meant for a host that has moved or was mistyped; all else is changed by "
+    "revisions.",
+    scope=Scope.PARTNER_INTEGRATIONS,
+    tag=INTEGRATIONS,
+    takes=serializers.WebhooksChangeSerializer,
+    requests={
+        "Another host": {"from_origin": "https://hoooks.acme.example", "to_origin": "https://hooks.acme.example"}
+    },
+    answers=serializers.ChangedWebhooksResponseSerializer,
+    example={
+        "webhooks": {
+            "from_origin": "https://hoooks.acme.example",
+            "to_origin": "https://hooks.acme.example",
+            "action_types": ["grant_points"],
+        }
+    },
+    problems=[NOT_FOUND],
+)
+
+deprecate_integration = partner_operation(
+    "deprecateIntegration",
+    "Deprecate an integration",
+    "It is shared with nobody more, new customers included. Those who have it keep it, and see in their action types "
+    "since when it is deprecated and when it ends: `deprecated_at` and `sunset_at`, and the headers `Deprecation` and "
+    "`Sunset`. Nothing happens by itself at that time: unshare it then.",
+    scope=Scope.PARTNER_INTEGRATIONS,
+    tag=INTEGRATIONS,
+    takes=serializers.DeprecateRequestSerializer,
+    requests={"In three months": {"sunset_at": "2027-03-01T00:00:00Z"}, "Take it back": {"sunset_at": None}},
+    answers=serializers.IntegrationResponseSerializer,
+    example={
+        "integration": INTEGRATION | {"deprecated_at": "2026-12-01T09:00:00Z", "sunset_at": "2027-03-01T00:00:00Z"}
+    },
+    problems=[NOT_FOUND, KEY_IN_USE],
+)
+
+list_having = partner_operation(
+    "listIntegrationCustomers",
+    "List customers that have an integration",
+    "At which revision each is, and what differs there from what you registered: action types that it switched off, "
+    "and those in whose place it has an own one of the same name.",
+    scope=Scope.PARTNER_READ,
+    tag=INTEGRATIONS,
+    parameters=[serializers.HavingListQuerySerializer],
+    answers=serializers.HavingListSerializer,
+    example={
+        "customers": [
+            {
+                **{name: CUSTOMER[name] for name in ("tenant_id", "external_id", "name")},
+                "revision": 1,
+                "shared_at": "2026-04-26T10:00:00Z",
+                "switched_off": ["send_voucher"],
+                "shadowed": [],
+            }
+        ],
+        "total": 1,
+        "next_cursor": None,
+    },
+    problems=[INVALID_QUERY, NOT_FOUND],
 )
 
 rotate_secret = partner_operation(

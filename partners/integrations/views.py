@@ -8,10 +8,22 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 
 from integrations import services as integrations
+from integrations.revisions import services as revisions
+from integrations.rollouts import sharing
 from integrations.serializers import IntegrationRequestSerializer, IntegrationSerializer, RotateSecretRequestSerializer
 from partners.fields import WholeListQuerySerializer
 from partners.integrations import schema, services
-from partners.integrations.serializers import ShareRequestSerializer
+from partners.integrations.serializers import (
+    DeprecateRequestSerializer,
+    HavingListQuerySerializer,
+    HavingSerializer,
+    IntegrationChangeSerializer,
+    ShareRequestSerializer,
+    SharingSerializer,
+    UnshareRequestSerializer,
+    WebhooksChangeSerializer,
+)
+from partners.references import CustomerReference
 from partners.viewset import PartnerViewSet
 from retivo.api.json import Response
 from retivo.api.serializers import sent_once
@@ -47,20 +59,83 @@ class IntegrationViewSet(PartnerViewSet):
 
         return self.once(request, register)
 
+    @schema.get_integration
+    def retrieve(self, request: Request, integration_id: UUID) -> Response:
+        return self._shown(integrations.get(partner_id=self.caller.tenant_id, integration_id=integration_id))
+
+    @schema.change_integration
+    def partial_update(self, request: Request, integration_id: UUID) -> Response:
+        body = IntegrationChangeSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        changed = services.change_integration(**self._who, integration_id=integration_id, changes=body.validated_data)
+        return self._shown(changed)
+
+    @schema.delete_integration
+    def destroy(self, request: Request, integration_id: UUID) -> Response:
+        return Response(services.delete_integration(**self._who, integration_id=integration_id))
+
+    @schema.change_webhooks
+    @action(detail=True, methods=["patch"])
+    def webhooks(self, request: Request, integration_id: UUID) -> Response:
+        body = WebhooksChangeSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        changed = revisions.correct_addresses(**self._who, integration_id=integration_id, **body.validated_data)
+        return Response({"webhooks": changed})
+
+    @schema.deprecate_integration
+    @action(detail=True, methods=["post"])
+    def deprecate(self, request: Request, integration_id: UUID) -> Response:
+        def deprecate() -> tuple[int, Any]:
+            body = DeprecateRequestSerializer(data=request.data)
+            body.is_valid(raise_exception=True)
+            deprecated = services.deprecate_integration(
+                **self._who, integration_id=integration_id, **body.validated_data
+            )
+            return 200, {"integration": IntegrationSerializer(deprecated).data}
+
+        return self.once(request, deprecate)
+
+    @schema.list_having
+    @action(detail=True, methods=["get"])
+    def customers(self, request: Request, integration_id: UUID) -> Response:
+        query = HavingListQuerySerializer(data=sent_once(request.query_params))
+        query.is_valid(raise_exception=True)
+        page = services.list_having(partner_id=self.caller.tenant_id, integration_id=integration_id, **query.asked)
+        return Response({**page, "customers": HavingSerializer(page["customers"], many=True).data})
+
     @schema.share_integration
     @action(detail=True, methods=["post"])
     def share(self, request: Request, integration_id: UUID) -> Response:
         def share() -> tuple[int, Any]:
             body = ShareRequestSerializer(data=request.data)
             body.is_valid(raise_exception=True)
+            if "all" in body.validated_data:
+                begun = sharing.start(**self._who, integration_id=integration_id)
+                return 202, {"sharing": SharingSerializer(begun).data}
             return 200, services.share_integration(
-                actor=self.caller.actor,
-                partner_id=self.caller.tenant_id,
-                integration_id=integration_id,
-                customer_id=body.validated_data["customer_tenant_id"],
+                **self._who, integration_id=integration_id, customer_id=body.validated_data["customer_tenant_id"]
             )
 
         return self.once(request, share)
+
+    @schema.get_sharing
+    @share.mapping.get  # type: ignore[attr-defined, untyped-decorator]  # made by `action`
+    def sharing(self, request: Request, integration_id: UUID) -> Response:
+        newest = sharing.newest(partner_id=self.caller.tenant_id, integration_id=integration_id)
+        return Response({"sharing": SharingSerializer(newest).data})
+
+    @schema.unshare_integration
+    @action(detail=True, methods=["delete"], url_path="share/<customer:customer_id>")
+    def unshare(self, request: Request, integration_id: UUID, customer_id: CustomerReference) -> Response:
+        body = UnshareRequestSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        unshared = services.unshare_integration(
+            **self._who,
+            integration_id=integration_id,
+            customer_id=self.customer_id(customer_id),
+            **body.validated_data,
+        )
+        return Response(unshared)
 
     @schema.rotate_secret
     @action(detail=True, methods=["post"], url_path="rotate-secret")
@@ -79,3 +154,10 @@ class IntegrationViewSet(PartnerViewSet):
             return 200, {"webhook_secret": webhook_secret, "previous_secret_until": until}
 
         return self.once(request, rotate)
+
+    @property
+    def _who(self) -> dict[str, Any]:
+        return {"actor": self.caller.actor, "partner_id": self.caller.tenant_id}
+
+    def _shown(self, integration: Any) -> Response:
+        return Response({"integration": IntegrationSerializer(integration).data})

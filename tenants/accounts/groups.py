@@ -3,7 +3,7 @@
 | group       | may                                                                                               |
 |-------------|---------------------------------------------------------------------------------------------------|
 | `viewer`    | look at everything of ours; not at Django's users and groups                                      |
-| `operator`  | also make partners, issue and revoke keys, suspend tenants, switch integrations off, replay actions |
+| `operator`  | also make partners, issue and revoke keys, suspend tenants, switch integrations, steer roll-outs |
 | `superuser` | everything, users and groups included                                                             |
 
 `accounts.sync_groups` rewrites them after each migration, so the staff pages refuse to change them. Staff may add other
@@ -18,7 +18,7 @@ from django.contrib.auth.models import Permission
 from django.db.models import Q, QuerySet
 
 # By name: an integration is made in an app above this one.
-OPERATED = ("tenant", "apikey", "partnerintegration", "actionrow", "endpointrow", "webhook")
+OPERATED = ("tenant", "apikey", "partnerintegration", "actionrow", "endpointrow", "webhook", "rollout")
 
 NAMES = ("viewer", "operator", "superuser")
 

@@ -1,7 +1,7 @@
 """Each operation of the Partner API that changes something is one event: of a type that the catalogue has."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -26,6 +26,11 @@ class Scene:
     action: str
     deleted: str
     key: dict[str, str]
+    rollout: dict[str, str]  # by its status
+
+    @property
+    def path(self) -> str:
+        return f"/api/partners/integrations/{self.integration}"
 
     def keys(self, whose: str) -> str:
         """The path of the partner's own keys, or of its customer's."""
@@ -69,6 +74,22 @@ CHANGES: dict[str, Change] = {
     "shareIntegration": lambda acme, scene: acme.post(
         f"/api/partners/integrations/{scene.integration}/share", {"customer_tenant_id": scene.customer}
     ),
+    "changeIntegration": lambda acme, scene: acme.patch(scene.path, {"display_name": "New", "active": False}),
+    "deleteIntegration": lambda acme, scene: acme.delete(scene.path),
+    "changeWebhooks": lambda acme, scene: acme.patch(
+        f"{scene.path}/webhooks", {"from_origin": "https://hooks.acme.example", "to_origin": "https://acme.example"}
+    ),
+    "deprecateIntegration": lambda acme, scene: acme.post(
+        f"{scene.path}/deprecate", {"sunset_at": "2099-01-01T00:00:00Z"}
+    ),
+    "unshareIntegration": lambda acme, scene: acme.send(
+        "DELETE", f"{scene.rollout['path']}/share/{scene.rollout['customer']}", {"actions": "cancel"}
+    ),
+    "publishRevision": lambda acme, scene: acme.post(f"{scene.path}/revisions", {"note": "The same"}),
+    "startRollout": lambda acme, scene: acme.post(f"{scene.path}/rollouts", {"revision": 1}),
+    "pauseRollout": lambda acme, scene: acme.post(f"/api/partners/rollouts/{scene.rollout['planned']}/pause", {}),
+    "resumeRollout": lambda acme, scene: acme.post(f"/api/partners/rollouts/{scene.rollout['paused']}/resume", {}),
+    "rollBackRollout": lambda acme, scene: acme.post(f"/api/partners/rollouts/{scene.rollout['planned']}/rollback", {}),
     "rotateIntegrationSecret": lambda acme, scene: acme.post(
         f"/api/partners/integrations/{scene.integration}/rotate-secret", {}
     ),
@@ -116,11 +137,19 @@ def test_operation__that_changes_something__is_one_event(acme: Api, merchant: Ap
     as_owner("UPDATE delivery_action SET status = 'delivered', attempts = 1, delivered_at = now()")
     deleted = str(acme.provision("deleted").tenant_id)
     acme.send("DELETE", f"/api/partners/customers/{deleted}", {})
-    scene = Scene(str(merchant.tenant_id), integration, webhook, action, deleted, {})
+    rollouts = {"customer": str(as_owner("SELECT id FROM tenants_tenant WHERE slug = 'shop'")[0][0])}
+    for status in ("planned", "paused"):
+        path = f"/api/partners/integrations/{acme.register(f'of-{status}')['id']}"
+        rollouts[status] = acme.post(f"{path}/rollouts", {"revision": 1}).json()["rollout"]["id"]
+    acme.post(f"/api/partners/rollouts/{rollouts['paused']}/pause", {})
+    acme.post(f"{path}/share", {"customer_tenant_id": rollouts["customer"]})
+    scene = Scene(str(merchant.tenant_id), integration, webhook, action, deleted, {}, {**rollouts, "path": path})
     for whose, scope in SCOPE.items():
         issued = acme.post(scene.keys(whose), {"label": "Other", "scopes": [scope]})
         scene.key[whose] = issued.json()["key"]["id"]
     schemas = {found["name"]: found for found in acme.get("/api/partners/event-types").json()["event_types"]}
+    if operation == "deleteIntegration":
+        scene = replace(scene, integration=acme.register("new")["id"])
     after = acme.get("/api/partners/events").json()["next_after"]
 
     answer = CHANGES[operation](acme, scene)

@@ -29,6 +29,11 @@ TENANT_COLUMNS = {
     "tenants_deletion": "owner_id",
     "integrations_partnerintegration": "tenant_id",
     "integrations_actiontypetemplate": "tenant_id",
+    "integrations_revision": "tenant_id",
+    "integrations_revisiontemplate": "tenant_id",
+    "integrations_rollout": "tenant_id",
+    "integrations_rolloutcustomer": "partner_id",
+    "integrations_sharing": "tenant_id",
     "integrations_integrationshare": "partner_id",
     "integrations_actiontype": "coalesce(partner_id, tenant_id)",
     "events_event": "tenant_id",
@@ -81,8 +86,11 @@ UNSHARED = re.compile(r"(auth|axes|django|otp|procrastinate)_")
 def two_partners(acme: Api, rival: Api) -> tuple[Api, Api]:
     """Both with an integration, a customer and a stored answer, so that every table has rows of both."""
     for partner in (acme, rival):
-        partner.register()
+        integration = partner.register()["id"]
         answer = partner.post("/api/partners/customers", {"name": "M", "slug": "merchant"}, Idempotency_Key="one")
+        partner.post(f"/api/partners/integrations/{integration}/share", {"all": True})
+        partner.post(f"/api/partners/integrations/{integration}/revisions", {})
+        partner.post(f"/api/partners/integrations/{integration}/rollouts", {"revision": 2})
         customer = Api(answer.json()["customer"]["tenant_id"], answer.json()["customer"]["api_key"])
         for api in (partner, customer):
             names = ("one", "two", "three")
@@ -263,6 +271,9 @@ def test_functions__with_their_owners_rights__are_closed_to_public_and_trust_no_
 
 # Every function that sees past row-level security, and all that it can ever answer.
 ANSWERS = {
+    "cancel_actions_of_share": "integer",
+    "fate_of_rollout": "record",
+    "shadowed_names": "TABLE(tenant_id uuid, name text)",
     "announce_first_use": "trigger",
     "apply_controls": "trigger",
     "controls_of_caller": "record",
@@ -354,6 +365,8 @@ def test_raw_sql__under_a_customers_context__sees_its_rows_alone(table: str, two
         "tenants_tenant": "id",
         "tenants_deletion": "subject_id",
         "integrations_partnerintegration": f"'{customer}'::uuid",
+        "integrations_revision": f"'{customer}'::uuid",
+        "integrations_revisiontemplate": f"'{customer}'::uuid",
         "learning_pattern": f"CASE partner_id WHEN '{acme.tenant_id}' THEN '{customer}'::uuid END",
     }.get(table, "tenant_id")
 

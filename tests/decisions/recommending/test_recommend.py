@@ -199,9 +199,8 @@ def test_recommend__another_tenants_types__are_never_there(acme: Api, rival: Api
     for other in others:
         response = shop.post(RECOMMEND, {"user_id": "u0", "action_types": [next(iter(types(other)))]})
         assert (response.status_code, response.json()["errors"][0]["pointer"]) == (404, "/action_types/0")
-    as_owner(
-        "UPDATE integrations_actiontype SET name = 'their_' || name WHERE tenant_id = %(t)s", t=others[0].tenant_id
-    )
+    theirs = {"name": "their_send_voucher", "description": "Theirs", "provider": "theirs", "parameters_schema": {}}
+    others[0].post("/api/external/action-types", {**theirs, "delivery_webhook": "https://hooks.theirs.example/"})
     assert shop.post(RECOMMEND, {"user_id": "u0", "action_types": ["their_send_voucher"]}).status_code == 404
 
 

@@ -50,7 +50,7 @@ def test_outcome__by_any_way__is_an_example_of_the_same_worth_and_settles_the_de
 ) -> None:
     shop = shop_of(acme)
     must_act(shop)
-    as_owner("UPDATE integrations_actiontype SET delivery_webhook = %s", inbox.url)
+    as_owner("UPDATE integrations_revisiontemplate SET delivery_webhook = %s", inbox.url)
     decided = acted(shop, dispatch=True)
     (kept,) = as_owner(
         "SELECT action, features FROM learning_remembereddecision WHERE decision_id = %s", decided["decision_id"]
@@ -73,7 +73,7 @@ def test_outcomes__of_a_partners_batch_over_many_customers__are_each_heard_by_th
     shops = [shop_of(acme, f"shop-{n}") for n in range(3)]
     for shop in shops:
         must_act(shop)
-    as_owner("UPDATE integrations_actiontype SET delivery_webhook = %s", inbox.url)
+    as_owner("UPDATE integrations_revisiontemplate SET delivery_webhook = %s", inbox.url)
     decided = [(shop, acted(shop, f"u{n}", dispatch=True)) for n in range(2) for shop in shops]
     work()
 

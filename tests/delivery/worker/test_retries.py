@@ -280,7 +280,7 @@ def test_receiver__that_is_not_there__is_tried_again(shop: Merchant) -> None:
 
 
 def let_point_to(shop: Merchant, url: str) -> None:
-    as_owner("UPDATE integrations_actiontype SET delivery_webhook = %s", url)
+    as_owner("UPDATE integrations_revisiontemplate SET delivery_webhook = %s", url)
 
 
 class Dribbler:

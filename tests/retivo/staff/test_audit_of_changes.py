@@ -20,7 +20,7 @@ from django.urls.resolvers import URLResolver
 from django.utils import timezone
 
 from delivery.models import ActionRow, EndpointRow
-from integrations.models import PartnerIntegration
+from integrations.models import PartnerIntegration, Rollout
 from learning.models import Release
 from tenants.context import staff_context
 from tenants.models import ApiKey, Deletion, Tenant
@@ -135,6 +135,7 @@ def permissions() -> list[int]:
 
 
 TENANT, INTEGRATION = f"/admin/tenants/tenant/{OBJECT}", f"/admin/integrations/partnerintegration/{OBJECT}"
+ROLLOUT = f"/admin/integrations/rollout/{OBJECT}"
 USER, GROUP = f"/admin/auth/user/{OBJECT}", f"/admin/auth/group/{OBJECT}"
 
 APP = App("5e" * 20)
@@ -191,6 +192,9 @@ CHANGES: dict[str, Change] = {
     f"/admin/delivery/webhook/{OBJECT}/replay/": Change(
         "webhook.replay_started", lambda: {"since": "2026-01-01T00:00"}
     ),
+    f"{ROLLOUT}/roll-back/": Change("rollout.rolled_back"),
+    f"{ROLLOUT}/pause/": Change("rollout.paused"),
+    f"{ROLLOUT}/resume/": Change("rollout.resumed"),
     "/admin/auth/user/add/": Change(
         "staff_user.created", lambda: {"username": "nora", "password1": PASSWORD, "password2": PASSWORD}
     ),
@@ -207,6 +211,7 @@ OF_A_CUSTOMER = {f"{TENANT}/schedule-deletion/", f"{TENANT}/restore/"}
 BEFORE: dict[str, str] = {
     f"{TENANT}/reactivate/": f"{TENANT}/suspend/",
     f"{TENANT}/restore/": f"{TENANT}/schedule-deletion/",
+    f"{ROLLOUT}/resume/": f"{ROLLOUT}/pause/",
     **dict.fromkeys((VERIFY, "/admin/second-factor/codes/", "/admin/second-factor/remove/"), ENROL),
 }
 
@@ -236,6 +241,9 @@ def scene(settings: Any, acme: Api) -> dict[type, Any]:
     shop.dispatch()
     recommend(shop.api, "u1")
     make(acme)
+    integration = acme.get("/api/partners/integrations").json()["integrations"][0]["id"]
+    acme.post(f"/api/partners/integrations/{integration}/revisions", {})
+    acme.post(f"/api/partners/integrations/{integration}/rollouts", {"revision": 2})
     as_owner("UPDATE delivery_action SET status = 'failed', failure_reason = 'attempts_exhausted', attempts = 8")
     as_owner(
         "INSERT INTO delivery_endpoint (tenant_id, id, url, consecutive_failures, openings, disabled_at, last_failure)"
@@ -247,7 +255,7 @@ def scene(settings: Any, acme: Api) -> dict[type, Any]:
         user, group = User.objects.create_user("olga", password=PASSWORD), Group.objects.create(name="support")
         found = [Tenant.objects.get(id=acme.tenant_id), user, group]
         found += [Deletion.objects.create(subject_hash=64 * "0", requested_by="staff", delete_at=timezone.now())]
-        found += [model.objects.get() for model in (PartnerIntegration, ActionRow, EndpointRow, Release)]
+        found += [model.objects.get() for model in (PartnerIntegration, Rollout, ActionRow, EndpointRow, Release)]
         found += [ApiKey.objects.filter(tenant_id=acme.tenant_id).earliest("created_at")]
     return {type(each): each for each in found}
 

@@ -58,6 +58,10 @@ def test_delete__a_customer__leaves_nothing_of_it_and_all_of_the_others(
     partners_alone = {
         "integrations_partnerintegration",
         "integrations_actiontypetemplate",
+        "integrations_revision",
+        "integrations_revisiontemplate",
+        "integrations_rollout",
+        "integrations_sharing",
         "tenants_idempotentanswer",
         "tenants_partnerevent",
         "tenants_eventhead",

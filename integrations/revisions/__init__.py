@@ -1,0 +1,1 @@
+"""Revisions of integrations: published, compared, their addresses corrected."""

@@ -1,0 +1,428 @@
+"""Roll-outs: asked for, steered, and carried out step by step. Runs in the partner's context, or as staff.
+
+planned → running ⇄ paused → completed, rolled_back or aborted. A step is one transaction under the lock of the
+roll-out's row: whoever is killed leaves what the step before committed, and another goes on from there.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from math import ceil
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import Q
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from integrations.models import (
+    IntegrationShare,
+    PartnerIntegration,
+    Revision,
+    Rollout,
+    RolloutStatus,
+)
+from integrations.revisions import services as revisions
+from integrations.rollouts import moving
+from retivo.api.errors import FieldError, Problem, not_found, validation_failed
+from retivo.api.pagination import Cursor, cut
+from tenants import outbox
+
+MAX_STAGES = 20
+MAX_CONFLICTS = 100
+# How often a stage that waits is looked at for its guard.
+_LOOK = timedelta(seconds=10)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What became of actions under the revision: how many were tried, and how many of them failed so far."""
+
+    tried: int
+    failed: int
+
+    @property
+    def rate(self) -> float:
+        return self.failed / self.tried if self.tried else 0.0
+
+
+# Asks what became of a roll-out's actions.
+Watch = Callable[[Rollout], Seen]
+
+
+@dataclass(frozen=True, kw_only=True)
+class To:
+    """Whom a roll-out moves: all, or a part of those that have the integration."""
+
+    asked: Any  # as it was said
+    percent: int | None = None
+    customers: Sequence[UUID] | None = None
+    pointer: str = "/to"  # of the customers, for what is wrong with one
+    all_known: bool = False  # whether it is no fault that one of the customers has it not
+
+    @property
+    def is_for_all(self) -> bool:
+        return self.percent is None and self.customers is None
+
+
+def start(
+    *,
+    actor: str,
+    partner_id: UUID,
+    integration_id: UUID,
+    revision: int,
+    to: To,
+    stages: Sequence[Mapping[str, int]],
+    guard: Mapping[str, Any] | None,
+) -> Rollout:
+    """Begin to move customers to a revision; a worker does.
+
+    Args:
+        stages: each `{percent, wait_minutes}`, rising; all are moved after the last one.
+
+    Raises:
+        Problem: 404; 400 for a revision that is not there or customers that have not the integration; 409
+            `rollout_in_progress`.
+    """
+    integration = revisions.found(partner_id=partner_id, integration_id=integration_id, lock=True)
+    if Rollout.objects.filter(integration_id=integration.id, finished_at=None).exists():
+        raise Problem(409, "rollout_in_progress", "A roll-out of this integration is under way: wait, or roll it back.")
+    _check_revision(integration, revision)
+    rollout = Rollout(
+        tenant_id=partner_id,
+        integration_id=integration.id,
+        revision=revision,
+        revision_before=integration.revision,
+        target=to.asked,
+        is_for_all=to.is_for_all,
+        stages=[dict(stage) for stage in _whole(stages)],
+        guard=guard,
+        total=0,
+        asked_by=actor,
+    )
+    rollout.save(force_insert=True)
+    rollout.refresh_from_db()
+    rollout.total = _choose(rollout, to)
+    rollout.save(update_fields=["total"])
+    _record(rollout, "rollout.started", actor, customers=rollout.total, to=to.asked)
+    return rollout
+
+
+def conflicts(*, partner_id: UUID, integration_id: UUID, revision: int, to: To) -> dict[str, Any]:
+    """What a roll-out would do, without doing it: how many it would move, and what would be left out.
+
+    Raises:
+        Problem: as `start` does, without its 409.
+    """
+    integration = revisions.found(partner_id=partner_id, integration_id=integration_id)
+    _check_revision(integration, revision)
+    chosen = _chosen(Rollout(tenant_id=partner_id, integration_id=integration.id, revision=revision), to)
+    shown = revisions.get(
+        partner_id=partner_id, integration_id=integration.id, number=revision, against=integration.revision
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT * FROM shadowed_names(%s, %s, %s, %s)", [integration.id, revision, chosen, MAX_CONFLICTS]
+        )
+        shadowed = cursor.fetchall()
+    return {
+        "revision": revision,
+        "customers": len(chosen),
+        "compatibility": shown.compatibility,
+        "reasons": shown.reasons,
+        "conflicts": [
+            {"tenant_id": tenant_id, "action_type": name, "code": "shadowed_by_own"} for tenant_id, name in shadowed
+        ],
+    }
+
+
+def get(*, partner_id: UUID, rollout_id: str, lock: bool = False) -> Rollout:
+    """Raises Problem 404."""
+    rollouts = Rollout.objects.filter(tenant_id=partner_id, id=rollout_id)
+    if lock:
+        rollouts = rollouts.select_for_update(no_key=True)
+    rollout = rollouts.first()
+    if rollout is None:
+        raise not_found()
+    return rollout
+
+
+def pause(*, actor: str, partner_id: UUID, rollout_id: str) -> Rollout:
+    """Move nobody on until it is resumed. Raises Problem 404, 409 `rollout_not_running`."""
+    rollout = get(partner_id=partner_id, rollout_id=rollout_id, lock=True)
+    if rollout.status not in (RolloutStatus.PLANNED, RolloutStatus.RUNNING):
+        raise _not("rollout_not_running", rollout)
+    return _steered(rollout, RolloutStatus.PAUSED, "rollout.paused", actor)
+
+
+def resume(*, actor: str, partner_id: UUID, rollout_id: str) -> Rollout:
+    """Raises Problem 404, 409 `rollout_not_paused`."""
+    rollout = get(partner_id=partner_id, rollout_id=rollout_id, lock=True)
+    if rollout.status != RolloutStatus.PAUSED:
+        raise _not("rollout_not_paused", rollout)
+    return _steered(rollout, RolloutStatus.RUNNING, "rollout.resumed", actor)
+
+
+def roll_back(*, actor: str, partner_id: UUID, rollout_id: str) -> Rollout:
+    """Move all that it moved back to where they were, and whoever got the revision since; a worker does.
+
+    Raises:
+        Problem: 404; 409 `rollout_rolled_back`, or `rollout_superseded` if there is a later one.
+    """
+    rollout = get(partner_id=partner_id, rollout_id=rollout_id)
+    integration = _locked(rollout)  # before the roll-out's row, as a step that ends takes them
+    rollout = get(partner_id=partner_id, rollout_id=rollout_id, lock=True)
+    if rollout.status == RolloutStatus.ROLLED_BACK:
+        raise _not("rollout_rolled_back", rollout)
+    later = Q(created_at__gt=rollout.created_at) | Q(created_at=rollout.created_at, id__gt=rollout.id)
+    if Rollout.objects.filter(later, integration_id=rollout.integration_id).exists():
+        raise Problem(409, "rollout_superseded", "There is a later roll-out of this integration.")
+    if integration.revision == rollout.revision != rollout.revision_before and rollout.is_for_all:
+        integration.revision = rollout.revision_before
+        integration.save(update_fields=["revision"])
+        with connection.cursor() as cursor:
+            cursor.execute(_ADD_NEW, {"rollout_id": rollout.id})
+            rollout.total += cursor.rowcount
+            rollout.moved += cursor.rowcount
+    rollout.finished_at = None if rollout.moved else Now()
+    return _steered(rollout, RolloutStatus.ROLLED_BACK, "rollout.rolled_back", actor)
+
+
+def step(rollout_id: str, watch: Watch) -> bool:
+    """One batch, or the end of a stage; whether there is more to be done at once."""
+    peeked = Rollout.objects.filter(id=rollout_id, finished_at=None).first()
+    if peeked is None:
+        return False
+    # Whoever shares the integration waits for its lock, so it is taken where a stage may end and not for each batch.
+    integration = _locked(peeked) if _wanted(peeked) <= 0 else None
+    found = Rollout.objects.select_for_update(no_key=True, skip_locked=True).filter(id=rollout_id, finished_at=None)
+    rollout = found.first()
+    if rollout is None or rollout.status == RolloutStatus.PAUSED:
+        return False
+    if rollout.status == RolloutStatus.ROLLED_BACK:
+        return _return(rollout)
+    rollout.status = RolloutStatus.RUNNING
+    return _advance(rollout, integration, watch)
+
+
+def _return(rollout: Rollout) -> bool:
+    returned = moving.move_back(rollout, moving.BATCH)
+    rollout.moved = max(0, rollout.moved - returned)
+    if not returned:
+        rollout.finished_at = timezone.now()
+    rollout.save(update_fields=["moved", "finished_at"])
+    return bool(returned)
+
+
+def _advance(rollout: Rollout, integration: PartnerIntegration | None, watch: Watch) -> bool:
+    changed = ["status", "moved", "stage", "stage_ends_at", "due_at", "guard_seen", "total", "finished_at"]
+    if _is_guarded_off(rollout, watch):
+        rollout.status, rollout.finished_at = RolloutStatus.ABORTED, timezone.now()
+        rollout.save(update_fields=changed)
+        _announce(rollout, "rollout.aborted", moved=rollout.moved, guard_seen=rollout.guard_seen)
+        return False
+    stage = rollout.stages[rollout.stage]
+    wanted = _wanted(rollout)
+    if wanted > 0:
+        moved = moving.move_on(rollout, min(wanted, moving.BATCH))
+        rollout.moved += moved
+        rollout.save(update_fields=changed)
+        return True
+    if integration is None:  # another worker moved the last of them
+        return True
+    now = timezone.now()
+    if rollout.stage_ends_at is None:
+        rollout.stage_ends_at = now + timedelta(minutes=stage["wait_minutes"])
+    if rollout.stage_ends_at > now:
+        rollout.due_at = min(rollout.stage_ends_at, now + _LOOK) if rollout.guard else rollout.stage_ends_at
+        rollout.save(update_fields=changed)
+        return False
+    return _end_stage(rollout, integration, changed)
+
+
+def _end_stage(rollout: Rollout, integration: PartnerIntegration, changed: Sequence[str]) -> bool:
+    is_last = rollout.stage == len(rollout.stages) - 1
+    if is_last and rollout.is_for_all:
+        # Under the integration's lock, for which whoever shares it waits: nobody comes after these.
+        with connection.cursor() as cursor:
+            cursor.execute(_ADD_LATE, {"rollout_id": rollout.id})
+            late = cursor.rowcount
+        if late:
+            rollout.total += late
+            rollout.save(update_fields=changed)
+            return True
+    _announce(rollout, "rollout.stage_done", stage=rollout.stage + 1, moved=rollout.moved)
+    if is_last:
+        rollout.status, rollout.finished_at = RolloutStatus.COMPLETED, timezone.now()
+        if rollout.is_for_all:
+            integration.revision = rollout.revision
+            integration.save(update_fields=["revision"])
+        _announce(rollout, "rollout.completed", moved=rollout.moved)
+    else:
+        rollout.stage, rollout.stage_ends_at = rollout.stage + 1, None
+    rollout.save(update_fields=changed)
+    return not is_last
+
+
+def _wanted(rollout: Rollout) -> int:
+    """How many are still to be moved in its stage."""
+    percent: int = rollout.stages[rollout.stage]["percent"]
+    return ceil(rollout.total * percent / 100) - rollout.moved
+
+
+def _is_guarded_off(rollout: Rollout, watch: Watch) -> bool:
+    if not rollout.guard or not rollout.moved:
+        return False
+    seen = watch(rollout)
+    rollout.guard_seen = {"actions": seen.tried, "failed": seen.failed, "failure_rate": round(seen.rate, 4)}
+    least, most = int(rollout.guard["min_actions"]), float(rollout.guard["max_failure_rate"])
+    return seen.tried >= least and seen.rate > most
+
+
+def _steered(rollout: Rollout, status: RolloutStatus, action: str, actor: str) -> Rollout:
+    rollout.status = status
+    rollout.due_at = Now()
+    rollout.save(update_fields=["status", "due_at", "total", "moved", "finished_at"])
+    rollout.refresh_from_db()
+    _record(rollout, action, actor, moved=rollout.moved)
+    return rollout
+
+
+def _not(code: str, rollout: Rollout) -> Problem:
+    words = rollout.status.replace("_", " ")
+    return Problem(409, code, f"This roll-out is {words}.", extra={"current_status": rollout.status})
+
+
+def _locked(rollout: Rollout) -> PartnerIntegration:
+    integrations = PartnerIntegration.objects.select_for_update(no_key=True, of=("self",))
+    return integrations.defer("encrypted_webhook_secret").get(id=rollout.integration_id)
+
+
+def _check_revision(integration: PartnerIntegration, number: int) -> None:
+    if not Revision.objects.filter(integration_id=integration.id, number=number).exists():
+        raise validation_failed([FieldError(pointer="/revision", code="unknown_revision", detail="Is no revision.")])
+
+
+def _whole(stages: Sequence[Mapping[str, int]]) -> list[Mapping[str, int]]:
+    """With all customers at the end."""
+    found = list(stages)
+    return found if found and found[-1]["percent"] == 100 else [*found, {"percent": 100, "wait_minutes": 0}]
+
+
+def _choose(rollout: Rollout, to: To) -> int:
+    chosen = _chosen(rollout, to)
+    with connection.cursor() as cursor:
+        cursor.execute(_INSERT, {"rollout_id": rollout.id, "partner_id": rollout.tenant_id, "customers": list(chosen)})
+        return int(cursor.rowcount)
+
+
+def _chosen(rollout: Rollout, to: To) -> list[UUID]:
+    """In the order of their random ids: a part of them is a sample."""
+    having = IntegrationShare.objects.filter(integration_id=rollout.integration_id, ended_at=None)
+    if to.customers is not None and not to.all_known:
+        have = set(having.filter(tenant_id__in=to.customers).values_list("tenant_id", flat=True))
+        faults = [
+            FieldError(pointer=f"{to.pointer}/{place}", code="not_shared", detail="Has not this integration.")
+            for place, customer in enumerate(to.customers)
+            if customer not in have
+        ]
+        if faults:
+            raise validation_failed(faults)
+    elsewhere = having.exclude(revision=rollout.revision).exclude(tenant__plan_status="deleting")
+    if to.customers is not None:
+        elsewhere = elsewhere.filter(tenant_id__in=to.customers)
+    chosen = list(elsewhere.order_by("tenant_id").values_list("tenant_id", flat=True))
+    if to.percent is not None:
+        chosen = chosen[: ceil(having.count() * to.percent / 100)]
+    return chosen
+
+
+def _about(rollout: Rollout) -> dict[str, Any]:
+    provider = PartnerIntegration.objects.values_list("provider", flat=True).get(id=rollout.integration_id)
+    return {
+        "rollout_id": rollout.id,
+        "integration_id": rollout.integration_id,
+        "provider": provider,
+        "revision": rollout.revision,
+    }
+
+
+def _record(rollout: Rollout, action: str, actor: str, **more: Any) -> None:
+    outbox.record(
+        actor=actor,
+        action=action,
+        tenant_id=rollout.tenant_id,
+        target=outbox.Target("rollout", rollout.id),
+        data={**_about(rollout), **more},
+    )
+
+
+def _announce(rollout: Rollout, action: str, **more: Any) -> None:
+    outbox.announce(action=action, tenant_id=rollout.tenant_id, data={**_about(rollout), **more})
+
+
+def left(rollout: Rollout) -> int:
+    """How many are still to be moved; of one that is rolled back, still to be moved back."""
+    if rollout.status == RolloutStatus.ROLLED_BACK:
+        return rollout.moved
+    return rollout.total - rollout.moved
+
+
+def list_rollouts(*, partner_id: UUID, integration_id: UUID, limit: int, after: Cursor | None) -> dict[str, Any]:
+    """A page of an integration's roll-outs, the newest first."""
+    revisions.found(partner_id=partner_id, integration_id=integration_id)
+    rollouts = Rollout.objects.filter(tenant_id=partner_id, integration_id=integration_id)
+    total = rollouts.count()
+    if after is not None:
+        rollouts = rollouts.filter(
+            Q(created_at__lt=after.created_at) | Q(created_at=after.created_at, id__lt=str(after.id))
+        )
+    found, next_cursor = cut(
+        rollouts.order_by("-created_at", "-id")[: limit + 1], limit, lambda rollout: (rollout.created_at, rollout.id)
+    )
+    return {"rollouts": found, "total": total, "next_cursor": next_cursor}
+
+
+TO_RUN = """
+    SELECT DISTINCT found.tenant_id FROM (
+        SELECT tenant_id FROM integrations_rollout
+        WHERE finished_at IS NULL AND status <> 'paused' AND due_at <= now()
+        UNION ALL
+        SELECT tenant_id FROM integrations_sharing WHERE finished_at IS NULL
+    ) found ORDER BY 1
+"""
+
+
+def due(*, partner_id: UUID) -> list[str]:
+    """The partner's roll-outs that a worker is to look at."""
+    rollouts = Rollout.objects.filter(tenant_id=partner_id, finished_at=None, due_at__lte=Now())
+    return list(rollouts.exclude(status=RolloutStatus.PAUSED).order_by("due_at").values_list("id", flat=True))
+
+
+_INSERT = """
+    INSERT INTO integrations_rolloutcustomer (rollout_id, tenant_id, partner_id)
+    SELECT %(rollout_id)s, id, %(partner_id)s FROM unnest(%(customers)s::uuid[]) AS c (id)
+"""
+
+# Customers that got the integration meanwhile, at the revision of before.
+_ADD_LATE = """
+    INSERT INTO integrations_rolloutcustomer (rollout_id, tenant_id, partner_id)
+    SELECT r.id, s.tenant_id, r.tenant_id
+    FROM integrations_rollout r
+    JOIN integrations_integrationshare s ON s.integration_id = r.integration_id AND s.revision <> r.revision
+    JOIN tenants_tenant t ON t.id = s.tenant_id AND t.plan_status <> 'deleting'
+    WHERE r.id = %(rollout_id)s AND s.ended_at IS NULL
+    ON CONFLICT DO NOTHING
+"""
+
+# Customers that got the integration since, at the revision that is taken back.
+_ADD_NEW = """
+    INSERT INTO integrations_rolloutcustomer (rollout_id, tenant_id, partner_id, revision_before, moved_at)
+    SELECT r.id, s.tenant_id, r.tenant_id, r.revision_before, s.created_at
+    FROM integrations_rollout r
+    JOIN integrations_integrationshare s ON s.integration_id = r.integration_id AND s.revision = r.revision
+    JOIN tenants_tenant t ON t.id = s.tenant_id AND t.plan_status <> 'deleting'
+    WHERE r.id = %(rollout_id)s AND s.ended_at IS NULL AND s.created_at >= r.created_at
+    ON CONFLICT DO NOTHING
+"""

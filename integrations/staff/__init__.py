@@ -1,0 +1,1 @@
+"""Staff pages of what integrations become: revisions compared, roll-outs followed and taken back."""

@@ -1,0 +1,1 @@
+"""Revisions of a partner's integrations: published, listed, compared."""

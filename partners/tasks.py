@@ -1,0 +1,14 @@
+"""What the worker does for partners by itself."""
+
+from uuid import UUID
+
+from integrations.rollouts.services import TO_RUN
+from partners.rollouts import job
+from tenants.upkeep import rounds
+from tenants.upkeep.rounds import Turn
+
+
+@rounds.periodic(cron="* * * * * */5", tenants=TO_RUN)
+def move_customers(tenant_id: UUID, turn: Turn) -> None:
+    """Roll-outs, and integrations that are shared with all customers."""
+    job.run_partner(tenant_id, turn)
