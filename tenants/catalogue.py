@@ -271,6 +271,8 @@ _NOBODYS = [
     "action_type.switched_off",
     "action_type.secret_rotated",
     "endpoint.reset",
+    "intervention.created",
+    "intervention.status_changed",
     "playbook.created",
     "playbook.changed",
     "playbook.status_changed",

@@ -16,6 +16,7 @@ from retivo.api.forward import Place
 from retivo.api.json import encode
 from retivo.api.listing import Listing
 from retivo.api.pagination import Cursor
+from tenants import outbox
 
 
 class Intervention(msgspec.Struct):
@@ -59,7 +60,12 @@ def get_intervention(*, tenant_id: UUID, intervention_id: str) -> Intervention:
 
 
 def create_intervention(
-    *, tenant_id: UUID, user_id: str, playbook_id: UUID | None = None, channel: str = Channel.EXTERNAL_ACTION
+    *,
+    actor: str,
+    tenant_id: UUID,
+    user_id: str,
+    playbook_id: UUID | None = None,
+    channel: str = Channel.EXTERNAL_ACTION,
 ) -> dict[str, Any]:
     """One made by hand: it waits for approval where the playbook asks for it, and for no other constraint.
 
@@ -88,10 +94,11 @@ def create_intervention(
         cursor.execute(_INSERT_INTERVENTION, {**key, "channel": channel, "status": status})
         intervention_id, planned_at = cursor.fetchone()
     refresh_next_actions(tenant_id=tenant_id, users=[user_id])
+    _record(actor, "intervention.created", tenant_id, intervention_id, status)
     return {"id": intervention_id, "status": status, "channel": channel, "planned_at": planned_at}
 
 
-def change_intervention_status(*, tenant_id: UUID, intervention_id: str, status: str) -> dict[str, Any]:
+def change_intervention_status(*, actor: str, tenant_id: UUID, intervention_id: str, status: str) -> dict[str, Any]:
     """Move one intervention to `status`; of two at once, one does.
 
     Raises:
@@ -105,7 +112,13 @@ def change_intervention_status(*, tenant_id: UUID, intervention_id: str, status:
             raise not_found()
         detail = f"An intervention that is {row[0]} cannot become {status}."
         raise Problem(409, "illegal_transition", detail, extra={"current_status": row[0]})
+    _record(actor, "intervention.status_changed", tenant_id, intervention_id, status)
     return {"id": intervention_id, "status": status}
+
+
+def _record(actor: str, action: str, tenant_id: UUID, intervention_id: str, status: str) -> None:
+    target = outbox.Target("intervention", intervention_id)
+    outbox.record(actor=actor, action=action, tenant_id=tenant_id, target=target, status=status)
 
 
 def move_interventions(*, tenant_id: UUID, ids: Sequence[str], status: str) -> list[str]:

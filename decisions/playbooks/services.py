@@ -70,7 +70,13 @@ def create_playbook(*, actor: str, tenant_id: UUID, name: str, **fields: Any) ->
     with connection.cursor() as cursor:
         cursor.execute(_INSERT_PLAYBOOK, {"tenant_id": tenant_id, "id": playbook_id, **_stored(given)})
         (status, created_at) = cursor.fetchone()
-    outbox.record(actor=actor, action="playbook.created", tenant_id=tenant_id, playbook_id=str(playbook_id))
+    outbox.record(
+        actor=actor,
+        action="playbook.created",
+        tenant_id=tenant_id,
+        target=outbox.Target("playbook", playbook_id),
+        playbook_id=str(playbook_id),
+    )
     return {"id": playbook_id, "name": name, "status": status, "created_at": created_at}
 
 
@@ -95,6 +101,7 @@ def change_playbook(*, actor: str, tenant_id: UUID, playbook_id: UUID, **fields:
             actor=actor,
             action="playbook.changed",
             tenant_id=tenant_id,
+            target=outbox.Target("playbook", playbook_id),
             playbook_id=str(playbook_id),
             fields=sorted(fields),
         )
@@ -129,6 +136,7 @@ def change_playbook_status(*, actor: str, tenant_id: UUID, playbook_id: UUID, st
             actor=actor,
             action="playbook.status_changed",
             tenant_id=tenant_id,
+            target=outbox.Target("playbook", playbook_id),
             playbook_id=str(playbook_id),
             before=before,
             after=status,

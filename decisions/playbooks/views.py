@@ -94,7 +94,9 @@ class InterventionsView(TenantView):
         def create() -> tuple[int, Any]:
             body = InterventionRequestSerializer(data=request.data)
             body.is_valid(raise_exception=True)
-            return 201, interventions.create_intervention(tenant_id=self.caller.tenant_id, **body.validated_data)
+            return 201, interventions.create_intervention(
+                actor=self.caller.actor, tenant_id=self.caller.tenant_id, **body.validated_data
+            )
 
         return self.once(request, create)
 
@@ -113,7 +115,10 @@ class _MoveView(TenantView):
 
     def move(self, intervention_id: str) -> Response:
         moved = interventions.change_intervention_status(
-            tenant_id=self.caller.tenant_id, intervention_id=intervention_id, status=self.status
+            actor=self.caller.actor,
+            tenant_id=self.caller.tenant_id,
+            intervention_id=intervention_id,
+            status=self.status,
         )
         return Response(moved)
 

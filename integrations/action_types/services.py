@@ -75,7 +75,14 @@ def register(
         detail = f"You have an action type `{name}` of the provider `{provider}` already."
         raise Problem(409, "action_type_taken", detail)
     _stay_within_plan(tenant)
-    outbox.record(actor=actor, action="action_type.registered", tenant_id=tenant_id, provider=provider, name=name)
+    outbox.record(
+        actor=actor,
+        action="action_type.registered",
+        tenant_id=tenant_id,
+        target=outbox.Target("action_type", row[0]),
+        provider=provider,
+        name=name,
+    )
     return get_action_type(tenant_id=tenant_id, action_type_id=row[0]), webhook_secret
 
 
@@ -98,7 +105,12 @@ def change(*, actor: str, tenant_id: UUID, action_type_id: str, **fields: Any) -
     for name, value in changed.items():
         setattr(action_type, name, value)
     action_type.save(update_fields=list(changed))
-    about: dict[str, Any] = {"tenant_id": tenant_id, "provider": action_type.provider, "name": action_type.name}
+    about: dict[str, Any] = {
+        "tenant_id": tenant_id,
+        "target": outbox.Target("action_type", action_type_id),
+        "provider": action_type.provider,
+        "name": action_type.name,
+    }
     if others := sorted(changed.keys() - {"active"}):
         outbox.record(actor=actor, action="action_type.changed", **about, fields=others)
     if "active" in changed:
@@ -128,6 +140,7 @@ def rotate_secret(
         actor=actor,
         action="action_type.secret_rotated",
         tenant_id=tenant_id,
+        target=outbox.Target("action_type", action_type_id),
         provider=action_type.provider,
         name=action_type.name,
     )
