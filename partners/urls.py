@@ -3,6 +3,7 @@ from typing import Any
 from django.urls import path, register_converter
 from rest_framework.routers import SimpleRouter
 
+from partners.audit.views import AuditViewSet
 from partners.customers.views import CustomerViewSet
 from partners.deletions.views import DeletionViewSet
 from partners.events.views import EventTypeViewSet, EventViewSet
@@ -47,6 +48,7 @@ router.register("rollouts", RolloutViewSet, basename="partner-rollout")
 router.register("outcomes", OutcomeViewSet, basename="partner-outcome")
 router.register("events", EventViewSet, basename="partner-event")
 router.register("event-types", EventTypeViewSet, basename="partner-event-type")
+router.register("audit", AuditViewSet, basename="partner-audit")
 router.register("webhooks", WebhookViewSet, basename="partner-webhook")
 router.register("patterns", PatternViewSet, basename="partner-pattern")
 router.register("stats", StatsViewSet, basename="partner-stats")

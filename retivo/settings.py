@@ -472,6 +472,7 @@ SPECTACULAR_SETTINGS = {
         "UsageAlertScope": "events.models.AlertScope",
         "JobStatus": ["running", "completed"],
         "RolloutStatus": "integrations.models.RolloutStatus",
+        "ActorType": "tenants.audit.serializers.ACTOR_TYPES",
         "ActionStatus": "delivery.models.ActionStatus",
         "OutcomeStatus": "delivery.models.OutcomeStatus",
         "LifecycleStage": "events.models.LifecycleStage",

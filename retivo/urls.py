@@ -26,6 +26,7 @@ urlpatterns = [
     path("api/outcomes/", include("delivery.outcomes.urls")),
     path("api/", include("learning.receipts.urls")),
     path("api/settings/", include("tenants.api_keys.urls")),
+    path("api/", include("tenants.audit.urls")),
     path("", RedirectView.as_view(pattern_name="docs")),
     path("api/health", HealthView.as_view(), name="health"),
     path("api/livez", LivezView.as_view(), name="livez"),

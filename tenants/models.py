@@ -422,11 +422,50 @@ class AuditEntry(models.Model):
     # Null until the transaction commits, and in entries from before there was a chain.
     position = models.BigIntegerField(null=True, editable=False, help_text="In the chain, without gaps")
     previous_hash = models.BinaryField(max_length=32, null=True, editable=False)
+    # The same in the chain that tenants see, which a family has of its own: a partner and its customers, or a tenant
+    # without a partner. `link_audit_entry` makes all of these of the others.
+    family_id = models.UUIDField(null=True, editable=False, help_text="The partner, or the tenant where it has none")
+    family_seq = models.BigIntegerField(null=True, editable=False, help_text="In its family's chain, without gaps")
+    family_previous_hash = models.BinaryField(max_length=32, null=True, editable=False)
+    family_hash = models.BinaryField(max_length=32, null=True, editable=False)
+    content_hash = models.BinaryField(
+        max_length=32, null=True, editable=False, help_text="Of what goes when the tenant is deleted"
+    )
+    shown_actor = models.CharField(  # noqa: DJ001  # none of an entry about no tenant
+        max_length=200, null=True, editable=False, help_text="As tenants see it: staff have no name"
+    )
 
     class Meta:
         ordering = ["-id"]
         verbose_name_plural = "audit entries"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["family_id", "family_seq"],
+                condition=Q(family_seq__isnull=False),
+                name="audit_family_seq_unique",
+            )
+        ]
         indexes = [
+            models.Index(
+                fields=["family_id", "created_at", "id"],
+                condition=Q(family_id__isnull=False),
+                name="audit_of_family",
+            ),
+            models.Index(
+                fields=["family_id", "action", "created_at", "id"],
+                condition=Q(family_id__isnull=False),
+                name="audit_of_family_by_action",
+            ),
+            models.Index(
+                fields=["family_id", "shown_actor", "created_at", "id"],
+                condition=Q(family_id__isnull=False),
+                name="audit_of_family_by_actor",
+            ),
+            models.Index(
+                fields=["tenant_id", "created_at", "id"],
+                condition=Q(family_id__isnull=False),
+                name="audit_of_tenant",
+            ),
             models.Index(fields=["position"], name="audit_by_position"),
             models.Index(fields=["tenant_id", "-id"], name="audit_by_tenant"),
             models.Index(fields=["action", "-id"], name="audit_by_action"),
@@ -448,6 +487,28 @@ class AuditHead(models.Model):
 
     def __str__(self) -> str:
         return f"{self.position}:{bytes(self.hash).hex()}"
+
+
+class AuditCheckpoint(models.Model):
+    """Where a family's chain of audit entries stood on a day, signed: whoever has it sees if the chain was made anew.
+
+    It has no foreign key: it outlives the tenant, as the entries do.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    family_id = models.UUIDField()
+    day = models.DateField(help_text="In UTC, on which it was signed")
+    signed_at = models.DateTimeField(db_default=Now())
+    seq = models.BigIntegerField(help_text="Of the newest entry then")
+    hash = models.BinaryField(max_length=32)
+    jws = models.TextField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["family_id", "day"], name="audit_checkpoint_daily")]
+        indexes = [models.Index(fields=["family_id", "signed_at", "id"], name="audit_checkpoint_listed")]
+
+    def __str__(self) -> str:
+        return f"{self.family_id}, {self.day}: {self.seq}"
 
 
 class PartnerEvent(models.Model):

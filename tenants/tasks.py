@@ -1,4 +1,4 @@
-"""What is kept of logins and of permits; what partners are told of keys that expire; deletions that are due."""
+"""What is kept of logins and permits; expiring keys; deletions that are due; checkpoints of the audit trail."""
 
 from uuid import UUID
 
@@ -9,6 +9,7 @@ from procrastinate.contrib.django import app
 
 from tenants.accounts import logins
 from tenants.api_keys import expiring
+from tenants.audit import checkpoints
 from tenants.context import tenant_context, upkeep_context
 from tenants.deletion import job
 from tenants.upkeep import rounds
@@ -41,3 +42,9 @@ def forget_permits(timestamp: int) -> None:
     """Of windows that are over: of keys and tenants that are no longer used, too."""
     with upkeep_context(), connection.cursor() as cursor:
         cursor.execute("DELETE FROM tenants_permit WHERE ends_at < now() - interval '1 hour'")
+
+
+@app.periodic(cron="13 * * * *")
+@app.task(queueing_lock="sign_audit_heads")
+def sign_audit_heads(timestamp: int) -> None:
+    checkpoints.sign_heads()

@@ -9,6 +9,7 @@ from partners.events.services import EventFilter
 from partners.fields import CustomerReferenceField
 from retivo.api.serializers import QueryIntegerField, StrictSerializer, StringField, pattern
 from tenants import catalogue
+from tenants.audit.serializers import ACTOR_TYPES
 
 
 @extend_schema_field({"type": "string"})
@@ -56,7 +57,7 @@ class EventCustomerSerializer(serializers.Serializer[Any]):
 
 
 class EventActorSerializer(serializers.Serializer[Any]):
-    type = serializers.ChoiceField(choices=["api_key", "client_token", "staff", "system"])
+    type = serializers.ChoiceField(choices=ACTOR_TYPES)
     id = serializers.CharField(required=False, help_text="Of an API key or a client token.")
 
 

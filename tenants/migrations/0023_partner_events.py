@@ -43,6 +43,41 @@ REVOKE ALL ON FUNCTION revoke_leaked_key FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION revoke_leaked_key TO app_web;
 """  # noqa: E501
 
+# As it was until tenants read the audit trail.
+TENANTS_AUDITENTRY = r"""
+-- A tenant appends to the audit trail, of itself or of a customer, by its keys; staff alone read it. Nobody changes it or
+-- takes anything out of it: chain_entry gives each entry its position and the hash of the one before.
+ALTER TABLE tenants_auditentry ENABLE ROW LEVEL SECURITY;
+
+DROP POLICY IF EXISTS tenant_isolation ON tenants_auditentry;
+CREATE POLICY tenant_isolation ON tenants_auditentry TO app_web
+    USING (
+        tenant_id = (SELECT current_tenant())
+        OR EXISTS (
+            SELECT 1 FROM tenants_tenant t
+            WHERE t.id = tenants_auditentry.tenant_id
+                AND t.parent_id = (SELECT current_tenant())
+        )
+    )
+    WITH CHECK (
+        actor LIKE 'api\_key:%'
+        AND (
+            tenant_id = (SELECT current_tenant())
+            OR EXISTS (
+                SELECT 1 FROM tenants_tenant t
+                WHERE t.id = tenants_auditentry.tenant_id
+                    AND t.parent_id = (SELECT current_tenant())
+            )
+        )
+    );
+
+DROP POLICY IF EXISTS staff ON tenants_auditentry;
+CREATE POLICY staff ON tenants_auditentry TO app_staff USING (true) WITH CHECK (true);
+
+REVOKE INSERT, UPDATE, DELETE ON tenants_auditentry FROM app_staff;
+GRANT INSERT (actor, action, tenant_id, target_type, target_id, address, request_id, detail) ON tenants_auditentry TO app_web, app_staff;
+"""  # noqa: E501
+
 
 class Migration(migrations.Migration):
     dependencies = [("tenants", "0022_ids_of_customers")]
@@ -145,6 +180,6 @@ class Migration(migrations.Migration):
             name="request_id",
             field=models.CharField(blank=True, editable=False, max_length=128, null=True),
         ),
-        InForce("tenants", "tenants_auditentry", digest="d54b4e04bb3e", reverse_sql=[_entries]),
+        migrations.RunSQL(sql=[TENANTS_AUDITENTRY], reverse_sql=[_entries]),
         migrations.RunSQL(sql=[REVOKE_LEAKED_KEY], reverse_sql=[_leaked]),
     ]

@@ -1,4 +1,5 @@
--- Appends an audit entry to the chain: gives it the next position and the hash of the entry before it.
+-- Appends an audit entry to the chain of all, and to that of its family: gives it the next position in each, and the hash
+-- of the entry before it.
 --
 -- The lock on the head makes the order, and is held until the transaction ends. So it is taken at COMMIT, when no client
 -- can make it wait any more, and as the last lock: a deferred trigger runs in the order in which rows were written, among
@@ -10,15 +11,28 @@ CREATE OR REPLACE FUNCTION chain_entry() RETURNS trigger
     AS $$
     DECLARE
         head public.tenants_audithead;
+        entry public.tenants_auditentry;
     BEGIN
         IF TG_OP = 'INSERT' THEN
             UPDATE public.tenants_auditentry SET position = NULL WHERE id = NEW.id;
             RETURN NULL;
         END IF;
         SELECT * INTO STRICT head FROM public.tenants_audithead FOR UPDATE;
-        UPDATE public.tenants_auditentry e SET position = head.position + 1, previous_hash = head.hash
-        WHERE e.id = NEW.id RETURNING e.position, public.audit_hash(e) INTO head.position, head.hash;
-        UPDATE public.tenants_audithead SET position = head.position, hash = head.hash;
+        SELECT * INTO STRICT entry FROM public.tenants_auditentry e WHERE e.id = NEW.id;
+        entry := public.link_audit_entry(entry);
+        entry.position := head.position + 1;
+        entry.previous_hash := head.hash;
+        UPDATE public.tenants_auditentry SET
+            position = entry.position,
+            previous_hash = entry.previous_hash,
+            family_id = entry.family_id,
+            family_seq = entry.family_seq,
+            family_previous_hash = entry.family_previous_hash,
+            family_hash = entry.family_hash,
+            content_hash = entry.content_hash,
+            shown_actor = entry.shown_actor
+        WHERE id = entry.id;
+        UPDATE public.tenants_audithead SET position = entry.position, hash = public.audit_hash(entry);
         RETURN NULL;
     END
     $$;
@@ -30,5 +44,5 @@ CREATE CONSTRAINT TRIGGER entry_written AFTER INSERT ON tenants_auditentry DEFER
     FOR EACH ROW EXECUTE FUNCTION chain_entry();
 
 DROP TRIGGER IF EXISTS entry_chained ON tenants_auditentry;
-CREATE CONSTRAINT TRIGGER entry_chained AFTER UPDATE ON tenants_auditentry DEFERRABLE INITIALLY DEFERRED
+CREATE CONSTRAINT TRIGGER entry_chained AFTER UPDATE OF position ON tenants_auditentry DEFERRABLE INITIALLY DEFERRED
     FOR EACH ROW WHEN (NEW.position IS NULL) EXECUTE FUNCTION chain_entry();

@@ -41,6 +41,10 @@ _ACTIONS = """
 """
 
 
+# Whether the entry has its hash. Whether the chain leads to it, `manage.py verify_audit_trail` tells.
+_IS_INTACT = "SELECT family_hash = audit_family_hash(e) FROM tenants_auditentry e WHERE id = %s"
+
+
 class AboutFilter(DropdownFilter):  # type: ignore[misc]  # unfold carries no types
     """Entries about one staff account, `user:7` or `group:4`. Its history leads here; nothing else offers it."""
 
@@ -68,8 +72,8 @@ class AuditEntryAdmin(StaffAdmin):
     list_display = ["created_at", "actor", "address", "action", "tenant", "short_detail"]
     list_filter = [ActionFilter, ("created_at", DateFieldListFilter), AboutFilter]
     ordering = ["-id"]
-    fields = ["created_at", "actor", "address", "action", "tenant", "tenant_id", "detail"]
-    readonly_fields = ["tenant"]
+    fields = ["created_at", "actor", "address", "action", "tenant", "tenant_id", "detail", "place", "hash", "is_intact"]
+    readonly_fields = ["tenant", "place", "hash", "is_intact"]
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[AuditEntry], search_term: str
@@ -101,6 +105,21 @@ class AuditEntryAdmin(StaffAdmin):
         if entry.tenant_name is None:
             return cast("UUID | None", entry.tenant_id)
         return link(url_of(Tenant(id=entry.tenant_id)), entry.tenant_name)
+
+    @column("Place in the chain")
+    def place(self, entry: AuditEntry) -> str | None:
+        """As its tenant, or the tenant's partner, is shown it."""
+        return None if entry.family_seq is None else f"{entry.family_seq} of {entry.family_id}"
+
+    @column("Hash")
+    def hash(self, entry: AuditEntry) -> str | None:
+        return None if entry.family_hash is None else bytes(entry.family_hash).hex()
+
+    @column("As it was written")
+    def is_intact(self, entry: AuditEntry) -> str | None:
+        with connection.cursor() as cursor:
+            cursor.execute(_IS_INTACT, [entry.id])
+            return {True: "Yes", False: "No: it was changed", None: None}[cursor.fetchone()[0]]
 
     @column("Detail")
     def short_detail(self, entry: AuditEntry) -> str:

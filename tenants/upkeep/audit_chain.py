@@ -68,11 +68,13 @@ def verify(*, noted: Head = START) -> Head:
             entries = cursor.fetchall()
         if not entries:
             raise ChainError(f"The entries after position {found.position} are missing.")
-        for position, previous, digest in entries:
+        for position, previous, digest, is_shown_so in entries:
             if position != found.position + 1:
                 raise ChainError(f"Position {found.position + 1} is missing or there twice.")
             if bytes(previous) != found.hash:
                 raise ChainError(f"The entry at position {found.position} is not the one that was written.")
+            if not is_shown_so:
+                raise ChainError(f"The entry at position {position} is not the one that its tenant was shown.")
             found = Head(position=position, hash=bytes(digest))
             is_noted = is_noted or found == noted
     if found != head:
@@ -83,6 +85,8 @@ def verify(*, noted: Head = START) -> Head:
 
 
 _NEXT = """
-    SELECT position, previous_hash, coalesce(redacted_hash, audit_hash(e)) FROM tenants_auditentry e
+    SELECT position, previous_hash, coalesce(redacted_hash, audit_hash(e)),
+        family_hash IS NULL OR family_hash = audit_family_hash(e)
+    FROM tenants_auditentry e
     WHERE position > %(after)s AND position <= %(last)s ORDER BY position LIMIT %(limit)s
 """

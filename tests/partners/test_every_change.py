@@ -1,17 +1,20 @@
-"""Each operation of the Partner API that changes something is one event: of a type that the catalogue has."""
+"""Each operation of the Partner API that changes something is one event, of the catalogue, and one audit entry."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
-import yaml
 from jsonschema import Draft202012Validator
 
-from tests.conftest import REPOSITORY, Api
+from partners.urls import urlpatterns
+from tenants.models import Scope
+from tests.conftest import Api
 from tests.delivery.cast import merchant_of
 from tests.owner import as_owner
 from tests.partners.webhooks.cast import WEBHOOKS, make
+from tests.retivo.api.test_openapi import SCHEMA
 
 CHANGING = {"post", "put", "patch", "delete"}
 
@@ -119,7 +122,7 @@ CHANGES: dict[str, Change] = {
 
 @pytest.mark.no_database
 def test_operations__of_the_partner_api_that_change_something__are_all_tried_here() -> None:
-    paths = yaml.safe_load((REPOSITORY / "openapi.yaml").read_text())["paths"]
+    paths = SCHEMA["paths"]
     changing = {
         operation["operationId"]
         for path, methods in paths.items()
@@ -130,8 +133,25 @@ def test_operations__of_the_partner_api_that_change_something__are_all_tried_her
     assert changing == CHANGES.keys()
 
 
+@pytest.mark.no_database
+def test_router__each_action__has_its_scope_and_is_described() -> None:
+    """What is described and changes something is tried below."""
+    described = {
+        (re.sub(r"{\w+}", "{}", path.removeprefix("/api/partners/")), method)
+        for path, methods in SCHEMA["paths"].items()
+        for method in methods
+    }
+    for route in urlpatterns:
+        path, view = re.sub(r"<[^>]+>", "{}", str(route.pattern)), cast("Any", route.callback)
+        for method, name in view.actions.items():
+            assert getattr(view.cls, name).scope in Scope, f"{method} {path}"
+            assert method == "head" or (path, method) in described
+
+
 @pytest.mark.parametrize("operation", CHANGES)
-def test_operation__that_changes_something__is_one_event(acme: Api, merchant: Api, operation: str) -> None:
+def test_operation__that_changes_something__is_one_event_and_one_audit_entry(
+    acme: Api, merchant: Api, operation: str
+) -> None:
     integration, webhook = acme.register()["id"], make(acme)["id"]
     action = merchant_of(acme, "https://acme.example/points", slug="shop").dispatch()
     as_owner("UPDATE delivery_action SET status = 'delivered', attempts = 1, delivered_at = now()")
@@ -151,6 +171,7 @@ def test_operation__that_changes_something__is_one_event(acme: Api, merchant: Ap
     if operation == "deleteIntegration":
         scene = replace(scene, integration=acme.register("new")["id"])
     after = acme.get("/api/partners/events").json()["next_after"]
+    entries_before = acme.get("/api/partners/audit", {"limit": 1}).json()["total"]
 
     answer = CHANGES[operation](acme, scene)
 
@@ -161,3 +182,9 @@ def test_operation__that_changes_something__is_one_event(acme: Api, merchant: Ap
     assert event["version"] == schemas[event["type"]]["version"]
     Draft202012Validator(schemas[event["type"]]["schema"]).validate(event["data"])
     assert event["actor"] == {"type": "api_key", "id": acme.actor.removeprefix("api_key:")}
+    audit = reader.get("/api/partners/audit", {"limit": 1}).json()
+    (entry,) = audit["entries"]
+    assert audit["total"] == entries_before + 1
+    assert (entry["action"], entry["request_id"]) == (event["type"], answer["X-Request-Id"])
+    assert (entry["actor"]["type"], entry["actor"]["id"]) == ("api_key", event["actor"]["id"])
+    assert entry["customer"] == event["customer"]

@@ -14,6 +14,7 @@ from decisions.recommending import budget
 from events.scoring.services import score_tenant
 from learning import services as learning
 from retivo.database import checks
+from tenants.audit import checkpoints
 from tenants.context import staff_context, tenant_context
 from tests.conftest import Api
 from tests.owner import as_owner
@@ -23,6 +24,7 @@ TENANT_COLUMNS = {
     "tenants_tenant": "coalesce(parent_id, id)",
     "tenants_apikey": "tenant_id",
     "tenants_auditentry": "tenant_id",
+    "tenants_auditcheckpoint": "family_id",
     "tenants_partnerevent": "tenant_id",
     "tenants_eventhead": "tenant_id",
     "tenants_idempotentanswer": "tenant_id",
@@ -127,6 +129,7 @@ def two_partners(acme: Api, rival: Api) -> tuple[Api, Api]:
     as_owner(RELEASE)
     for statement in USAGE:
         as_owner(statement)
+    checkpoints.sign_heads()
     as_owner("INSERT INTO decisions_liftcount SELECT id, now(), 9, 1, 1, 0 FROM tenants_tenant")
     as_owner(DELETIONS)
     return acme, rival
@@ -345,10 +348,6 @@ def test_raw_sql__a_partner__sees_none_of_its_customers_users_events_and_models(
 @pytest.mark.parametrize("table", TENANT_COLUMNS)
 def test_raw_sql__under_a_partners_context__sees_its_rows_alone(table: str, two_partners: tuple[Api, Api]) -> None:
     acme, _ = two_partners
-    if table == "tenants_auditentry":
-        with pytest.raises(ProgrammingError, match="permission denied"):
-            _tenants_seen(table, acme)
-        return
     own = {acme.tenant_id, *_customers(acme)}
 
     seen = _tenants_seen(table, acme)
@@ -357,13 +356,14 @@ def test_raw_sql__under_a_partners_context__sees_its_rows_alone(table: str, two_
     assert seen <= own
 
 
-@pytest.mark.parametrize("table", sorted(TENANT_COLUMNS.keys() - {"tenants_auditentry"}))
+@pytest.mark.parametrize("table", sorted(TENANT_COLUMNS))
 def test_raw_sql__under_a_customers_context__sees_its_rows_alone(table: str, two_partners: tuple[Api, Api]) -> None:
     acme, _ = two_partners
     (customer,) = _customers(acme)
     column = {
         "tenants_tenant": "id",
         "tenants_deletion": "subject_id",
+        "tenants_auditcheckpoint": "family_id",
         "integrations_partnerintegration": f"'{customer}'::uuid",
         "integrations_revision": f"'{customer}'::uuid",
         "integrations_revisiontemplate": f"'{customer}'::uuid",
@@ -377,7 +377,7 @@ def test_raw_sql__under_a_customers_context__sees_its_rows_alone(table: str, two
         assert seen or not table.startswith("delivery_") or table in OF_PARTNERS
 
 
-@pytest.mark.parametrize("table", sorted((TENANT_COLUMNS.keys() | OF_ALL) - {"tenants_auditentry"}))
+@pytest.mark.parametrize("table", sorted(TENANT_COLUMNS.keys() | OF_ALL))
 def test_raw_sql__without_a_context__sees_nothing(table: str, two_partners: tuple[Api, Api]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT count(*) FROM {table}")

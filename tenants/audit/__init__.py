@@ -1,0 +1,1 @@
+"""The audit trail as tenants read it: a chain of hashes for each family, with checkpoints that are signed."""

@@ -1,0 +1,163 @@
+"""Each operation that changes something about a tenant leaves one audit entry, with the caller's key and request.
+
+Those of the Partner API are tried in `tests/partners/test_every_change.py`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from tests.conftest import Api
+from tests.decisions.cast import INTERVENTIONS, PLAYBOOKS, playbook
+from tests.delivery.cast import Merchant, merchant_of
+from tests.integrations.cast import GIFT, PATH
+from tests.integrations.cast import register as register_action_type
+from tests.owner import as_owner
+from tests.retivo.api.test_openapi import SCHEMA
+from tests.tenants.audit.lines import OWN, entries
+
+CHANGING = {"post", "put", "patch", "delete"}
+
+# What is told and done of end users: they are kept as events, users, decisions and actions.
+OF_USERS = {
+    "mixpanelEvents",
+    "mixpanelEndpoint",
+    "posthogWebhook",
+    "posthogBatch",
+    "posthogAnalytics",
+    "segmentWebhook",
+    "segmentMessage",
+    "segmentBatch",
+    "track",
+    "pushExternalEvents",
+    "saveUser",
+    "updateUser",
+    "recommend",
+    "reportOutcome",
+    "reportOutcomeByUrl",
+}
+# By nobody: it is an entry of the key's tenant, where there is such a key.
+OF_NOBODY = {"reportLeakedKey"}
+
+
+@dataclass(frozen=True)
+class Scene:
+    action_type: str
+    failed_action: str
+    playbook: str
+    intervention: str
+    key: str
+
+
+Change = Callable[[Api, Scene], Any]
+KEYS = "/api/settings/api-keys"
+
+
+def _moved(verb: str) -> Change:
+    return lambda api, scene: api.put(f"{INTERVENTIONS}/{scene.intervention}/{verb}")
+
+
+# By the operation's id: what is done, and the action of its entry.
+CHANGES: dict[str, tuple[Change, str]] = {
+    "eraseUser": (lambda api, scene: api.delete("/api/customers/u2"), "user.erased"),
+    "registerActionType": (lambda api, scene: api.post(PATH, GIFT | {"name": "another"}), "action_type.registered"),
+    "changeActionType": (
+        lambda api, scene: api.put(f"{PATH}/{scene.action_type}", {"description": "New"}),
+        "action_type.changed",
+    ),
+    "switchActionTypeOff": (lambda api, scene: api.delete(f"{PATH}/{scene.action_type}"), "action_type.switched_off"),
+    "rotateActionTypeSecret": (
+        lambda api, scene: api.post(f"{PATH}/{scene.action_type}/rotate-secret", {}),
+        "action_type.secret_rotated",
+    ),
+    "replayAction": (
+        lambda api, scene: api.post(f"/api/external/actions/{scene.failed_action}/replay", {}),
+        "action.replayed",
+    ),
+    "createIntervention": (lambda api, scene: api.post(INTERVENTIONS, {"user_id": "u1"}), "intervention.created"),
+    **{f"{verb}Intervention": (_moved(verb), "intervention.status_changed") for verb in ("approve", "pause", "reject")},
+    "createPlaybook": (lambda api, scene: api.post(PLAYBOOKS, {"name": "Another"}), "playbook.created"),
+    "changePlaybook": (
+        lambda api, scene: api.put(f"{PLAYBOOKS}/{scene.playbook}", {"name": "New"}),
+        "playbook.changed",
+    ),
+    "changePlaybookStatus": (
+        lambda api, scene: api.put(f"{PLAYBOOKS}/{scene.playbook}/status", {"status": "paused"}),
+        "playbook.status_changed",
+    ),
+    "archivePlaybook": (lambda api, scene: api.delete(f"{PLAYBOOKS}/{scene.playbook}"), "playbook.status_changed"),
+    "changeSettings": (lambda api, scene: api.patch("/api/settings", {"name": "New"}), "customer.updated"),
+    "setKillSwitch": (
+        lambda api, scene: api.put("/api/settings/kill-switch", {"active": True}),
+        "customer.controls_changed",
+    ),
+    "setShadowMode": (
+        lambda api, scene: api.put("/api/settings/shadow-mode", {"active": True}),
+        "customer.controls_changed",
+    ),
+    "issueApiKey": (lambda api, scene: api.post(KEYS, {"label": "B", "scopes": ["users:read"]}), "api_key.issued"),
+    "changeApiKey": (lambda api, scene: api.patch(f"{KEYS}/{scene.key}", {"label": "Renamed"}), "api_key.updated"),
+    "revokeApiKey": (lambda api, scene: api.delete(f"{KEYS}/{scene.key}"), "api_key.revoked"),
+    "rotateApiKey": (lambda api, scene: api.post(f"{KEYS}/{scene.key}/rotate", {}), "api_key.rotated"),
+    "revokeAllApiKeys": (
+        lambda api, scene: api.post(f"{KEYS}/revoke-all?confirm=self", {"reissue": True}),
+        "api_key.all_revoked",
+    ),
+}
+
+
+@pytest.mark.no_database
+def test_operations__of_the_merchants_api_that_change_something__are_all_known_here() -> None:
+    changing = {
+        operation["operationId"]
+        for path, operations in SCHEMA["paths"].items()
+        if not path.startswith("/api/partners/")
+        for method, operation in operations.items()
+        if method in CHANGING
+    }
+    assert changing == CHANGES.keys() | OF_USERS | OF_NOBODY
+
+
+def scene_of(shop: Merchant) -> Scene:
+    api = shop.api
+    failed = shop.dispatch()
+    as_owner("UPDATE delivery_action SET status = 'failed', failure_reason = 'attempts_exhausted', attempts = 8")
+    planned = api.post(INTERVENTIONS, {"user_id": "u1"})
+    assert planned.status_code == 201, planned.content
+    as_owner("UPDATE decisions_intervention SET status = 'awaiting_approval'")
+    key = api.post(KEYS, {"label": "Other", "scopes": ["users:read"]})
+    return Scene(
+        action_type=register_action_type(api)["id"],
+        failed_action=failed,
+        playbook=str(playbook(api)),
+        intervention=planned.json()["id"],
+        key=key.json()["key"]["id"],
+    )
+
+
+@pytest.mark.parametrize("operation", CHANGES)
+def test_operation__that_changes_something__leaves_one_entry_with_the_callers_key(acme: Api, operation: str) -> None:
+    api = merchant_of(acme, "https://acme.example/points").api
+    scene = scene_of(Merchant(api, _own_type(api), ""))
+    change, action = CHANGES[operation]
+    before = api.get(OWN, {"limit": 1}).json()["total"]
+    key = api.actor.removeprefix("api_key:")
+
+    answer = change(api, scene)
+
+    assert answer.status_code in (200, 201, 202, 204), answer.content
+    is_revoked = operation == "revokeAllApiKeys"
+    reader = Api(api.tenant_id, answer.json()["key"]["api_key"]) if is_revoked else api
+    (entry,) = entries(reader, OWN, limit=1)
+    assert reader.get(OWN, {"limit": 1}).json()["total"] == before + 1
+    assert entry["action"] == action
+    assert (entry["actor"]["type"], entry["actor"]["id"]) == ("api_key", key)
+    assert entry["request_id"] == answer["X-Request-Id"]
+    assert entries(acme, "/api/partners/audit", limit=1)[0]["hash"] == entry["hash"]
+
+
+def _own_type(api: Api) -> str:
+    found: list[dict[str, Any]] = api.get(PATH).json()["action_types"]
+    return str(found[0]["id"])

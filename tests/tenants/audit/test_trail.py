@@ -1,0 +1,279 @@
+"""The audit trail as tenants and partners read it."""
+
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from tenants import outbox, services
+from tenants.audit.services import BATCH
+from tenants.context import staff_context, tenant_context
+from tenants.models import PlanStatus
+from tests.buffers import reads
+from tests.conftest import Api
+from tests.owner import as_owner
+from tests.tenants.audit.lines import OWN, PARTNERS, entries, export, exported
+
+ENTRY = {
+    "id",
+    "seq",
+    "created_at",
+    "actor",
+    "action",
+    "target",
+    "customer",
+    "changes",
+    "request_id",
+    "ip",
+    "redacted",
+    "content_sha256",
+    "previous_hash",
+    "hash",
+}
+
+
+def suspend_as_staff(api: Api) -> None:
+    with staff_context():
+        services.set_plan_status(actor="staff:oscar", tenant_id=api.tenant_id, plan_status=PlanStatus.SUSPENDED)
+
+
+def write(api: Api, *names: str) -> None:
+    with tenant_context(api.tenant_id):
+        for name in names:
+            outbox.record(
+                actor="api_key:test", action="tenant.changed", tenant_id=api.tenant_id, changes={name: {"from": 1}}
+            )
+
+
+def test_entry__of_a_change__tells_who_did_what_to_whom(acme: Api, merchant: Api) -> None:
+    answer = acme.patch(
+        f"/api/partners/customers/{merchant.tenant_id}",
+        {"plan_tier": "scale", "external_id": "shop/1", "config": {"overage": "reject"}},
+    )
+    assert answer.status_code == 200, answer.content
+
+    entry = entries(acme, limit=1)[0]
+
+    assert entry.keys() == ENTRY
+    assert entry["actor"] == {"type": "api_key", "id": acme.actor.removeprefix("api_key:"), "label": "First key"}
+    assert entry["action"] == "customer.updated"
+    assert entry["customer"] == {"tenant_id": str(merchant.tenant_id), "external_id": "shop/1"}
+    assert entry["changes"] == [
+        {"field": "config.overage", "from": None, "to": "reject"},
+        {"field": "external_id", "from": None, "to": "shop/1"},
+        {"field": "plan_tier", "from": "starter", "to": "scale"},
+    ]
+    assert entry["request_id"] == answer["X-Request-Id"]
+    assert entry["ip"] == "127.0.0.1"
+    assert not entry["redacted"]
+    assert entries(merchant, OWN, limit=1) == [
+        entry | {"actor": entry["actor"] | {"label": None}}  # which the customer does not see of its partner's key
+    ]
+
+
+def test_entry__of_something_new__tells_what_it_is(acme: Api) -> None:
+    answer = acme.post("/api/partners/api-keys", {"label": "CI", "scopes": ["partner:read"]})
+
+    entry = entries(acme, limit=1)[0]
+
+    assert entry["target"] == {"type": "api_key", "id": answer.json()["key"]["id"]}
+    assert entry["customer"] is None
+    assert {"field": "label", "from": None, "to": "CI"} in entry["changes"]
+
+
+def test_staff__in_an_entry__have_no_name_and_no_address(acme: Api, merchant: Api) -> None:
+    suspend_as_staff(merchant)
+
+    entry = entries(acme, limit=1)[0]
+
+    assert entry["action"] == "customer.suspended"
+    assert entry["actor"] == {"type": "staff", "id": None, "label": None}
+    assert entry["ip"] is None
+    assert "oscar" not in export(acme)
+    with tenant_context(acme.tenant_id), pytest.raises(Exception, match="permission denied"):
+        connection.cursor().execute("SELECT actor FROM tenants_auditentry")
+
+
+@pytest.mark.parametrize("path", [PARTNERS, OWN])
+def test_trail__of_others__is_not_there(path: str, acme: Api, merchant: Api, rival: Api) -> None:
+    theirs = rival.provision("theirs")
+    suspend_as_staff(theirs)
+
+    for api in (acme, merchant) if path == OWN else (acme,):
+        assert str(rival.tenant_id) not in export(api, path)
+        assert str(theirs.tenant_id) not in export(api, path)
+    if path == PARTNERS:
+        for whose in (theirs.tenant_id, rival.tenant_id):
+            assert entries(acme, customer_id=str(whose)) == []
+            assert exported(acme, query={"customer_id": str(whose)}) == []
+
+
+def test_customer__reads_what_is_about_itself_alone(acme: Api, merchant: Api) -> None:
+    acme.provision("sibling")
+
+    found = entries(merchant, OWN)
+
+    assert found
+    assert {entry["customer"]["tenant_id"] for entry in found} == {str(merchant.tenant_id)}
+    assert merchant.get(PARTNERS).status_code == 403
+
+
+def test_raw_sql__a_partner__sees_its_family_and_a_customer_itself(acme: Api, merchant: Api, rival: Api) -> None:
+    sibling = acme.provision("sibling")
+
+    def seen(api: Api) -> set[Any]:
+        with tenant_context(api.tenant_id), connection.cursor() as cursor:
+            cursor.execute("SELECT DISTINCT tenant_id FROM tenants_auditentry")
+            return {row[0] for row in cursor.fetchall()}
+
+    assert seen(acme) == {acme.tenant_id, merchant.tenant_id, sibling.tenant_id}
+    assert seen(merchant) == {merchant.tenant_id}
+    assert seen(rival) == {rival.tenant_id}
+
+
+@pytest.mark.parametrize("path", [PARTNERS, OWN])
+@pytest.mark.parametrize(
+    ("query", "actions"),
+    [
+        ({"action": "customer.updated"}, ["customer.updated"]),
+        ({"action": "nothing.of.it"}, []),
+        ({"actor": "staff"}, ["customer.suspended"]),
+        ({"actor": "staff", "action": "customer.updated"}, []),
+        ({"q": "SCALE"}, ["customer.updated"]),
+        ({"q": "oscar"}, []),
+        ({"until": "2026-01-01T00:00:00Z"}, []),
+        ({"since": "2999-01-01T00:00:00Z"}, []),
+        ({"since": "2026-01-01T00:00:00Z", "action": "customer.suspended"}, ["customer.suspended"]),
+    ],
+)
+def test_filters__of_list_and_export__find_the_same(
+    path: str, query: dict[str, str], actions: list[str], acme: Api, merchant: Api
+) -> None:
+    acme.patch(f"/api/partners/customers/{merchant.tenant_id}", {"plan_tier": "scale"})
+    suspend_as_staff(merchant)
+    reader = acme if path == PARTNERS else merchant
+    if path == OWN:
+        with staff_context():
+            services.set_plan_status(actor="staff:x", tenant_id=merchant.tenant_id, plan_status=PlanStatus.ACTIVE)
+        actions = ["customer.reactivated", *actions] if query == {"actor": "staff"} else actions
+
+    found = entries(reader, path, **query)
+
+    assert [entry["action"] for entry in found] == actions
+    assert exported(reader, path, query) == found[::-1]
+
+
+def test_filter__by_key__takes_its_id_or_its_name_as_an_actor(acme: Api, merchant: Api) -> None:
+    key = acme.actor.removeprefix("api_key:")
+    by_key = entries(acme, actor=key)
+
+    assert [entry["action"] for entry in by_key] == ["customer.created"]
+    assert entries(acme, actor=f"api_key:{key}") == by_key
+
+
+def test_filter__by_customer__takes_its_id_or_the_partners_own(acme: Api, merchant: Api) -> None:
+    acme.patch(f"/api/partners/customers/{merchant.tenant_id}", {"external_id": "shop/1"})
+
+    found = entries(acme, customer_id=str(merchant.tenant_id))
+
+    assert [entry["action"] for entry in found] == ["customer.updated", "customer.created"]
+    assert entries(acme, customer_id="ext:shop/1") == found
+    assert exported(acme, query={"customer_id": "ext:shop/1"}) == found[::-1]
+    assert entries(acme, customer_id="ext:none") == []
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("actor", "oscar"),
+        ("since", "yesterday"),
+        ("cursor", "x"),
+        ("cursor", "MjAyNi0wMS0wMVQwMDowMDowMCswMDowMCB4"),  # of a row that is no number
+        ("customer_id", "x"),
+        ("limit", "0"),
+        ("nonsense", "1"),
+    ],
+)
+def test_query__that_is_wrong__is_refused_by_its_name(field: str, value: str, acme: Api) -> None:
+    for accept in ("application/json", "application/x-ndjson"):
+        answer = acme.get(PARTNERS, {field: value}, Accept=accept)
+
+        assert answer.status_code == 400
+        assert [error["pointer"] for error in answer.json()["errors"]] == [f"/{field}"]
+
+
+def test_pages__one_after_another__are_the_whole_list_once(acme: Api) -> None:
+    write(acme, *"abcdefg")
+    whole = entries(acme)
+    pages, cursor = [], None
+    while True:
+        answer = acme.get(PARTNERS, {"limit": 2} | ({"cursor": cursor} if cursor else {})).json()
+        assert (answer["total"], answer["total_is_exact"]) == (len(whole), True)
+        pages.append(answer["entries"])
+        cursor = answer["next_cursor"]
+        if cursor is None:
+            break
+
+    assert [entry for page in pages for entry in page] == whole
+    assert max(map(len, pages)) == 2
+
+
+def test_export__of_many__is_whole_and_in_the_order_of_the_chain(acme: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(acme, *map(str, range(40)))
+    for batch in (7, BATCH):
+        monkeypatch.setattr("tenants.audit.services.BATCH", batch)
+        for query in ({}, {"since": "2026-01-01T00:00:00Z"}, {"customer_id": str(acme.tenant_id)}):
+            assert [entry["seq"] for entry in exported(acme, query=query)] == [*range(1, 43)]
+
+
+def test_export__while_others_write__ends_and_skips_nothing(acme: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tenants.audit.services.BATCH", 4)
+    write(acme, *map(str, range(10)))
+    pieces = acme.get(PARTNERS, Accept="application/x-ndjson").streaming_content
+
+    text = next(pieces)
+    write(acme, "late")
+    text += b"".join(pieces)
+
+    assert text.count(b"\n") == 13
+    assert b'"late"' in text
+
+
+# --- Cost -----------------------------------------------------------------------------------------------------------
+
+MANY = 60_000
+_MANY = f"""
+    INSERT INTO tenants_auditentry (created_at, actor, action, tenant_id, detail, family_id, family_seq, shown_actor,
+                                    content_hash, family_previous_hash, family_hash)
+    SELECT now() - interval '1 min' * n, 'api_key:' || n %% 7, 'action.' || n %% 11, %s::uuid, '{{}}', %s::uuid,
+        1000000 + n, 'api_key:' || n %% 7, '', '', ''
+    FROM generate_series(1, {MANY}) n
+"""
+_RARE = """
+    UPDATE tenants_auditentry SET action = 'rare', shown_actor = 'api_key:rare' WHERE family_seq = 1000000 + %s
+"""
+
+
+def test_list__of_many__reads_an_index_whatever_is_asked_for(acme: Api, merchant: Api) -> None:
+    as_owner("ALTER TABLE tenants_auditentry DISABLE TRIGGER USER")
+    try:
+        as_owner(_MANY, acme.tenant_id, acme.tenant_id)
+        as_owner(_RARE, MANY - 10)
+    finally:
+        as_owner("ALTER TABLE tenants_auditentry ENABLE TRIGGER USER")
+    as_owner("VACUUM ANALYZE tenants_auditentry")
+
+    for query in (
+        {"action": "rare"},
+        {"actor": "api_key:rare"},
+        {"customer_id": str(merchant.tenant_id)},
+        {"until": "2020-01-01T00:00:00Z"},
+    ):
+        with reads() as seen:
+            entries(acme, **query)
+        assert max(read.rows for read in seen) < 50, query
+        assert sum(read.buffers for read in seen) < 400, query
+    for query in ({}, {"q": "nowhere"}, {"actor": "api_key:3", "action": "rare"}):
+        with reads() as seen:
+            entries(acme, **query)
+        assert max(read.rows for read in seen) < 12_000, query

@@ -1,0 +1,186 @@
+"""Whoever has an export and the checkpoints finds what was changed by somebody who writes past all rights."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from django.db import ProgrammingError, connection, connections
+
+from tenants.audit import checkpoints
+from tenants.context import staff_context, tenant_context
+from tests.conftest import Api
+from tests.owner import as_owner
+from tests.tenants.audit.lines import OWN, PARTNERS, export, exported, verify
+from tests.tenants.audit.test_trail import suspend_as_staff, write
+
+CHECKPOINTS = f"{PARTNERS}/checkpoints"
+KEYS = "/api/.well-known/retivo-keys"
+
+
+def signed(api: Api) -> dict[str, object]:
+    """The checkpoints of a partner, and the keys, as the script takes them."""
+    return {"checkpoints": api.get(CHECKPOINTS).json(), "keys": api.get(KEYS).json()}
+
+
+def test_export__as_it_was_written__is_verified_offline(acme: Api, merchant: Api, tmp_path: Path) -> None:
+    odd = {"é": 'a\x7f\n"\\/\u2028', "x": 1.50, "big": 10**30, "list": [1, {"b": None, "aa": True}]}
+    answer = acme.patch(f"/api/partners/customers/{merchant.tenant_id}", {"config": odd, "external_id": "shop/1"})
+    assert answer.status_code == 200, answer.content
+    own = export(merchant, OWN)
+    suspend_as_staff(merchant)
+    assert checkpoints.sign_heads() == 1
+    write(acme, "after the checkpoint")
+
+    code, said = verify(tmp_path, export(acme), **signed(acme))
+
+    assert (code, said) == (
+        0,
+        "6 entries are as they were written, 0 of them of deleted customers. 1 of 1 checkpoints are met.\n",
+    )
+    assert verify(tmp_path, own, "--part")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("tampering", "named"),
+    [
+        ("UPDATE tenants_auditentry SET action = 'customer.updatee' WHERE family_seq = 4", "Entry 4, aud_"),
+        ("UPDATE tenants_auditentry SET detail = replace(detail::text, 'scale', 'scalf')::jsonb WHERE family_seq = 4",
+         "Entry 4, aud_"),
+        ("UPDATE tenants_auditentry SET address = '127.0.0.2' WHERE family_seq = 3", "Entry 3, aud_"),
+        ("UPDATE tenants_auditentry SET created_at = created_at + '1 us' WHERE family_seq = 1", "Entry 1, aud_"),
+        ("UPDATE tenants_auditentry SET shown_actor = 'system' WHERE family_seq = 3", "Entry 3, aud_"),
+        ("UPDATE tenants_auditentry SET target_id = 'x' WHERE family_seq = 2", "Entry 2, aud_"),
+        ("UPDATE tenants_auditentry SET request_id = 'x' WHERE family_seq = 3", "Entry 3, aud_"),
+        ("UPDATE tenants_auditentry SET redacted_hash = '', detail = '{}' WHERE family_seq = 3", "Entry 3, aud_"),
+        ("UPDATE tenants_auditentry SET content_hash = '' WHERE family_seq = 3", "Entry 3, aud_"),
+        ("DELETE FROM tenants_auditentry WHERE family_seq = 3", "Entry 3 is missing"),
+        ("DELETE FROM tenants_auditentry WHERE family_seq >= 4", "Entry 4, which the checkpoint of"),
+    ],
+)  # fmt: skip
+def test_tampering__by_the_owner__is_found_and_the_entry_named(
+    tampering: str, named: str, acme: Api, merchant: Api, tmp_path: Path
+) -> None:
+    acme.patch(f"/api/partners/customers/{merchant.tenant_id}", {"plan_tier": "scale"})
+    checkpoints.sign_heads()
+
+    as_owner(tampering)
+
+    code, said = verify(tmp_path, export(acme), **signed(acme))
+    assert code == 1
+    assert f"TAMPERED: {named}" in said
+
+
+def test_chain__that_was_made_anew__does_not_lead_to_a_checkpoint(acme: Api, tmp_path: Path) -> None:
+    write(acme, "one")
+    checkpoints.sign_heads()
+    as_owner("UPDATE tenants_auditentry SET action = 'nothing' WHERE family_seq = 3")
+    as_owner("UPDATE tenants_auditentry e SET content_hash = audit_content_hash(e) WHERE family_seq = 3")
+    as_owner("UPDATE tenants_auditentry e SET family_hash = audit_family_hash(e) WHERE family_seq = 3")
+
+    assert verify(tmp_path, export(acme))[0] == 0
+    code, said = verify(tmp_path, export(acme), **signed(acme))
+    assert code == 1
+    assert "Entry 3 is not the one that the checkpoint of" in said
+
+
+@pytest.mark.parametrize("part", ["seq", "hash", "day", "jws"])
+def test_checkpoint__that_was_changed__is_not_genuine(part: str, acme: Api, tmp_path: Path) -> None:
+    checkpoints.sign_heads()
+    answers = json.loads(json.dumps(signed(acme)))
+    (checkpoint,) = answers["checkpoints"]["checkpoints"]
+    checkpoint[part] = checkpoint[part] + 1 if part == "seq" else checkpoint[part][:-5] + "AAAAA"
+
+    code, said = verify(tmp_path, export(acme), **answers)
+
+    assert code == 1
+    assert "checkpoint of" in said
+
+
+def test_checkpoints__are_made_once_a_day_of_what_is_new(acme: Api, rival: Api) -> None:
+    assert checkpoints.sign_heads() == 2
+    write(acme, "one")
+    assert checkpoints.sign_heads() == 0
+    as_owner(
+        "UPDATE tenants_auditcheckpoint SET day = day - 1, signed_at = signed_at - %s::interval", timedelta(days=1)
+    )
+    assert checkpoints.sign_heads() == 1
+
+    found = acme.get(CHECKPOINTS).json()
+    assert [checkpoint["seq"] for checkpoint in found["checkpoints"]] == [3, 2]
+    first = acme.get(CHECKPOINTS, {"limit": 1}).json()
+    second = acme.get(CHECKPOINTS, {"limit": 1, "cursor": first["next_cursor"]}).json()
+    assert first["checkpoints"] + second["checkpoints"] == found["checkpoints"]
+    assert acme.get(f"{OWN}/checkpoints").json() == found
+    assert [checkpoint["seq"] for checkpoint in rival.get(CHECKPOINTS).json()["checkpoints"]] == [2]
+
+
+def test_entries__of_many_writers__are_one_chain_for_each_family(acme: Api, rival: Api, tmp_path: Path) -> None:
+    merchants = [acme.provision(f"shop-{n}") for n in range(3)]
+
+    def write_ten(api: Api) -> None:
+        try:
+            for n in range(10):
+                write(api, str(n), "again")
+        finally:
+            connections["default"].close()
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(write_ten, [acme, rival, *merchants]))
+
+    for api, count in ((acme, 85), (rival, 22)):
+        assert [entry["seq"] for entry in exported(api)] == [*range(1, count + 1)]
+        assert verify(tmp_path, export(api))[0] == 0
+
+
+def test_entry__of_a_deleted_customer__stays_in_the_chain_without_its_details(
+    acme: Api, merchant: Api, tmp_path: Path
+) -> None:
+    acme.patch(f"/api/partners/customers/{merchant.tenant_id}", {"name": "Canary"})
+    as_owner("DELETE FROM tenants_apikey WHERE tenant_id = %s", merchant.tenant_id)
+    as_owner("DELETE FROM tenants_tenant WHERE id = %s", merchant.tenant_id)
+    as_owner("SELECT redact_audit_entries(%s)", merchant.tenant_id)
+    as_owner("INSERT INTO tenants_auditentry (actor, action, tenant_id, detail) VALUES ('staff:x', 'gone', %s, '{}')",
+             merchant.tenant_id)  # fmt: skip
+
+    found = exported(acme)
+
+    assert "Canary" not in export(acme)
+    assert [entry["redacted"] for entry in found] == [False, False, True, True, False]
+    assert found[2]["customer"] == {"tenant_id": str(merchant.tenant_id), "external_id": None}
+    code, said = verify(tmp_path, export(acme))
+    assert (code, said[:60]) == (0, "5 entries are as they were written, 2 of them of deleted cus")
+
+
+def test_entries__from_before__are_linked_by_the_migration(acme: Api, merchant: Api, tmp_path: Path) -> None:
+    suspend_as_staff(merchant)
+    before = exported(acme)
+    as_owner(
+        "UPDATE tenants_auditentry SET family_id = NULL, family_seq = NULL, family_previous_hash = NULL,"
+        " family_hash = NULL, content_hash = NULL, shown_actor = NULL"
+    )
+    assert exported(acme) == []
+
+    class Editor:
+        connection = connections["owner"]
+
+    import_module("tenants.migrations.0039_audit_entries_linked").link(None, Editor)
+
+    assert exported(acme) == before
+    assert verify(tmp_path, export(acme))[0] == 0
+
+
+@pytest.mark.parametrize("table", ["tenants_auditentry", "tenants_auditcheckpoint"])
+@pytest.mark.parametrize("role", ["app_web", "app_staff"])
+def test_trail__a_role_that_was_granted_everything__may_still_not_change_it(table: str, role: str, acme: Api) -> None:
+    checkpoints.sign_heads()
+    as_owner(f"GRANT UPDATE, DELETE, TRUNCATE ON {table} TO {role}")
+    try:
+        for statement in (f"UPDATE {table} SET id = id", f"DELETE FROM {table}", f"TRUNCATE {table}"):
+            context = staff_context() if role == "app_staff" else tenant_context(acme.tenant_id)
+            with pytest.raises(ProgrammingError, match="only grows"), context:
+                connection.cursor().execute(statement)
+    finally:
+        as_owner(f"REVOKE UPDATE, DELETE, TRUNCATE ON {table} FROM {role}")
