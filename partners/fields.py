@@ -10,8 +10,10 @@ from partners.references import EXTERNAL, MAX_EXTERNAL_ID, CustomerReference
 from retivo.api.pagination import CursorField
 from retivo.api.serializers import QueryIntegerField, StrictSerializer, StringField, UUIDField
 
+_CUSTOMER = r"^(ext:[\s\S]+|[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12})$"
 
-@extend_schema_field({"type": "string"})
+
+@extend_schema_field({"type": "string", "format": "customer-id", "pattern": _CUSTOMER})
 class CustomerReferenceField(StringField):
     """A customer in a query, as in a path: its tenant id, or `ext:` and the partner's own id."""
 

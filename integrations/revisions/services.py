@@ -172,7 +172,7 @@ def correct_addresses(
     """Send all that went to one origin to another, from now on: in every revision, of every customer, queued or not.
 
     Raises:
-        Problem: 404; 400 `origin_not_used`.
+        Problem: 404; 409 `origin_not_used`.
     """
     integration = found(partner_id=partner_id, integration_id=integration_id, lock=True)
     changed = []
@@ -186,8 +186,7 @@ def correct_addresses(
                 raise validation_failed([FieldError(pointer="/to_origin", code="max_length", detail=detail)])
             changed.append(template)
     if not changed:
-        detail = "No action type of this integration is sent there."
-        raise validation_failed([FieldError(pointer="/from_origin", code="origin_not_used", detail=detail)])
+        raise Problem(409, "origin_not_used", "No action type of this integration is sent to `from_origin`.")
     for template in changed:
         RevisionTemplate.objects.filter(pk=template.pk).update(delivery_webhook=template.delivery_webhook)
     names = sorted({template.name for template in changed})

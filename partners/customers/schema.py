@@ -20,6 +20,7 @@ _NOT_LIFTED = Problems(
 )
 
 _SLUG_TAKEN = "You have a customer with the slug `merchant-abc` already."
+_BEING_DELETED = "This customer is being deleted. Restore it first."
 _ID_TAKEN = "You have a customer with this external id already."
 
 _INVALID_ID = Problems(
@@ -78,7 +79,10 @@ provision_customer = partner_operation(
     status=201,
     answers=serializers.ProvisionResponseSerializer,
     example=_PROVISIONED,
-    problems=[conflict("slug_taken", _SLUG_TAKEN, external_id_taken=_ID_TAKEN), _INVALID_BODY],
+    problems=[
+        conflict("slug_taken", _SLUG_TAKEN, external_id_taken=_ID_TAKEN, customer_deleting=_BEING_DELETED),
+        _INVALID_BODY,
+    ],
     links=[Link("getCustomer", "customerId", "/customer/tenant_id")],
 )
 
@@ -159,7 +163,7 @@ change_customer = partner_operation(
         NOT_FOUND,
         _INVALID_BODY,
         _NOT_LIFTED,
-        Problems("ExternalIdTaken", 409, {"external_id_taken": _ID_TAKEN}),
+        Problems("CustomerConflict", 409, {"external_id_taken": _ID_TAKEN, "customer_deleting": _BEING_DELETED}),
     ],
 )
 
@@ -195,7 +199,11 @@ put_customer = partner_operation(
         Problems(
             "CustomerNotPut",
             409,
-            {"slug_taken": _SLUG_TAKEN, "slug_fixed": "This customer has the slug `merchant-abc`, and keeps it."},
+            {
+                "slug_taken": _SLUG_TAKEN,
+                "slug_fixed": "This customer has the slug `merchant-abc`, and keeps it.",
+                "customer_deleting": _BEING_DELETED,
+            },
         ),
     ],
 )
@@ -248,7 +256,7 @@ delete_customer = partner_operation(
             "CustomerDeletionConflict",
             409,
             {
-                "customer_deleting": "This customer is being deleted. Restore it first.",
+                "customer_deleting": _BEING_DELETED,
                 "fleet_guard": "You deleted 10 customers in 24 hours; 10 may go without confirmation. Send "
                 "`confirm_token` with another API key of yours to delete this one.",
             },

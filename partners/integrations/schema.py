@@ -191,7 +191,10 @@ change_webhooks = partner_operation(
             "action_types": ["grant_points"],
         }
     },
-    problems=[NOT_FOUND],
+    problems=[
+        NOT_FOUND,
+        conflict("origin_not_used", "No action type of this integration is sent to `from_origin`."),
+    ],
 )
 
 deprecate_integration = partner_operation(

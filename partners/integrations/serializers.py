@@ -28,13 +28,18 @@ from retivo.api.serializers import (
 MIN_NOTICE = timedelta(days=21)
 
 
+@extend_schema_field({"type": "boolean", "const": True})
+class TrueField(BooleanField):
+    pass
+
+
 class ShareRequestSerializer(StrictSerializer):
     """Exactly one member."""
 
     bounds = {"minProperties": 1, "maxProperties": 1}
 
     customer_tenant_id = UUIDField(required=False, help_text="One customer, at once.")
-    all = BooleanField(required=False, help_text="`true`: all customers that have it not, by a job.")
+    all = TrueField(required=False, help_text="`true`: all customers that have it not, by a job.")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if not attrs:
@@ -60,7 +65,10 @@ class IntegrationChangeSerializer(StrictSerializer):
     active = BooleanField(required=False, help_text="While it is off, nothing of it is decided or sent.")
 
 
-@extend_schema_field({"type": "string", "format": "uri"})
+_ORIGIN = {"type": "string", "format": "origin", "pattern": r"^https?://[^/?#\s]+/?$"}
+
+
+@extend_schema_field(_ORIGIN)
 class OriginField(WebhookField):
     """Scheme, host and perhaps a port: `https://hooks.example.com`."""
 
@@ -74,8 +82,15 @@ class OriginField(WebhookField):
         return origin_of(url)
 
 
+@extend_schema_field(_ORIGIN)
+class AnyOriginField(StringField):
+    """Also one that nothing may be sent to any more."""
+
+
 class WebhooksChangeSerializer(StrictSerializer):
-    from_origin = StringField(
+    bounds = {"required": ["from_origin", "to_origin"]}
+
+    from_origin = AnyOriginField(
         max_length=2000, help_text="Where actions are sent now, e.g. `https://hooks.acme.example`."
     )
     to_origin = OriginField(max_length=2000, help_text="Where they are to be sent; path and query stay as they are.")

@@ -15,7 +15,7 @@ from partners.fields import CustomerReferenceField
 from retivo.api.pagination import CursorField, PageSerializer
 from retivo.api.serializers import ChoiceField, IntegerField, QueryIntegerField, StrictSerializer, StringField
 
-_PERIOD = r"^[0-9]{4}-(0[1-9]|1[0-2])(-(0[1-9]|[12][0-9]|3[01]))?$"
+_PERIOD = r"^(?!0000)[0-9]{4}-(0[1-9]|1[0-2])(-(0[1-9]|[12][0-9]|3[01]))?$"
 
 
 @extend_schema_field({"type": "string", "pattern": _PERIOD})
@@ -34,7 +34,10 @@ class PeriodField(serializers.Field[Any, Any, Any, Any]):
             self.fail("invalid")
 
 
-@extend_schema_field({"type": "string", "example": "active_users,events"})
+_METRIC = f"({'|'.join(METRICS)})"
+
+
+@extend_schema_field({"type": "string", "pattern": f"^{_METRIC}(,{_METRIC})*$", "example": "active_users,events"})
 class MetricsField(StringField):
     default_error_messages = {"unknown_metric": f"Must be some of {', '.join(METRICS)}, with commas between them."}
 
@@ -110,9 +113,21 @@ class AmountField(serializers.Field[Any, Any, Any, Any]):
         return value
 
 
+@extend_schema_field(
+    {
+        "type": "array",
+        "items": {"type": "integer", "minimum": 1, "maximum": 1000},
+        "maxItems": 10,
+        "uniqueItems": True,
+    }
+)
+class ThresholdsField(serializers.ListField):
+    pass
+
+
 class UsageAlertSerializer(StrictSerializer):
     metric = ChoiceField(UsageMetric.choices)
-    thresholds = serializers.ListField(
+    thresholds = ThresholdsField(
         child=IntegerField(min_value=1, max_value=1000),
         max_length=10,
         help_text="Per cent of the limit, such as `[75, 90, 100, 120]`; none to hear nothing of the metric.",

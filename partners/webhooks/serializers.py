@@ -125,6 +125,8 @@ class TestResponseSerializer(serializers.Serializer[Any]):
 
 
 class ReplayRequestSerializer(StrictSerializer):
+    bounds = {"oneOf": [{"required": ["after"]}, {"required": ["since"]}]}
+
     after = event_id_field(required=False, help_text="The id of an event: those behind it.")
     since = TimestampField(required=False, help_text="Those from this time on.")
     types = TypesField(required=False, default=None, help_text="Of the types that the webhook gets, only these.")

@@ -312,6 +312,10 @@ class Success(OpenApiResponse):
         self.links = links
 
 
+# Bounds of an object that one without members does not meet.
+_WANTS_SOME = {"minProperties", "oneOf"}
+
+
 class AutoSchema(SpectacularAutoSchema):
     def get_operation(self, *args: Any, **kwargs: Any) -> Any:
         operation = super().get_operation(*args, **kwargs)
@@ -364,9 +368,11 @@ class AutoSchema(SpectacularAutoSchema):
         if body is None:
             return None
         request = self.get_request_serializer()
-        fields = getattr(force_instance(getattr(request, "request", request)), "fields", None)
+        serializer = force_instance(getattr(request, "request", request))
+        fields = getattr(serializer, "fields", None)
         # A plain schema is taken to be optional, and none of ours is.
-        return {**body, "required": fields is None or any(field.required for field in fields.values())}
+        is_required = fields is None or any(field.required for field in fields.values())
+        return {**body, "required": is_required or bool(_WANTS_SOME & getattr(serializer, "bounds", {}).keys())}
 
     def _get_response_bodies(self, direction: Any = "response") -> Schema:
         own: Schema = super()._get_response_bodies(direction)

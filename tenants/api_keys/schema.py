@@ -38,6 +38,7 @@ _NOT_GRANTABLE = {"scope_not_grantable": "A key grants what it may do itself, an
 _LIMIT = {"api_key_limit_reached": "A tenant has at most 20 active keys, whatever its plan. Revoke one first."}
 _CALLING = {"calling_key": "This is the key that you are calling with: send `?confirm=self` if you mean it."}
 _LAST = {"last_partner_key": "This is your last key that holds `partner:keys`: rotate it, or issue another one first."}
+_DELETING = {"customer_deleting": "This customer is being deleted. Restore it first."}
 _NOT_ROTATABLE = {
     "already_rotated": "This key was rotated already: its successor can be.",
     "key_revoked": "This key is revoked: issue another one.",
@@ -94,6 +95,7 @@ def place(  # a table
         )
 
     missing = [NOT_FOUND] if may_be_missing else []
+    deleting = {} if may_be_calling else _DELETING
     ending = {**_CALLING, **_LAST} if may_be_calling else {}
     return Place(
         list=said(
@@ -127,7 +129,7 @@ def place(  # a table
             answers=serializers.IssueResponseSerializer,
             example={"key": _ISSUED},
             forbidden=also(_NOT_GRANTABLE | _LIMIT),
-            problems=[KEY_IN_USE, *missing],
+            problems=[conflicts({**KEY_IN_USE.examples, **deleting}), *missing],
         ),
         get=said(
             "get",
@@ -167,7 +169,7 @@ def place(  # a table
             answers=serializers.RotateResponseSerializer,
             example={"key": _SUCCESSOR, "replaced": _ROTATED},
             forbidden=also(_NOT_GRANTABLE),
-            problems=[NOT_FOUND, conflicts({**_NOT_ROTATABLE, **KEY_IN_USE.examples})],
+            problems=[NOT_FOUND, conflicts({**_NOT_ROTATABLE, **KEY_IN_USE.examples, **deleting})],
         ),
         revoke_all=said(
             "revokeAll",
@@ -181,7 +183,7 @@ def place(  # a table
             answers=serializers.RevokeAllResponseSerializer,
             example={"revoked": 2, "key": _ISSUED | {"label": "Reissued"}},
             forbidden=also(_NOT_GRANTABLE),
-            problems=[*missing, conflicts({**ending, **KEY_IN_USE.examples})],
+            problems=[*missing, conflicts({**ending, **KEY_IN_USE.examples, **deleting})],
         ),
     )
 

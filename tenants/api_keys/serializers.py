@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from ipaddress import IPv4Network, IPv6Address
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from retivo.api.pagination import CursorField, PageSerializer
@@ -60,6 +61,7 @@ class NetworkField(StringField):
         return str(network)
 
 
+@extend_schema_field({"type": "string", "format": "x25519-public-key", "pattern": r"^[A-Za-z0-9+/]{43}=?$"})
 class PublicKeyField(StringField):
     """An X25519 public key."""
 
@@ -114,7 +116,7 @@ class IssueRequestSerializer(StrictSerializer):
 
 
 class RelabelRequestSerializer(StrictSerializer):
-    label = StringField(allow_blank=True, max_length=_LABEL_LENGTH)  # type: ignore[assignment]
+    label = StringField(required=False, allow_blank=True, max_length=_LABEL_LENGTH)  # type: ignore[assignment]
 
 
 class RotateRequestSerializer(StrictSerializer):

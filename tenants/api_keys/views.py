@@ -67,8 +67,9 @@ def key_viewset(base: type[TenantViewSet], said: schema.Place) -> Any:
 
         @said.relabel
         def partial_update(self, request: Request, key_id: UUID, **path: Any) -> Response:
-            holder, body = self.holder(), _read(RelabelRequestSerializer, request.data)
-            services.relabel(by=self.issuer, of=holder, key_id=key_id, label=body["label"])
+            body, holder = _read(RelabelRequestSerializer, request.data), self.holder()
+            if "label" in body:
+                services.relabel(by=self.issuer, of=holder, key_id=key_id, label=body["label"])
             return Response({"key": _shown(holder, key_id)})
 
         @said.revoke
@@ -81,7 +82,7 @@ def key_viewset(base: type[TenantViewSet], said: schema.Place) -> Any:
         @action(detail=True, methods=["post"])
         def rotate(self, request: Request, key_id: UUID, **path: Any) -> Response:
             def rotate() -> tuple[int, Any]:
-                holder, body = self.holder(), _read(RotateRequestSerializer, request.data)
+                body, holder = _read(RotateRequestSerializer, request.data), self.holder()
                 successor = services.rotate(
                     by=self.issuer,
                     of=holder,

@@ -15,7 +15,10 @@ _NAMELESS = ("staff", "system")
 _OTHERS = ("api_key:", "client_token:")
 
 
-@extend_schema_field({"type": "string"})
+_ACTOR = r"^(staff|system|(api_key|client_token):[\s\S]+|[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12})$"
+
+
+@extend_schema_field({"type": "string", "pattern": _ACTOR})
 class ActorField(StringField):
     """`staff` or `system`; an API key by its id, or by `api_key:` and its id; a client token by `client_token:…`."""
 

@@ -123,6 +123,6 @@ class Migration(migrations.Migration):
                 name="deletion_verified_names_nobody",
             ),
         ),
-        InForce("tenants", "tenants_deletion", digest="b8007d40a8d5", reverse_sql=migrations.RunSQL.noop),
+        InForce("tenants", "tenants_deletion", digest="797bf2c5f105", reverse_sql=migrations.RunSQL.noop),
         InForce("tenants", "tenants_certificatekey", digest="39a02d281ed0", reverse_sql=migrations.RunSQL.noop),
     ]

@@ -7,7 +7,7 @@ CREATE POLICY tenant_isolation ON tenants_deletion TO app_web
     USING (owner_id = (SELECT current_tenant()))
     WITH CHECK (
         owner_id = (SELECT current_tenant())
-        AND status IN ('scheduled', 'cancelled')
+        AND (status = 'scheduled' OR status = 'cancelled')
         AND EXISTS (
             SELECT 1 FROM tenants_tenant t
             WHERE t.id = tenants_deletion.subject_id

@@ -188,7 +188,7 @@ def test_operators_work(page: Page) -> None:
     # Another key, revoked again.
     page.get_by_role("link", name="Issue key").click()
     page.get_by_label("Label").fill("Staging")
-    page.get_by_label("Partner API: provision and manage customers").check()
+    page.get_by_label("partner: everything in the Partner API").check()
     assert_fits(page)
     page.get_by_role("button", name="Issue the key").click()
     second = the_key(page)

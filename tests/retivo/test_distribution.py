@@ -9,6 +9,7 @@ from tests.owner import as_owner
 CONTROL_PLANE = (
     "tenants_%",
     "integrations_%",
+    "delivery_webhook%",  # partners' own
     "learning_release",
     "learning_pattern",
     "learning_noisysum",

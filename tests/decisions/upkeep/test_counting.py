@@ -20,7 +20,7 @@ from tests.conftest import Api
 from tests.decisions.cast import ask
 from tests.decisions.deciding import acted, must_act, recommend, settle, shop_of
 from tests.events.cast import event, track
-from tests.owner import as_owner
+from tests.owner import as_owner, wait_for_commits
 
 SEGMENT = "/api/connectors/segment"
 
@@ -50,6 +50,7 @@ def totals(api: Api, unit: str) -> dict[tuple[str, bool], Any]:
 
 
 def counted(api: Api, **options: Any) -> None:
+    wait_for_commits()
     counting.count_tenant(api.tenant_id, **options)
 
 
@@ -133,6 +134,7 @@ def test_count__decisions_beyond_a_batch__are_counted_in_several(shop: Api) -> N
 def test_count__while_a_decision_is_not_committed__finds_it_later(shop: Api) -> None:
     """Its position is below that of one that is committed before it."""
     recommend(shop)
+    wait_for_commits()
     with psycopg.connect(**connection.get_connection_params()) as other:
         other.execute("SELECT set_config('retivo.tenant_id', %s, false)", [str(shop.tenant_id)])
         other.execute(
@@ -142,7 +144,7 @@ def test_count__while_a_decision_is_not_committed__finds_it_later(shop: Api) -> 
             " reasoning, model_version, features, holdout, shadow, compared FROM decisions_decision LIMIT 1"
         )
         recommend(shop)
-        counted(shop)
+        counting.count_tenant(shop.tenant_id)
         assert used(shop)[0]["decisions"] == 1
     counted(shop)
 

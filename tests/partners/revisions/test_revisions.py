@@ -181,7 +181,6 @@ def test_webhooks__of_one_origin__lead_elsewhere_at_once_for_what_is_queued_too(
     ("body", "pointer", "code"),
     [
         ({"from_origin": "https://x.example"}, "/to_origin", "required"),
-        ({"from_origin": "https://x.example", "to_origin": "https://y.example"}, "/from_origin", "origin_not_used"),
         ({"from_origin": "https://x.example", "to_origin": "https://10.0.0.1"}, "/to_origin", "private_address"),
         ({"from_origin": "https://x.example", "to_origin": "https://y.example/a"}, "/to_origin", "not_an_origin"),
         ({"from_origin": "https://[x", "to_origin": "https://y.example"}, "/from_origin", "invalid_url"),
@@ -195,6 +194,14 @@ def test_webhooks__bad_body__is_400_and_names_the_field(
 
     assert answer.status_code == 400, answer.content
     assert (answer.json()["errors"][0]["pointer"], answer.json()["errors"][0]["code"]) == (pointer, code)
+
+
+def test_webhooks__origin_that_nothing_is_sent_to__is_409(acme: Api, integration: str) -> None:
+    body = {"from_origin": "https://x.example", "to_origin": "https://y.example"}
+
+    answer = acme.patch(f"{INTEGRATIONS}/{integration}/webhooks", body)
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "origin_not_used")
 
 
 def test_publish__what_is_not_the_callers__is_404(acme: Api, rival: Api, integration: str) -> None:

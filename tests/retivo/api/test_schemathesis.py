@@ -11,12 +11,14 @@ import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import UUID
 
 from delivery import services as delivery
 from delivery.outcomes import tokens
 from tenants.context import tenant_context
 from tests.conftest import REPOSITORY, Api, Server
 from tests.owner import as_owner
+from tests.partners.webhooks.cast import make
 
 SEED = 1
 MAX_EXAMPLES = 20
@@ -58,10 +60,20 @@ include-operation-id = ["getActionType", "switchActionTypeOff"]
 [operations.checks.use_after_free]
 enabled = false
 
+# Which of the known keys is which customer's, no schema can say.
+[[operations]]
+include-operation-id = ["rotateCustomerApiKey", "putCustomer"]
+warnings = false
+
 # Ids that exist, or most of what is behind a 404 would go unseen.
 [dictionaries]
-customers = {{ values = ["{customer}"] }}
-integrations = {{ values = ["{integration}"] }}
+customers = {{ values = {customers} }}
+integrations = {{ values = {integrations} }}
+keys = {{ values = {keys} }}
+webhooks = {{ values = {webhooks} }}
+deletions = {{ values = {deletions} }}
+rollouts = {{ values = {rollouts} }}
+numbers = {{ values = [1] }}
 users = {{ values = ["user-42", "a/b 50%"] }}
 playbooks = {{ values = ["{playbook}"] }}
 interventions = {{ values = {interventions} }}
@@ -73,6 +85,11 @@ tokens = {{ values = {tokens} }}
 [parameters]
 "path.customerId" = {{ dictionary = "customers", probability = 0.5 }}
 "path.integrationId" = {{ dictionary = "integrations", probability = 0.5 }}
+"path.keyId" = {{ dictionary = "keys", probability = 0.7 }}
+"path.webhookId" = {{ dictionary = "webhooks", probability = 0.7 }}
+"path.deletionId" = {{ dictionary = "deletions", probability = 0.5 }}
+"path.rolloutId" = {{ dictionary = "rollouts", probability = 0.7 }}
+"path.number" = {{ dictionary = "numbers", probability = 0.5 }}
 "path.userId" = {{ dictionary = "users", probability = 0.5 }}
 "path.playbookId" = {{ dictionary = "playbooks", probability = 0.5 }}
 "path.actionTypeId" = {{ dictionary = "action_types", probability = 0.5 }}
@@ -94,9 +111,14 @@ ACTION_TYPE = {
 
 
 def test_schemathesis__all_checks__finds_nothing(acme: Api, rival: Api, server: Server, tmp_path: Path) -> None:
-    integration = acme.register("seed")["id"]
-    customer = acme.provision("seed").tenant_id
+    # Several, for some are deleted, revoked and rolled out meanwhile.
+    shared = [acme.register(f"seed-{n}")["id"] for n in range(4)]
+    customers = [acme.provision(f"seed-{n}", external_id=f"seed-{n}").tenant_id for n in range(4)]
+    deletions = [deletion_of(acme, acme.provision(f"gone-{n}")) for n in range(2)]
+    unshared = [acme.register(f"new-{n}")["id"] for n in range(6)]
     acme.post("/api/track", {"events": [{"user_id": each, "event": "clicked"} for each in ("user-42", "user-43")]})
+    for integration in shared:
+        acme.post(f"/api/partners/integrations/{integration}/share", {"all": True})
     playbook = acme.post("/api/playbooks", {"name": "seed"}).json()["id"]
     # Several, for most of what is done to one can be done once.
     interventions = [acme.post("/api/interventions", {"user_id": "user-42"}).json()["id"] for _ in range(20)]
@@ -113,8 +135,12 @@ def test_schemathesis__all_checks__finds_nothing(acme: Api, rival: Api, server: 
             seed=SEED,
             max_examples=MAX_EXAMPLES,
             identities=identities,
-            customer=customer,
-            integration=integration,
+            customers=json.dumps([*map(str, customers), "ext:seed-0", "ext:seed-1"]),
+            integrations=json.dumps([*shared, *unshared]),
+            keys=json.dumps(keys_of(acme, customers[0])),
+            webhooks=json.dumps([make(acme, f"https://acme.example/{n}")["id"] for n in range(8)]),
+            deletions=json.dumps(deletions),
+            rollouts=json.dumps([rollout_of(acme, integration) for integration in shared]),
             playbook=playbook,
             interventions=json.dumps(interventions),
             action_type=action_type,
@@ -135,8 +161,28 @@ def test_schemathesis__all_checks__finds_nothing(acme: Api, rival: Api, server: 
         check=False,
     )
 
-    assert result.returncode == 0, result.stdout[-20_000:] + result.stderr
+    assert result.returncode == 0, result.stdout[-60_000:] + result.stderr
     assert re.search(r"Operations:\s+(\d+) selected / \1 total", result.stdout)
+
+
+def keys_of(partner: Api, customer: UUID) -> list[str]:
+    """Of the partner and of its customer, to be shown, rotated and revoked."""
+    of_customer = f"/api/partners/customers/{customer}/api-keys"
+    places = [("/api/partners/api-keys", "partner:read")] * 8 + [(of_customer, "events:write")] * 8
+    return [partner.post(path, {"label": "Seed", "scopes": [scope]}).json()["key"]["id"] for path, scope in places]
+
+
+def deletion_of(partner: Api, customer: Api) -> str:
+    answer = partner.send("DELETE", f"/api/partners/customers/{customer.tenant_id}", {})
+    return str(answer.json()["deletion"]["id"])
+
+
+def rollout_of(partner: Api, integration: str) -> str:
+    """Of a second revision, which no worker begins with."""
+    path = f"/api/partners/integrations/{integration}"
+    templates = partner.get(path).json()["integration"]["action_type_templates"]
+    partner.post(f"{path}/revisions", {"action_type_templates": templates, "note": "Seed"})
+    return str(partner.post(f"{path}/rollouts", {"revision": 2, "to": "all"}).json()["rollout"]["id"])
 
 
 def seed_actions(api: Api, action_type: str) -> list[str]:
