@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from delivery.models import Action, ActionStatus, Attempt, Endpoint
+from delivery.models import Action, ActionStatus, Attempt
 from integrations.parameters import checking
 from retivo.api import forward
 from retivo.api.errors import FieldError, Problem, not_found, validation_failed
@@ -172,15 +172,6 @@ def cancel_actions_of_share(*, integration_id: UUID, customer_id: UUID) -> int:
             (found,) = cursor.fetchone()
             cancelled += found
     return cancelled
-
-
-def reset_endpoint(*, owner_id: UUID, endpoint_id: UUID, actor: str) -> None:
-    """Close an endpoint's circuit, and take it back after a 410: what is due for it is sent at once."""
-    found = Endpoint.objects.filter(tenant_id=owner_id, id=endpoint_id)
-    if found.update(consecutive_failures=0, openings=0, open_until=None, disabled_at=None):
-        outbox.record(actor=actor, action="endpoint.reset", tenant_id=owner_id, url=found.get().url)
-        with connection.cursor() as cursor:
-            cursor.execute(f"SELECT pg_notify('{CHANNEL}', '')")
 
 
 _FIND_TYPE = """

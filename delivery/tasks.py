@@ -5,7 +5,7 @@ from uuid import UUID
 from procrastinate.contrib.django import app
 
 from delivery import services
-from delivery.worker import actions, webhooks
+from delivery.worker import actions, endpoints, webhooks
 from tenants import feed
 from tenants.context import tenant_context
 from tenants.upkeep import rounds
@@ -17,6 +17,13 @@ from tenants.upkeep.rounds import Turn
 def expire_actions(timestamp: int) -> None:
     """End what is past its expiry and was never claimed: behind an open circuit, or of a suspended tenant."""
     actions.expire()
+
+
+@app.periodic(cron="* * * * *")
+@app.task(queueing_lock="count_endpoints")
+def count_endpoints(timestamp: int) -> None:
+    """Count what waits for partners' endpoints, and how many customers that concerns."""
+    endpoints.count()
 
 
 @app.periodic(cron="26 * * * *")

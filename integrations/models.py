@@ -4,7 +4,7 @@ import uuid
 
 from django.db import models
 from django.db.models import Q, Value
-from django.db.models.functions import Now
+from django.db.models.functions import MD5, Now
 
 from retivo.database.prefixed_id import PrefixedId
 from tenants.models import Tenant
@@ -43,6 +43,9 @@ class PartnerIntegration(models.Model):
     deleted_at = models.DateTimeField(
         null=True, editable=False, help_text="It stays for actions of before; its provider is free again"
     )
+    require_certification = models.BooleanField(
+        db_default=False, default=False, help_text="Shared once all of its endpoints are certified, and not before"
+    )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
@@ -61,6 +64,25 @@ class PartnerIntegration(models.Model):
 
     def __str__(self) -> str:
         return self.display_name
+
+
+class SecretVersion(models.Model):
+    """That an integration has had so many webhook secrets: the newest version is the secret that it has now.
+
+    The trigger `note_secret_version` makes one with the integration and with each rotation, not when a secret is
+    encrypted anew. Its foreign key is `secret_of_own_integration`.
+    """
+
+    pk = models.CompositePrimaryKey("integration", "version")
+    integration = models.ForeignKey(
+        PartnerIntegration, on_delete=models.CASCADE, related_name="+", db_constraint=False, db_index=False
+    )
+    version = models.IntegerField()
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    def __str__(self) -> str:
+        return f"{self.integration_id}: {self.version}"
 
 
 class ActionTypeTemplate(models.Model):
@@ -132,7 +154,7 @@ class RevisionTemplate(models.Model):
         db_constraint=False,
         db_index=False,
     )
-    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+", db_constraint=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False)
     revision = models.IntegerField()
     name = models.CharField(max_length=100)
     template = models.ForeignKey(ActionTypeTemplate, on_delete=models.CASCADE, related_name="+", db_constraint=False)
@@ -144,6 +166,7 @@ class RevisionTemplate(models.Model):
 
     class Meta:
         ordering = ["position"]
+        indexes = [models.Index("tenant", MD5("delivery_webhook"), name="template_by_address")]
 
     def __str__(self) -> str:
         return f"{self.name} #{self.revision}"

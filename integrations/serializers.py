@@ -18,7 +18,7 @@ from integrations.fields import (
     name_field,
     provider_field,
 )
-from retivo.api.serializers import IntegerField, StrictSerializer, StringField
+from retivo.api.serializers import BooleanField, IntegerField, StrictSerializer, StringField
 from retivo.api.values import MAX_OBJECT_BYTES, is_large
 
 MAX_TEMPLATES = 100
@@ -81,6 +81,9 @@ class IntegrationRequestSerializer(IntegrationContentSerializer):
     event_mappings = EventMappingSerializer(  # type: ignore[call-arg]
         many=True, required=False, default=list, max_length=MAX_MAPPINGS, help_text="Event names, theirs to Retivo's."
     )
+    require_certification = BooleanField(
+        required=False, default=False, help_text="Shared once all of its endpoints are certified, and not before."
+    )
 
 
 class ActionTypeTemplateSerializer(serializers.Serializer[Any]):
@@ -102,6 +105,7 @@ class IntegrationSerializer(serializers.Serializer[Any]):
     revision = serializers.IntegerField(help_text="The newest that was rolled out to all: new customers get it.")
     action_type_templates = ActionTypeTemplateSerializer(many=True, source="current", help_text="Of that revision.")
     event_mappings = EventMappingSerializer(many=True, source="current_mappings", help_text="Of that revision.")
+    require_certification = serializers.BooleanField()
     customers_shared = serializers.IntegerField(help_text="How many of your customers have it.")
     deprecated_at = serializers.DateTimeField(allow_null=True, help_text="Since then it is shared with nobody more.")
     sunset_at = serializers.DateTimeField(allow_null=True, help_text="When it ends for those who have it.")

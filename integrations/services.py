@@ -27,6 +27,7 @@ def register(
     domain: str,
     action_type_templates: Sequence[dict[str, Any]],
     event_mappings: Sequence[dict[str, Any]],
+    require_certification: bool = False,
 ) -> tuple[PartnerIntegration, str]:
     """An integration with its action types, and the secret that will sign what is sent to it: 64 hex characters.
 
@@ -44,6 +45,7 @@ def register(
                 "domain": domain,
                 "event_mappings": encode(event_mappings).decode(),
                 "encrypted_webhook_secret": encryption.encrypt(webhook_secret.encode()),
+                "require_certification": require_certification,
             },
         )
         row = cursor.fetchone()
@@ -107,7 +109,7 @@ def share(*, actor: str, partner_id: UUID, integration_id: UUID, customer_id: UU
 
     Raises:
         Problem: 404 if the integration is not the partner's, 409 `integration_inactive` if it is switched off, 409
-            `integration_deprecated`.
+            `integration_deprecated`, 409 `endpoint_not_certified` if it asks for certified endpoints and has others.
     """
     parameters = {"partner_id": partner_id, "customer_id": customer_id, "integration_id": integration_id}
     with connection.cursor() as cursor:
@@ -115,23 +117,33 @@ def share(*, actor: str, partner_id: UUID, integration_id: UUID, customer_id: UU
         row = cursor.fetchone()
         if row is None:
             raise not_found()
-        active, deprecated_at, is_shared = row
+        active, deprecated_at, is_shared, is_certified = row
         if not is_shared:
-            check_sharable(active=active, deprecated_at=deprecated_at)
+            check_sharable(active=active, deprecated_at=deprecated_at, is_certified=is_certified)
             share_with_each(actor=actor, partner_id=partner_id, integration_id=integration_id, customers=[customer_id])
         elif not active:
-            check_sharable(active=active, deprecated_at=None)
+            check_sharable(active=active)
         cursor.execute(_COUNT_ACTION_TYPES, parameters)
         count: int = cursor.fetchone()[0]
     return count
 
 
-def check_sharable(*, active: bool, deprecated_at: datetime | None) -> None:
-    """Raises Problem 409 `integration_inactive` or `integration_deprecated`."""
+def check_sharable(*, active: bool, deprecated_at: datetime | None = None, is_certified: bool = True) -> None:
+    """Raises Problem 409 `integration_inactive`, `integration_deprecated` or `endpoint_not_certified`."""
     if not active:
         raise Problem(409, "integration_inactive", "This integration is not active.")
     if deprecated_at is not None:
         raise Problem(409, "integration_deprecated", "This integration is deprecated: it is shared with nobody more.")
+    if not is_certified:
+        raise Problem(409, "endpoint_not_certified", "This integration has endpoints that are not certified.")
+
+
+def is_certified(integration_id: UUID) -> bool:
+    """Whether all endpoints of the revision that new customers get are certified, or need not be."""
+    with connection.cursor() as cursor:
+        cursor.execute(_CERTIFIED, {"integration_id": integration_id})
+        certified: bool = cursor.fetchone()[0]
+    return certified
 
 
 def share_with_each(*, actor: str, partner_id: UUID, integration_id: UUID, customers: Sequence[UUID]) -> int:
@@ -153,7 +165,7 @@ def share_with_each(*, actor: str, partner_id: UUID, integration_id: UUID, custo
 
 
 def share_all(*, partner_id: UUID, customer_id: UUID) -> int:
-    """Give a new customer all active integrations of the partner that are not deprecated; how many there are."""
+    """Give a new customer the partner's integrations that may be shared; how many those are."""
     with connection.cursor() as cursor:
         cursor.execute(_SHARE, {"partner_id": partner_id, "customers": [customer_id], "integration_id": None})
         return len(cursor.fetchall())
@@ -186,7 +198,7 @@ def unshare(*, actor: str, partner_id: UUID, integration_id: UUID, customer_id: 
 
 
 def change(*, actor: str, integration_id: UUID, changes: Mapping[str, Any]) -> PartnerIntegration:
-    """Change its `display_name`, or switch it off and on; what is shared stays.
+    """Change its `display_name` or `require_certification`, or switch it off and on; what is shared stays.
 
     Raises:
         PartnerIntegration.DoesNotExist: there is none, or none any more.
@@ -345,9 +357,10 @@ _FITTING = """
 
 _INSERT_INTEGRATION = """
     INSERT INTO integrations_partnerintegration
-        (id, tenant_id, provider, display_name, domain, event_mappings, encrypted_webhook_secret, active)
+        (id, tenant_id, provider, display_name, domain, event_mappings, encrypted_webhook_secret, active,
+         require_certification)
     VALUES (gen_random_uuid(), %(partner_id)s, %(provider)s, %(display_name)s, %(domain)s, %(event_mappings)s::jsonb,
-            %(encrypted_webhook_secret)s, true)
+            %(encrypted_webhook_secret)s, true, %(require_certification)s)
     ON CONFLICT (tenant_id, provider) DO NOTHING
     RETURNING id
 """
@@ -360,11 +373,22 @@ _ROTATE = """
     RETURNING provider
 """
 
-_FIND = """
+# Of `integrations_partnerintegration i`: whether all endpoints of its revision are certified, where it asks for that.
+_IS_CERTIFIED = """(
+    NOT i.require_certification OR NOT EXISTS (
+        SELECT FROM integrations_revisiontemplate m
+        WHERE m.integration_id = i.id AND m.revision = i.revision
+          AND certified_at(i.tenant_id, md5(i.tenant_id::text || m.delivery_webhook)::uuid, i.id, m.revision) IS NULL
+    )
+)"""
+
+_CERTIFIED = f"SELECT {_IS_CERTIFIED} FROM integrations_partnerintegration i WHERE i.id = %(integration_id)s"
+
+_FIND = f"""
     SELECT i.active, i.deprecated_at, EXISTS (
         SELECT FROM integrations_integrationshare s
         WHERE s.tenant_id = %(customer_id)s AND s.integration_id = i.id AND s.ended_at IS NULL
-    )
+    ), {_IS_CERTIFIED}
     FROM integrations_partnerintegration i
     WHERE i.id = %(integration_id)s AND i.tenant_id = %(partner_id)s AND i.deleted_at IS NULL
 """
@@ -374,11 +398,12 @@ _FIND = """
 # action types of a share that ended are taken up again as they are.
 #
 # A roll-out that ends waits for the integrations' locks, so that no customer is left at the revision of before.
-_SHARE = """
+_SHARE = f"""
     WITH integration AS MATERIALIZED (
         SELECT i.id, i.tenant_id, i.provider, i.domain, i.revision, i.created_at
         FROM integrations_partnerintegration i
         WHERE i.tenant_id = %(partner_id)s AND i.active AND i.deprecated_at IS NULL AND i.deleted_at IS NULL
+          AND {_IS_CERTIFIED}
           AND (%(integration_id)s::uuid IS NULL OR i.id = %(integration_id)s)
         ORDER BY i.id FOR SHARE OF i
     ), share AS (

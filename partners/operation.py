@@ -9,7 +9,7 @@ from retivo.api.schema import Problems
 
 CUSTOMERS, KEYS, INTEGRATIONS, STATS, SWITCHES = "Customers", "Keys", "Integrations", "Stats", "Switches"
 ROLLOUTS = "Roll-outs"
-EVENTS = "Events of a partner"
+EVENTS, ENDPOINTS = "Events of a partner", "Endpoints"
 
 FORBIDDEN = Problems(
     "NotAPartner",
@@ -77,6 +77,7 @@ INTEGRATION = {
     "event_mappings": [
         {"from": "order.completed", "to": "purchase_completed", "properties": {"amount": "value"}},
     ],
+    "require_certification": False,
     "customers_shared": 0,
     "deprecated_at": None,
     "sunset_at": None,

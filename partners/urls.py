@@ -6,6 +6,7 @@ from rest_framework.routers import SimpleRouter
 from partners.audit.views import AuditViewSet
 from partners.customers.views import CustomerViewSet
 from partners.deletions.views import DeletionViewSet
+from partners.endpoints.views import CertificationViewSet, EndpointViewSet, RecoveryViewSet
 from partners.events.views import EventTypeViewSet, EventViewSet
 from partners.integrations.views import IntegrationViewSet
 from partners.keys.views import CustomerKeyViewSet, PartnerKeyViewSet
@@ -46,6 +47,11 @@ router.register(
 )
 router.register("rollouts", RolloutViewSet, basename="partner-rollout")
 router.register("outcomes", OutcomeViewSet, basename="partner-outcome")
+router.register("endpoints", EndpointViewSet, basename="partner-endpoint")
+router.register("endpoints/<any_uuid:endpoint_id>/recoveries", RecoveryViewSet, basename="endpoint-recovery")
+router.register(
+    "endpoints/<any_uuid:endpoint_id>/certifications", CertificationViewSet, basename="endpoint-certification"
+)
 router.register("events", EventViewSet, basename="partner-event")
 router.register("event-types", EventTypeViewSet, basename="partner-event-type")
 router.register("audit", AuditViewSet, basename="partner-audit")

@@ -20,7 +20,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from decisions.lift.admin import funnel_figure
 from decisions.models import DecisionRow
 from decisions.playbooks.admin import interventions_table, playbooks_table
-from delivery.admin import unwell
+from delivery.endpoints.admin import unwell
 from delivery.models import ActionRow, EndpointRow, Webhook
 from events import metering
 from events.usage.admin import alerts_table, reached_table, usage_table

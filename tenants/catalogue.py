@@ -68,6 +68,16 @@ _KEY_SCHEMA: Schema = {
 _A_KEY = {name: example for name, (_, example) in _KEY.items()}
 _OTHER_KEY = {"key_id": "7a1d5b0c-93f2-4c1e-8a57-2d6e0f4b9c18", "prefix": "rt_live_9kLm"}
 _INTEGRATION = {"integration_id": (_UUID, "5d2c8a1e-1f0b-4a8e-8d43-9a0f7c6b5e12"), "provider": (_TEXT, "acme-loyalty")}
+_ENDPOINT = {
+    "endpoint_id": (_UUID, "4c1d7f0a-9b2e-5d38-8f61-0a7c3e5b9d24"),
+    "url": (_TEXT, "https://hooks.acme.example/points"),
+}
+_RECOVERY = {
+    "recovery_id": (_TEXT, "rcv_8h2m5t9w1c4n"),
+    "since": (_TIME, "2026-12-01T06:00:00Z"),
+    "until": ({"type": ["string", "null"], "format": "date-time"}, None),
+}
+_CERTIFICATION = {"certification_id": (_TEXT, "crt_3x6v0b8k5z1q"), **_INTEGRATION}
 _WEBHOOK = {"webhook_id": (_TEXT, "wh_2k9d4x7m1q0b"), "url": (_TEXT, "https://acme.example/retivo-events")}
 
 _ROLLOUT = {
@@ -147,7 +157,9 @@ EVENTS: dict[str, EventType] = {
         "An integration was registered.", action_types=(_TEXTS, ["grant_points"]), **_INTEGRATION
     ),
     "integration.updated": _event(
-        "An integration's name changed, or more than one thing.", changed=(_TEXTS, ["display_name"]), **_INTEGRATION
+        "An integration's name or its `require_certification` changed, or more than one thing.",
+        changed=(_TEXTS, ["display_name"]),
+        **_INTEGRATION,
     ),
     "integration.deleted": _event("An integration that nobody had was deleted.", **_INTEGRATION),
     "integration.revision_published": _event(
@@ -206,6 +218,40 @@ EVENTS: dict[str, EventType] = {
         partial=(_COUNT, 0),
         ignored=(_COUNT, 3),
         rejected=(_COUNT, 1),
+    ),
+    "endpoint.failing": _event(
+        "An endpoint failed five times without a success and is left alone for a while, again and again until it "
+        "answers. Told once an hour at most.",
+        error=(_TEXT, "timeout"),
+        **_ENDPOINT,
+    ),
+    "endpoint.recovered": _event("An endpoint that was told to be failing answers again.", **_ENDPOINT),
+    "endpoint.disabled": _event(
+        "Nothing is sent to an endpoint until somebody enables it.", reason=(_TEXT, "endpoint_gone"), **_ENDPOINT
+    ),
+    "endpoint.enabled": _event(
+        "An endpoint that was disabled, or left alone, is tried again from now on.",
+        status=(_TEXT, "disabled"),
+        **_ENDPOINT,
+    ),
+    "endpoint.recovery_started": _event(
+        "Failed actions to an endpoint are sent again, those of all customers.",
+        actions=(_COUNT, 1840),
+        customers=(_COUNT, 212),
+        **_RECOVERY,
+        **_ENDPOINT,
+    ),
+    "endpoint.recovery_finished": _event(
+        "All failed actions of the window are on their way again, or the endpoint was disabled meanwhile.",
+        status=({"type": "string", "enum": ["completed", "stopped"]}, "completed"),
+        replayed=(_COUNT, 1840),
+        **_RECOVERY,
+        **_ENDPOINT,
+    ),
+    "endpoint.certification_started": _event("An endpoint is tried with probes.", **_CERTIFICATION, **_ENDPOINT),
+    "endpoint.certified": _event("An endpoint passed all checks.", **_CERTIFICATION, **_ENDPOINT),
+    "endpoint.certification_failed": _event(
+        "An endpoint did not pass all checks.", failed=(_TEXTS, ["wrong_signature"]), **_CERTIFICATION, **_ENDPOINT
     ),
     "webhook.created": _event("A webhook for your events was created.", **_WEBHOOK),
     "webhook.updated": _event("Fields of a webhook changed.", changed=(_TEXTS, ["url", "types"]), **_WEBHOOK),

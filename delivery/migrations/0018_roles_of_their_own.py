@@ -6,6 +6,7 @@ from django.db import migrations
 
 _roles = import_module("tenants.migrations.0019_roles_of_their_own")
 _changes = import_module("delivery.migrations.0009_action_changes")
+_isolation = import_module("delivery.migrations.0002_isolation")
 _figures = import_module("delivery.migrations.0011_figures")
 _places = import_module("delivery.migrations.0015_owners_share_of_places")
 
@@ -16,8 +17,14 @@ _LATER = dict.fromkeys(
     (
         "cancel_actions",
         "cancel_actions_of_share",
+        "certified_at",
+        "claim_certifications",
         "claim_deliveries",
+        "count_endpoints",
+        "delivery_certification",
+        "delivery_endpointhour",
         "delivery_failurecount",
+        "delivery_recovery",
         "delivery_webhook",
         "delivery_webhookattempt",
         "delivery_webhookdelivery",
@@ -29,8 +36,17 @@ _LATER = dict.fromkeys(
         "record_outcome_by_url",
         "record_outcome_of_own_integration",
         "record_outcomes",
+        "recover_actions",
+        "recoverable_actions",
+        "register_endpoint",
+        "status_of_endpoint",
     )
-) | {"claim_actions": _places.CLAIM, "delivery_backlog": _figures.BACKLOG, "note_change": _changes.NOTE_CHANGE}
+) | {
+    "claim_actions": _places.CLAIM,
+    "delivery_backlog": _figures.BACKLOG,
+    "delivery_endpoint": _isolation.ENDPOINT,
+    "note_change": _changes.NOTE_CHANGE,
+}
 
 
 class Migration(migrations.Migration):

@@ -11,3 +11,5 @@ CREATE POLICY staff ON delivery_endpoint TO app_staff USING (true) WITH CHECK (t
 
 GRANT SELECT ON delivery_endpoint TO app_web;
 GRANT INSERT, UPDATE ON delivery_endpoint TO app_worker;
+-- A partner may have one tried again that is left alone.
+GRANT UPDATE (consecutive_failures, openings, open_until, disabled_at) ON delivery_endpoint TO app_web;

@@ -5,7 +5,7 @@ import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from urllib.parse import quote, urlsplit
 
@@ -34,6 +34,10 @@ class Answer:
     error: str = ""
     body: str = ""
     retry_after: float | None = None
+
+    @property
+    def ended_at(self) -> datetime:
+        return self.started_at + timedelta(milliseconds=self.latency_ms)
 
     @property
     def is_success(self) -> bool:

@@ -15,7 +15,7 @@ import msgspec
 import structlog
 from django.db import connection
 
-from delivery.models import FailureReason
+from delivery.models import RECOVERABLE, FailureReason
 from delivery.outcomes import answers, tokens
 from delivery.outcomes import services as outcomes
 from delivery.outcomes.services import OfAction
@@ -55,6 +55,10 @@ class ActionLease(Lease):
     @property
     def names(self) -> dict[str, str]:
         return {"action_id": self.message_id}
+
+    @property
+    def is_of_partner(self) -> bool:
+        return self.integration_id is not None
 
     @property
     def is_checked(self) -> bool:
@@ -185,8 +189,10 @@ def _tell_failed(owner_id: UUID, url: str, results: Sequence[Result[ActionLease]
     """
     by_reason: dict[str, list[ActionLease]] = {}
     for result in results:
-        if result.lease.integration_id is not None:
+        if result.lease.is_of_partner:
             by_reason.setdefault(result.reason, []).append(result.lease)
+    if failed := sum(len(leases) for reason, leases in by_reason.items() if reason in RECOVERABLE):
+        endpoints.count_failed(owner_id, url, failed)
     for reason, leases in by_reason.items():
         with connection.cursor() as cursor:
             cursor.execute(

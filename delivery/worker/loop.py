@@ -23,7 +23,8 @@ from django.db import close_old_connections, connections
 from delivery.services import CHANNEL
 from delivery.transport import signing
 from delivery.transport.sending import Answer, Sender
-from delivery.worker import actions, recording, webhooks
+from delivery.worker import actions, certifying, endpoints, recording, recovering, webhooks
+from delivery.worker.certifying import Certifying
 from delivery.worker.queues import SLOW_SECONDS, Lease, Queue, Result, Room
 from delivery.worker.recording import AWAY
 from delivery.worker.verdicts import Verdict, judge
@@ -61,9 +62,12 @@ class Worker:
         self._sender = sender or Sender()
         self._grace_seconds = grace_seconds
         self._sending: dict[asyncio.Task[None], tuple[Lease, float]] = {}  # and when it was begun
+        self._certifying: set[asyncio.Task[None]] = set()
         self._handed_out_at = float("-inf")
         self._results: list[Result[Any]] = []
         self._held: list[Result[Any]] = []  # that somebody holds a row of, and that are tried again in a while
+        self._tallies = endpoints.Tallies()
+        self._is_looking = True
         self._wake = asyncio.Event()
         self._recordable = asyncio.Event()
         self._stopping = asyncio.Event()
@@ -101,6 +105,7 @@ class Worker:
     async def _claim(self) -> None:
         while not self._stopping.is_set():
             self._wake.clear()
+            self._is_looking = True
             try:
                 leased = [lease for queue in _QUEUES for lease in await self._claim_of(queue)]
                 handed_out = await self._hand_out()
@@ -108,6 +113,7 @@ class Worker:
                 await self._pause(error)
                 continue
             if not leased and not handed_out:
+                self._is_looking = False
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), _POLL_SECONDS)
 
@@ -123,11 +129,20 @@ class Worker:
         return leased
 
     async def _hand_out(self) -> int:
-        """Now and then: most of the time there are no new events, and nobody waits for one to be sent at once."""
+        """Events to webhooks, actions that are recovered, certifications; how many events were passed.
+
+        Now and then: most of the time there is nothing new, and nobody waits for it to be sent at once.
+        """
         now = time.monotonic()
         if now < self._handed_out_at + _POLL_SECONDS:
             return 0
         passed = await _in(self._claimer, webhooks.fan_out)
+        await _in(self._claimer, recovering.advance)
+        if free := certifying.free(len(self._certifying)):
+            for one in await _in(self._claimer, partial(certifying.claim, free)):
+                task = asyncio.create_task(self._certify(one))
+                self._certifying.add(task)
+                task.add_done_callback(self._certified)
         if not passed:
             self._handed_out_at = now
         return passed
@@ -216,6 +231,23 @@ class Worker:
             # A fault of ours: the lease runs out, and the attempt counts, so that it ends in `failed`.
             log.error("sending_failed", **lease.names, request_id=lease.request_id, exc_info=failure)
 
+    async def _certify(self, one: Certifying) -> None:
+        """Send the probes of each check that is left, and store what was answered."""
+        for number, check in enumerate(one.left, start=one.done):
+            answers = [
+                await self._sender.send(url=one.url, headers=probe.headers, body=probe.body)
+                for probe in check.probes(one.subject)
+            ]
+            report = check.report(answers)
+            log.info("certification", certification_id=one.id, check=check.name, passed=report["passed"])
+            if not await _in(self._recorder, partial(certifying.store, one, number=number, report=report)):
+                return
+
+    def _certified(self, task: asyncio.Task[None]) -> None:
+        self._certifying.discard(task)
+        if not task.cancelled() and (failure := task.exception()):
+            log.error("certification_interrupted", exc_info=failure)  # its lease runs out, and it goes on
+
     def _add(self, result: Result[Any]) -> None:
         self._results.append(result)
         self._recordable.set()
@@ -224,9 +256,14 @@ class Worker:
 
     async def _record(self) -> None:
         while True:
-            await self._recordable.wait()
+            # Not wait_for(), which may take being cancelled for being woken.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_POLL_SECONDS):
+                    await self._recordable.wait()
             self._recordable.clear()
             await self._record_once()
+            if self._tallies.is_due():
+                await self._store_tallies()
 
     async def _record_once(self) -> None:
         results, self._results = self._results, []
@@ -243,11 +280,18 @@ class Worker:
         except asyncio.CancelledError:
             self._results = results + self._results
             raise
+        self._tallies.add(result for result in results if result not in held)
         if held:
             self._held += held
             asyncio.get_running_loop().call_later(_AFTER_FAILURE_SECONDS, self._try_held)
         # There is room again, at this endpoint or another.
         self._wake.set()
+
+    async def _store_tallies(self) -> None:
+        try:
+            await _in(self._recorder, self._tallies.store)
+        except AWAY as error:
+            log.warning("tallies_lost", reason=str(error).strip().splitlines()[-1:])
 
     def _try_held(self) -> None:
         self._results += self._held
@@ -266,16 +310,22 @@ class Worker:
             task.cancel()
         if self._sending:
             await asyncio.wait(self._sending)
+        for certification in self._certifying:
+            certification.cancel()
+        if self._certifying:
+            await asyncio.wait(self._certifying)
         await asyncio.sleep(0)
         self._try_held()
         await self._record_once()
+        await self._store_tallies()
 
     async def _stop_when_idle(self) -> None:
-        """Nothing is due when a whole pause went by without anything being sent."""
+        """Nothing is due when a whole pause went by without anything being sent, or looked for."""
         quiet = 0
         while quiet < 3:
             await asyncio.sleep(0.1)
-            quiet = 0 if self._sending or self._results or self._held else quiet + 1
+            is_busy = self._is_looking or self._sending or self._certifying or self._results or self._held
+            quiet = 0 if is_busy else quiet + 1
         self.stop()
 
 

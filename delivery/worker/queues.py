@@ -45,6 +45,11 @@ class Lease:
         """What it is called in logs and traces."""
 
     @property
+    def is_of_partner(self) -> bool:
+        """Whether it goes to an endpoint of a partner's integrations, of which the partner is shown how it answers."""
+        return False
+
+    @property
     def is_checked(self) -> bool:
         """Whether it may be sent as it is."""
         return True

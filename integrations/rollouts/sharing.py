@@ -22,10 +22,14 @@ def start(*, actor: str, partner_id: UUID, integration_id: UUID) -> Sharing:
     """Begin; a worker does. While one is under way, asking again answers that one.
 
     Raises:
-        Problem: 404; 409 `integration_inactive` or `integration_deprecated`.
+        Problem: 404; 409 `integration_inactive`, `integration_deprecated` or `endpoint_not_certified`.
     """
     integration = revisions.found(partner_id=partner_id, integration_id=integration_id, lock=True)
-    integrations.check_sharable(active=integration.active, deprecated_at=integration.deprecated_at)
+    integrations.check_sharable(
+        active=integration.active,
+        deprecated_at=integration.deprecated_at,
+        is_certified=integrations.is_certified(integration.id),
+    )
     under_way = Sharing.objects.filter(integration_id=integration.id, finished_at=None).first()
     if under_way is not None:
         return under_way

@@ -23,7 +23,7 @@ GRANT SELECT, INSERT ON integrations_partnerintegration TO app_web;
 -- What an integration does is in its revisions, which stay. Its provider changes when it is deleted, for another to have.
 GRANT UPDATE (
     encrypted_webhook_secret, encrypted_previous_secret, previous_secret_until, held, display_name, active, revision,
-    maps_events_later, deprecated_at, sunset_at, deleted_at, provider
+    maps_events_later, deprecated_at, sunset_at, deleted_at, provider, require_certification
 ) ON integrations_partnerintegration TO app_web;
 
 -- A release counts outcomes by template.

@@ -96,6 +96,7 @@ share_integration = partner_operation(
             "integration_inactive",
             "This integration is not active.",
             integration_deprecated="This integration is deprecated: it is shared with nobody more.",
+            endpoint_not_certified="This integration has endpoints that are not certified.",
         ),
     ],
 )
@@ -140,11 +141,16 @@ get_integration = partner_operation(
 change_integration = partner_operation(
     "changeIntegration",
     "Change an integration",
-    "Changes its name, or switches it off and on, at once and for all customers. What it does is changed by revisions.",
+    "Changes its name, switches it off and on, or asks for certified endpoints, at once. What it does is changed by "
+    "revisions.",
     scope=Scope.PARTNER_INTEGRATIONS,
     tag=INTEGRATIONS,
     takes=serializers.IntegrationChangeSerializer,
-    requests={"Another name": {"display_name": "Acme Rewards"}, "Switch it off": {"active": False}},
+    requests={
+        "Another name": {"display_name": "Acme Rewards"},
+        "Switch it off": {"active": False},
+        "Certify first": {"require_certification": True},
+    },
     answers=serializers.IntegrationResponseSerializer,
     example={"integration": INTEGRATION | {"display_name": "Acme Rewards"}},
     problems=[NOT_FOUND],

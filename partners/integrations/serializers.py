@@ -63,6 +63,9 @@ class UnshareRequestSerializer(StrictSerializer):
 class IntegrationChangeSerializer(StrictSerializer):
     display_name = StringField(required=False, max_length=200, help_text="Name shown to customers.")
     active = BooleanField(required=False, help_text="While it is off, nothing of it is decided or sent.")
+    require_certification = BooleanField(
+        required=False, help_text="Shared once all of its endpoints are certified, and not before."
+    )
 
 
 _ORIGIN = {"type": "string", "format": "origin", "pattern": r"^https?://[^/?#\s]+/?$"}

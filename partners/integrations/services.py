@@ -57,7 +57,7 @@ def unshare_integration(
 def change_integration(
     *, actor: str, partner_id: UUID, integration_id: UUID, changes: Mapping[str, Any]
 ) -> PartnerIntegration:
-    """Change its name, or switch it. Raises Problem 404."""
+    """Change its name, switch it, or ask for certified endpoints. Raises Problem 404."""
     revisions.found(partner_id=partner_id, integration_id=integration_id)
     integrations.change(actor=actor, integration_id=integration_id, changes=changes)
     return integrations.get(partner_id=partner_id, integration_id=integration_id)

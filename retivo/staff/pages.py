@@ -231,6 +231,11 @@ def badge(text: str, badges: dict[str, str]) -> SafeString:
     return render_to_string("unfold/helpers/label.html", {"text": text, "type": badges.get(text)})
 
 
+def progress(done: int, total: int) -> SafeString:
+    """A bar."""
+    return format_html('<progress value="{}" max="{}"></progress>', min(done, total), max(total, 1))
+
+
 def day(moment: datetime | None) -> str:
     return f"{moment:%Y-%m-%d}" if moment else "-"
 

@@ -8,7 +8,7 @@ from tests.conftest import Api
 from tests.delivery.cast import Merchant, work
 from tests.delivery.receiver import Answer, Receiver
 from tests.owner import as_owner
-from tests.partners.webhooks.cast import make
+from tests.partners.webhooks.cast import make, used
 from tests.tenants.staff.people import audited
 
 ACTIONS = "/admin/delivery/actionrow/"
@@ -41,13 +41,13 @@ def test_replay__by_an_operator__sends_it_again(operator: Client, shop: Merchant
     inbox.answer = Answer(200)
     page = f"{ACTIONS}{quote(failed)}/replay/"
     assert operator.get(page).status_code == 200
-    assert operator.post(f"{ENDPOINTS}{endpoint_id()}/reset/").status_code == 302
+    assert operator.post(f"{ENDPOINTS}{endpoint_id()}/enable/").status_code == 302
     assert operator.post(page).status_code == 302
     work()
 
     assert shop.action(failed).status == "delivered"
     assert inbox.ids == [failed, failed]
-    assert [entry[0] for entry in audited(actor="staff:oscar")] == ["endpoint.reset", "action.replayed"]
+    assert [entry[0] for entry in audited(actor="staff:oscar")] == ["endpoint.enabled", "action.replayed"]
 
 
 def test_replay__of_an_action_that_has_not_failed__changes_nothing(operator: Client, shop: Merchant) -> None:
@@ -66,9 +66,10 @@ def test_endpoints__that_fail__are_shown_with_their_circuit(viewer: Client, acme
         assert "Disabled" in page.content.decode()
 
 
-def test_viewers__replay_and_reset__are_forbidden(viewer: Client, failed: str) -> None:
+def test_viewers__replay_enable_recover_and_certify__are_forbidden(viewer: Client, failed: str) -> None:
     assert viewer.post(f"{ACTIONS}{quote(failed)}/replay/").status_code == 403
-    assert viewer.post(f"{ENDPOINTS}{endpoint_id()}/reset/").status_code == 403
+    for name in ("enable", "recover", "certify"):
+        assert viewer.post(f"{ENDPOINTS}{endpoint_id()}/{name}/").status_code == 403
     assert "Replay" not in viewer.get(f"{ACTIONS}{quote(failed)}/change/").content.decode()
 
 
@@ -82,24 +83,50 @@ def test_endpoints__by_their_circuit__are_filtered_and_counted(viewer: Client, s
         return int(item["badge"])
 
     states = {
-        "disabled": ("now()", "NULL", 1),
-        "open": ("NULL", "now() + interval '1 minute'", 1),
-        "failing": ("NULL", "now() - interval '1 minute'", 1),
-        "well": ("NULL", "NULL", 0),
+        "disabled": ("now()", "NULL", 1, 0),
+        "open": ("NULL", "now() + interval '1 minute'", 5, 1),
+        "failing": ("NULL", "NULL", 1, 0),
+        "well": ("NULL", "NULL", 0, 0),
     }
-    for state, (disabled_at, open_until, failures) in states.items():
+    for state, (disabled_at, open_until, failures, openings) in states.items():
         as_owner(
             f"UPDATE delivery_endpoint SET disabled_at = {disabled_at}, open_until = {open_until},"
-            f" consecutive_failures = {failures}"
+            f" consecutive_failures = {failures}, openings = {openings}"
         )
-        assert {name for name in states if found(circuit=name)} == {state}
+        assert {name for name in states if found(status__exact=name)} == {state}
         assert badge() == (state in ("disabled", "open"))
 
 
 def test_endpoint__by_itself__names_what_is_sent_there(viewer: Client, failed: str) -> None:
-    (table,) = viewer.get(f"{ENDPOINTS}{endpoint_id()}/change/").context["tables"]
+    types, certifications, recoveries = viewer.get(f"{ENDPOINTS}{endpoint_id()}/change/").context["tables"]
 
-    assert ["grant_points" in row[0] for row in table.rows] == [True]
+    assert ["grant_points" in row[0] for row in types.rows] == [True]
+    assert (certifications.rows, recoveries.rows) == ([], [])
+
+
+def test_endpoint__by_an_operator__is_certified_enabled_and_recovered_as_by_its_partner(
+    operator: Client, acme: Api, shop: Merchant, inbox: Receiver, failed: str
+) -> None:
+    page = f"{ENDPOINTS}{endpoint_id()}/"
+    integration = acme.get("/api/partners/integrations").json()["integrations"][0]["id"]
+    for name, body in {
+        "enable": {},
+        "recover": {"since": "2026-01-01 00:00"},
+        "certify": {"integration": integration},
+    }.items():
+        assert operator.get(f"{page}{name}/").status_code == 200
+        assert operator.post(f"{page}{name}/", body).status_code == 302
+    inbox.answer = Answer(200)
+    work()
+
+    assert shop.action(failed).status == "delivered"
+    shown = operator.get(f"{page}change/").content.decode()
+    assert "wrong_signature: 200" in shown
+    assert "<progress" in shown
+    actions = [entry[0] for entry in audited(actor="staff:oscar")]
+    assert sorted(actions) == ["endpoint.certification_started", "endpoint.enabled", "endpoint.recovery_started"]
+    events = acme.get("/api/partners/events", {"limit": 1000}).json()["events"]
+    assert {each["type"] for each in events if each["actor"] == {"type": "staff"}} >= set(actions)
 
 
 WEBHOOKS, EVENTS = "/admin/delivery/webhook/", "/admin/tenants/partnerevent/"
@@ -108,7 +135,7 @@ WEBHOOKS, EVENTS = "/admin/delivery/webhook/", "/admin/tenants/partnerevent/"
 def test_webhook__with_its_attempts_and_events__is_shown_and_replayed(
     viewer: Client, operator: Client, acme: Api, inbox: Receiver
 ) -> None:
-    webhook = make(acme, inbox.url)
+    webhook = make(used(acme), inbox.url)
     acme.provision("another")
     inbox.answer = Answer(200, body=b"<b>thanks</b>")
     work()

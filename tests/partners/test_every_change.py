@@ -27,6 +27,7 @@ class Scene:
     integration: str
     webhook: str
     action: str
+    endpoint: str
     deleted: str
     key: dict[str, str]
     rollout: dict[str, str]  # by its status
@@ -51,7 +52,17 @@ def _of_key(whose: str, method: str, path: str, body: Any) -> Change:
 
 
 # By the operation's id.
+ENDPOINTS = "/api/partners/endpoints"
+
+
+def _of_endpoint(name: str, body: Any) -> Change:
+    return lambda acme, scene: acme.post(f"{ENDPOINTS}/{scene.endpoint}/{name}", body)
+
+
 CHANGES: dict[str, Change] = {
+    "enableEndpoint": _of_endpoint("enable", {}),
+    "recoverEndpoint": _of_endpoint("recover", {"since": "2026-01-01T00:00:00Z"}),
+    "certifyEndpoint": _of_endpoint("certify", {}),
     "provisionCustomer": lambda acme, scene: acme.post("/api/partners/customers", {"name": "Other", "slug": "other"}),
     "changeCustomer": lambda acme, scene: acme.patch(
         f"/api/partners/customers/{scene.customer}", {"plan_tier": "scale", "name": "New"}
@@ -163,7 +174,12 @@ def test_operation__that_changes_something__is_one_event_and_one_audit_entry(
         rollouts[status] = acme.post(f"{path}/rollouts", {"revision": 1}).json()["rollout"]["id"]
     acme.post(f"/api/partners/rollouts/{rollouts['paused']}/pause", {})
     acme.post(f"{path}/share", {"customer_tenant_id": rollouts["customer"]})
-    scene = Scene(str(merchant.tenant_id), integration, webhook, action, deleted, {}, {**rollouts, "path": path})
+    as_owner("UPDATE delivery_endpoint SET consecutive_failures = 5, openings = 1")
+    endpoint = next(
+        e["id"] for e in acme.get(ENDPOINTS).json()["endpoints"] if e["url"] == "https://acme.example/points"
+    )
+    about = {**rollouts, "path": path}
+    scene = Scene(str(merchant.tenant_id), integration, webhook, action, endpoint, deleted, {}, about)
     for whose, scope in SCOPE.items():
         issued = acme.post(scene.keys(whose), {"label": "Other", "scopes": [scope]})
         scene.key[whose] = issued.json()["key"]["id"]

@@ -248,9 +248,8 @@ def sent(acme: Api) -> dict[str, str]:
     recommend(shop, "u1")
     as_owner("UPDATE delivery_action SET status = 'delivered', delivered_at = now(), attempts = 1")
     as_owner(
-        "INSERT INTO delivery_endpoint (tenant_id, id, url, consecutive_failures, openings, disabled_at, last_failure)"
-        " VALUES (%(t)s, gen_random_uuid(), 'https://hooks.acme.example/points', 1, 0, now(), '410')",
-        t=acme.tenant_id,
+        "UPDATE delivery_endpoint SET consecutive_failures = 1, disabled_at = now(), last_failure = '410'"
+        " WHERE url = 'https://hooks.acme.example/points'"
     )
     return {"tenant": str(shop.tenant_id), "action": answer["action_id"], "decision": answer["decision_id"]}
 

@@ -66,6 +66,10 @@ TENANT_COLUMNS = {
     "delivery_webhookdelivery": "tenant_id",
     "delivery_webhookattempt": "tenant_id",
     "delivery_failurecount": "tenant_id",
+    "delivery_endpointhour": "tenant_id",
+    "delivery_recovery": "tenant_id",
+    "delivery_certification": "tenant_id",
+    "integrations_secretversion": "tenant_id",
     "decisions_playbook": "tenant_id",
     "decisions_playbookentry": "tenant_id",
     "decisions_intervention": "tenant_id",
@@ -142,6 +146,9 @@ OF_PARTNERS = {
     "delivery_webhookdelivery",
     "delivery_webhookattempt",
     "delivery_failurecount",
+    "delivery_endpointhour",
+    "delivery_recovery",
+    "delivery_certification",
 }
 WEBHOOKS = [
     """
@@ -165,6 +172,20 @@ WEBHOOKS = [
     """
     INSERT INTO delivery_failurecount (tenant_id, endpoint_id, reason, hour, failed, failed_before)
     SELECT tenant_id, gen_random_uuid(), 'internal_error', now(), 1, 0 FROM delivery_webhook
+    """,
+    """
+    INSERT INTO delivery_endpointhour (tenant_id, endpoint_id, hour, failed)
+    SELECT tenant_id, id, now(), 1 FROM delivery_endpoint WHERE registered_at IS NOT NULL
+    """,
+    """
+    INSERT INTO delivery_recovery (tenant_id, endpoint_id, since, actions, customers)
+    SELECT tenant_id, id, now(), 1, 1 FROM delivery_endpoint WHERE registered_at IS NOT NULL
+    """,
+    """
+    INSERT INTO delivery_certification (tenant_id, endpoint_id, integration_id, secret_version, revision)
+    SELECT e.tenant_id, e.id, v.integration_id, v.version, 1
+    FROM delivery_endpoint e JOIN integrations_secretversion v ON v.tenant_id = e.tenant_id
+    WHERE e.registered_at IS NOT NULL
     """,
 ]
 
@@ -297,6 +318,12 @@ ANSWERS = {
     "empty_key_ring": "text",
     "empty_rejection_ring": "text",
     "expire_actions": "integer",
+    "claim_certifications": "TABLE(tenant_id uuid, certification_id text)",
+    "count_endpoints": "integer",
+    "note_address": "trigger",
+    "note_secret_version": "trigger",
+    "recover_actions": "TABLE(tenant_id uuid, recovery_id text, is_stopped boolean)",
+    "recoverable_actions": "record",
     "claim_deliveries": "TABLE(tenant_id uuid, webhook_id text, event_id text, is_failing boolean, is_slow boolean)",
     "fan_out_events": "integer",
     "forget_partner_events": "integer",

@@ -128,6 +128,7 @@ def test_periodic_work__all_of_it__is_registered_with_its_time() -> None:
         "decisions.tasks.close_usage": "3 * * * *",
         "decisions.tasks.forget_old": "41 2 * * *",
         "delivery.tasks.expire_actions": "* * * * *",
+        "delivery.tasks.count_endpoints": "* * * * *",
         "delivery.tasks.cancel_actions": "* * * * *",
         "delivery.tasks.forget_events": "26 * * * *",
         "partners.tasks.move_customers": "* * * * * */5",

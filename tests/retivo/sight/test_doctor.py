@@ -145,6 +145,7 @@ def _no_grant() -> None:
 
 def _grant() -> None:
     as_owner("GRANT INSERT, UPDATE ON delivery_endpoint TO app_worker; GRANT SELECT ON delivery_endpoint TO app_web")
+    as_owner("GRANT UPDATE (consecutive_failures, openings, open_until, disabled_at) ON delivery_endpoint TO app_web")
 
 
 @pytest.mark.parametrize(

@@ -188,7 +188,14 @@ CHANGES: dict[str, Change] = {
     f"/admin/tenants/apikey/{OBJECT}/revoke/": Change("api_key.revoked"),
     f"/admin/tenants/apikey/{OBJECT}/rotate/": Change("api_key.rotated", lambda: {"overlap_hours": "24"}),
     f"/admin/delivery/actionrow/{OBJECT}/replay/": Change("action.replayed"),
-    f"/admin/delivery/endpointrow/{OBJECT}/reset/": Change("endpoint.reset"),
+    f"/admin/delivery/endpointrow/{OBJECT}/enable/": Change("endpoint.enabled"),
+    f"/admin/delivery/endpointrow/{OBJECT}/recover/": Change(
+        "endpoint.recovery_started", lambda: {"since": "2026-01-01T00:00"}
+    ),
+    f"/admin/delivery/endpointrow/{OBJECT}/certify/": Change(
+        "endpoint.certification_started",
+        lambda: {"integration": as_owner("SELECT id FROM integrations_partnerintegration")[0][0]},
+    ),
     f"/admin/delivery/webhook/{OBJECT}/replay/": Change(
         "webhook.replay_started", lambda: {"since": "2026-01-01T00:00"}
     ),
@@ -245,11 +252,7 @@ def scene(settings: Any, acme: Api) -> dict[type, Any]:
     acme.post(f"/api/partners/integrations/{integration}/revisions", {})
     acme.post(f"/api/partners/integrations/{integration}/rollouts", {"revision": 2})
     as_owner("UPDATE delivery_action SET status = 'failed', failure_reason = 'attempts_exhausted', attempts = 8")
-    as_owner(
-        "INSERT INTO delivery_endpoint (tenant_id, id, url, consecutive_failures, openings, disabled_at, last_failure)"
-        " VALUES (%(t)s, gen_random_uuid(), 'https://hooks.acme.example/points', 1, 0, now(), '410')",
-        t=acme.tenant_id,
-    )
+    as_owner("UPDATE delivery_endpoint SET consecutive_failures = 5, openings = 1")
     as_owner("INSERT INTO learning_release (epsilon, delta, rho, deviation) VALUES (0.1, 1e-6, 0.001, 45)")
     with staff_context():
         user, group = User.objects.create_user("olga", password=PASSWORD), Group.objects.create(name="support")

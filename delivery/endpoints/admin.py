@@ -1,0 +1,242 @@
+"""Staff pages of receivers' addresses: how each is, and what the API lets a partner do with its own."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.contrib.admin.utils import unquote
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils import timezone
+from django.utils.safestring import SafeString
+from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+
+from delivery.endpoints import services
+from delivery.models import Certification, EndpointHour, EndpointRow, EndpointStatus, Recovery
+from integrations.models import ActionType, PartnerIntegration, RevisionTemplate
+from retivo.api.errors import Problem
+from retivo.staff.pages import (
+    ROWS_SHOWN,
+    StaffAdmin,
+    Table,
+    actor,
+    badge,
+    code,
+    column,
+    link,
+    page_action,
+    progress,
+    url_of,
+)
+
+BADGES = {"Well": "success", "Slow": "warning", "Failing": "warning", "Open": "danger", "Disabled": "danger"}
+_JOB_BADGES = {"Running": "info", "Completed": "success", "Passed": "success", "Stopped": "warning", "Failed": "danger"}
+
+
+def unwell() -> QuerySet[EndpointRow]:
+    """Those to which nothing is sent now."""
+    return EndpointRow.objects.filter(Q(open_until__gt=timezone.now()) | Q(disabled_at__isnull=False))
+
+
+class RecoverForm(forms.Form):
+    since = forms.DateTimeField(
+        label="Actions dispatched since", help_text="UTC, as 2026-12-01 06:00.", widget=UnfoldAdminTextInputWidget()
+    )
+    until = forms.DateTimeField(
+        label="And before", required=False, help_text="Empty: until now.", widget=UnfoldAdminTextInputWidget()
+    )
+
+
+class CertifyForm(forms.Form):
+    integration = forms.ModelChoiceField(
+        queryset=PartnerIntegration.objects.none(),
+        help_text="Whose secret signs the probes.",
+        widget=UnfoldAdminSelectWidget(),
+    )
+
+    def __init__(self, endpoint: EndpointRow, *args: Any) -> None:
+        super().__init__(*args)
+        senders = RevisionTemplate.objects.filter(tenant_id=endpoint.tenant_id, delivery_webhook=endpoint.url)
+        choices: Any = self.fields["integration"]
+        choices.queryset = PartnerIntegration.objects.filter(deleted_at=None, id__in=senders.values("integration_id"))
+
+
+class EndpointAdmin(StaffAdmin):
+    """Addresses of partners' integrations, and any other that failed at some time."""
+
+    search_fields = ["url", "tenant__name", "tenant__slug"]
+    search_help_text = "URL or tenant"
+    list_display = ["url", "tenant_link", "shown_status", "since", "waiting", "customers_affected", "last_failure"]
+    list_filter = [("status", ChoicesDropdownFilter), ("tenant", AutocompleteSelectFilter)]
+    list_select_related = ["tenant"]
+    ordering = ["-consecutive_failures", "id"]
+    fields = [
+        ("url", "tenant_link"),
+        ("shown_status", "since"),
+        ("disabled_at", "disabled_because"),
+        ("open_until", "openings"),
+        ("consecutive_failures", "slow_since"),
+        ("last_failure", "last_failure_at"),
+        ("last_success_at", "failed_24h"),
+        ("waiting", "customers_affected"),
+        "id",
+    ]
+    readonly_fields = ["tenant_link", "shown_status", "failed_24h"]
+    actions_detail = ["enable", "recover", "certify"]
+
+    @column("Tenant")
+    def tenant_link(self, endpoint: EndpointRow) -> SafeString:
+        return link(url_of(endpoint.tenant), endpoint.tenant)
+
+    @column("Status", badges=BADGES)
+    def shown_status(self, endpoint: EndpointRow) -> str:
+        return str(EndpointStatus(endpoint.status).label)
+
+    @column("Failed in 24 hours")
+    def failed_24h(self, endpoint: EndpointRow) -> int:
+        day = timezone.now() - timedelta(hours=24)
+        hours = EndpointHour.objects.filter(tenant_id=endpoint.tenant_id, endpoint_id=endpoint.id, hour__gt=day)
+        return sum(hours.values_list("failed", flat=True))
+
+    def tables(self, request: HttpRequest, endpoint: EndpointRow) -> list[Table]:
+        return [_action_types(endpoint), _certifications(endpoint), _recoveries(endpoint)]
+
+    def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
+        endpoint = self.get_object(request, unquote(object_id))
+        actions = super().get_actions_detail(request, object_id)
+        if endpoint is None or endpoint.registered_at is not None:
+            return list(actions)
+        return [each for each in actions if each.path == "enable"]
+
+    @page_action(title="Enable", path="enable", permission="delivery.change_endpointrow", icon="restart_alt")
+    def enable(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return self._asked(
+            request,
+            object_id,
+            lambda endpoint, form: services.enable(
+                actor=actor(request), owner_id=endpoint.tenant_id, endpoint_id=endpoint.id
+            ),
+            form=lambda endpoint, *data: forms.Form(*data),
+            title="Enable this endpoint?",
+            text="Its circuit closes, and it is enabled where it answered 410: what is due for it is sent at once.",
+            done="It is tried again from now on.",
+        )
+
+    @page_action(title="Recover", path="recover", permission="delivery.change_endpointrow", icon="replay")
+    def recover(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return self._asked(
+            request,
+            object_id,
+            lambda endpoint, form: services.recover(
+                actor=actor(request), partner_id=endpoint.tenant_id, endpoint_id=endpoint.id, **form.cleaned_data
+            ),
+            form=lambda endpoint, *data: RecoverForm(*data),
+            title="Recover this endpoint?",
+            text="Actions that failed there and have not expired are sent again, those of all customers.",
+            done="They are sent again, a batch each second.",
+        )
+
+    @page_action(title="Certify", path="certify", permission="delivery.change_endpointrow", icon="verified")
+    def certify(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return self._asked(
+            request,
+            object_id,
+            lambda endpoint, form: services.certify(
+                actor=actor(request),
+                partner_id=endpoint.tenant_id,
+                endpoint_id=endpoint.id,
+                integration_id=form.cleaned_data["integration"].id,
+            ),
+            form=CertifyForm,
+            title="Certify this endpoint?",
+            text="It is sent probes, which are no actions, and must take some and refuse others.",
+            done="Probes are on their way.",
+        )
+
+    def _asked(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        work: Callable[[EndpointRow, Any], object],
+        *,
+        form: Callable[..., forms.Form],
+        title: str,
+        text: str,
+        done: str,
+    ) -> HttpResponse:
+        endpoint = self.get_object(request, unquote(object_id))
+        if endpoint is None:
+            return self.gone(request, object_id)
+        asked = form(endpoint, request.POST) if request.method == "POST" else form(endpoint)
+        if request.method == "POST" and asked.is_valid():
+            try:
+                work(endpoint, asked)
+                self.message_user(request, done, messages.SUCCESS)
+            except Problem as problem:
+                self.message_user(request, problem.detail, messages.ERROR)
+            return redirect(url_of(endpoint))
+        return self.form_page(
+            request,
+            asked,
+            title=title,
+            text=text,
+            submit=title.partition(" ")[0],
+            back=url_of(endpoint),
+            obj=endpoint,
+        )
+
+
+def _action_types(endpoint: EndpointRow) -> Table:
+    """What is registered to be sent there, by the endpoint's tenant."""
+    here = {"tenant_id": endpoint.tenant_id, "delivery_webhook": endpoint.url}
+    shared = RevisionTemplate.objects.filter(**here).select_related("integration").order_by("name", "revision")
+    own = ActionType.objects.filter(**here, template=None).order_by("name", "id")
+    rows: list[tuple[SafeString, object]] = [
+        (code(each.name), link(url_of(each.integration), f"{each.integration}, revision {each.revision}"))
+        for each in shared
+    ]
+    rows += [(link(url_of(each), each.name), "Own") for each in own]
+    return Table(title="Action types", headers=["Name", "Origin"], rows=rows[:ROWS_SHOWN], total=len(rows))
+
+
+def _certifications(endpoint: EndpointRow) -> Table:
+    found = Certification.objects.filter(tenant_id=endpoint.tenant_id, endpoint_id=endpoint.id)
+    return Table(
+        title="Certifications",
+        headers=["Asked for", "Integration", "Revision", "Status", "Not passed"],
+        rows=[
+            (
+                f"{each.created_at:%Y-%m-%d %H:%M:%S}",
+                link(url_of(each.integration), each.integration),
+                each.revision,
+                badge(each.get_status_display(), _JOB_BADGES),
+                "; ".join(f"{item['check']}: {item['saw']}" for item in each.report if not item["passed"]),
+            )
+            for each in found.select_related("integration").order_by("-created_at", "-id")[:ROWS_SHOWN]
+        ],
+        total=found.count(),
+    )
+
+
+def _recoveries(endpoint: EndpointRow) -> Table:
+    found = Recovery.objects.filter(tenant_id=endpoint.tenant_id, endpoint_id=endpoint.id)
+    return Table(
+        title="Recoveries",
+        headers=["Asked for", "Since", "Until", "Status", "Progress", "Sent again"],
+        rows=[
+            (
+                f"{each.created_at:%Y-%m-%d %H:%M:%S}",
+                f"{each.since:%Y-%m-%d %H:%M:%S}",
+                f"{each.until:%Y-%m-%d %H:%M:%S}" if each.until else "-",
+                badge(each.get_status_display(), _JOB_BADGES),
+                progress(each.replayed, each.actions),
+                f"{each.replayed:,} of {each.actions:,}",
+            )
+            for each in found.order_by("-created_at", "-id")[:ROWS_SHOWN]
+        ],
+        total=found.count(),
+    )

@@ -1,0 +1,53 @@
+"""Recoveries: taken a batch further once a second, and told of when they end."""
+
+from uuid import UUID
+
+from django.db import connection
+
+from tenants import outbox
+from tenants.context import tenant_context
+
+# As many actions of a recovery are sent again in a second: other actions to its endpoint get there beside them.
+BATCH = 200
+PAUSE_SECONDS = 1.0
+
+
+def advance(*, most: int = BATCH, pause_seconds: float = PAUSE_SECONDS) -> None:
+    """Take each recovery that is due a batch further, and end those that are done."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT * FROM recover_actions(%s::int, make_interval(secs => %s))", [most, pause_seconds])
+        ended = cursor.fetchall()
+    for tenant_id, recovery_id, is_stopped in ended:
+        _end(tenant_id, recovery_id, "stopped" if is_stopped else "completed")
+
+
+def _end(tenant_id: UUID, recovery_id: str, status: str) -> None:
+    """With its event, in one transaction. A worker that dies before leaves it to be ended by the next batch."""
+    with tenant_context(tenant_id), connection.cursor() as cursor:
+        cursor.execute(_END, {"tenant_id": tenant_id, "id": recovery_id, "status": status})
+        row = cursor.fetchone()
+        if row is None:
+            return
+        endpoint_id, url, since, until, replayed = row
+        outbox.announce(
+            action="endpoint.recovery_finished",
+            tenant_id=tenant_id,
+            data={
+                "status": status,
+                "replayed": replayed,
+                "recovery_id": recovery_id,
+                "since": since,
+                "until": until,
+                "endpoint_id": endpoint_id,
+                "url": url,
+            },
+        )
+
+
+_END = """
+    UPDATE delivery_recovery r SET status = %(status)s, finished_at = now()
+      FROM delivery_endpoint e
+     WHERE r.tenant_id = %(tenant_id)s AND r.id = %(id)s AND r.status = 'running'
+       AND e.tenant_id = r.tenant_id AND e.id = r.endpoint_id
+    RETURNING e.id, e.url, r.since, r.until, r.replayed
+"""

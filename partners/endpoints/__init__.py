@@ -1,0 +1,1 @@
+"""A partner's endpoints: their health, enabling them again, recovery, certification."""

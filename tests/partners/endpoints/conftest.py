@@ -1,0 +1,3 @@
+from tests.delivery.conftest import inbox, shop
+
+__all__ = ["inbox", "shop"]
