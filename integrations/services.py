@@ -153,11 +153,13 @@ def share_with_each(*, actor: str, partner_id: UUID, integration_id: UUID, custo
             _SHARE, {"partner_id": partner_id, "customers": list(customers), "integration_id": integration_id}
         )
         shared = cursor.fetchall()
+        if again := [customer for customer, *_, had_it in shared if had_it]:
+            cursor.execute(_TAKE_UP, {"customers": again, "integration_id": integration_id})
     if shared:
         outbox.record_each(
             actor=actor,
             action="integration.shared",
-            tenant_ids=[customer for customer, _, _ in shared],
+            tenant_ids=[customer for customer, *_ in shared],
             target=outbox.Target("integration", integration_id),
             data={"integration_id": integration_id, "provider": shared[0][1], "revision": shared[0][2]},
         )
@@ -413,15 +415,7 @@ _SHARE = f"""
         ORDER BY c.id, i.created_at
         ON CONFLICT (tenant_id, integration_id)
             DO UPDATE SET ended_at = NULL, revision = excluded.revision WHERE s.ended_at IS NOT NULL
-        RETURNING s.tenant_id, s.integration_id
-    ), taken_up AS (
-        UPDATE integrations_actiontype a SET
-            revision = m.revision, description = m.description, parameters_schema = m.parameters_schema,
-            delivery_webhook = m.delivery_webhook, estimated_cost_usd = m.estimated_cost_usd
-        FROM share s
-        JOIN integration i ON i.id = s.integration_id
-        JOIN integrations_revisiontemplate m ON m.integration_id = i.id AND m.revision = i.revision
-        WHERE a.tenant_id = s.tenant_id AND a.integration_id = i.id AND a.name = m.name
+        RETURNING s.tenant_id, s.integration_id, s.xmax <> 0 AS had_it
     ), action_type AS (
         INSERT INTO integrations_actiontype
             (tenant_id, partner_id, integration_id, template_id, revision, provider, domain, name, description,
@@ -434,7 +428,18 @@ _SHARE = f"""
         ORDER BY s.tenant_id, i.created_at, m.position
         ON CONFLICT (tenant_id, provider, name) DO NOTHING
     )
-    SELECT s.tenant_id, i.provider, i.revision FROM share s JOIN integration i ON i.id = s.integration_id
+    SELECT s.tenant_id, i.provider, i.revision, s.had_it FROM share s JOIN integration i ON i.id = s.integration_id
+"""
+
+# What customers had before it was taken from them. A statement of its own: nobody who is new pays for it.
+_TAKE_UP = """
+    UPDATE integrations_actiontype a SET
+        revision = m.revision, description = m.description, parameters_schema = m.parameters_schema,
+        delivery_webhook = m.delivery_webhook, estimated_cost_usd = m.estimated_cost_usd
+    FROM integrations_integrationshare s
+    JOIN integrations_revisiontemplate m ON m.integration_id = s.integration_id AND m.revision = s.revision
+    WHERE a.tenant_id = ANY(%(customers)s) AND a.integration_id = %(integration_id)s
+      AND s.tenant_id = a.tenant_id AND s.integration_id = a.integration_id AND a.name = m.name
 """
 
 _COUNT_ACTION_TYPES = """

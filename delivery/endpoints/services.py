@@ -127,10 +127,9 @@ def _sender(senders: list[UUID], named: UUID | None) -> UUID:
         return named
     if not senders:
         raise _unused()
-    code, detail = ("required", "Several integrations send there: name one.")
     if named is not None:
-        code, detail = ("not_found", "No integration of yours with this id sends there.")
-    raise validation_failed([FieldError(pointer="/integration_id", code=code, detail=detail)])
+        raise not_found()
+    raise Problem(409, "several_integrations", "Several integrations send there: name one in `integration_id`.")
 
 
 def _unused() -> Problem:

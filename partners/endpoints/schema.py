@@ -135,7 +135,11 @@ certify_endpoint = _acting(
     example={"certification": {**_CERTIFICATION, "report": []}},
     problems=[
         NOT_FOUND,
-        conflict("endpoint_unused", "No integration of yours sends to this endpoint any more."),
+        conflict(
+            "endpoint_unused",
+            "No integration of yours sends to this endpoint any more.",
+            several_integrations="Several integrations send there: name one in `integration_id`.",
+        ),
     ],
     links=[Link("getCertification", "certificationId", "/certification/id")],
 )

@@ -127,9 +127,17 @@ _MEANINGFUL = {
 
 # Of valid bodies alone, members that depend on each other, or on what there is.
 _ALSO: dict[str, dict[str, Any]] = {
+    "/api/partners/endpoints/{endpointId}/recover": {"until": _FUTURE},
+    "/api/partners/integrations/{integrationId}/webhooks": dict.fromkeys(
+        ("from_origin", "to_origin"), "https://hooks.acme.example"
+    ),
     "/api/partners/integrations/{integrationId}/rollouts": {"revision": 1, "stages": [], "to": "all"},
     "/api/partners/usage-alerts": {"metric": "active_users", "limit": 1000},
 }
+
+
+def _is_valid(case: Any) -> bool:
+    return case.meta is None or bool(case.meta.generation.mode.is_positive)
 
 
 @schemathesis.hook
@@ -139,12 +147,14 @@ def before_call(context: Any, case: Any, kwargs: Any) -> None:
         case.query["cursor"] = _cursor_of(case)
     if isinstance(case.body, MutableMapping):
         _make_meaningful(case.operation.path, case.body)
-        if case.operation.path in _ALSO and (case.meta is None or case.meta.generation.mode.is_positive):
+        if case.operation.path in _ALSO and _is_valid(case):
             case.body.update({name: value for name, value in _ALSO[case.operation.path].items() if name in case.body})
         if case.body.get("overlap_hours") == 0:  # the key that all requests are made with stays
             case.body["overlap_hours"] = 1
     if case.query and case.query.get("confirm") == "self":
         case.query.pop("confirm")
+    if case.query and case.operation.path == "/api/partners/usage" and _is_valid(case):
+        case.query.pop("to", None)  # not before `from`
     if case.query and case.operation.path == "/api/partners/events":
         case.query.pop("after", None)  # of no event of theirs
         if "types" in case.query:

@@ -17,6 +17,7 @@ from delivery import services as delivery
 from delivery.outcomes import tokens
 from tenants.context import tenant_context
 from tests.conftest import REPOSITORY, Api, Server
+from tests.factories import TemplateBody
 from tests.owner import as_owner
 from tests.partners.webhooks.cast import make
 
@@ -73,6 +74,8 @@ keys = {{ values = {keys} }}
 webhooks = {{ values = {webhooks} }}
 deletions = {{ values = {deletions} }}
 rollouts = {{ values = {rollouts} }}
+endpoints = {{ values = ["{endpoint}"] }}
+certifications = {{ values = ["{certification}"] }}
 numbers = {{ values = [1] }}
 users = {{ values = ["user-42", "a/b 50%"] }}
 playbooks = {{ values = ["{playbook}"] }}
@@ -89,6 +92,8 @@ tokens = {{ values = {tokens} }}
 "path.webhookId" = {{ dictionary = "webhooks", probability = 0.7 }}
 "path.deletionId" = {{ dictionary = "deletions", probability = 0.5 }}
 "path.rolloutId" = {{ dictionary = "rollouts", probability = 0.7 }}
+"path.endpointId" = {{ dictionary = "endpoints", probability = 0.7 }}
+"path.certificationId" = {{ dictionary = "certifications", probability = 0.7 }}
 "path.number" = {{ dictionary = "numbers", probability = 0.5 }}
 "path.userId" = {{ dictionary = "users", probability = 0.5 }}
 "path.playbookId" = {{ dictionary = "playbooks", probability = 0.5 }}
@@ -115,6 +120,10 @@ def test_schemathesis__all_checks__finds_nothing(acme: Api, rival: Api, server: 
     shared = [acme.register(f"seed-{n}")["id"] for n in range(4)]
     customers = [acme.provision(f"seed-{n}", external_id=f"seed-{n}").tenant_id for n in range(4)]
     deletions = [deletion_of(acme, acme.provision(f"gone-{n}")) for n in range(2)]
+    url = "https://hooks.acme.example/of-one-alone"
+    acme.register("alone", action_type_templates=[TemplateBody(delivery_webhook=url)])
+    (endpoint,) = [each["id"] for each in acme.get("/api/partners/endpoints").json()["endpoints"] if each["url"] == url]
+    certification = acme.post(f"/api/partners/endpoints/{endpoint}/certify", {}).json()["certification"]["id"]
     unshared = [acme.register(f"new-{n}")["id"] for n in range(6)]
     acme.post("/api/track", {"events": [{"user_id": each, "event": "clicked"} for each in ("user-42", "user-43")]})
     for integration in shared:
@@ -140,6 +149,8 @@ def test_schemathesis__all_checks__finds_nothing(acme: Api, rival: Api, server: 
             keys=json.dumps(keys_of(acme, customers[0])),
             webhooks=json.dumps([make(acme, f"https://acme.example/{n}")["id"] for n in range(8)]),
             deletions=json.dumps(deletions),
+            endpoint=endpoint,
+            certification=certification,
             rollouts=json.dumps([rollout_of(acme, integration) for integration in shared]),
             playbook=playbook,
             interventions=json.dumps(interventions),
