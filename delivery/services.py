@@ -163,6 +163,17 @@ def cancel_actions(*, tenant_id: UUID) -> int:
     return cancelled
 
 
+def cancel_all_actions(*, tenant_id: UUID) -> None:
+    """Cancel all that waited when the tenant's deletion was scheduled, before it is restored and could be sent.
+
+    Raises:
+        Problem: 409 `cancelling_actions` while there is more than is cancelled at once. A worker is at it.
+    """
+    if cancel_actions(tenant_id=tenant_id) == CANCELLED_AT_ONCE:
+        detail = "What waited to be sent is still being cancelled. Send the request again in a minute."
+        raise Problem(409, "cancelling_actions", detail, headers={"Retry-After": "60"})
+
+
 def cancel_actions_of_share(*, integration_id: UUID, customer_id: UUID) -> int:
     """Cancel what is queued of an integration that its partner, in whose context this is, took from a customer."""
     cancelled, found = 0, CANCELLED_AT_ONCE

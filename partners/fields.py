@@ -21,6 +21,8 @@ class CustomerReferenceField(StringField):
 
     def to_internal_value(self, data: Any) -> Any:
         text = super().to_internal_value(data)
+        if "\0" in text:
+            raise serializers.ValidationError("Must have no NUL character.", code="null_characters_not_allowed")
         if not text.startswith(EXTERNAL):
             tenant_id: UUID = UUIDField().to_internal_value(text)
             return CustomerReference(tenant_id, None)

@@ -1,6 +1,6 @@
 from typing import Any
 
-from django.urls import path, register_converter
+from django.urls import path
 from rest_framework.routers import SimpleRouter
 
 from partners.audit.views import AuditViewSet
@@ -17,21 +17,7 @@ from partners.rollouts.views import IntegrationRolloutViewSet, RolloutViewSet
 from partners.switches.views import KillSwitchViewSet, ShadowModeViewSet
 from partners.usage.views import UsageAlertViewSet, UsageViewSet
 from partners.webhooks.views import WebhookViewSet
-from retivo.api import paths  # noqa: F401 - `any_uuid`
-
-
-class RolloutIdConverter:
-    """What is no id of a roll-out is not found, and never gets as far as the database."""
-
-    regex = "ro_[0-9a-f]{32}"
-
-    def to_python(self, value: str) -> str:
-        return value
-
-    to_url = to_python
-
-
-register_converter(RolloutIdConverter, "rollout_id")
+from retivo.api import paths  # noqa: F401 - `any_uuid`, `prefixed_id`
 
 router = SimpleRouter(trailing_slash=False, use_regex_path=False)
 router.register("customers", CustomerViewSet, basename="partner-customer")

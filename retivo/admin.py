@@ -22,6 +22,7 @@ from decisions.models import DecisionRow
 from decisions.playbooks.admin import interventions_table, playbooks_table
 from delivery.endpoints.admin import unwell
 from delivery.models import ActionRow, EndpointRow, Webhook
+from delivery.services import cancel_all_actions
 from events import metering
 from events.usage.admin import alerts_table, reached_table, usage_table
 from integrations.admin import action_types_table, integrations_table, shares_table
@@ -40,6 +41,9 @@ class HierarchyAdmin(TenantAdmin):
     list_filter = [*TenantAdmin.list_filter, PatternsFilter]
     fieldsets = [(None, {"fields": ["usage", "patterns"]}), *TenantAdmin.fieldsets]
     readonly_fields = [*TenantAdmin.readonly_fields, "usage", "patterns"]
+
+    def before_restore(self, tenant: Tenant) -> None:
+        cancel_all_actions(tenant_id=tenant.id)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         here = OuterRef("pk")

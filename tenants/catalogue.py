@@ -192,7 +192,7 @@ EVENTS: dict[str, EventType] = {
     "rollout.started": _event(
         "Customers are being moved to a revision.",
         customers=(_COUNT, 1840),
-        to=({"description": "Whom, as it was asked."}, "all"),
+        to=({"type": "string", "enum": ["all", "percent", "customer_ids", "filter"]}, "all"),
         **_ROLLOUT,
     ),
     "rollout.stage_done": _event("A stage of a roll-out is over.", stage=(_COUNT, 1), moved=(_COUNT, 184), **_ROLLOUT),

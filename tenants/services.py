@@ -296,7 +296,12 @@ def _configured(tenant: Tenant, patch: Mapping[str, Any], layer: Layer) -> dict[
 
 
 def _record_change(actor: str, tenant: Tenant, changed: Mapping[str, Change], layer: Layer) -> None:
-    """Of a customer, its partner is told which fields changed, and not from what to what."""
+    """Of a customer, its partner is told which fields changed, and not from what to what.
+
+    Of metadata the names of the pairs are entered: the customer reads the entry, and they are its partner's notes.
+    """
+    if "metadata" in changed:
+        changed = {**changed, "metadata": {side: sorted(pairs) for side, pairs in changed["metadata"].items()}}
     switches = changed.keys() & _SWITCHES if tenant.tenant_role == TenantRole.PARTNER and layer is Layer.SELF else ()
     for name in switches:  # one at a time: each has an operation of its own
         said = {"active": changed[name]["to"]["active"], "reason": changed[name]["to"]["reason"]}

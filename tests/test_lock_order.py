@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from itertools import combinations_with_replacement, count
 from typing import Any
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -35,11 +36,14 @@ from tests.decisions.deciding import configure, shop_of
 from tests.events.cast import change_tenant, event
 from tests.events.users.people import USERS, path
 from tests.owner import as_owner
+from tests.partners.rollouts import cast as rollouts
 
 TRANSACTIONS = int(os.environ.get("LOCK_TRANSACTIONS", "420"))
 THREADS = 6
 PAIRS_A_SHOP = 15  # what a shop has grows, and what grows is slower to settle, score and erase
 USERS_THERE = [f"u{n}" for n in range(8)]
+
+CUSTOMERS = "/api/partners/customers"
 
 _rounds = count()
 
@@ -177,6 +181,31 @@ _CHANGES_OF_KEYS: list[tuple[str, str, Any]] = [
 ]
 
 
+def hold(api: Api, rng: random.Random) -> object:
+    controls = {"shadow_mode": {"active": rng.random() < 0.3}, "action_budget_usd": {"max": "1000000", "locked": False}}
+    body = {"controls": controls, "name": f"Shop {rng.randrange(9)}"}
+    return PARTNERS[api.tenant_id].patch(f"{CUSTOMERS}/{api.tenant_id}", body)
+
+
+def put(api: Api, rng: random.Random) -> object:
+    return PARTNERS[api.tenant_id].put(f"{CUSTOMERS}/ext:shop-{rng.randrange(5)}", {"name": f"Shop {rng.randrange(3)}"})
+
+
+def roll_out(api: Api, rng: random.Random) -> object:
+    """A revision to all customers, by whichever of them asks first."""
+    partner = PARTNERS[api.tenant_id]
+    (integration,) = partner.get(rollouts.INTEGRATIONS).json()["integrations"]
+    templates = [{**each, "description": str(rng.random())} for each in integration["action_type_templates"]]
+    place = f"{rollouts.INTEGRATIONS}/{integration['id']}"
+    published = partner.post(f"{place}/revisions", {"action_type_templates": templates})
+    partner.post(f"{place}/rollouts", {"revision": published.json()["revision"]["number"], "to": "all"})
+    rollouts.work(partner)
+    return published
+
+
+# By their shops.
+PARTNERS: dict[UUID, Api] = {}
+
 WRITERS: list[Writer] = [
     track,
     identify,
@@ -195,6 +224,9 @@ WRITERS: list[Writer] = [
     count_use,
     fold,
     manage_keys,
+    hold,
+    put,
+    roll_out,
 ]
 PAIRS = list(combinations_with_replacement(WRITERS, 2))
 
@@ -206,6 +238,7 @@ def busy_shop(partner: Api) -> Api:
         for name in ("grant_points", "send_voucher")
     ]
     shop = shop_of(partner, action_type_templates=templates)
+    PARTNERS[shop.tenant_id] = partner
     configure(
         shop,
         guardrails={},  # decisions for one user take turns

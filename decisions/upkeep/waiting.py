@@ -121,7 +121,8 @@ _ANYTHING = """
 # A look or two in an index for each tenant, once an hour.
 TO_CLOSE = f"""
     SELECT t.id FROM tenants_tenant t LEFT JOIN events_usagecount c ON c.tenant_id = t.id
-    WHERE coalesce(c.closed_through, date_trunc('month', t.created_at AT TIME ZONE 'UTC')::date) < {OPEN_SINCE}
+    WHERE t.delete_at IS NULL AND (
+       coalesce(c.closed_through, date_trunc('month', t.created_at AT TIME ZONE 'UTC')::date) < {OPEN_SINCE}
        OR ({_ANYTHING.format(table="decisions_decision", column="created_at")})
        OR t.id IN (
            SELECT u.tenant_id FROM events_monthlyusage u LEFT JOIN events_usagecount c ON c.tenant_id = u.tenant_id
@@ -132,6 +133,7 @@ TO_CLOSE = f"""
              AND (date_trunc('month', u.starts_on) + interval '1 month')::date + u.correction
                  < (now() AT TIME ZONE 'UTC')::date
        )
+    )
     ORDER BY t.created_at, t.id
 """
 

@@ -93,7 +93,7 @@ def _probe(
         }
     )
     signed_at = int(time.time() - age.total_seconds())
-    headers = signing.headers(secrets=keys or subject.keys, message_id=id, timestamp=signed_at, body=body)
+    headers = signing.headers(secrets=keys or subject.keys[:1], message_id=id, timestamp=signed_at, body=body)
     return Probe(headers=headers, body=body)
 
 

@@ -274,5 +274,5 @@ class Migration(migrations.Migration):
         migrations.RunSQL(sql=[CLAIM], reverse_sql=[_controls.CLAIM_ACTIONS]),
         migrations.RunSQL(sql=[BACKLOG], reverse_sql=[_controls.DELIVERY_BACKLOG]),
         InForce("delivery", "claim_deliveries", digest="31e4c480739e", reverse_sql=[_webhooks.CLAIM_DELIVERIES]),
-        InForce("delivery", "cancel_actions", digest="2566b4756264", reverse_sql="DROP FUNCTION cancel_actions"),
+        InForce("delivery", "cancel_actions", digest="193d1779d1cf", reverse_sql="DROP FUNCTION cancel_actions"),
     ]

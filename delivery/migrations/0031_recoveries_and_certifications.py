@@ -259,7 +259,7 @@ class Migration(migrations.Migration):
         ),
         InForce("delivery", "count_endpoints", digest="09ebd6d1f0e2", reverse_sql="DROP FUNCTION count_endpoints"),
         InForce(
-            "delivery", "recoverable_actions", digest="4a92bdba4986", reverse_sql="DROP FUNCTION recoverable_actions"
+            "delivery", "recoverable_actions", digest="a110eda878ec", reverse_sql="DROP FUNCTION recoverable_actions"
         ),
-        InForce("delivery", "recover_actions", digest="b090da132d0e", reverse_sql="DROP FUNCTION recover_actions"),
+        InForce("delivery", "recover_actions", digest="077b12bb2d91", reverse_sql="DROP FUNCTION recover_actions"),
     ]

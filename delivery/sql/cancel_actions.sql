@@ -1,5 +1,5 @@
 -- Cancels up to `most` actions of a tenant that is being deleted, and returns how many. Runs with its owner's rights,
--- because the partner that deletes or restores a customer sees none of its actions.
+-- because the partner that deletes or restores a customer sees none of its actions, and staff change none.
 --
 -- What is in flight cannot be called back. If its receiver took it, it counts as delivered.
 CREATE OR REPLACE FUNCTION cancel_actions(tenant uuid, most int) RETURNS int
@@ -23,4 +23,4 @@ CREATE OR REPLACE FUNCTION cancel_actions(tenant uuid, most int) RETURNS int
     $$;
 
 REVOKE ALL ON FUNCTION cancel_actions FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION cancel_actions TO app_web;
+GRANT EXECUTE ON FUNCTION cancel_actions TO app_web, app_staff;

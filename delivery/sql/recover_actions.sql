@@ -4,7 +4,8 @@
 --
 -- A recovery reads all failed actions that have not expired once, in the order of their expiry, at most 5,000 for a
 -- batch, and takes those of its endpoint and window. One that fails again is not replayed a second time. Actions that
--- somebody else holds, and those of a tenant that is being deleted, are left alone.
+-- somebody else holds are left alone, and so are those of a customer that has the integration no longer, or is being
+-- deleted.
 --
 -- Returns the recoveries that have come to their end, and whether that is because their endpoint is disabled: what is sent
 -- there would fail at once.
@@ -39,6 +40,8 @@ CREATE OR REPLACE FUNCTION recover_actions(most int, pause interval)
                   JOIN public.integrations_actiontype t ON t.tenant_id = l.tenant_id AND t.id = l.action_type_id
                   LEFT JOIN public.integrations_revisiontemplate m
                     ON m.integration_id = t.integration_id AND m.revision = coalesce(l.revision, t.revision) AND m.name = t.name
+                  JOIN public.integrations_integrationshare s
+                    ON s.tenant_id = l.tenant_id AND s.integration_id = t.integration_id AND s.ended_at IS NULL
                   JOIN public.tenants_tenant c ON c.id = l.tenant_id AND c.plan_status <> 'deleting'
                  WHERE t.partner_id = job.tenant_id
                    AND md5(job.tenant_id::text || coalesce(m.delivery_webhook, t.delivery_webhook))::uuid = job.endpoint_id

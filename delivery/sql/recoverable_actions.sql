@@ -22,6 +22,8 @@ CREATE OR REPLACE FUNCTION recoverable_actions(
           JOIN public.integrations_actiontype t ON t.tenant_id = l.tenant_id AND t.id = l.action_type_id
           LEFT JOIN public.integrations_revisiontemplate m
             ON m.integration_id = t.integration_id AND m.revision = coalesce(l.revision, t.revision) AND m.name = t.name
+          JOIN public.integrations_integrationshare s
+            ON s.tenant_id = l.tenant_id AND s.integration_id = t.integration_id AND s.ended_at IS NULL
          WHERE t.partner_id = owner
            AND md5(owner::text || coalesce(m.delivery_webhook, t.delivery_webhook))::uuid = endpoint
            AND l.failure_reason IN ('attempts_exhausted', 'endpoint_gone', 'internal_error')

@@ -253,16 +253,16 @@ class Migration(migrations.Migration):
         InForce(
             "events",
             "refuse_closed_usage",
-            digest="ad2e3ca1a4bf",
+            digest="7b571a71b7b2",
             reverse_sql="DROP FUNCTION refuse_closed_usage CASCADE",
         ),
         InForce("events", "usage_of_periods", digest="4416de27a86e", reverse_sql="DROP FUNCTION usage_of_periods"),
         InForce("events", "usage_periods", digest="91858dd05707", reverse_sql="DROP FUNCTION usage_periods"),
-        InForce("events", "reach_thresholds", digest="2a9a5ed4482b", reverse_sql="DROP FUNCTION reach_thresholds"),
+        InForce("events", "reach_thresholds", digest="59f07da72ab9", reverse_sql="DROP FUNCTION reach_thresholds"),
         InForce(
             "events",
             "customers_closed_through",
-            digest="54a3ed0582e8",
+            digest="25ab4c2c1c66",
             reverse_sql="DROP FUNCTION customers_closed_through",
         ),
     ]

@@ -1,7 +1,8 @@
 -- Notes which thresholds of the partner in context were reached and not noted yet, at most so many. Returns them: the
 -- caller tells the partner of each in the same transaction. Of several at the same time each is noted by one.
 --
--- Only months that are open count. A customer without a limit, or with one of 0, reaches none.
+-- Only months that are open count: of the fleet those that are open for any customer, with what those used whose month
+-- is closed. A customer without a limit, or with one of 0, reaches none.
 CREATE OR REPLACE FUNCTION reach_thresholds(at_most int)
     RETURNS TABLE (tenant_id uuid, period date, metric text, threshold int, used numeric, allowance numeric)
     LANGUAGE sql VOLATILE SECURITY DEFINER
@@ -26,19 +27,18 @@ CREATE OR REPLACE FUNCTION reach_thresholds(at_most int)
                     WHEN 'active_users' THEN t.tracked_user_limit
                     WHEN 'action_cost_usd'
                         THEN substring(t.config ->> 'action_budget_usd' FROM '^[0-9]{1,12}(?:\.[0-9]{1,6})?$')::numeric
-                END) AS allowance, a.allowance AS given
+                END) AS allowance, a.allowance AS given, u.closed_at IS NULL AS is_open
             FROM alert a CROSS JOIN month m
             JOIN public.tenants_tenant t ON t.parent_id = (SELECT id FROM partner)
             LEFT JOIN public.events_usage u
                 ON u.tenant_id = t.id AND u.unit = 'month' AND u.starts_on = m.starts_on AND u.correction = 0
-            WHERE u.closed_at IS NULL
         ), found AS (
             SELECT c.id, c.starts_on, c.metric, c.thresholds, c.used, c.allowance
-            FROM customer c WHERE c.scope = 'each_customer' AND c.used > 0
+            FROM customer c WHERE c.scope = 'each_customer' AND c.used > 0 AND c.is_open
             UNION ALL
             SELECT p.id, c.starts_on, c.metric, c.thresholds, sum(c.used), coalesce(min(c.given), sum(c.allowance))
             FROM customer c CROSS JOIN partner p WHERE c.scope = 'fleet'
-            GROUP BY p.id, c.starts_on, c.metric, c.thresholds
+            GROUP BY p.id, c.starts_on, c.metric, c.thresholds HAVING bool_or(c.is_open)
         ), reached AS (
             SELECT f.id, f.starts_on, f.metric, n.threshold, f.used, f.allowance
             FROM found f CROSS JOIN LATERAL unnest(f.thresholds) AS n (threshold)

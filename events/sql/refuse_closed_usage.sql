@@ -1,5 +1,5 @@
 -- Keeps closed usage as it is, whoever writes: a row that is closed does not change, and a month that is closed gets no
--- further row but corrections. Rows go with their tenant, which is no longer active then.
+-- further row but corrections. Rows go with their tenant, which is being deleted then.
 --
 -- Runs with its owner's rights, because staff who delete a tenant and workers see different rows.
 CREATE OR REPLACE FUNCTION refuse_closed_usage() RETURNS trigger
@@ -15,7 +15,7 @@ CREATE OR REPLACE FUNCTION refuse_closed_usage() RETURNS trigger
                 RETURN NEW;
             END IF;
         ELSIF TG_OP = 'DELETE' AND NOT EXISTS (
-            SELECT FROM public.tenants_tenant t WHERE t.id = OLD.tenant_id AND t.plan_status = 'active'
+            SELECT FROM public.tenants_tenant t WHERE t.id = OLD.tenant_id AND t.plan_status <> 'deleting'
         ) THEN
             RETURN OLD;
         END IF;

@@ -29,6 +29,8 @@ class UsageCursor(Cursor):
     @staticmethod
     def read_id(text: str) -> str:
         tenant_id, starts_on, correction = text.split("/")
+        if not 0 <= int(correction) < 2**15:
+            raise ValueError("no smallint")
         return f"{UUID(tenant_id)}/{date.fromisoformat(starts_on)}/{int(correction)}"
 
 

@@ -38,7 +38,8 @@ def _move(sql: str, rollout: Rollout, most: int) -> int:
     return int(count)
 
 
-# `held` has the shares that are there, locked in one order, with the revision that each is to have.
+# `held` has the shares that are there, locked in one order, with the revision that each is to have. A customer that is
+# being deleted takes no new row: it stays where it is, and is noted like the others.
 _MOVED = """
     share AS (
         UPDATE integrations_integrationshare s SET revision = h.target FROM held h
@@ -79,6 +80,7 @@ _LOCKED = """
         SELECT s.tenant_id, s.revision, c.target
         FROM chosen c JOIN integrations_integrationshare s
           ON s.integration_id = %(integration_id)s AND s.tenant_id = c.tenant_id
+        JOIN tenants_tenant t ON t.id = s.tenant_id AND t.delete_at IS NULL
         WHERE s.ended_at IS NULL
         ORDER BY s.tenant_id FOR UPDATE OF s
     )

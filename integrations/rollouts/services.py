@@ -105,7 +105,7 @@ def start(
     rollout.refresh_from_db()
     rollout.total = _choose(rollout, to)
     rollout.save(update_fields=["total"])
-    _record(rollout, "rollout.started", actor, customers=rollout.total, to=to.asked)
+    _record(rollout, "rollout.started", actor, customers=rollout.total, to=_kind(to.asked))
     return rollout
 
 
@@ -225,8 +225,11 @@ def _advance(rollout: Rollout, integration: PartnerIntegration | None, watch: Wa
     stage = rollout.stages[rollout.stage]
     wanted = _wanted(rollout)
     if wanted > 0:
-        moved = moving.move_on(rollout, min(wanted, moving.BATCH))
+        asked = min(wanted, moving.BATCH)
+        moved = moving.move_on(rollout, asked)
         rollout.moved += moved
+        if moved < asked:  # those that are left are fewer: customers were deleted meanwhile
+            rollout.total = rollout.moved
         rollout.save(update_fields=changed)
         return True
     if integration is None:  # another worker moved the last of them
@@ -278,6 +281,11 @@ def _is_guarded_off(rollout: Rollout, watch: Watch) -> bool:
     rollout.guard_seen = {"actions": seen.tried, "failed": seen.failed, "failure_rate": round(seen.rate, 4)}
     least, most = int(rollout.guard["min_actions"]), float(rollout.guard["max_failure_rate"])
     return seen.tried >= least and seen.rate > most
+
+
+def _kind(asked: Any) -> str:
+    """Not the partner's own ids of customers, which go when these are deleted."""
+    return asked if isinstance(asked, str) else next(iter(asked))
 
 
 def _steered(rollout: Rollout, status: RolloutStatus, action: str, actor: str) -> Rollout:

@@ -248,8 +248,8 @@ delete_customer = partner_operation(
             403,
             {
                 **FORBIDDEN.examples,
-                "second_key_required": "Another API key of yours has to confirm this, which was issued before the "
-                "first one asked.",
+                "second_key_required": "Another API key of yours has to confirm this: issued 24 hours ago at least, "
+                "and not by the first one.",
             },
         ),
         Problems(

@@ -193,10 +193,7 @@ def restore_customer(*, actor: str, partner_id: UUID, customer_id: UUID) -> dict
             `cancelling_actions`.
     """
     customer = _locked(partner_id=partner_id, customer_id=customer_id)
-    # All that waited when it was deleted, before it could be sent. A worker has cancelled nearly all of it.
-    if delivery.cancel_actions(tenant_id=customer_id) == delivery.CANCELLED_AT_ONCE:
-        detail = "What waited to be sent is still being cancelled. Send the request again in a minute."
-        raise Problem(409, "cancelling_actions", detail, headers={"Retry-After": "60"})
+    delivery.cancel_all_actions(tenant_id=customer_id)
     return _answer(customer, deletion.restore(actor=actor, tenant=customer))
 
 

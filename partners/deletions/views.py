@@ -11,7 +11,7 @@ from retivo.api.serializers import sent_once
 
 class DeletionViewSet(PartnerViewSet):
     lookup_url_kwarg = "deletion_id"
-    lookup_value_converter = "str"
+    lookup_value_converter = "prefixed_id"
 
     @schema.list_deletions
     def list(self, request: Request) -> Response:

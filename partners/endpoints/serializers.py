@@ -5,13 +5,14 @@ from typing import Any
 from rest_framework import serializers
 
 from delivery.models import CertificationStatus, DisabledBecause, EndpointStatus, RecoveryStatus
-from retivo.api.pagination import LookedAtPageSerializer, PageQuerySerializer
+from retivo.api.pagination import CursorField, LookedAtPageSerializer, PageQuerySerializer
 from retivo.api.serializers import BooleanField, ChoiceField, StrictSerializer, TimestampField, UUIDField
 
 RECOVERY_STATUSES = [*RecoveryStatus.choices, ("dry_run", "Dry run")]
 
 
 class EndpointListQuerySerializer(PageQuerySerializer):
+    cursor = CursorField(required=False, help_text="`next_cursor` of the page before.")
     status = ChoiceField(EndpointStatus.choices, required=False, help_text="Only those with this status.")
 
 

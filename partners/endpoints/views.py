@@ -92,7 +92,7 @@ class EndpointViewSet(PartnerViewSet):
 
 class RecoveryViewSet(PartnerViewSet):
     lookup_url_kwarg = "recovery_id"
-    lookup_value_converter = "str"
+    lookup_value_converter = "prefixed_id"
 
     @schema.get_recovery
     def retrieve(self, request: Request, endpoint_id: UUID, recovery_id: str) -> Response:
@@ -102,7 +102,7 @@ class RecoveryViewSet(PartnerViewSet):
 
 class CertificationViewSet(PartnerViewSet):
     lookup_url_kwarg = "certification_id"
-    lookup_value_converter = "str"
+    lookup_value_converter = "prefixed_id"
 
     @schema.get_certification
     def retrieve(self, request: Request, endpoint_id: UUID, certification_id: str) -> Response:

@@ -13,7 +13,7 @@ from integrations.revisions.services import origin_of
 from integrations.serializers import IntegrationSerializer, RegisteredIntegrationSerializer
 from partners.fields import WarmStartSerializer
 from partners.revisions.serializers import MAX_NUMBER
-from retivo.api.pagination import PageQuerySerializer, PageSerializer
+from retivo.api.pagination import CursorField, PageQuerySerializer, PageSerializer
 from retivo.api.serializers import (
     BooleanField,
     ChoiceField,
@@ -181,6 +181,7 @@ class UnsharedSerializer(serializers.Serializer[Any]):
 class HavingListQuerySerializer(PageQuerySerializer):
     """Query parameters, all optional."""
 
+    cursor = CursorField(required=False, help_text="`next_cursor` of the page before.")
     revision = QueryIntegerField(required=False, min_value=1, max_value=MAX_NUMBER, help_text="Those at this one.")
     drift = QueryBooleanField(
         required=False,

@@ -60,7 +60,7 @@ class RolloutViewSet(PartnerViewSet):
     """Each of the partner's roll-outs."""
 
     lookup_url_kwarg = "rollout_id"
-    lookup_value_converter = "rollout_id"
+    lookup_value_converter = "prefixed_id"
 
     @schema.get_rollout
     def retrieve(self, request: Request, rollout_id: str) -> Response:

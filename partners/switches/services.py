@@ -46,9 +46,14 @@ def turn(
                 partner_id=partner_id, switch=switch, active=active, reason=reason, now=timezone.now(), **only
             )
         if changed:
-            data = {"active": active, "reason": reason or None, "only": dict(only), "customers": customers}
+            data = {"active": active, "reason": reason or None, "only": _told(only), "customers": customers}
             outbox.record(actor=actor, action=f"partner.{switch}", tenant_id=partner_id, data=data)
     return {**turned(partner_id=partner_id, switch=switch), "customers_changed": customers}
+
+
+def _told(only: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a filter its members' names: what customers are called goes when they are deleted."""
+    return {name: sorted(value) if name == "filter" else value for name, value in only.items()}
 
 
 def turned(*, partner_id: UUID, switch: str) -> dict[str, Any]:

@@ -28,7 +28,7 @@ class WebhookViewSet(PartnerViewSet):
     """Where the partner's events are sent."""
 
     lookup_url_kwarg = "webhook_id"
-    lookup_value_converter = "str"
+    lookup_value_converter = "prefixed_id"
 
     @schema.list_webhooks
     def list(self, request: Request) -> Response:

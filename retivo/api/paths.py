@@ -43,3 +43,17 @@ class AnyUUIDConverter(UUIDConverter):
 
 
 register_converter(AnyUUIDConverter, "any_uuid")
+
+
+class PrefixedIdConverter:
+    """An id such as `wh_…`. What is no id is not found, and never gets as far as the database."""
+
+    regex = "[a-z]{2,4}_[0-9A-Za-z]{1,64}"
+
+    def to_python(self, value: str) -> str:
+        return value
+
+    to_url = to_python
+
+
+register_converter(PrefixedIdConverter, "prefixed_id")

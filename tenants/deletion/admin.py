@@ -69,6 +69,9 @@ class DeletableAdmin(StaffAdmin):
         hidden = ("restore",) if tenant.delete_at is None else names
         return {f"tenants_tenant_{name}": True for name in hidden}
 
+    def before_restore(self, tenant: Tenant) -> None:
+        """What other rooms have to do first. Raises Problem where that is not done yet."""
+
     @column("Deletion")
     def deletion(self, tenant: Tenant) -> SafeString | str:
         newest = deletions_of(tenant).first()
@@ -118,7 +121,9 @@ class DeletableAdmin(StaffAdmin):
         form = forms.Form(request.POST or None)
         if request.method == "POST":
             try:
-                services.restore(actor=actor(request), tenant=services.locked(tenant_id=tenant.id))
+                locked = services.locked(tenant_id=tenant.id)
+                self.before_restore(locked)
+                services.restore(actor=actor(request), tenant=locked)
             except Problem as problem:
                 messages.error(request, problem.detail)
             else:

@@ -1,7 +1,8 @@
 """A key that leaked, or a program that went wrong, must not delete a partner's customers one after another.
 
-Above `max(10, 2 %)` of them in 24 hours a deletion needs two keys: the first is answered with a token, and the second,
-which was there before, sends it. The token is for one customer, for an hour.
+Above `max(10, 2 %)` of them in 24 hours a deletion needs two keys: the first is answered with a token, and the second
+sends it. Whoever has one key can issue others, so the second is a day old, and was not issued by the first. The token
+is for one customer, for an hour.
 """
 
 from datetime import timedelta
@@ -36,7 +37,8 @@ def check(*, partner_id: UUID, customer_id: UUID, key_id: UUID, confirm_token: s
 
     Raises:
         Problem: 409 `fleet_guard` with a `confirm_token` if there are many; 400 for a token that is not for this
-            customer, or is too old; 403 `second_key_required` if the same key sends it, or one that was made since.
+            customer, or is too old; 403 `second_key_required` if the same key sends it, one that it issued, or one that
+            is younger than a day.
     """
     with connection.cursor() as cursor:
         cursor.execute(_COUNT, {"partner_id": partner_id, "within": str(WITHIN), "few": FEW})
@@ -72,12 +74,13 @@ def _check_token(text: str, *, customer_id: UUID, key_id: UUID) -> None:
         raise _no_token()
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT extract(epoch FROM created_at) < %s FROM tenants_apikey WHERE id = %s",
-            [token.issued_at, key_id],
+            "SELECT created_at < now() - %s::interval AND created_by IS DISTINCT FROM %s"
+            " FROM tenants_apikey WHERE id = %s",
+            [str(WITHIN), f"api_key:{token.key_id}", key_id],
         )
-        (was_there,) = cursor.fetchone()
-    if token.key_id == key_id or not was_there:
-        detail = "Another API key of yours has to confirm this, which was issued before the first one asked."
+        (is_of_its_own,) = cursor.fetchone()
+    if token.key_id == key_id or not is_of_its_own:
+        detail = "Another API key of yours has to confirm this: issued 24 hours ago at least, and not by the first one."
         raise Problem(403, "second_key_required", detail)
 
 

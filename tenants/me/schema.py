@@ -36,6 +36,7 @@ get_me = operation(
             "own_action_types": 200,
             "playbooks": 200,
             "active_playbooks": 20,
+            "api_keys": 20,
             "action_budget_usd_max": "25",
             "holdout_percent_min": None,
         },

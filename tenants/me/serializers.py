@@ -32,6 +32,7 @@ class LimitsSerializer(serializers.Serializer[Any]):
     own_action_types = serializers.IntegerField()
     playbooks = serializers.IntegerField(help_text="That are not archived.")
     active_playbooks = serializers.IntegerField()
+    api_keys = serializers.IntegerField(help_text="That are active at once.")
     action_budget_usd_max = serializers.CharField(
         allow_null=True, help_text="The most that `config.action_budget_usd` may be, where that is bounded."
     )

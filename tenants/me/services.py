@@ -8,6 +8,7 @@ import msgspec
 
 from tenants import plans
 from tenants.access.authentication import Caller, Query
+from tenants.api_keys.services import MAX_ACTIVE
 from tenants.controls.state import EFFECTIVE, Effective, amount, number
 from tenants.models import PlanTier
 
@@ -51,6 +52,7 @@ def me(caller: Caller, row: tuple[Any, ...]) -> dict[str, Any]:
         "limits": {
             "tracked_users": tracked_users,
             **plans.LIMITS[PlanTier(tenant.plan_tier)]._asdict(),
+            "api_keys": MAX_ACTIVE,
             "action_budget_usd_max": amount(largest_budget),
             "holdout_percent_min": number(smallest_holdout),
         },

@@ -22,6 +22,6 @@ class Migration(migrations.Migration):
             "tenants", "redact_audit_entries", digest="e11b29d73acf", reverse_sql="DROP FUNCTION redact_audit_entries"
         ),
         InForce(
-            "tenants", "redact_partner_events", digest="d980dbc0f807", reverse_sql="DROP FUNCTION redact_partner_events"
+            "tenants", "redact_partner_events", digest="e9f44ea70d6a", reverse_sql="DROP FUNCTION redact_partner_events"
         ),
     ]

@@ -63,5 +63,5 @@ class Migration(migrations.Migration):
             reverse_sql="DROP TABLE tenants_permit",
         ),
         InForce("tenants", "tenants_permit", digest="941da9d9600a", reverse_sql=migrations.RunSQL.noop),
-        InForce("tenants", "take_permits", digest="3e87abaeacec", reverse_sql="DROP FUNCTION take_permits"),
+        InForce("tenants", "take_permits", digest="ae9f8edfbc98", reverse_sql="DROP FUNCTION take_permits"),
     ]

@@ -6,12 +6,10 @@ CREATE OR REPLACE FUNCTION redact_partner_events(customer uuid) RETURNS bigint
     AS $$
         WITH redacted AS (
             UPDATE public.tenants_partnerevent e
-               SET external_id = NULL, previous = NULL, data = (
-                   SELECT coalesce(jsonb_object_agg(
-                       m.key,
-                       CASE WHEN m.key IN ('name', 'slug', 'label', 'reason', 'prefix') THEN '"deleted"' ELSE m.value END
-                   ), '{}') FROM jsonb_each(e.data) m
-               )
+               -- At any depth: of a string in JSON's text, no quote is unescaped but the last.
+               SET external_id = NULL, previous = NULL, data = regexp_replace(
+                   e.data::text, '"(name|slug|label|reason|prefix)": "(?:[^"\\]|\\.)*"', '"\1": "deleted"', 'g'
+               )::jsonb
              WHERE e.customer_id = redact_partner_events.customer
                AND NOT EXISTS (SELECT FROM public.tenants_tenant t WHERE t.id = redact_partner_events.customer)
             RETURNING 1

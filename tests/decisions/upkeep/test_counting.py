@@ -299,6 +299,16 @@ def test_closed__whoever_writes__is_refused(shop: Api, statement: str) -> None:
     assert as_owner("SELECT * FROM events_usage ORDER BY unit") == before
 
 
+def test_closed__of_a_suspended_tenant__stays(acme: Api, shop: Api) -> None:
+    imported(shop, "2026-08-03")
+    of_before(shop)
+    counted(shop)
+    acme.patch(f"/api/partners/customers/{shop.tenant_id}", {"plan_status": "suspended"})
+
+    with pytest.raises(ProgrammingError, match="is closed"), staff_context(), connection.cursor() as cursor:
+        cursor.execute("DELETE FROM events_usage")
+
+
 def test_closed__tenant_that_is_deleted__takes_it_along(shop: Api) -> None:
     imported(shop, "2026-08-03")
     of_before(shop)

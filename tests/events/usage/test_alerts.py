@@ -85,6 +85,18 @@ def test_threshold__of_all_customers_together__is_told_of_the_partner(acme: Api,
     assert (data["scope"], data["used"], data["limit"]) == ("fleet", 20, 40)
 
 
+def test_threshold__of_all_customers_together__counts_those_whose_month_is_closed(acme: Api, shop: Api) -> None:
+    other = acme.provision("other", tracked_user_limit=90)
+    wants(acme, scope="fleet", thresholds=[50])
+    uses(shop, 9)
+    uses(other, 10)
+    as_owner("UPDATE events_usage SET closed_at = now() WHERE tenant_id = %s", other.tenant_id)
+
+    alerts.watch(acme.tenant_id)
+
+    assert told(acme) == []  # 19 of 100, and not 9 of 10
+
+
 def test_threshold__of_a_limit_that_is_given__needs_no_plans(acme: Api, shop: Api) -> None:
     wants(acme, "events", thresholds=[100], limit=6)
     wants(acme, "decisions", "fleet", thresholds=[1], limit=5)

@@ -333,9 +333,15 @@ def tenth(acme: Api, monkeypatch: pytest.MonkeyPatch) -> Api:
     return acme.provision("tenth")
 
 
-def second_key(partner: Api) -> Api:
+def second_key(partner: Api, *, days: int = 2, issued_by: str = "staff:susan") -> Api:
     with staff_context():
         issued = tenants.issue_key(actor="test", tenant_id=partner.tenant_id, scopes=[Scope.PARTNER])
+    as_owner(
+        "UPDATE tenants_apikey SET created_at = created_at - make_interval(days => %s), created_by = %s WHERE id = %s",
+        days,
+        issued_by,
+        issued.record.id,
+    )
     return Api(partner.tenant_id, issued.text)
 
 
@@ -350,8 +356,9 @@ def test_fleet_guard__above_the_limit__wants_another_key(acme: Api, tenth: Api) 
 
     same = delete(acme, tenth, confirm_token=token)
     assert (same.status_code, same.json()["code"]) == (403, "second_key_required")
-    made_since = delete(second_key(acme), tenth, confirm_token=token)
-    assert (made_since.status_code, made_since.json()["code"]) == (403, "second_key_required")
+    for refused in (second_key(acme, days=0), second_key(acme, issued_by=acme.actor)):
+        answer = delete(refused, tenth, confirm_token=token)
+        assert (answer.status_code, answer.json()["code"]) == (403, "second_key_required")
     assert delete(other, tenth, confirm_token=token).status_code == 202
 
 

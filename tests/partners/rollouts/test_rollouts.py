@@ -9,6 +9,7 @@ from django.db import IntegrityError, connection
 
 from integrations.models import ActionType
 from tenants.context import tenant_context
+from tenants.tasks import delete_tenants
 from tests.conftest import Api
 from tests.delivery.cast import customer_of, merchant_of
 from tests.delivery.cast import work as deliver
@@ -135,6 +136,38 @@ def test_rollout__of_a_suspended_customer__moves_it_too(acme: Api, integration: 
     work(acme)
 
     assert revisions(acme) == {shop.tenant_id: 2}
+
+
+def test_rollout__of_a_customer_that_is_being_deleted__leaves_it_and_goes_on(acme: Api, integration: str) -> None:
+    """The revision has an action type more, whose row it would not take."""
+    gone, kept = provision(acme, 2)
+    publish(acme, integration)
+    rollout = roll_out(acme, integration)
+    acme.send("DELETE", f"/api/partners/customers/{gone.tenant_id}", {})
+
+    work(acme)
+
+    assert rollout_of(acme, rollout["id"])["status"] == "completed"
+    assert revisions(acme) == {gone.tenant_id: 1, kept.tenant_id: 2}
+    steer(acme, rollout["id"], "rollback")
+    work(acme)
+    assert revisions(acme) == {gone.tenant_id: 1, kept.tenant_id: 1}
+
+
+def test_rollout__of_a_customer_that_is_gone__ends_without_it(acme: Api, integration: str) -> None:
+    shops = provision(acme, 4)
+    publish(acme, integration)
+    rollout = roll_out(acme, integration, stages=[{"percent": 25, "wait_minutes": 30}])
+    work(acme)
+    (gone, *_) = [shop for shop in shops if revisions(acme)[shop.tenant_id] == 1]
+    acme.send("DELETE", f"/api/partners/customers/{gone.tenant_id}", {"grace_days": 0})
+    delete_tenants(timestamp=0)
+    let_stage_pass()
+
+    work(acme)
+
+    shown = rollout_of(acme, rollout["id"])
+    assert (shown["status"], shown["moved"], shown["left"]) == ("completed", 3, 0)
 
 
 @pytest.mark.parametrize(

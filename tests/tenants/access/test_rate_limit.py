@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ from django.test import RequestFactory
 
 from tenants.access import keys, rate_limit, shares
 from tests.conftest import Api
+from tests.owner import as_owner
 from tests.tenants.access.test_authentication import change, issue
 
 PATH = "/api/partners/stats"
@@ -73,6 +75,16 @@ def test_rate_limit__of_a_customer__is_what_its_partner_set(acme: Api, merchant:
 
     assert acme.patch(path, {"rate_limit": None}).json()["customer"]["rate_limit"] is None
     assert merchant.get("/api/settings").status_code == 200
+
+
+def test_rate_limit__above_the_installations__is_that_for_a_customer(acme: Api, merchant: Api) -> None:
+    more = {"requests": 10**9, "seconds": 60}
+    assert acme.patch(f"/api/partners/customers/{merchant.tenant_id}", {"rate_limit": more}).status_code == 200
+    as_owner("UPDATE tenants_tenant SET rate_limit = %s WHERE id = %s", json.dumps(more), acme.tenant_id)  # by staff
+
+    policies = [api.get("/api/me").headers["RateLimit-Policy"] for api in (merchant, acme)]
+
+    assert policies == [f'"tenant";q={limit};w=60, "key";q=60000;w=60' for limit in (60_000, 10**9)]
 
 
 @pytest.mark.parametrize(
