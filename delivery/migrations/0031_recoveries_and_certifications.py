@@ -261,5 +261,5 @@ class Migration(migrations.Migration):
         InForce(
             "delivery", "recoverable_actions", digest="a110eda878ec", reverse_sql="DROP FUNCTION recoverable_actions"
         ),
-        InForce("delivery", "recover_actions", digest="077b12bb2d91", reverse_sql="DROP FUNCTION recover_actions"),
+        InForce("delivery", "recover_actions", digest="23b12cd337dc", reverse_sql="DROP FUNCTION recover_actions"),
     ]

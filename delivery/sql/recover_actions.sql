@@ -51,12 +51,15 @@ CREATE OR REPLACE FUNCTION recover_actions(most int, pause interval)
             ), locked AS (
                 SELECT a.tenant_id, a.id FROM public.delivery_action a
                   JOIN matching m ON m.tenant_id = a.tenant_id AND m.id = a.id
-                 WHERE a.status = 'failed' FOR NO KEY UPDATE OF a SKIP LOCKED
+                 -- By the index of ids, whatever the planner takes the tables to hold.
+                 WHERE a.id = ANY (ARRAY(SELECT n.id FROM matching n)) AND a.status = 'failed'
+                   FOR NO KEY UPDATE OF a SKIP LOCKED
             ), replayed AS (
                 UPDATE public.delivery_action a
                    SET status = 'pending', due_at = now(), leased_until = NULL, failure_reason = '',
                        replayed_from = a.attempts
-                  FROM locked l WHERE a.tenant_id = l.tenant_id AND a.id = l.id
+                  FROM locked l
+                 WHERE a.id = ANY (ARRAY(SELECT n.id FROM locked n)) AND a.tenant_id = l.tenant_id AND a.id = l.id
                 RETURNING 1
             ), reached AS (
                 -- Behind a full batch there may be more of what was looked at.

@@ -9,7 +9,9 @@ from tests.owner import as_owner
 CONTROL_PLANE = (
     "tenants_%",
     "integrations_%",
-    "delivery_webhook%",  # partners' own
+    "delivery_webhook%",  # partners' own, as these
+    "delivery_recovery",
+    "delivery_certification",
     "learning_release",
     "learning_pattern",
     "learning_noisysum",

@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 from django.core.management import call_command
-from django.db import ProgrammingError, connection, transaction
+from django.db import ProgrammingError, connection, connections, transaction
 
 from decisions.upkeep import counting, waiting
 from events.models import UsageMetric
@@ -197,7 +197,7 @@ def _count_and_hang_up(shop: Api) -> None:
     try:
         counted(shop)
     finally:
-        connection.close()
+        connections.close_all()
 
 
 def test_count__killed_before_its_commit__is_done_again_from_where_it_was(shop: Api) -> None:

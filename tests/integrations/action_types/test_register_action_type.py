@@ -25,6 +25,10 @@ def test_register__a_whole_one__answers_it_with_its_secret_once(merchant: Api) -
         **{name: GIFT[name] for name in ("name", "description", "provider", "domain", "delivery_webhook")},
         "estimated_cost_usd": "10.50",
         "integration_id": None,
+        "revision": None,
+        "withdrawn": False,
+        "deprecated_at": None,
+        "sunset_at": None,
         "active": True,
     }
     assert secret not in merchant.get(PATH).content.decode()

@@ -51,7 +51,7 @@ def _request(draw: st.DrawFn, path: str, method: str, operation: Schema, ids: Id
         name, schema = parameter["name"], parameter["schema"]
         if parameter["in"] == "path":
             known = st.sampled_from(ids[name]) if name in ids else st.nothing()
-            path = path.replace(f"{{{name}}}", quote(draw(known | known | of(schema)), safe="/"))
+            path = path.replace(f"{{{name}}}", quote(str(draw(known | known | of(schema))), safe="/"))
         elif parameter["in"] == "query" and draw(st.booleans()):
             value = draw(of(schema))
             query[name] = value if isinstance(value, str) else json.dumps(value)

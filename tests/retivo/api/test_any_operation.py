@@ -14,7 +14,13 @@ from tests.events.users.people import get, save
 from tests.retivo.api.test_openapi import SCHEMA
 
 PATH_VALUES = {
-    **dict.fromkeys(["customerId", "integrationId", "playbookId", "keyId"], "00000000-0000-0000-0000-000000000000"),
+    **dict.fromkeys(
+        ["customerId", "integrationId", "playbookId", "keyId", "endpointId"], "00000000-0000-0000-0000-000000000000"
+    ),
+    "recoveryId": f"rec_{'0' * 32}",
+    "certificationId": f"cert_{'0' * 32}",
+    "rolloutId": f"ro_{'0' * 32}",
+    "number": 1,
     "actionTypeId": f"at_{'0' * 32}",
     "actionId": f"ea_{'0' * 32}",
     "interventionId": f"int_{'0' * 32}",

@@ -72,7 +72,7 @@ STATUSES = {
     "getIntegration": {"200", "404"} | AUTHENTICATED,
     "changeIntegration": {"200", "404"} | CHANGE,
     "deleteIntegration": {"200", "404", "409"} | AUTHENTICATED,
-    "changeWebhooks": {"200", "404"} | CHANGE,
+    "changeWebhooks": {"200", "404", "409"} | CHANGE,
     "deprecateIntegration": {"200", "404"} | POST,
     "listIntegrationCustomers": {"200", "400", "404"} | AUTHENTICATED,
     "shareIntegration": {"200", "202", "404"} | POST,

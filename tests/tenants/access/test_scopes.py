@@ -1,6 +1,5 @@
 """Each operation wants the scope that it names, and nothing else will do: a matrix made of the API's description."""
 
-import re
 from typing import Any
 
 import pytest
@@ -11,6 +10,7 @@ from tenants.access.view import TenantView
 from tenants.context import staff_context
 from tenants.models import Scope
 from tests.conftest import Api
+from tests.retivo.api.test_any_operation import PATH_VALUES
 from tests.retivo.api.test_openapi import SCHEMA
 
 _SCOPED = [
@@ -20,15 +20,6 @@ _SCOPED = [
     if "security" in operation and operation["security"] != [{"bearerAuth": []}]  # any key may ask who it is
 ]
 _IDS = [f"{method} {path}" for method, path, _ in _SCOPED]
-_OF_PATHS = {
-    "actionId": "ea_" + 32 * "0",
-    "actionTypeId": "at_" + 32 * "0",
-    "endpoint": "track",
-    "kind": "track",
-    "interventionId": "int_x",
-    "decisionId": "dec_x",
-    "userId": "user-1",
-}
 
 
 def _key(api: Api, *scopes: Scope) -> Api:
@@ -37,8 +28,7 @@ def _key(api: Api, *scopes: Scope) -> Api:
 
 
 def _send(api: Api, method: str, path: str) -> Any:
-    path = re.sub(r"\{(\w+)\}", lambda name: _OF_PATHS.get(name[1], "00000000-0000-4000-8000-000000000000"), path)
-    answer = api.send(method.upper(), path, b"{}")
+    answer = api.send(method.upper(), path.format(**PATH_VALUES), b"{}")
     return answer.status_code, {} if answer.status_code < 400 else answer.json()
 
 

@@ -202,6 +202,7 @@ def test_the_groups_hold_what_their_names_say() -> None:
             ("tenants", "tenant"),
             ("tenants", "apikey"),
             ("integrations", "partnerintegration"),
+            ("integrations", "rollout"),
             ("delivery", "actionrow"),
             ("delivery", "endpointrow"),
             ("delivery", "webhook"),
