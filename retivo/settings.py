@@ -491,7 +491,12 @@ SPECTACULAR_SETTINGS = {
     # From drf_spectacular_sidecar's static files, not from a CDN.
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "SWAGGER_UI_SETTINGS": {"deepLinking": True, "displayRequestDuration": True, "tryItOutEnabled": True},
+    "SWAGGER_UI_SETTINGS": {
+        "deepLinking": True,
+        "displayRequestDuration": True,
+        "docExpansion": "none",  # a page of subjects, not of all operations
+        "tryItOutEnabled": True,
+    },
 }
 
 LOGGING_CONFIG = "retivo.logging.configure"

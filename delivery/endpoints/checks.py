@@ -109,8 +109,7 @@ def _large(subject: Subject) -> list[Probe]:
 
 def _rotating(subject: Subject) -> list[Probe]:
     """As during a rotation: signed with a secret that the receiver has not taken over yet, and with the one it has."""
-    is_rotating = len(subject.keys) > 1
-    return [_probe(subject, keys=subject.keys if is_rotating else [secrets.token_hex(32), *subject.keys])]
+    return [_probe(subject, keys=[secrets.token_hex(32), subject.keys[0]])]
 
 
 CHECKS = (

@@ -303,6 +303,7 @@ def test_the_closed_loop_is_followed(sent: dict[str, str], page: Page, scheme: s
 
 def test_api_docs__in_a_browser__show_the_operations_and_call_them(page: Page) -> None:
     page.goto("/api/docs")
+    page.locator("#operations-tag-Service").click()
     page.locator("#operations-Service-getLiveness").get_by_role("button").first.click()
     page.get_by_role("button", name="Execute").click()
     expect(page.locator(".live-responses-table tbody .response-col_status").first).to_contain_text("200")

@@ -12,6 +12,7 @@ CONTROL_PLANE = (
     "delivery_webhook%",  # partners' own, as these
     "delivery_recovery",
     "delivery_certification",
+    "events_reachedthreshold",
     "learning_release",
     "learning_pattern",
     "learning_noisysum",
