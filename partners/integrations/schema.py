@@ -97,6 +97,7 @@ share_integration = partner_operation(
             "This integration is not active.",
             integration_deprecated="This integration is deprecated: it is shared with nobody more.",
             endpoint_not_certified="This integration has endpoints that are not certified.",
+            customer_deleting="This customer is being deleted. Restore it first.",
         ),
     ],
 )
