@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import F
 
 from integrations import webhook_url
 from integrations.models import ActionTypeTemplate, PartnerIntegration, Revision, RevisionTemplate
@@ -251,11 +250,6 @@ def _insert_templates(revision: Revision, templates: Sequence[Mapping[str, Any]]
         )
         for position, template in enumerate(templates)
     )
-
-
-def current_templates() -> Any:
-    """The action types of the revision that each integration is at."""
-    return RevisionTemplate.objects.filter(revision=F("integration__revision")).order_by("position")
 
 
 _LIST = """

@@ -361,12 +361,6 @@ _HAS_ENDED = """
     FROM tenants_apikey WHERE id = %s
 """
 
-# By the clock, not as the transaction began: whom it waited for may have ended the key.
-_HAS_ENDED = """
-    SELECT revoked_at IS NOT NULL OR expires_at IS NOT NULL AND expires_at <= clock_timestamp()
-    FROM tenants_apikey WHERE id = %s
-"""
-
 _COLUMNS = [
     *("id", "tenant_id", "digest", "prefix", "label", "scopes", "allowed_cidrs", "created_by", "replaces_id"),
     "expires_at",

@@ -1,7 +1,7 @@
 -- Takes out of the audit trail what was told of a tenant that is gone: details, which may hold names and labels, and
 -- addresses. Who did what and when stays, and so does each entry's hash, which the next one in the chain carries.
 --
--- An entry from before there was a chain has no place in it, and gets one as it is now.
+-- An entry from before there was a chain of all has no place in it, and gets none.
 CREATE OR REPLACE FUNCTION redact_audit_entries(tenant uuid) RETURNS bigint
     LANGUAGE sql VOLATILE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
