@@ -126,7 +126,7 @@ def test_names_in_the_database__in_docs_and_comments__are_made_by_a_migration_or
     made = "\n".join(
         found.read_text()
         for found in [*sql, *SOURCES]
-        if found.suffix == ".sql" or found.name == "models.py" or "migrations" in found.parts
+        if found.suffix == ".sql" or "models" in found.parts or found.name == "models.py" or "migrations" in found.parts
     )
     wrong = [
         f"{where}: {name}"
@@ -248,7 +248,7 @@ def test_architecture__its_table__names_every_room_and_its_folders() -> None:
     }
 
 
-_AT_THE_TOP = {"management", "migrations", "formats"}
+_AT_THE_TOP = {"management", "migrations", "models", "formats"}
 
 
 # --- The guide to a connector ---------------------------------------------------------------------------------------
