@@ -92,7 +92,7 @@ def rotate_key(*, actor: str, key: ApiKey, overlap: timedelta, expires_at: datet
     """A key's successor, as staff rotate it.
 
     Raises:
-        ValidationError: the key is revoked, has expired, or was rotated.
+        ValidationError: the key is revoked, has expired, or was rotated; 20 go on beside their successors.
     """
     try:
         with transaction.atomic():

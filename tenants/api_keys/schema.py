@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from retivo.api.errors import FieldError
 from retivo.api.operation import Decorator, operation
 from retivo.api.schema import INVALID_QUERY, KEY_IN_USE, NO_FULL_ACCESS, NOT_FOUND, Problems
 from tenants.api_keys import serializers
@@ -34,7 +35,13 @@ _SUCCESSOR = _ISSUED | {"id": _SUCCESSOR_ID, "prefix": "rt_live_9kLm", "replaces
 _ROTATED = KEY | {"status": "expiring", "expires_at": "2026-11-21T08:00:00Z", "replaced_by": _SUCCESSOR_ID}
 _REVOKED = KEY | {"status": "revoked", "revoked_at": "2026-11-21T08:00:00Z"}
 
-_NOT_GRANTABLE = {"scope_not_grantable": "A key grants what it may do itself, and this one may not do `users:write`."}
+_OUTLIVES = "A key issues none that outlives it, and this one expires at 2026-12-24T18:00:00.000000Z."
+_ELSEWHERE = "A key issues none for other networks than its own, and this one has 203.0.113.0/24."
+_NOT_GRANTABLE: dict[str, Any] = {
+    "scope_not_grantable": "A key grants what it may do itself, and this one may not do `users:write`.",
+    "expiry_not_grantable": FieldError(pointer="/expires_at", code="expiry_not_grantable", detail=_OUTLIVES),
+    "networks_not_grantable": FieldError(pointer="/allowed_cidrs", code="networks_not_grantable", detail=_ELSEWHERE),
+}
 _LIMIT = {"api_key_limit_reached": "A tenant has at most 20 active keys, whatever its plan. Revoke one first."}
 _CALLING = {"calling_key": "This is the key that you are calling with: send `?confirm=self` if you mean it."}
 _LAST = {"last_partner_key": "This is your last key that holds `partner:keys`: rotate it, or issue another one first."}
@@ -76,7 +83,7 @@ def place(  # a table
         may_be_calling: the key that calls is one of them.
     """
 
-    def also(more: dict[str, str]) -> Problems:
+    def also(more: Mapping[str, Any]) -> Problems:
         return Problems(f"{name}{next(iter(more)).title().replace('_', '')}", 403, {**forbidden.examples, **more})
 
     def conflicts(more: Mapping[str, Any]) -> Problems:
@@ -112,8 +119,8 @@ def place(  # a table
             "issue",
             "Issue one of {} keys",
             "The key's text is in this answer and nowhere else; with `encrypt_to` not even here, but sealed for "
-            "whoever has the secret key. A key grants no scope that it does not hold itself. A tenant has 20 active "
-            "keys at most.",
+            "whoever has the secret key. A key issues none that is less bound than itself: in its scopes, in when it "
+            "expires, in its networks. A tenant has 20 active keys at most.",
             takes=serializers.IssueRequestSerializer,
             requests={
                 "A key for a backend": {"label": "Backend", "scopes": ["events:write", "users:read"]},
@@ -162,20 +169,21 @@ def place(  # a table
             "rotate",
             "Rotate one of {} keys",
             "Issues a successor with the scopes, the label and the networks of the key, which is let in for "
-            "`overlap_hours` more, and not longer than before. A key is rotated once.",
+            "`overlap_hours` more, and not longer than before. A key is rotated once. The calling key issues none that "
+            "is less bound than itself.",
             takes=serializers.RotateRequestSerializer,
             requests={"With a day for the change": {"overlap_hours": 24}, "At once": {"overlap_hours": 0}},
             status=201,
             answers=serializers.RotateResponseSerializer,
             example={"key": _SUCCESSOR, "replaced": _ROTATED},
-            forbidden=also(_NOT_GRANTABLE),
+            forbidden=also(_NOT_GRANTABLE | _LIMIT),
             problems=[NOT_FOUND, conflicts({**_NOT_ROTATABLE, **KEY_IN_USE.examples, **deleting})],
         ),
         revoke_all=said(
             "revokeAll",
             "Revoke all of {} keys",
             "Every key that is let in is refused from now on. With `reissue` one new key takes their place, with all "
-            "of their scopes.",
+            "of their scopes and, if all were bound to networks, all of these; it expires when the calling key does.",
             plural="s",
             parameters=[serializers.ConfirmQuerySerializer],
             takes=serializers.RevokeAllRequestSerializer,

@@ -127,7 +127,10 @@ class RotateRequestSerializer(StrictSerializer):
         max_value=MAX_OVERLAP_HOURS,
         help_text="How long the key is let in beside its successor; with 0 it is refused at once.",
     )
-    expires_at = FutureField(required=False, help_text="When the successor expires: never by default.")
+    expires_at = FutureField(
+        required=False,
+        help_text="When the successor expires: never by default. Needed if the calling key expires.",
+    )
     encrypt_to = _encrypt_to()
 
 

@@ -19,9 +19,11 @@ from retivo.api.errors import Problem, not_found
 from tenants import outbox
 from tenants.access import keys
 from tenants.access.authentication import Caller
+from tenants.api_keys import bounds
 from tenants.models import ApiKey, KeyMode, Scope, Tenant, TenantRole
 
 MAX_ACTIVE = 20  # keys of a tenant
+MAX_EXPIRING = 20  # that go on beside their successors
 FULL_ACCESS = (Scope.FULL,)
 
 
@@ -77,13 +79,15 @@ def issue(
     """A new key. Its text is in the answer and nowhere else.
 
     Raises:
-        Problem: 404 if the partner has no such customer; 403 `scope_not_grantable`, `api_key_limit_reached`.
+        Problem: 404 if the partner has no such customer; 403 `scope_not_grantable`, `expiry_not_grantable`,
+            `networks_not_grantable`, `api_key_limit_reached`.
         ValidationError: a test key, for there are no test tenants.
     """
     if mode == KeyMode.TEST:
         raise ValidationError("A test key belongs to a test tenant, and there are none yet. Issue a live key.")
     tenant = _locked(of, by)
     _refuse_scopes(by, tenant, scopes)
+    bounds.refuse_wider(by.key_id, expires_at, allowed_cidrs)
     _refuse_above_limit(tenant)
     key = _new_key(
         tenant_id=tenant.id, by=by, scopes=scopes, label=label, expires_at=expires_at, allowed_cidrs=allowed_cidrs
@@ -117,15 +121,20 @@ def rotate(
     """A successor with the scopes, label and networks of the key, which goes on for `overlap` at most.
 
     Args:
+        overlap: none ends the key at once.
         expires_at: of the successor; never where None.
 
     Raises:
-        Problem: 404; 403 `scope_not_grantable`; 409 `key_revoked`, `key_expired`, `already_rotated`.
+        Problem: 404; 403 `scope_not_grantable`, `expiry_not_grantable`, `networks_not_grantable`,
+            `api_key_limit_reached`; 409 `key_revoked`, `key_expired`, `already_rotated`.
     """
     key = _key(of, key_id)
     tenant = _locked(of, by)
     _refuse_unless_active(key)
     _refuse_scopes(by, tenant, [Scope(scope) for scope in key.scopes])
+    bounds.refuse_wider(by.key_id, expires_at, key.allowed_cidrs)
+    if overlap:
+        _refuse_above_limit_of_expiring(tenant)
     successor = _new_key(
         tenant_id=tenant.id,
         by=by,
@@ -169,10 +178,11 @@ def revoke(*, of: Holder, by: Issuer, key_id: UUID, confirmed: bool = False) -> 
 def revoke_all(*, of: Holder, by: Issuer, reissue: bool, confirmed: bool = False) -> tuple[int, IssuedKey | None]:
     """Revoke every key that is still let in; how many, and a new key with all of their scopes if that is asked for.
 
-    Where no key was left, the new one has full access.
+    Where no key was left, the new one has full access. It is let in from their networks, if all of them were bound to
+    some, and otherwise from the issuer's; it expires with the issuer.
 
     Raises:
-        Problem: 404; 403 `scope_not_grantable`; 409 `calling_key`, `last_partner_key`.
+        Problem: 404; 403 `scope_not_grantable`, `networks_not_grantable`; 409 `calling_key`, `last_partner_key`.
     """
     found = list(_lockable(of).filter(_usable()))
     tenant = _locked(of, by)
@@ -182,7 +192,18 @@ def revoke_all(*, of: Holder, by: Issuer, reissue: bool, confirmed: bool = False
         scopes = {Scope(scope) for key in found for scope in key.scopes} or {*FULL_ACCESS}
         scopes = {scope for scope in scopes if scope == scope.family or scope.family not in scopes}
         _refuse_scopes(by, tenant, scopes)
-        new = _new_key(tenant_id=tenant.id, by=by, scopes=scopes, label="Reissued")
+        expires_at, networks = bounds.of(by.key_id)
+        if found and all(key.allowed_cidrs for key in found):
+            networks = sorted({network for key in found for network in key.allowed_cidrs or ()})
+        bounds.refuse_wider(by.key_id, expires_at, networks)
+        new = _new_key(
+            tenant_id=tenant.id,
+            by=by,
+            scopes=scopes,
+            label="Reissued",
+            expires_at=expires_at,
+            allowed_cidrs=networks,
+        )
     else:
         _refuse_last(by, tenant, found)
     if not found and new is None:
@@ -213,12 +234,26 @@ def _refuse_scopes(by: Issuer, tenant: Tenant, scopes: Collection[Scope]) -> Non
 def _refuse_above_limit(tenant: Tenant) -> None:
     active = ApiKey.objects.filter(_usable(), tenant_id=tenant.id).exclude(_replaced()).count()
     if active >= MAX_ACTIVE:
-        raise Problem(
-            403,
-            "api_key_limit_reached",
-            f"A tenant has at most {MAX_ACTIVE} active keys, whatever its plan. Revoke one first.",
-            extra={"current": active, "limit": MAX_ACTIVE, "upgrade_to": None},
+        raise _limit_reached(
+            f"A tenant has at most {MAX_ACTIVE} active keys, whatever its plan. Revoke one first.", active, MAX_ACTIVE
         )
+
+
+def _refuse_above_limit_of_expiring(tenant: Tenant) -> None:
+    """Or a chain of rotations would make any number of keys that are let in."""
+    expiring = ApiKey.objects.filter(_usable(), _replaced(), tenant_id=tenant.id).count()
+    if expiring >= MAX_EXPIRING:
+        raise _limit_reached(
+            f"At most {MAX_EXPIRING} keys of a tenant go on beside their successors. Rotate with `overlap_hours` 0, "
+            "or revoke one of those first.",
+            expiring,
+            MAX_EXPIRING,
+        )
+
+
+def _limit_reached(detail: str, current: int, limit: int) -> Problem:
+    extra = {"current": current, "limit": limit, "upgrade_to": None}
+    return Problem(403, "api_key_limit_reached", detail, extra=extra)
 
 
 def _refuse_unless_active(key: ApiKey) -> None:

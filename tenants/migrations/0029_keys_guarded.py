@@ -91,6 +91,56 @@ GRANT EXECUTE ON FUNCTION authenticate_api_key TO app_web;
 RESET ROLE;
 REVOKE CREATE ON SCHEMA public FROM app_auth;
 """
+# As it was until a key issued none that is less bound than itself.
+GUARD_API_KEY = """\
+CREATE OR REPLACE FUNCTION guard_api_key() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+    BEGIN
+        IF TG_OP = 'UPDATE' THEN
+            IF OLD.revoked_at IS NOT NULL AND NEW.revoked_at IS DISTINCT FROM OLD.revoked_at
+                OR OLD.expires_at IS NOT NULL AND coalesce(NEW.expires_at > OLD.expires_at, true)
+            THEN
+                RAISE EXCEPTION 'a key that was revoked or expires does not become valid again'
+                    USING ERRCODE = 'check_violation', CONSTRAINT = 'api_key_ends_once';
+            END IF;
+            IF (NEW.tenant_id, NEW.scopes) IS NOT DISTINCT FROM (OLD.tenant_id, OLD.scopes) THEN
+                RETURN NEW;
+            END IF;
+        END IF;
+        IF EXISTS (SELECT FROM unnest(NEW.scopes) scope WHERE starts_with(scope, 'partner')) AND NOT EXISTS (
+            SELECT FROM public.tenants_tenant t WHERE t.id = NEW.tenant_id AND t.tenant_role = 'partner'
+        ) THEN
+            RAISE EXCEPTION 'only a key of a partner holds scopes of the Partner API'
+                USING ERRCODE = 'check_violation', CONSTRAINT = 'api_key_of_partner';
+        END IF;
+        IF public.current_tenant() IS NOT NULL
+            AND EXISTS (SELECT FROM public.tenants_apikey k WHERE k.tenant_id = NEW.tenant_id)
+            AND NOT EXISTS (
+                SELECT FROM public.tenants_apikey issuer
+                WHERE issuer.id = substring(NEW.created_by FROM '^api_key:([0-9a-f-]{36})$')::uuid
+                    AND issuer.tenant_id = public.current_tenant()
+                    AND NOT EXISTS (
+                        SELECT FROM unnest(NEW.scopes) scope
+                        WHERE scope <> ALL (issuer.scopes)
+                            AND CASE WHEN starts_with(scope, 'partner') THEN 'partner' ELSE 'full' END
+                                <> ALL (issuer.scopes)
+                    )
+            )
+        THEN
+            RAISE EXCEPTION 'a key issues no scope that it does not hold'
+                USING ERRCODE = 'check_violation', CONSTRAINT = 'api_key_issuer_holds_scopes';
+        END IF;
+        RETURN NEW;
+    END
+    $$;
+
+REVOKE ALL ON FUNCTION guard_api_key FROM PUBLIC;
+
+CREATE OR REPLACE TRIGGER guard_api_key BEFORE INSERT OR UPDATE OF tenant_id, scopes, expires_at, revoked_at
+    ON tenants_apikey FOR EACH ROW EXECUTE FUNCTION guard_api_key();
+"""
 
 
 def _constrained(constraint: models.UniqueConstraint) -> migrations.RunSQL:
@@ -127,10 +177,8 @@ class Migration(migrations.Migration):
                 _roles.TENANTS_APIKEY,
             ],
         ),
-        InForce(
-            "tenants",
-            "guard_api_key",
-            digest="678b719813d2",
+        migrations.RunSQL(
+            sql=[GUARD_API_KEY],
             reverse_sql=["DROP TRIGGER guard_api_key ON tenants_apikey", "DROP FUNCTION guard_api_key"],
         ),
         InForce(

@@ -53,16 +53,18 @@ class KeyStatusFilter(DropdownFilter):  # type: ignore[misc]  # unfold carries n
     parameter_name = "status"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("active", "Active"), ("expired", "Expired"), ("revoked", "Revoked"), ("leaked", "Leaked")]
+        return [(status.lower(), status) for status in STATUS_BADGES]
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> QuerySet[ApiKey]:
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         match self.value():
             case "active":
-                return queryset.filter(is_active())
+                return queryset.filter(is_active(), successor_id=None)
+            case "expiring":
+                return queryset.filter(is_active(), successor_id__isnull=False)
             case "expired":
                 return queryset.filter(revoked_at=None, expires_at__lte=timezone.now())
             case "revoked":
-                return queryset.exclude(revoked_at=None)
+                return queryset.exclude(revoked_at=None).exclude(revoked_reason=RevokedReason.LEAKED)
             case "leaked":
                 return queryset.filter(revoked_reason=RevokedReason.LEAKED)
         return queryset
