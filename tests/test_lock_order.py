@@ -8,6 +8,7 @@ import os
 import random
 import sys
 import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -25,7 +26,7 @@ from decisions.upkeep.counting import count_tenant
 from delivery.outcomes import services as outcomes
 from delivery.outcomes.services import OfAction
 from delivery.transport.sending import Answer
-from delivery.worker import actions, recording
+from delivery.worker import actions, certifying, endpoints, recording, recovering, webhooks
 from delivery.worker.queues import Result, Room
 from events.scoring import services as scoring
 from learning.tasks import fold_tenant
@@ -37,6 +38,8 @@ from tests.events.cast import change_tenant, event
 from tests.events.users.people import USERS, path
 from tests.owner import as_owner
 from tests.partners.rollouts import cast as rollouts
+from tests.partners.webhooks.cast import WEBHOOKS
+from tests.partners.webhooks.cast import make as make_webhook
 
 TRANSACTIONS = int(os.environ.get("LOCK_TRANSACTIONS", "420"))
 THREADS = 6
@@ -44,6 +47,7 @@ PAIRS_A_SHOP = 15  # what a shop has grows, and what grows is slower to settle, 
 USERS_THERE = [f"u{n}" for n in range(8)]
 
 CUSTOMERS = "/api/partners/customers"
+HOOKS, ADDRESSES = "https://hooks.acme.example", ["grant_points", "send_voucher"]
 
 _rounds = count()
 
@@ -144,10 +148,23 @@ def report(api: Api, rng: random.Random) -> object:
 def deliver(api: Api, rng: random.Random) -> object:
     claimed = actions.claim(Room(wanted=10, per_endpoint=10, slow_wanted=10, per_slow_endpoint=10))
     told = ['{"outcome": {"status": "completed"}}', ""]
-    answers = (Answer(started_at=datetime.now(UTC), latency_ms=1, status=200, body=rng.choice(told)) for _ in claimed)
-    return recording.record(
-        [Result(lease=lease, answer=answer, delivered=True) for lease, answer in zip(claimed, answers, strict=True)]
+    answers = (
+        Answer(
+            started_at=datetime.now(UTC),
+            latency_ms=rng.choice([1, 3000]),
+            status=rng.choice([200, 200, 503]),
+            body=rng.choice(told),
+        )
+        for _ in claimed
     )
+    results = [
+        Result(lease=lease, answer=answer, delivered=answer.status == 200, wait_seconds=0)
+        for lease, answer in zip(claimed, answers, strict=True)
+    ]
+    tallies = endpoints.Tallies()
+    tallies.add(results)
+    tallies.store()
+    return recording.record(results)
 
 
 def settle(api: Api, rng: random.Random) -> object:
@@ -203,6 +220,57 @@ def roll_out(api: Api, rng: random.Random) -> object:
     return published
 
 
+def keep_up(api: Api, rng: random.Random) -> object:
+    """What waits for endpoints is counted, and how two of them answered is kept, in any order."""
+    ((partner_id,),) = as_owner("SELECT parent_id FROM tenants_tenant WHERE id = %s", api.tenant_id)
+    tallies = endpoints.Tallies()
+    for name in rng.sample(ADDRESSES, 2):
+        tallies._latencies[partner_id, f"{HOOKS}/{name}"] = deque([1])
+    tallies.store()
+    return endpoints.count()
+
+
+def recover(api: Api, rng: random.Random) -> object:
+    """What failed at an endpoint is sent again, which is enabled and gone from time to time."""
+    ask(
+        api,
+        "UPDATE delivery_action SET status = 'failed', failure_reason = 'attempts_exhausted', leased_until = NULL"
+        " WHERE id IN (SELECT id FROM delivery_action WHERE status = 'pending' ORDER BY id LIMIT 3"
+        " FOR NO KEY UPDATE SKIP LOCKED)",
+    )
+    partner = PARTNERS[api.tenant_id]
+    url = f"{HOOKS}/{rng.choice(ADDRESSES)}"
+    place = f"/api/partners/endpoints/{endpoints.endpoint_id(partner.tenant_id, url)}"
+    partner.post(f"{place}/enable", {})
+    partner.post(f"{place}/recover", {"since": "2026-01-01T00:00:00Z"})
+    recovering.advance(most=2, pause_seconds=0)
+    return None
+
+
+def certify(api: Api, rng: random.Random) -> object:
+    partner = PARTNERS[api.tenant_id]
+    url = f"{HOOKS}/{rng.choice(ADDRESSES)}"
+    partner.post(f"/api/partners/endpoints/{endpoints.endpoint_id(partner.tenant_id, url)}/certify", {})
+    report = {"check": "valid", "passed": rng.random() < 0.5, "saw": "", "why": None}
+    return [certifying.store(one, number=one.done, report=report, is_last=True) for one in certifying.claim()]
+
+
+def hand_out(api: Api, rng: random.Random) -> object:
+    """Events to the partner's webhook, and what became of them; one that is gone switches it off."""
+    PARTNERS[api.tenant_id].post(f"{WEBHOOKS}/{rng.choice(webhooks_of(api))}/test", {})
+    webhooks.fan_out()
+    leased = webhooks.claim(Room(wanted=10, per_endpoint=10, slow_wanted=10, per_slow_endpoint=10))
+    answer = Answer(started_at=datetime.now(UTC), latency_ms=1, status=rng.choice([200, 503]))
+    return recording.record(
+        [Result(lease=lease, answer=answer, delivered=answer.status == 200, wait_seconds=0) for lease in leased]
+    )
+
+
+def webhooks_of(api: Api) -> list[str]:
+    sql = "SELECT w.id FROM delivery_webhook w JOIN tenants_tenant t ON t.parent_id = w.tenant_id WHERE t.id = %s"
+    return [each for (each,) in as_owner(sql, api.tenant_id)]
+
+
 # By their shops.
 PARTNERS: dict[UUID, Api] = {}
 
@@ -227,6 +295,10 @@ WRITERS: list[Writer] = [
     hold,
     put,
     roll_out,
+    keep_up,
+    recover,
+    certify,
+    hand_out,
 ]
 PAIRS = list(combinations_with_replacement(WRITERS, 2))
 
@@ -234,10 +306,10 @@ PAIRS = list(combinations_with_replacement(WRITERS, 2))
 def busy_shop(partner: Api) -> Api:
     """One in which all have much to do: limits and a budget, two playbooks for the same users, a conversion."""
     templates = [
-        {"name": name, "delivery_webhook": f"https://hooks.acme.example/{name}", "estimated_cost_usd": "0.01"}
-        for name in ("grant_points", "send_voucher")
+        {"name": name, "delivery_webhook": f"{HOOKS}/{name}", "estimated_cost_usd": "0.01"} for name in ADDRESSES
     ]
     shop = shop_of(partner, action_type_templates=templates)
+    make_webhook(partner)
     PARTNERS[shop.tenant_id] = partner
     configure(
         shop,

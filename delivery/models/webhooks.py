@@ -63,6 +63,7 @@ class WebhookReader(models.Model):
     until_seq = models.BigIntegerField(null=True, help_text="Where a replay ends; null follows the feed")
     types = ArrayField(models.CharField(max_length=64), null=True, help_text="Of those of the webhook; null for all")
     events = models.IntegerField(default=0, help_text="Of which it made deliveries")
+    rests_until = models.DateTimeField(null=True, help_text="After a fault, which keeps no other reader from going on")
     created_at = models.DateTimeField(db_default=Now())
     completed_at = models.DateTimeField(null=True)
 

@@ -1,4 +1,5 @@
--- Leases certifications that nobody works on to a worker, oldest first, and returns their ids.
+-- Leases certifications that nobody works on to a worker, oldest first, and returns their ids. Those of a partner that is
+-- being deleted rest.
 CREATE OR REPLACE FUNCTION claim_certifications(wanted int, lease_seconds int)
     RETURNS TABLE (tenant_id uuid, certification_id text)
     LANGUAGE sql VOLATILE SECURITY DEFINER
@@ -8,8 +9,9 @@ CREATE OR REPLACE FUNCTION claim_certifications(wanted int, lease_seconds int)
        SET leased_until = clock_timestamp() + make_interval(secs => lease_seconds)
      WHERE c.id IN (
         SELECT w.id FROM public.delivery_certification w
+          JOIN public.tenants_tenant p ON p.id = w.tenant_id AND p.delete_at IS NULL
          WHERE w.status = 'running' AND (w.leased_until IS NULL OR w.leased_until <= clock_timestamp())
-         ORDER BY w.created_at, w.id LIMIT wanted FOR NO KEY UPDATE SKIP LOCKED
+         ORDER BY w.created_at, w.id LIMIT wanted FOR NO KEY UPDATE OF w SKIP LOCKED
      )
     RETURNING c.tenant_id, c.id::text
     $$;

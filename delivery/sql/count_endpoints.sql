@@ -1,5 +1,6 @@
 -- Counts what waits for each endpoint, and how many customers have actions that wait there or that failed there and could
--- be sent again. Writes the counts that changed into delivery_endpoint and returns how many endpoints those are.
+-- be sent again. Writes the counts that changed into delivery_endpoint and returns how many endpoints those are. Rows that
+-- somebody holds are left to the next count.
 --
 -- As in delivery_backlog, lanes are found by jumping through the index `action_due`. The function looks at 50,000 lanes
 -- at most, and counts 10,000 actions in each, 200,000 in all, and as many that failed. Beyond that, counts are lower
@@ -49,12 +50,18 @@ CREATE OR REPLACE FUNCTION count_endpoints(OUT changed int)
             SELECT c.tenant_id, c.id FROM counted c
             UNION
             SELECT e.tenant_id, e.id FROM public.delivery_endpoint e WHERE e.waiting > 0 OR e.customers_affected > 0
+        ), locked AS MATERIALIZED (
+            SELECT e.tenant_id, e.id, coalesce(c.waiting, 0) AS waiting, coalesce(c.customers, 0) AS customers
+              FROM known k
+              JOIN public.delivery_endpoint e ON e.tenant_id = k.tenant_id AND e.id = k.id
+              LEFT JOIN counted c ON c.tenant_id = k.tenant_id AND c.id = k.id
+             WHERE (e.waiting, e.customers_affected) IS DISTINCT FROM (coalesce(c.waiting, 0), coalesce(c.customers, 0))
+               FOR NO KEY UPDATE OF e SKIP LOCKED
         )
         UPDATE public.delivery_endpoint e
-           SET waiting = coalesce(c.waiting, 0), customers_affected = coalesce(c.customers, 0), counted_at = now()
-          FROM known k LEFT JOIN counted c ON c.tenant_id = k.tenant_id AND c.id = k.id
-         WHERE e.tenant_id = k.tenant_id AND e.id = k.id
-           AND (e.waiting, e.customers_affected) IS DISTINCT FROM (coalesce(c.waiting, 0), coalesce(c.customers, 0));
+           SET waiting = l.waiting, customers_affected = l.customers, counted_at = now()
+          FROM locked l
+         WHERE e.tenant_id = l.tenant_id AND e.id = l.id;
         GET DIAGNOSTICS changed = ROW_COUNT;
     END
     $$;

@@ -6,7 +6,12 @@ CREATE OR REPLACE FUNCTION register_endpoint(owner uuid, address text) RETURNS v
     AS $$
     INSERT INTO public.delivery_endpoint AS e
         (tenant_id, id, url, registered_at, consecutive_failures, openings, last_failure)
-    VALUES (owner, md5(owner::text || address)::uuid, address, now(), 0, 0, '')
+    SELECT owner, md5(owner::text || address)::uuid, address, now(), 0, 0, ''
+     -- ON CONFLICT locks a row that it leaves as it is, too.
+     WHERE NOT EXISTS (
+        SELECT FROM public.delivery_endpoint r
+         WHERE r.tenant_id = owner AND r.id = md5(owner::text || address)::uuid AND r.registered_at IS NOT NULL
+     )
     ON CONFLICT (tenant_id, id) DO UPDATE SET registered_at = now() WHERE e.registered_at IS NULL
     $$;
 

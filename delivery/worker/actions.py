@@ -78,11 +78,12 @@ def claim(room: Room) -> list[ActionLease]:
     with connection.cursor() as cursor:
         cursor.execute(_CLAIM, room.parameters)
         claimed = sorted(cursor.fetchall(), key=lambda row: row[0])
-    leases = []
     until = time.monotonic() + _CHECKING_SECONDS
-    for tenant_id, rows in groupby(claimed, key=lambda row: row[0]):
-        leases += _read(tenant_id, {action_id: tuple(flags) for _, action_id, *flags in rows}, until)
-    return leases
+    by_tenant = [
+        (tenant_id, {action_id: tuple(flags) for _, action_id, *flags in rows})
+        for tenant_id, rows in groupby(claimed, key=lambda row: row[0])
+    ]
+    return queues.each_apart(by_tenant, lambda found: _read(*found, until), what="actions_not_read")
 
 
 def expire() -> int:
@@ -222,7 +223,7 @@ def _tell_failed(owner_id: UUID, url: str, results: Sequence[Result[ActionLease]
             )
 
 
-QUEUE = Queue(claim=claim, record=_record, tell_failed=_tell_failed)
+QUEUE = Queue(name="actions", claim=claim, record=_record, tell_failed=_tell_failed)
 
 _CLAIM = """
     SELECT * FROM claim_actions(%(wanted)s::int, %(per_endpoint)s::int, %(slow_wanted)s::int,

@@ -47,14 +47,7 @@ def claim(free: int = _AT_ONCE) -> list[Certifying]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT * FROM claim_certifications(%s::int, %s::int)", [free, _LEASE_SECONDS])
         claimed = cursor.fetchall()
-    found = []
-    for tenant_id, id in claimed:
-        one = _read(tenant_id, id)
-        if one.subject.keys:
-            found.append(one)
-        else:
-            _refuse(one)
-    return found
+    return queues.each_apart(claimed, lambda row: _ready(*row), what="certification_not_read")
 
 
 def free(running: int) -> int:
@@ -84,6 +77,15 @@ def store(certifying: Certifying, *, number: int, report: dict[str, Any], is_las
         if is_last:
             _tell(certifying, failed=row[0], provider=row[1])
     return True
+
+
+def _ready(tenant_id: UUID, id: str) -> list[Certifying]:
+    """The certification, or none if it ends at once."""
+    one = _read(tenant_id, id)
+    if one.subject.keys:
+        return [one]
+    _refuse(one)
+    return []
 
 
 def _read(tenant_id: UUID, id: str) -> Certifying:

@@ -136,7 +136,6 @@ class Tallies:
             }
             by_owner.setdefault(owner_id, []).append(row)
         for owner_id, rows in by_owner.items():
-            rows.sort(key=lambda row: row["endpoint_id"])
             with tenant_context(owner_id), connection.cursor() as cursor:
                 cursor.execute(_STORE_TALLIES, {"tenant_id": owner_id, "rows": encode(rows).decode()})
 
@@ -210,10 +209,19 @@ _COUNT_FAILED = """
     ON CONFLICT (tenant_id, endpoint_id, hour) DO UPDATE SET failed = h.failed + excluded.failed
 """
 
+# The rows are locked in the order of their ids, whatever the planner takes first.
 _STORE_TALLIES = f"""
+    WITH row AS MATERIALIZED (
+        SELECT * FROM jsonb_to_recordset(%(rows)s::jsonb)
+            AS r (endpoint_id uuid, latencies int[], last_success_at timestamptz)
+    ), locked AS MATERIALIZED (
+        SELECT id FROM delivery_endpoint
+         WHERE tenant_id = %(tenant_id)s AND id = ANY(ARRAY(SELECT endpoint_id FROM row))
+         ORDER BY id FOR NO KEY UPDATE
+    )
     UPDATE delivery_endpoint e SET
         latencies = (r.latencies || e.latencies)[1:{KEPT_LATENCIES}],
         last_success_at = greatest(e.last_success_at, r.last_success_at)
-      FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (endpoint_id uuid, latencies int[], last_success_at timestamptz)
+      FROM row r JOIN locked l ON l.id = r.endpoint_id
      WHERE e.tenant_id = %(tenant_id)s AND e.id = r.endpoint_id
 """  # noqa: S608  # a constant

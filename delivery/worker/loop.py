@@ -25,8 +25,8 @@ from delivery.transport import signing
 from delivery.transport.sending import Answer, Sender
 from delivery.worker import actions, certifying, endpoints, recording, recovering, webhooks
 from delivery.worker.certifying import Certifying
-from delivery.worker.queues import SLOW_SECONDS, Lease, Queue, Result, Room
-from delivery.worker.recording import AWAY
+from delivery.worker.chores import Chore
+from delivery.worker.queues import AWAY, SLOW_SECONDS, Lease, Queue, Result, Room
 from delivery.worker.verdicts import Verdict, judge
 from retivo import tracing
 from retivo.api.errors import Problem
@@ -67,6 +67,7 @@ class Worker:
         self._results: list[Result[Any]] = []
         self._held: list[Result[Any]] = []  # that somebody holds a row of, and that are tried again in a while
         self._tallies = endpoints.Tallies()
+        self._chores = {name: Chore(name) for name in ("fan_out", "recover", "certify", *(q.name for q in _QUEUES))}
         self._is_looking = True
         self._wake = asyncio.Event()
         self._recordable = asyncio.Event()
@@ -121,7 +122,9 @@ class Worker:
         room = self._room(queue)
         if room.wanted <= 0:
             return []
-        leased: list[Lease] = await _in(self._claimer, partial(queue.claim, room))
+        claim: Callable[[], list[Lease]] = partial(queue.claim, room)
+        nothing: list[Lease] = []
+        leased = await self._chores[queue.name].do(partial(_in, self._claimer, claim), nothing)
         for lease in leased:
             task = asyncio.create_task(self._send(lease))
             self._sending[task] = (lease, time.monotonic())
@@ -136,10 +139,11 @@ class Worker:
         now = time.monotonic()
         if now < self._handed_out_at + _POLL_SECONDS:
             return 0
-        passed = await _in(self._claimer, webhooks.fan_out)
-        await _in(self._claimer, recovering.advance)
+        passed = await self._chores["fan_out"].do(partial(_in, self._claimer, webhooks.fan_out), 0)
+        await self._chores["recover"].do(partial(_in, self._claimer, recovering.advance), None)
         if free := certifying.free(len(self._certifying)):
-            for one in await _in(self._claimer, partial(certifying.claim, free)):
+            claim, nothing = partial(certifying.claim, free), list[Certifying]()
+            for one in await self._chores["certify"].do(partial(_in, self._claimer, claim), nothing):
                 task = asyncio.create_task(self._certify(one))
                 self._certifying.add(task)
                 task.add_done_callback(self._certified)
@@ -290,8 +294,8 @@ class Worker:
     async def _store_tallies(self) -> None:
         try:
             await _in(self._recorder, self._tallies.store)
-        except AWAY as error:
-            log.warning("tallies_lost", reason=str(error).strip().splitlines()[-1:])
+        except Exception as error:  # a sample, of which some may be lost
+            log.warning("tallies_lost", exc_info=error)
 
     def _try_held(self) -> None:
         self._results += self._held

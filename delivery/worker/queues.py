@@ -7,11 +7,18 @@ from functools import lru_cache
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
+import structlog
 from django.conf import settings
+from django.db import InterfaceError, OperationalError
 
 from delivery.models import FailureReason
 from delivery.transport.sending import Answer
 from retivo import encryption
+
+log = structlog.get_logger("retivo.delivery")
+
+# The database cannot be reached, or went away.
+AWAY = (OperationalError, InterfaceError)
 
 # An endpoint that takes longer than this to answer is slow, until it answers in less.
 SLOW_SECONDS = 2.0
@@ -64,6 +71,8 @@ class Lease:
 
 
 L = TypeVar("L", bound=Lease)
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,15 +106,34 @@ class Queue(Generic[L]):
     """A kind of message. Each has places of its own, so that none takes those of another.
 
     Args:
+        name: as logs call it.
         claim: leases what is due.
         record: stores attempts and what they mean, in the context of the messages' tenant. Storing the same again
             changes nothing.
         tell_failed: tells the owner of an endpoint of messages to it that failed, in the owner's context.
     """
 
+    name: str
     claim: Callable[[Room], list[L]]
     record: Callable[[UUID, Sequence[Result[L]]], None]
     tell_failed: Callable[[UUID, str, Sequence[Result[L]]], None]
+
+
+def each_apart(claimed: Iterable[T], read: Callable[[T], Iterable[R]], *, what: str) -> list[R]:
+    """What is read of all that was claimed, but for what cannot be read: its lease runs out, and it is tried again.
+
+    Raises:
+        OperationalError, InterfaceError: the database is away.
+    """
+    found: list[R] = []
+    for one in claimed:
+        try:
+            found += read(one)
+        except AWAY:
+            raise
+        except Exception as error:  # it must not keep the others from being worked on
+            log.error(what, exc_info=error)
+    return found
 
 
 def spent(step: int) -> str:

@@ -7,19 +7,16 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from django.db import InterfaceError, OperationalError
 from psycopg.errors import DeadlockDetected, LockNotAvailable, QueryCanceled
 
 from delivery.worker import endpoints
-from delivery.worker.queues import Queue, Result
+from delivery.worker.queues import AWAY, Queue, Result
 from tenants.context import tenant_context
 
 log = structlog.get_logger("retivo.delivery")
 
 Results = Sequence[Result[Any]]
 
-# The database cannot be reached, or went away.
-AWAY = (OperationalError, InterfaceError)
 # It is there, and somebody holds a row. How long to wait for it before the results of others are stored.
 _HELD = (LockNotAvailable, QueryCanceled, DeadlockDetected)
 _LOCK_MS = 100

@@ -2,10 +2,14 @@
 
 from uuid import UUID
 
+import structlog
 from django.db import connection
 
+from delivery.worker.queues import AWAY
 from tenants import outbox
 from tenants.context import tenant_context
+
+log = structlog.get_logger("retivo.delivery")
 
 # As many actions of a recovery are sent again in a second: other actions to its endpoint get there beside them.
 BATCH = 200
@@ -13,12 +17,26 @@ PAUSE_SECONDS = 1.0
 
 
 def advance(*, most: int = BATCH, pause_seconds: float = PAUSE_SECONDS) -> None:
-    """Take each recovery that is due a batch further, and end those that are done."""
+    """Take each recovery that is due a batch further, and end those that are done. One with a fault rests a minute."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT * FROM recover_actions(%s::int, make_interval(secs => %s))", [most, pause_seconds])
         ended = cursor.fetchall()
-    for tenant_id, recovery_id, is_stopped in ended:
-        _end(tenant_id, recovery_id, "stopped" if is_stopped else "completed")
+    for tenant_id, recovery_id, is_stopped, fault in ended:
+        if fault:
+            log.error("recovery_failed", tenant_id=str(tenant_id), recovery_id=recovery_id, sqlstate=fault)
+            continue
+        try:
+            _end(tenant_id, recovery_id, "stopped" if is_stopped else "completed")
+        except AWAY:
+            raise
+        except Exception as error:  # it must not keep the others from being ended
+            log.error("recovery_failed", tenant_id=str(tenant_id), recovery_id=recovery_id, exc_info=error)
+            _rest(tenant_id, recovery_id)
+
+
+def _rest(tenant_id: UUID, recovery_id: str) -> None:
+    with tenant_context(tenant_id), connection.cursor() as cursor:
+        cursor.execute(_REST, {"tenant_id": tenant_id, "id": recovery_id})
 
 
 def _end(tenant_id: UUID, recovery_id: str, status: str) -> None:
@@ -43,6 +61,11 @@ def _end(tenant_id: UUID, recovery_id: str, status: str) -> None:
             },
         )
 
+
+_REST = """
+    UPDATE delivery_recovery SET due_at = clock_timestamp() + interval '1 minute'
+     WHERE tenant_id = %(tenant_id)s AND id = %(id)s
+"""
 
 _END = """
     UPDATE delivery_recovery r SET status = %(status)s, finished_at = now()

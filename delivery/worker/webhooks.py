@@ -38,11 +38,17 @@ class DeliveryLease(Lease):
 
 
 def fan_out() -> int:
-    """Make deliveries of the next events for webhooks that have not got them yet; how many events were passed."""
+    """Make deliveries of the next events for webhooks that have not got them yet; how many events were passed.
+
+    A reader with a fault is logged, and rests.
+    """
     with connection.cursor() as cursor:
-        cursor.execute("SELECT fan_out_events()")
-        passed: int = cursor.fetchone()[0]
-    return passed
+        cursor.execute("SELECT * FROM fan_out_events()")
+        readers = cursor.fetchall()
+    for tenant_id, reader_id, _, fault in readers:
+        if fault:
+            log.error("events_not_handed_out", tenant_id=str(tenant_id), reader_id=reader_id, sqlstate=fault)
+    return sum(passed for _, _, passed, _ in readers)
 
 
 def claim(room: Room) -> list[DeliveryLease]:
@@ -50,10 +56,11 @@ def claim(room: Room) -> list[DeliveryLease]:
     with connection.cursor() as cursor:
         cursor.execute(_CLAIM, room.parameters)
         claimed = sorted(cursor.fetchall(), key=lambda row: row[0])
-    leases = []
-    for tenant_id, rows in groupby(claimed, key=lambda row: row[0]):
-        leases += _read(tenant_id, {(row[1], row[2]): row[3:] for row in rows})
-    return leases
+    by_tenant = [
+        (tenant_id, {(row[1], row[2]): row[3:] for row in rows})
+        for tenant_id, rows in groupby(claimed, key=lambda row: row[0])
+    ]
+    return queues.each_apart(by_tenant, lambda found: _read(*found), what="deliveries_not_read")
 
 
 def forget() -> int:
@@ -128,7 +135,7 @@ def _tell_failed(owner_id: UUID, url: str, results: Sequence[Result[DeliveryLeas
             )
 
 
-QUEUE = Queue(claim=claim, record=_record, tell_failed=_tell_failed)
+QUEUE = Queue(name="webhooks", claim=claim, record=_record, tell_failed=_tell_failed)
 
 _CLAIM = """
     SELECT * FROM claim_deliveries(%(wanted)s::int, %(per_endpoint)s::int, %(slow_wanted)s::int,

@@ -64,21 +64,22 @@ def delete_now(*, actor: str, tenant_id: UUID, by: str | None = None) -> int:
 
 def run_due() -> None:
     """Carry out every deletion that is due and that no other worker has, and those that become due meanwhile."""
-    working: deque[tuple[str, Iterator[None]]] = deque()
+    working: deque[tuple[_Deleting, Iterator[None]]] = deque()
     look_at = time.monotonic()
     while True:
         if not working or time.monotonic() >= look_at:
-            working += [(claim.deletion_id, claim.steps()) for claim in _claim_due(AT_ONCE - len(working))]
+            working += [(claim, claim.steps()) for claim in _claim_due(AT_ONCE - len(working))]
             look_at = time.monotonic() + LOOK_SECONDS
         if not working:
             return
         for _ in range(len(working)):
-            deletion_id, steps = working.popleft()
-            if _goes_on(deletion_id, steps):
-                working.append((deletion_id, steps))
+            claim, steps = working.popleft()
+            if _goes_on(claim, steps):
+                working.append((claim, steps))
 
 
-def _goes_on(deletion_id: str, steps: Iterator[None]) -> bool:
+def _goes_on(claim: "_Deleting", steps: Iterator[None]) -> bool:
+    deletion_id = claim.deletion_id
     try:
         next(steps)
     except StopIteration:
@@ -90,7 +91,8 @@ def _goes_on(deletion_id: str, steps: Iterator[None]) -> bool:
     except Exception as error:  # whatever it is, it is this deletion's alone
         log.exception("deletion_failed", deletion_id=deletion_id)
         with staff_context():
-            Deletion.objects.filter(id=deletion_id, status=DeletionStatus.RUNNING).update(
+            # Unless another worker goes on with it, whose run it is then.
+            Deletion.objects.filter(id=deletion_id, lease=claim.lease, status=DeletionStatus.RUNNING).update(
                 status=DeletionStatus.FAILED,
                 failure=type(error).__name__,
                 leased_until=timezone.now() + timedelta(seconds=RETRY_SECONDS),

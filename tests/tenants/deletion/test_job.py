@@ -4,6 +4,7 @@ import hashlib
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -317,3 +318,20 @@ def test_requests_in_flight__when_it_is_deleted__leave_no_row(acme: Api, server:
         for table, column in named
         if as_owner(f"SELECT 1 FROM {table} WHERE {column} = %s LIMIT 1", customer.tenant_id)
     ] == []
+
+
+def test_job__that_lost_its_lease__does_not_fail_the_run_of_another_worker(acme: Api, merchant: Api) -> None:
+    def broken() -> Iterator[None]:
+        for _ in range(1):
+            raise RuntimeError
+        yield
+
+    deletion_id = schedule(acme, merchant, grace_days=0)
+    (slow,) = job._claim_due(1)
+    as_owner("UPDATE tenants_deletion SET leased_until = now() - interval '1 second'")
+    (other,) = job._claim_due(1)
+
+    assert not job._goes_on(slow, broken())
+    assert shown(acme, deletion_id)["status"] == "running"
+    assert not job._goes_on(other, broken())
+    assert shown(acme, deletion_id)["status"] == "failed"
