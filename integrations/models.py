@@ -194,6 +194,9 @@ class IntegrationShare(models.Model):
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
+        indexes = [
+            models.Index("integration", "created_at", "tenant", name="share_listed", condition=Q(ended_at__isnull=True))
+        ]
         constraints = [
             models.UniqueConstraint(fields=["tenant", "integration"], name="share_unique"),
             models.UniqueConstraint(fields=["tenant", "integration", "partner"], name="share_with_partner"),

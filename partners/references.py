@@ -36,14 +36,23 @@ class CustomerConverter:
 register_converter(CustomerConverter, "customer")
 
 
+# Of which words and emoji are made, though they show nothing by themselves.
+JOINERS = frozenset({"\u200c", "\u200d", *map(chr, range(0xE0020, 0xE0080))})
+EXTERNAL_ID_RULE = (
+    f"Must be 1 to {MAX_EXTERNAL_ID} characters that can be printed, not all of them blanks: no control characters, no "
+    "separators but the space, and none that turn the direction of text."
+)
+
+
 def checked(external_id: str) -> str:
-    """The external id itself.
+    """The external id itself. The constraint `tenant_external_id_in_characters` holds the same.
 
     Raises:
-        Problem: 400 `invalid_external_id` unless it is 1 to 255 printable characters, not all of them blanks.
+        Problem: 400 `invalid_external_id` unless it is 1 to 255 printable characters and joiners of such, not all of
+            them blanks.
     """
-    if 1 <= len(external_id) <= MAX_EXTERNAL_ID and external_id.isprintable() and not external_id.isspace():
+    shown = "".join(each for each in external_id if each not in JOINERS)
+    if len(external_id) <= MAX_EXTERNAL_ID and shown.isprintable() and shown.strip():
         return external_id
-    detail = f"Must be 1 to {MAX_EXTERNAL_ID} printable characters."
-    error = FieldError(pointer="/external_id", code="invalid_external_id", detail=detail)
-    raise Problem(400, "invalid_external_id", detail, errors=[error])
+    error = FieldError(pointer="/external_id", code="invalid_external_id", detail=EXTERNAL_ID_RULE)
+    raise Problem(400, "invalid_external_id", EXTERNAL_ID_RULE, errors=[error])

@@ -122,7 +122,15 @@ class TenantAdmin(DeletableAdmin, ControlledAdmin):
         "updated_at",
     ]
     actions_list = ["new_partner"]
-    actions_detail = ["issue_key", "controls", "suspend", "reactivate", "schedule_deletion", "restore"]
+    actions_detail = [
+        "issue_key",
+        "controls",
+        "suspend",
+        "change_suspension",
+        "reactivate",
+        "schedule_deletion",
+        "restore",
+    ]
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return may(request, "tenants.change_tenant")

@@ -16,6 +16,8 @@ from retivo.api.json import Response
 from tenants.access import rate_limit
 
 WRONG_TOKENS, SECONDS = 100, 60  # from one address
+# Of one action. It takes one outcome, and the rest are repeats.
+REPORTS = 30
 
 
 class OutcomeByUrlView(OpenView):
@@ -31,8 +33,10 @@ class OutcomeByUrlView(OpenView):
         if named is None:
             rate_limit.spend_without_key(f"token:{client_network(request)}", (WRONG_TOKENS, SECONDS))
             raise not_found()
-        limit = rate_limit.parsed(settings.RATE_LIMIT)
-        quotas = rate_limit.spend_without_key(f"outcomes:{named.tenant_id}", limit, name="outcomes")
+        # A flood at one URL, or from one receiver, is no other receiver's.
+        rate_limit.spend_without_key(f"outcome:{named.action_id}", (REPORTS, SECONDS), name="action")
+        sender = f"outcomes:{named.tenant_id}:{client_network(request)}"
+        quotas = rate_limit.spend_without_key(sender, rate_limit.parsed(settings.RATE_LIMIT), name="outcomes")
         self.headers |= rate_limit.headers(quotas)
         if named.until <= datetime.now(UTC):
             until = f"Outcomes of this action were taken until {named.until:%Y-%m-%dT%H:%M:%SZ}."

@@ -7,6 +7,21 @@ from django.db import migrations, models
 
 from retivo.database.sql import InForce
 
+# As it was until it counted no more than 10,000.
+USAGE_PERIODS = """\
+CREATE OR REPLACE FUNCTION usage_periods(by_unit text, first_day date, last_day date, customer uuid) RETURNS bigint
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+        SELECT count(*) FROM public.tenants_tenant t JOIN public.events_usage u ON u.tenant_id = t.id
+        WHERE t.parent_id = (SELECT public.current_tenant()) AND (customer IS NULL OR t.id = customer)
+          AND u.unit = by_unit AND u.starts_on BETWEEN first_day AND last_day
+    $$;
+
+REVOKE ALL ON FUNCTION usage_periods FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION usage_periods TO app_web;
+"""
+
 
 class Migration(migrations.Migration):
     dependencies = [
@@ -257,7 +272,7 @@ class Migration(migrations.Migration):
             reverse_sql="DROP FUNCTION refuse_closed_usage CASCADE",
         ),
         InForce("events", "usage_of_periods", digest="4416de27a86e", reverse_sql="DROP FUNCTION usage_of_periods"),
-        InForce("events", "usage_periods", digest="91858dd05707", reverse_sql="DROP FUNCTION usage_periods"),
+        migrations.RunSQL(sql=[USAGE_PERIODS], reverse_sql="DROP FUNCTION usage_periods"),
         InForce("events", "reach_thresholds", digest="59f07da72ab9", reverse_sql="DROP FUNCTION reach_thresholds"),
         InForce(
             "events",

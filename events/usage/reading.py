@@ -17,6 +17,7 @@ from django.db import connection
 from events import metering
 from events.models import UsageUnit
 from events.usage.counting import METRICS
+from retivo.api.listing import LOOK
 from retivo.api.pagination import Cursor
 from tenants.context import Context
 
@@ -62,12 +63,17 @@ class Asked:
 
 
 def page(*, asked: Asked, limit: int, after: Cursor | None) -> dict[str, Any]:
-    """A page of rows, by the customers' age and then by time; `total` is that of all pages."""
+    """A page of rows, by the customers' age and then by time; `total` is that of all pages, of up to `LOOK` rows."""
     rows, following = _read(asked, limit, after)
     with connection.cursor() as cursor:
         cursor.execute(_TOTAL, asked.parameters)
         (total,) = cursor.fetchone()
-    return {"rows": rows, "total": total, "next_cursor": following and str(following)}
+    return {
+        "rows": rows,
+        "total": total,
+        "total_is_exact": total < LOOK,
+        "next_cursor": following and str(following),
+    }
 
 
 def stream(*, asked: Asked, context: Context) -> Iterator[list[Row]]:

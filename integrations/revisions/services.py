@@ -175,7 +175,7 @@ def correct_addresses(
     """
     integration = found(partner_id=partner_id, integration_id=integration_id, lock=True)
     changed = []
-    templates = RevisionTemplate.objects.filter(integration_id=integration.id)
+    templates = RevisionTemplate.objects.filter(integration_id=integration.id).only("name", "delivery_webhook")
     for template in templates.order_by("revision", "position").select_for_update(no_key=True):
         if origin_of(template.delivery_webhook) == from_origin:
             rest = template.delivery_webhook[len(_written_origin(template.delivery_webhook)) :]
@@ -186,8 +186,9 @@ def correct_addresses(
             changed.append(template)
     if not changed:
         raise Problem(409, "origin_not_used", "No action type of this integration is sent to `from_origin`.")
-    for template in changed:
-        RevisionTemplate.objects.filter(pk=template.pk).update(delivery_webhook=template.delivery_webhook)
+    with connection.cursor() as cursor:
+        columns = zip(*((each.revision, each.name, each.delivery_webhook) for each in changed), strict=True)
+        cursor.execute(_CORRECT, [*map(list, columns), integration.id])
     names = sorted({template.name for template in changed})
     outbox.record(
         actor=actor,
@@ -264,3 +265,11 @@ _LIST = """
 """
 
 _COUNT = "SELECT count(*) FROM integrations_revision WHERE integration_id = %(integration_id)s"
+
+
+# All revisions' at once: there may be a thousand of them.
+_CORRECT = """
+    UPDATE integrations_revisiontemplate m SET delivery_webhook = n.url
+    FROM unnest(%s::int[], %s::text[], %s::text[]) AS n (revision, name, url)
+    WHERE m.integration_id = %s AND m.revision = n.revision AND m.name = n.name
+"""

@@ -18,7 +18,7 @@ _TEXT = {"type": "string", "maxLength": MAX_VALUE, "pattern": r"^[^\u0000]*$"}
 
 @extend_schema_field({"type": "string", "minLength": 1, "maxLength": MAX_EXTERNAL_ID, "format": "external-id"})
 class ExternalIdField(StringField):
-    """1 to 255 printable characters.
+    """1 to 255 printable characters, and joiners of such.
 
     Raises:
         Problem: 400 `invalid_external_id`.

@@ -5,6 +5,7 @@ from typing import Any
 from partners.customers import serializers
 from partners.deletions.schema import SCHEDULED
 from partners.operation import CUSTOMER, CUSTOMER_ID, CUSTOMERS, FORBIDDEN, INTEGRATION, USAGE, partner_operation
+from partners.references import EXTERNAL_ID_RULE
 from retivo.api.errors import FieldError
 from retivo.api.schema import INVALID_BODY, INVALID_QUERY, NOT_FOUND, Link, Problems, Success, conflict
 from tenants.api_keys.schema import KEY
@@ -26,11 +27,7 @@ _ID_TAKEN = "You have a customer with this external id already."
 _INVALID_ID = Problems(
     "InvalidExternalId",
     400,
-    {
-        "invalid_external_id": FieldError(
-            pointer="/external_id", code="invalid_external_id", detail="Must be 1 to 255 printable characters."
-        )
-    },
+    {"invalid_external_id": FieldError(pointer="/external_id", code="invalid_external_id", detail=EXTERNAL_ID_RULE)},
 )
 _INVALID_BODY = Problems("InvalidCustomer", 400, {**INVALID_BODY.examples, **_INVALID_ID.examples})
 

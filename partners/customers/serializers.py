@@ -3,6 +3,7 @@
 from dataclasses import fields
 from typing import Any
 
+from django.conf import settings
 from rest_framework import serializers
 
 from events.ingestion.serializers import UsageSerializer
@@ -11,6 +12,7 @@ from partners.customers.listing import SORTS, CustomerFilter, Page, Place
 from partners.customers.services import DEFAULT_TRACKED_USER_LIMIT
 from partners.deletions.serializers import DeletionSerializer
 from partners.fields import WarmStartSerializer, WholeListQuerySerializer
+from partners.references import EXTERNAL_ID_RULE
 from retivo.api.pagination import CursorField, PageSerializer, invalid_cursor
 from retivo.api.serializers import (
     BooleanField,
@@ -22,6 +24,7 @@ from retivo.api.serializers import (
     TimestampField,
     pattern,
 )
+from tenants.access import rate_limit as rate_limits
 from tenants.controls.serializers import (
     ControlsRequestSerializer,
     ControlsSerializer,
@@ -92,7 +95,9 @@ class ProvisionRequestSerializer(StrictSerializer):
     slug = slug_field(help_text="URL-safe identifier, unique among your customers.")
     plan_tier = ChoiceField(PlanTier.choices, required=False, help_text="Your own tier by default.")
     tracked_user_limit = limit_field(default=DEFAULT_TRACKED_USER_LIMIT, help_text="Monthly active users.")
-    external_id = ExternalIdField(required=False, help_text="What you call the customer, unique among yours.")
+    external_id = ExternalIdField(
+        required=False, help_text=f"What you call the customer, unique among yours. {EXTERNAL_ID_RULE}"
+    )
     metadata = MetadataField(required=False, default=dict)
     config = ObjectField(
         required=False,
@@ -116,6 +121,20 @@ class PutCustomerSerializer(ProvisionRequestSerializer):
 class RateLimitSerializer(StrictSerializer):
     requests = IntegerField(min_value=1, max_value=MAX_REQUESTS)
     seconds = IntegerField(min_value=1, max_value=MAX_SECONDS, help_text="At most a day.")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Held to the installation's limit, as `take_permits` does, in case that one is lowered later."""
+        most, window = rate_limits.parsed(settings.TENANT_RATE_LIMIT or settings.RATE_LIMIT)
+        rule = f"not above the installation's limit, which is {most:,} requests in {window:,} seconds"
+        if attrs["requests"] > most:
+            detail = f"Must be {rule}: all requests of a window may come at once."
+            raise serializers.ValidationError(
+                {"requests": serializers.ErrorDetail(detail, "above_installations_burst")}
+            )
+        if attrs["requests"] * window > most * attrs["seconds"]:
+            detail = f"Must be long enough for a rate that is {rule}."
+            raise serializers.ValidationError({"seconds": serializers.ErrorDetail(detail, "above_installations_rate")})
+        return attrs
 
 
 class CustomerChangeSerializer(StrictSerializer):

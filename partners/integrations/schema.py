@@ -241,6 +241,7 @@ list_having = partner_operation(
             }
         ],
         "total": 1,
+        "total_is_exact": True,
         "next_cursor": None,
     },
     problems=[INVALID_QUERY, NOT_FOUND],

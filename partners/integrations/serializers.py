@@ -13,7 +13,7 @@ from integrations.revisions.services import origin_of
 from integrations.serializers import IntegrationSerializer, RegisteredIntegrationSerializer
 from partners.fields import WarmStartSerializer
 from partners.revisions.serializers import MAX_NUMBER
-from retivo.api.pagination import CursorField, PageQuerySerializer, PageSerializer
+from retivo.api.pagination import CursorField, LookedAtPageSerializer, PageQuerySerializer, PageSerializer
 from retivo.api.serializers import (
     BooleanField,
     ChoiceField,
@@ -202,5 +202,5 @@ class HavingSerializer(serializers.Serializer[Any]):
     )
 
 
-class HavingListSerializer(PageSerializer):
+class HavingListSerializer(LookedAtPageSerializer):
     customers = HavingSerializer(many=True)

@@ -13,6 +13,7 @@ from integrations.models import PartnerIntegration
 from integrations.revisions import services as revisions
 from learning.patterns import library
 from retivo.api.errors import not_found
+from retivo.api.listing import LOOK
 from retivo.api.pagination import Cursor, cut
 
 
@@ -103,21 +104,47 @@ def list_having(
         "after_id": str(after.id) if after else None,
         "limit": limit + 1,
     }
+    # What drifted is told by looking at each.
+    looks = asked["drift"] is not None
+    asked["look"] = LOOK if looks else asked["limit"]
     with connection.cursor() as cursor:
         cursor.execute(_HAVING, asked)
         rows = [dict(zip(_NAMES, row, strict=True)) for row in cursor.fetchall()]
-        cursor.execute(_COUNT_HAVING, asked)
-        (total,) = cursor.fetchone()
-    page, next_cursor = cut(rows, limit, lambda row: (row["shared_at"], str(row["tenant_id"])))
-    return {"customers": page, "total": total, "next_cursor": next_cursor}
+        page, next_cursor = cut(rows, limit, lambda row: (row["shared_at"], str(row["tenant_id"])))
+        if looks and next_cursor is None:
+            cursor.execute(_LAST_LOOKED_AT, asked)
+            next_cursor = next((str(Cursor(*place)) for place in cursor.fetchall()), None)
+        cursor.execute(_COUNT_DRIFT if looks else _COUNT_HAVING, asked | {"after_at": None, "after_id": None})
+        total, there = cursor.fetchone()
+    return {
+        "customers": page,
+        "total": total,
+        "total_is_exact": not looks or there < LOOK,
+        "next_cursor": next_cursor,
+    }
 
 
 _NAMES = ("tenant_id", "external_id", "name", "revision", "shared_at", "switched_off", "shadowed")
 
+_HAS = """
+    FROM integrations_integrationshare s
+    WHERE s.integration_id = %(integration_id)s AND s.partner_id = %(partner_id)s AND s.ended_at IS NULL
+      AND (%(revision)s::int IS NULL OR s.revision = %(revision)s)
+"""
+
+# A stretch of the list, by the index `share_listed`.
+_LOOKED_AT = f"""
+    looked_at AS MATERIALIZED (
+        SELECT s.tenant_id, s.integration_id, s.revision, s.created_at {_HAS}
+          AND (%(after_at)s::timestamptz IS NULL OR (s.created_at, s.tenant_id) > (%(after_at)s, %(after_id)s::uuid))
+        ORDER BY s.created_at, s.tenant_id LIMIT %(look)s
+    )
+"""  # a constant
+
 # What of the revision is not there was left out, because the customer has an own one of that name.
-_WHO = """
-    FROM (
-        SELECT s.tenant_id, s.revision, s.created_at, ARRAY(
+_STANDS = """
+    FROM looked_at s CROSS JOIN LATERAL (
+        SELECT ARRAY(
             SELECT a.name FROM integrations_actiontype a
             WHERE a.tenant_id = s.tenant_id AND a.integration_id = s.integration_id AND a.revision = s.revision
               AND NOT a.active
@@ -130,23 +157,29 @@ _WHO = """
             )
             ORDER BY m.position
         ) AS shadowed
-        FROM integrations_integrationshare s
-        WHERE s.integration_id = %(integration_id)s AND s.partner_id = %(partner_id)s AND s.ended_at IS NULL
-          AND (%(revision)s::int IS NULL OR s.revision = %(revision)s)
         OFFSET 0
-    ) s
-    JOIN tenants_tenant t ON t.id = s.tenant_id
+    ) d
     WHERE (
         %(drift)s::boolean IS NULL
-        OR %(drift)s = (s.revision <> %(current)s OR s.switched_off <> '{}' OR s.shadowed <> '{}')
+        OR %(drift)s = (s.revision <> %(current)s OR d.switched_off <> '{}' OR d.shadowed <> '{}')
     )
 """
 
-_COUNT_HAVING = f"SELECT count(*) {_WHO}"  # a constant
-
 _HAVING = f"""
-    SELECT s.tenant_id, t.external_id, t.name, s.revision, s.created_at, s.switched_off, s.shadowed
-    {_WHO}
-      AND (%(after_at)s::timestamptz IS NULL OR (s.created_at, s.tenant_id) > (%(after_at)s, %(after_id)s::uuid))
-    ORDER BY s.created_at, s.tenant_id LIMIT %(limit)s
+    WITH {_LOOKED_AT}, found AS (
+        SELECT s.*, d.* {_STANDS} ORDER BY s.created_at, s.tenant_id LIMIT %(limit)s
+    )
+    SELECT f.tenant_id, t.external_id, t.name, f.revision, f.created_at, f.switched_off, f.shadowed
+    FROM found f JOIN tenants_tenant t ON t.id = f.tenant_id
+    ORDER BY f.created_at, f.tenant_id
 """  # a constant
+
+_LAST_LOOKED_AT = f"""
+    WITH {_LOOKED_AT}
+    SELECT s.created_at, s.tenant_id FROM looked_at s
+    WHERE (SELECT count(*) FROM looked_at) = %(look)s ORDER BY s.created_at DESC, s.tenant_id DESC LIMIT 1
+"""  # a constant
+
+_COUNT_HAVING = f"SELECT count(*), 0 {_HAS}"  # a constant
+
+_COUNT_DRIFT = f"WITH {_LOOKED_AT} SELECT count(*), (SELECT count(*) FROM looked_at) {_STANDS}"  # a constant

@@ -31,7 +31,7 @@ list_usage = partner_operation(
     tag=STATS,
     parameters=[serializers.UsageQuerySerializer],
     answers=serializers.UsageListSerializer,
-    example={"usage": [_ROW], "total": 1, "next_cursor": None},
+    example={"usage": [_ROW], "total": 1, "total_is_exact": True, "next_cursor": None},
     streamed={
         "application/x-ndjson": (serializers.UsageRowSerializer, _ROW),
         "text/csv": (str, ",".join(_ROW) + "\r\n" + ",".join(str(value or "") for value in _ROW.values()) + "\r\n"),

@@ -12,7 +12,7 @@ from events.models import AlertScope, UsageMetric, UsageUnit
 from events.usage.counting import METRICS
 from events.usage.reading import UsageCursor, whole_month
 from partners.fields import CustomerReferenceField
-from retivo.api.pagination import CursorField, PageSerializer
+from retivo.api.pagination import CursorField, LookedAtPageSerializer, PageSerializer
 from retivo.api.serializers import ChoiceField, IntegerField, QueryIntegerField, StrictSerializer, StringField
 
 _PERIOD = r"^(?!0000)[0-9]{4}-(0[1-9]|1[0-2])(-(0[1-9]|[12][0-9]|3[01]))?$"
@@ -95,7 +95,7 @@ class UsageRowSerializer(serializers.Serializer[Any]):
     )
 
 
-class UsageListSerializer(PageSerializer):
+class UsageListSerializer(LookedAtPageSerializer):
     usage = UsageRowSerializer(many=True)
 
 

@@ -194,6 +194,12 @@ def _deletions(connection: PatientConnection) -> Found:
     return Grade.OK, "none failed, and none is late"
 
 
+def _address(connection: PatientConnection) -> Found:
+    if settings.PUBLIC_URL:
+        return Grade.OK, f"others reach the API at {settings.PUBLIC_URL}"
+    return Grade.WARNING, "PUBLIC_URL is not known: receivers are sent no outcome_url"
+
+
 def _encryption(connection: PatientConnection) -> Found:
     if not settings.ENCRYPTION_KEYS:
         return Grade.FAILURE, "ENCRYPTION_KEYS has no key"
@@ -241,6 +247,7 @@ _CHECKS: dict[str, Callable[[PatientConnection], Found]] = {
     "worker": _worker,
     "deletions": _deletions,
     "encryption": _encryption,
+    "address": _address,
 }
 
 _OF_OTHERS = {"learning_noisysum", "tenants_audithead"}  # of releases and of staff

@@ -24,7 +24,8 @@ _OF = {
     "tenant": "by one tenant",
     "key": "with one key",
     "address": "from one address",
-    "outcomes": "for one tenant's actions",
+    "outcomes": "for one tenant's actions from one address",
+    "action": "for one action",
 }
 
 

@@ -65,7 +65,7 @@ class DeletableAdmin(StaffAdmin):
 
     def hidden_while_deleting(self, tenant: Tenant) -> dict[str, bool]:
         """What a tenant's page does not offer, by whether the tenant is being deleted."""
-        names = ("issue_key", "controls", "suspend", "reactivate", "schedule_deletion")
+        names = ("issue_key", "controls", "suspend", "change_suspension", "reactivate", "schedule_deletion")
         hidden = ("restore",) if tenant.delete_at is None else names
         return {f"tenants_tenant_{name}": True for name in hidden}
 

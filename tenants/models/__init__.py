@@ -7,6 +7,7 @@ from tenants.models.deletion import CertificateKey, Deletion, DeletionStatus
 from tenants.models.events import EventHead, PartnerEvent
 from tenants.models.requests import IdempotentAnswer
 from tenants.models.tenants import (
+    EXTERNAL_ID,
     MAX_REQUESTS,
     MAX_SECONDS,
     SETTABLE_PLAN_STATUSES,
@@ -20,6 +21,7 @@ from tenants.models.upkeep import Place, TaskRun, WorkerProcess
 
 __all__ = [
     "CASCADE_DAYS",
+    "EXTERNAL_ID",
     "MAX_REASON",
     "MAX_REQUESTS",
     "MAX_SECONDS",

@@ -69,8 +69,8 @@ class ApiKey(models.Model):
     """A bearer key of a tenant. Its text is not here: only the SHA-256 digest and the first characters.
 
     A key is rotated once: `replaces` names its predecessor, of the same tenant (`api_key_replaces_own`). The trigger
-    `guard_api_key` keeps `partner` scopes to partners, an issuer to scopes that it holds, and a key from becoming valid
-    again. The trigger `first_use` tells the partner of a key's first use.
+    `guard_api_key` keeps `partner` scopes to partners, an issuer to keys that are no less bound than itself, and a key
+    from becoming valid again. The trigger `first_use` tells the partner of a key's first use.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

@@ -41,6 +41,17 @@ class PlanStatus(models.TextChoices):
 SETTABLE_PLAN_STATUSES = [(status.value, status.label) for status in (PlanStatus.ACTIVE, PlanStatus.SUSPENDED)]
 
 
+# What an external id does not contain: controls, separators but the space, characters for private use, and those that
+# format text, as overrides of its direction do; but for the joiners U+200C and U+200D and the tags, of which words and
+# emoji are made. Which are assigned at all differs between versions of Unicode: that is checked in the program alone.
+_NOT_IN_EXTERNAL_ID = (
+    r"\u0001-\u001f\u007f-\u00a0\u00ad\u0600-\u0605\u061c\u06dd\u070f\u0890-\u0891\u08e2\u1680\u180e"
+    r"\u2000-\u200b\u200e-\u200f\u2028-\u202f\u205f-\u2064\u2066-\u206f\u3000\ue000-\uf8ff\ufeff"
+    r"\ufff9-\ufffb\U000110bd\U000110cd\U00013430-\U00013438\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
+    r"\U000e0001\U000f0000-\U000ffffd\U00100000-\U0010fffd"
+)
+EXTERNAL_ID = f"^[^{_NOT_IN_EXTERNAL_ID}]{{1,255}}$"
+
 # Of a rate limit.
 MAX_REQUESTS, MAX_SECONDS = 1_000_000_000, 86_400
 
@@ -134,8 +145,8 @@ class Tenant(models.Model):
                 name="tenant_external_id_unique_under_parent",
             ),
             models.CheckConstraint(
-                condition=Q(external_id=None) | Q(parent__isnull=False, external_id__regex="^[^[:cntrl:]]{1,255}$"),
-                name="tenant_external_id_of_customer",
+                condition=Q(external_id=None) | Q(parent__isnull=False, external_id__regex=EXTERNAL_ID),
+                name="tenant_external_id_in_characters",
             ),
             models.UniqueConstraint(fields=["id", "tenant_role"], name="tenant_id_role"),
             models.UniqueConstraint(fields=["id", "parent"], name="tenant_id_parent"),

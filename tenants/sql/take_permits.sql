@@ -29,11 +29,12 @@ CREATE OR REPLACE FUNCTION take_permits(
             ARRAY[coalesce(own.seconds, default_seconds[1]), default_seconds[2]]
           INTO key_id, tenant_id, holders, limits, seconds
           FROM public.tenants_apikey k JOIN public.tenants_tenant t ON t.id = k.tenant_id
-          -- What a partner sets is not above the installation's.
+          -- What a partner sets is not above the installation's: neither in its rate nor in what may come at once.
           LEFT JOIN LATERAL (
             SELECT (t.rate_limit -> 'requests')::int AS requests, (t.rate_limit -> 'seconds')::int AS seconds
           ) own ON t.parent_id IS NULL
-            OR own.requests::numeric * default_seconds[1] <= default_limits[1]::numeric * own.seconds
+            OR own.requests <= default_limits[1]
+            AND own.requests::numeric * default_seconds[1] <= default_limits[1]::numeric * own.seconds
          WHERE k.digest = key_digest AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > moment);
         IF NOT FOUND THEN
             RETURN;

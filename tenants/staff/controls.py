@@ -64,8 +64,10 @@ class SuspendForm(forms.Form):
         help_text="So many days nothing of its customers is sent; after them a suspension in full refuses their keys.",
     )
 
-    def __init__(self, data: Any = None, *, tenant: Tenant) -> None:
-        super().__init__(data)
+    def __init__(self, data: Any = None, *, tenant: Tenant, control: Control | None = None) -> None:
+        names = {"mode": "suspension_mode", "reason": "suspension_reason", "cascade_days": "cascade_days"}
+        known = {} if control is None else {name: getattr(control, column) for name, column in names.items()}
+        super().__init__(data, initial=known)
         if tenant.tenant_role != TenantRole.PARTNER:
             del self.fields["cascade_days"]
 
@@ -131,6 +133,7 @@ class ControlledAdmin(StaffAdmin):
         """What its partner suspended staff can suspend still, so that the partner cannot lift it."""
         return {
             "tenants_tenant_reactivate": not tenant.suspended_by_staff,
+            "tenants_tenant_change_suspension": not tenant.suspended_by_staff,
             "tenants_tenant_suspend": tenant.suspended_by_staff,
         }
 
@@ -170,6 +173,27 @@ class ControlledAdmin(StaffAdmin):
             text += " Of its customers nothing is sent."
         return self._suspended(
             request, tenant, PlanStatus.SUSPENDED, form=form, submit="Suspend", text=text, said=form.said
+        )
+
+    @page_action(title="Change suspension", path="change-suspension", permission="tenants.change_tenant", icon="edit")
+    def change_suspension(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Its mode, reason and days, since when it is suspended staying as it is."""
+        tenant = self.get_object(request, object_id)
+        if tenant is None:
+            return self.gone(request, object_id)
+        if not tenant.suspended_by_staff:
+            messages.error(request, f"Staff have not suspended {tenant.name}.")
+            return redirect(url_of(tenant))
+        control = state.of_layer(Control.objects.filter(tenant_id=tenant.id), Layer.STAFF)
+        form = SuspendForm(request.POST if request.method == "POST" else None, tenant=tenant, control=control)
+        return self._suspended(
+            request,
+            tenant,
+            PlanStatus.SUSPENDED,
+            form=form,
+            submit="Change the suspension of",
+            text="It goes on, and is what you say here from now on.",
+            said=form.said,
         )
 
     @page_action(title="Reactivate", path="reactivate", permission="tenants.change_tenant", icon="play_arrow")

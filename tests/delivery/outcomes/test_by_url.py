@@ -5,6 +5,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_network
 from typing import Any
 from uuid import uuid4
 
@@ -16,7 +17,7 @@ from django.db import connections
 from django.test import Client
 
 from delivery.outcomes.tokens import WINDOW
-from delivery.outcomes.views import WRONG_TOKENS
+from delivery.outcomes.views import REPORTS, WRONG_TOKENS
 from tests.conftest import Api, Server
 from tests.delivery.cast import Merchant, merchant_of, work
 from tests.delivery.outcomes.reporting import path_of, report, sent
@@ -294,6 +295,26 @@ def test_url__wrong_tokens_of_one_address_above_a_minutes__are_429_and_right_one
     assert statuses[429] <= 5
     right = report(path)
     assert (right.status_code, right["RateLimit-Policy"]) == (200, '"outcomes";q=60000;w=60')
+
+
+def test_url__flooded__is_429_for_that_action_and_that_address_alone(
+    shop: Merchant, inbox: Receiver, settings: Any
+) -> None:
+    paths = [sent(shop, inbox)[1] for _ in range(4)]
+
+    statuses = Counter(report(paths[0]).status_code for _ in range(REPORTS + 5))
+    assert statuses.keys() == {200, 409, 429}
+    assert report(paths[1]).status_code == 200
+
+    settings.RATE_LIMIT = f"{REPORTS + 2}/86400"
+    cache.clear()
+    floods = [report(path).status_code for _ in range(REPORTS) for path in paths[:2]]
+    assert floods.count(429) == REPORTS - 2
+    assert report(paths[2]).status_code == 429
+    settings.TRUSTED_PROXIES = [ip_network("127.0.0.0/8")]
+    elsewhere = {"X-Forwarded-For": "203.0.113.9"}
+    assert report(paths[2], **elsewhere).status_code == 200
+    assert report(paths[3], **elsewhere).status_code == 200
 
 
 def test_url__wrong_token__never_gets_as_far_as_the_database(

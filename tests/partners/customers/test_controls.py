@@ -140,3 +140,24 @@ def test_controls__rubbish__is_400_and_names_it(acme: Api, merchant: Api, body: 
     assert answer.status_code == 400, answer.content
     assert [(error["pointer"], error["code"]) for error in answer.json()["errors"]] == [(pointer, code)]
     assert actions(merchant) == []
+
+
+@pytest.mark.parametrize(("key", "value"), [("holdout_percent", 12.5), ("action_budget_usd", "20")])
+def test_value__that_is_locked__is_fixed(acme: Api, merchant: Api, key: str, value: Any) -> None:
+    customer = f"/api/partners/customers/{merchant.tenant_id}"
+    fixed = acme.patch(customer, {"controls": {key: {"value": value, "locked": True}}})
+
+    assert fixed.status_code == 200, fixed.content
+    assert fixed.json()["customer"]["config"][key] == value
+    refused = merchant.patch("/api/settings", {"config": {key: 30}})
+    assert (refused.status_code, refused.json()["code"]) == (403, "control_locked")
+
+
+def test_max__of_the_holdout__is_refused_with_what_there_is(acme: Api, merchant: Api) -> None:
+    body = {"controls": {"holdout_percent": {"max": 10}}}
+    answer = acme.patch(f"/api/partners/customers/{merchant.tenant_id}", body)
+
+    assert answer.status_code == 400
+    (error,) = answer.json()["errors"]
+    assert error["pointer"] == "/controls/holdout_percent/max"
+    assert "min" in error["detail"]

@@ -1,5 +1,7 @@
 """What a partner calls its customers and keeps with them: found, put, changed, listed."""
 
+import sys
+import unicodedata
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import quote
@@ -10,9 +12,11 @@ from django.db import DataError, IntegrityError, connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from partners.references import checked
+from retivo.api.errors import Problem
 from tenants.context import staff_context, tenant_context
 from tenants.customers import slug_of
-from tenants.models import ApiKey, AuditEntry, PartnerEvent, Tenant
+from tenants.models import EXTERNAL_ID, ApiKey, AuditEntry, PartnerEvent, Tenant
 from tests.buffers import reads
 from tests.conftest import Api, Server
 from tests.owner import as_owner
@@ -30,10 +34,16 @@ UNUSUAL = [
     "a b",
     "Ü",
     "x" * 255,
+    "👩\u200d👩\u200d👧",
+    "❤\ufe0f",
+    "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f",
+    "می\u200cخواهم",
     "..",
     ".",
     "%",
 ]
+# Joiners alone, overrides of the direction, separators, what is not assigned, what formats.
+UNPRINTABLE = ["\u200d", " \u200d ", "a\u202eb", "a\u2066b", "a\u2028b", "a\u2029b", "a\u0378b", "a\u00adb", "a\x85b"]
 
 
 def path(external_id: str) -> str:
@@ -70,7 +80,7 @@ def test_put__an_unusual_id__makes_a_customer_that_every_operation_finds(acme: A
     assert listed["tenant_id"] == customer["tenant_id"]
 
 
-@pytest.mark.parametrize("external_id", ["", " ", "x" * 256, "a\nb", "a\x00b", "\ue000", "\u200b"])
+@pytest.mark.parametrize("external_id", ["", " ", "x" * 256, "a\nb", "a\x00b", "\ue000", "\u200b", *UNPRINTABLE])
 def test_id__that_is_not_printable_or_too_long__is_refused_everywhere(acme: Api, external_id: str) -> None:
     answers = [
         put(acme, external_id),
@@ -99,6 +109,25 @@ def test_put__any_text__is_kept_as_it_is_or_refused(acme: Api, external_id: str)
     else:
         assert answer.status_code in (400, 404)
         assert not (external_id.isprintable() and external_id.strip() and len(external_id) <= 255)
+
+
+def test_id__of_each_character_that_there_is__is_the_same_to_program_and_database() -> None:
+    """Which are assigned at all is known to the program alone."""
+    assigned = [
+        each for each in map(chr, range(1, sys.maxunicode + 1)) if unicodedata.category(each) not in ("Cn", "Cs")
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT c FROM unnest(%s::text[]) AS c WHERE 'a' || c || 'b' ~ %s", [assigned, EXTERNAL_ID])
+        in_database = {each for (each,) in cursor.fetchall()}
+
+    assert {each for each in assigned if is_taken(f"a{each}b")} == in_database
+
+
+def is_taken(external_id: str) -> bool:
+    try:
+        return checked(external_id) == external_id
+    except Problem:
+        return False
 
 
 def test_put__sixteen_at_once__is_one_customer_with_one_key(acme: Api, server: Server) -> None:

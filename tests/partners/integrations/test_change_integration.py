@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from partners.integrations import services
+from tests.buffers import reads
 from tests.conftest import Api
 from tests.delivery.cast import merchant_of, work
 from tests.delivery.receiver import Receiver, receiver
@@ -214,3 +216,72 @@ def test_customers__by_revision_and_drift__say_where_each_stands(acme: Api, path
     assert first["customers"][0]["switched_off"] == ["grant_points"]
     rest = acme.get(f"{path}/customers", {"limit": 5, "cursor": first["next_cursor"]}).json()
     assert [each["external_id"] for each in rest["customers"]] == ["shop-1", "shop-2"]
+
+
+@pytest.mark.parametrize("drift", [None, "false", "true"])
+def test_customers__of_many__are_read_by_the_index_and_no_further_than_a_page_asks(
+    acme: Api, path: str, drift: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With 100,000 of them a page is read as fast as the first; of what drifted so many are looked at."""
+    monkeypatch.setattr(services, "LOOK", 100)
+    many(acme, 2000)
+    query = {"limit": 10, **({} if drift is None else {"drift": drift})}
+    page = acme.get(f"{path}/customers", query).json()
+
+    with reads() as read:
+        page = acme.get(f"{path}/customers", {**query, "cursor": page["next_cursor"]}).json()
+
+    (rows,) = [each for each in read if "switched_off" in each.sql and "LIMIT" in each.sql and "t.name" in each.sql]
+    assert rows.rows < 1500
+    assert page["total_is_exact"] is (drift is None)
+    assert len(page["customers"]) == (0 if drift == "true" else 10)
+    assert page["next_cursor"] is not None
+    assert page["total"] == {None: 2000, "false": 100, "true": 0}[drift]
+
+
+def test_customers__that_drifted__are_all_found_page_by_page(
+    acme: Api, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(services, "LOOK", 7)
+    many(acme, 40)
+    as_owner("UPDATE integrations_actiontype SET active = false WHERE tenant_id::text < '4'")
+    wanted = as_owner("SELECT DISTINCT tenant_id::text FROM integrations_actiontype WHERE NOT active")
+    found: list[str] = []
+    query: dict[str, Any] = {"limit": 3, "drift": "true"}
+    while True:
+        page = acme.get(f"{path}/customers", query).json()
+        found += [each["tenant_id"] for each in page["customers"]]
+        if page["next_cursor"] is None:
+            break
+        query["cursor"] = page["next_cursor"]
+
+    assert sorted(found) == sorted(each for (each,) in wanted)
+
+
+def many(partner: Api, customers: int) -> None:
+    """As many customers that have the partner's integration, as its first revision is."""
+    as_owner(
+        """
+        WITH made AS (
+            INSERT INTO tenants_tenant (id, name, slug, tenant_role, parent_id, plan_tier, plan_status,
+                tracked_user_limit, config, config_by_partner, metadata)
+            SELECT gen_random_uuid(), 'Shop ' || n, 'many-' || n, 'customer', %(partner)s, 'growth', 'active', 1000,
+                '{}', '{}', '{}' FROM generate_series(1, %(customers)s) n
+            RETURNING id
+        ), shared AS (
+            INSERT INTO integrations_integrationshare (tenant_id, partner_id, integration_id, revision, created_at)
+            SELECT m.id, %(partner)s, i.id, i.revision, now() + random() * interval '1 hour'
+            FROM made m, integrations_partnerintegration i WHERE i.tenant_id = %(partner)s
+            RETURNING tenant_id, integration_id, revision
+        )
+        INSERT INTO integrations_actiontype (tenant_id, partner_id, integration_id, template_id, revision, provider,
+            domain, name, description, parameters_schema, delivery_webhook, estimated_cost_usd, active)
+        SELECT s.tenant_id, i.tenant_id, i.id, m.template_id, m.revision, i.provider, i.domain, m.name, m.description,
+            m.parameters_schema, m.delivery_webhook, m.estimated_cost_usd, true
+        FROM shared s JOIN integrations_partnerintegration i ON i.id = s.integration_id
+        JOIN integrations_revisiontemplate m ON m.integration_id = i.id AND m.revision = s.revision
+        """,
+        partner=partner.tenant_id,
+        customers=customers,
+    )
+    as_owner("ANALYZE integrations_integrationshare, integrations_actiontype, tenants_tenant")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.db import connection
@@ -175,6 +176,25 @@ def test_webhooks__of_one_origin__lead_elsewhere_at_once_for_what_is_queued_too(
     other = acme.get(f"{INTEGRATIONS}/{integration}/revisions/2").json()["revision"]["action_type_templates"]
     assert [each["delivery_webhook"] for each in other] == [each["delivery_webhook"] for each in TEMPLATES]
     assert cast.events(acme, "integration.webhooks") == ["integration.webhooks_changed"]
+
+
+def test_webhooks__of_many_revisions__are_corrected_by_as_many_statements_as_those_of_one(
+    acme: Api, integration: str, statements: list[str]
+) -> None:
+    sent = []
+    for revisions in (1, 12):
+        for _ in range(revisions):
+            publish(
+                acme, integration, action_type_templates=[{**each, "description": str(uuid4())} for each in TEMPLATES]
+            )
+        origins = ["https://hooks.acme.example", "https://other.acme.example"]
+        for from_origin, to_origin in (origins, reversed(origins)):
+            statements.clear()
+            body = {"from_origin": from_origin, "to_origin": to_origin}
+            assert acme.patch(f"{INTEGRATIONS}/{integration}/webhooks", body).status_code == 200
+            sent.append(len(statements))
+
+    assert len(set(sent)) == 1, sent
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import pytest
 
 from decisions.upkeep.counting import count_tenant
 from events.usage import reading
+from tests.buffers import reads
 from tests.conftest import Api
 from tests.decisions.upkeep.test_counting import imported, of_before
 from tests.events.cast import event, track
@@ -160,3 +161,38 @@ def test_usage__at_the_ends_of_time__is_nothing(acme: Api, month: str) -> None:
 
 def test_usage__with_a_customers_key__is_refused(merchant: Api) -> None:
     assert merchant.get(PATH).status_code == 403
+
+
+def test_usage__of_many_customers__is_counted_up_to_10_000(acme: Api) -> None:
+    """100,000 customers have millions of rows in two years. What is read for a page does not grow with them."""
+    populate(acme, customers=600, months=24)
+
+    with reads() as read:
+        answer = acme.get(PATH, {"from": "2024-01", "limit": 50})
+
+    body = answer.json()
+    assert (len(body["usage"]), body["total"], body["total_is_exact"]) == (50, 10_000, False)
+    (total,) = [each for each in read if "usage_periods" in each.sql]
+    assert total.buffers < 5_000
+    assert acme.get(PATH, {"from": "2024-01", "to": "2024-02"}).json()["total_is_exact"] is True
+
+
+def populate(partner: Api, *, customers: int, months: int) -> None:
+    as_owner(
+        """
+        WITH made AS (
+            INSERT INTO tenants_tenant (id, name, slug, tenant_role, parent_id, plan_tier, plan_status,
+                tracked_user_limit, config, config_by_partner, metadata)
+            SELECT gen_random_uuid(), 'Shop ' || n, 'shop-' || n, 'customer', %(partner)s, 'growth', 'active', 1000,
+                '{}', '{}', '{}' FROM generate_series(1, %(customers)s) n
+            RETURNING id
+        )
+        INSERT INTO events_usage (tenant_id, unit, starts_on, correction, active_users, events, decisions,
+            actions_delivered, outcomes, action_cost_usd)
+        SELECT id, 'month', ('2024-01-01'::date + make_interval(months => m))::date, 0, 1, 1, 0, 0, 0, 0
+        FROM made, generate_series(0, %(months)s - 1) m
+        """,
+        partner=partner.tenant_id,
+        customers=customers,
+        months=months,
+    )

@@ -70,6 +70,7 @@ def test_doctor__all_well__says_so_of_each_check(merchant: Api) -> None:
             "worker",
             "deletions",
             "encryption",
+            "address",
         ],
         Grade.OK,
     ), findings
@@ -264,6 +265,12 @@ def test_doctor__keys_that_are_none_or_others__are_found(
 
     assert grade == Grade.FAILURE
     assert detail in text
+
+
+def test_doctor__without_a_public_url__is_warned_of(settings: Any) -> None:
+    settings.PUBLIC_URL = ""
+
+    assert found("address")[0] == Grade.WARNING
 
 
 def test_doctor__as_the_owner__is_not_bound_by_row_level_security(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -180,6 +180,7 @@ CHANGES: dict[str, Change] = {
     f"{TENANT}/issue-key/": Change("api_key.issued", lambda: {"scopes": ["full"], "mode": "live"}),
     f"{TENANT}/controls/": Change("tenant.changed", lambda: {"kill_switch": "on"}),
     f"{TENANT}/suspend/": Change("tenant.changed"),
+    f"{TENANT}/change-suspension/": Change("tenant.changed", lambda: {"mode": "hold"}),
     f"{TENANT}/reactivate/": Change("tenant.changed"),
     f"{TENANT}/schedule-deletion/": Change(
         "customer.deletion_scheduled", lambda: {"confirm": "merchant", "grace_days": "30"}
@@ -216,6 +217,7 @@ OF_A_CUSTOMER = {f"{TENANT}/schedule-deletion/", f"{TENANT}/restore/"}
 
 # What happens first, so that there is something to change.
 BEFORE: dict[str, str] = {
+    f"{TENANT}/change-suspension/": f"{TENANT}/suspend/",
     f"{TENANT}/reactivate/": f"{TENANT}/suspend/",
     f"{TENANT}/restore/": f"{TENANT}/schedule-deletion/",
     f"{ROLLOUT}/resume/": f"{ROLLOUT}/pause/",

@@ -82,12 +82,45 @@ def test_rate_limit__above_the_installations__is_that_for_a_customer(
 ) -> None:
     monkeypatch.setattr("tenants.access.permits.KEPT_SECONDS", 0.0)
     more = {"requests": 10**9, "seconds": 60}
-    assert acme.patch(f"/api/partners/customers/{merchant.tenant_id}", {"rate_limit": more}).status_code == 200
-    as_owner("UPDATE tenants_tenant SET rate_limit = %s WHERE id = %s", json.dumps(more), acme.tenant_id)  # by staff
+    for api in (merchant, acme):  # by staff, or before the installation's was lowered
+        as_owner("UPDATE tenants_tenant SET rate_limit = %s WHERE id = %s", json.dumps(more), api.tenant_id)
 
     policies = [api.get("/api/me").headers["RateLimit-Policy"] for api in (merchant, acme)]
 
     assert policies == [f'"tenant";q={limit};w=60, "key";q=60000;w=60' for limit in (60_000, 10**9)]
+
+
+def test_rate_limit__of_a_long_window__is_held_to_what_may_come_at_once(
+    merchant: Api, monkeypatch: Any, settings: Any
+) -> None:
+    """100,000 in a day are few for each minute, and could all come in one."""
+    monkeypatch.setattr("tenants.access.permits.KEPT_SECONDS", 0.0)
+    day = json.dumps({"requests": 100_000, "seconds": 86_400})
+    as_owner("UPDATE tenants_tenant SET rate_limit = %s WHERE id = %s", day, merchant.tenant_id)
+
+    assert merchant.get("/api/me").headers["RateLimit-Policy"].startswith('"tenant";q=60000;w=60')
+    settings.TENANT_RATE_LIMIT = "100000/60"
+    assert merchant.get("/api/me").headers["RateLimit-Policy"].startswith('"tenant";q=100000;w=86400')
+
+
+@pytest.mark.parametrize(
+    ("limit", "fault"),
+    [
+        ({"requests": 60_000, "seconds": 60}, None),
+        ({"requests": 60_000, "seconds": 86_400}, None),
+        ({"requests": 1, "seconds": 1}, None),
+        ({"requests": 60_001, "seconds": 86_400}, ("/rate_limit/requests", "above_installations_burst")),
+        ({"requests": 60_000, "seconds": 59}, ("/rate_limit/seconds", "above_installations_rate")),
+        ({"requests": 1001, "seconds": 1}, ("/rate_limit/seconds", "above_installations_rate")),
+    ],
+)
+def test_rate_limit__that_is_set__is_not_above_the_installations(
+    acme: Api, merchant: Api, limit: Any, fault: tuple[str, str] | None
+) -> None:
+    answer = acme.patch(f"/api/partners/customers/{merchant.tenant_id}", {"rate_limit": limit})
+
+    assert answer.status_code == (200 if fault is None else 400), answer.content
+    assert [(each["pointer"], each["code"]) for each in answer.json().get("errors", [])] == ([fault] if fault else [])
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,7 @@ def test_viewers_are_offered_no_change_and_refused_any(viewer: Client, acme: Api
         page_of(acme),
         page_of(acme, "issue-key"),
         page_of(acme, "suspend"),
+        page_of(acme, "change-suspension"),
         page_of(acme, "reactivate"),
         f"{KEYS}{key.id}/revoke/",
         f"{INTEGRATIONS}{integration['id']}/change/",

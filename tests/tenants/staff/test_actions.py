@@ -13,6 +13,7 @@ from integrations.models import PartnerIntegration
 from tenants.context import staff_context
 from tenants.models import ApiKey, PlanStatus, PlanTier, Tenant, TenantRole
 from tests.conftest import Api
+from tests.owner import as_owner
 from tests.tenants.staff.people import (
     AUDIT,
     INTEGRATIONS,
@@ -216,6 +217,28 @@ def test_operators_suspend_and_reactivate_a_tenant(operator: Client, acme: Api) 
         ("tenant.changed", acme.tenant_id, {"from": "active", "to": "suspended"}),
         ("tenant.changed", acme.tenant_id, {"from": "suspended", "to": "active"}),
     ]
+
+
+def test_staff_change_a_suspension_while_it_lasts(operator: Client, acme: Api, merchant: Api) -> None:
+    page = page_of(acme, "change-suspension")
+    assert page not in operator.get(page_of(acme)).content.decode()
+    assert operator.post(page, {"mode": "hold"}).headers["Location"] == page_of(acme)  # there is none to change
+    assert the_tenant(acme).plan_status == PlanStatus.ACTIVE
+
+    operator.post(page_of(acme, "suspend"), {"mode": "full", "reason": "Unpaid", "cascade_days": "14"})
+    (begun,) = as_owner("SELECT suspended_since FROM tenants_control WHERE tenant_id = %s", acme.tenant_id)
+    assert page in operator.get(page_of(acme)).content.decode()
+    form = operator.get(page).content.decode()
+    assert 'value="Unpaid"' in form
+    assert 'value="14"' in form
+    assert operator.post(page, {"mode": "hold", "reason": "Half paid", "cascade_days": "3"}).status_code == 302
+
+    says = "SELECT suspended_since, suspension_mode, suspension_reason, cascade_days FROM tenants_control"
+    assert as_owner(f"{says} WHERE tenant_id = %s", acme.tenant_id) == [(*begun, "hold", "Half paid", 3)]
+    assert acme.get("/api/partners/customers").status_code == 200
+    (_, _, detail) = audited(actor="staff:oscar")[-1]
+    assert detail["changes"]["suspension"]["from"]["reason"] == "Unpaid"
+    assert detail["changes"]["suspension"]["to"]["reason"] == "Half paid"
 
 
 def test_staff_take_over_a_suspension_that_a_partner_could_lift(operator: Client, acme: Api, merchant: Api) -> None:
