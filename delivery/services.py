@@ -23,6 +23,7 @@ from tenants import outbox
 CHANNEL = "retivo_actions"
 
 CANCELLED_AT_ONCE = 10_000
+CANCELLED_WITH_SHARE = 2_000
 
 # Beyond the last retry, some 28 hours after the first attempt.
 DEFAULT_LIFETIME = timedelta(days=3)
@@ -175,13 +176,15 @@ def cancel_all_actions(*, tenant_id: UUID) -> None:
 
 
 def cancel_actions_of_share(*, integration_id: UUID, customer_id: UUID) -> int:
-    """Cancel what is queued of an integration that its partner, in whose context this is, took from a customer."""
-    cancelled, found = 0, CANCELLED_AT_ONCE
+    """Cancel what is queued of an integration that its partner, in whose context this is, took from a customer.
+
+    Of much that is queued the first `CANCELLED_WITH_SHARE`: a worker ends the rest when it comes due. How many.
+    """
     with connection.cursor() as cursor:
-        while found == CANCELLED_AT_ONCE:
-            cursor.execute("SELECT cancel_actions_of_share(%s, %s, %s)", [integration_id, customer_id, found])
-            (found,) = cursor.fetchone()
-            cancelled += found
+        cursor.execute(
+            "SELECT cancel_actions_of_share(%s, %s, %s)", [integration_id, customer_id, CANCELLED_WITH_SHARE]
+        )
+        cancelled: int = cursor.fetchone()[0]
     return cancelled
 
 

@@ -29,9 +29,12 @@ def count_endpoints(timestamp: int) -> None:
 @app.periodic(cron="26 * * * *")
 @app.task(queueing_lock="forget_events")
 def forget_events(timestamp: int) -> None:
-    """Delete partners' events after 90 days, with their deliveries, and what was sent to webhooks that are deleted."""
+    """Delete partners' events after 90 days, with their deliveries, what was sent to webhooks that are deleted, and
+    recoveries, certifications and replays that were over 90 days ago.
+    """
     feed.forget()
     webhooks.forget()
+    endpoints.forget()
 
 
 @rounds.periodic(cron="* * * * *", tenants="SELECT id FROM tenants_tenant WHERE delete_at IS NOT NULL ORDER BY id")

@@ -14,8 +14,9 @@ from integrations.models import (
     PartnerIntegration,
     RevisionTemplate,
     Rollout,
+    Sharing,
 )
-from integrations.staff import revisions, rollouts
+from integrations.staff import revisions, rollouts, sharings
 from retivo.staff.pages import (
     ROWS_SHOWN,
     StaffAdmin,
@@ -59,6 +60,7 @@ def with_counts(integrations: QuerySet[PartnerIntegration]) -> QuerySet[Any]:
 
 
 admin.site.register(Rollout, rollouts.RolloutAdmin)
+admin.site.register(Sharing, sharings.SharingAdmin)
 
 
 @admin.register(PartnerIntegration)
@@ -115,7 +117,12 @@ class PartnerIntegrationAdmin(StaffAdmin):
         return _status(integration)
 
     def tables(self, request: HttpRequest, integration: PartnerIntegration) -> list[Table]:
-        return [_templates_table(integration), *revisions.tables(integration), rollouts.table(integration)]
+        return [
+            _templates_table(integration),
+            *revisions.tables(integration),
+            rollouts.table(integration),
+            sharings.table(integration),
+        ]
 
     def save_model(self, request: HttpRequest, obj: PartnerIntegration, form: Any, change: bool) -> None:
         services.change(actor=actor(request), integration_id=obj.id, changes={"active": form.cleaned_data["active"]})

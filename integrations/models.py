@@ -191,7 +191,12 @@ class IntegrationShare(models.Model):
     ended_at = models.DateTimeField(
         null=True, help_text="The customer has it no more; the row stays for its actions of before"
     )
-    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    cancelled_at = models.DateTimeField(
+        null=True, help_text="It was taken from the customer with what was queued: no action of before is sent"
+    )
+    created_at = models.DateTimeField(
+        db_default=Now(), editable=False, help_text="When it began; anew when it is shared again"
+    )
 
     class Meta:
         indexes = [
@@ -315,13 +320,14 @@ class Rollout(models.Model):
     )
     revision = models.IntegerField()
     revision_before = models.IntegerField(help_text="Which new shares had when it began")
-    target = models.JSONField(help_text="To whom, as it was asked")
+    target = models.JSONField(help_text="To whom, as it was asked, without what names a customer")
     is_for_all = models.BooleanField()
     stages = models.JSONField()
     guard = models.JSONField(null=True)
     guard_seen = models.JSONField(null=True)
     status = models.CharField(max_length=16, choices=RolloutStatus, default=RolloutStatus.PLANNED)
     stage = models.IntegerField(default=0)
+    stage_began_at = models.DateTimeField(null=True, help_text="Null of the first")
     stage_ends_at = models.DateTimeField(null=True, help_text="Null until its customers are moved")
     total = models.IntegerField()
     moved = models.IntegerField(default=0)
@@ -389,10 +395,13 @@ class Sharing(models.Model):
     )
     total = models.IntegerField(help_text="Customers that had it not when it was asked")
     shared = models.IntegerField(default=0)
-    after_created_at = models.DateTimeField(null=True, help_text="Of the last customer that was looked at")
+    after_created_at = models.DateTimeField(
+        null=True, help_text="Of the last customer that was looked at; null once it is over"
+    )
     after_id = models.UUIDField(null=True)
     asked_by = models.CharField(max_length=300)
     created_at = models.DateTimeField(db_default=Now())
+    due_at = models.DateTimeField(db_default=Now(), help_text="When a worker looks at it next")
     finished_at = models.DateTimeField(null=True)
 
     class Meta:

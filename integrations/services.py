@@ -17,6 +17,9 @@ from retivo.api.json import encode
 from retivo.api.pagination import MAX_BYTES, Cursor, cut
 from tenants import outbox
 
+# What becomes of queued actions when a share ends; otherwise they are sent.
+CANCEL = "cancel"
+
 
 def register(
     *,
@@ -135,7 +138,23 @@ def check_sharable(*, active: bool, deprecated_at: datetime | None = None, is_ce
     if deprecated_at is not None:
         raise Problem(409, "integration_deprecated", "This integration is deprecated: it is shared with nobody more.")
     if not is_certified:
-        raise Problem(409, "endpoint_not_certified", "This integration has endpoints that are not certified.")
+        raise not_certified()
+
+
+def not_certified() -> Problem:
+    return Problem(409, "endpoint_not_certified", "This integration has endpoints that are not certified.")
+
+
+def uncertified(*, integration_id: UUID, templates: Sequence[RevisionTemplate]) -> list[str]:
+    """Which of these action types of an integration that asks for certified endpoints are sent to others; by name."""
+    asked: dict[str, Any] = {
+        "integration_id": integration_id,
+        "revisions": [template.revision for template in templates],
+        "names": [template.name for template in templates],
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_UNCERTIFIED, asked)
+        return [name for (name,) in cursor.fetchall()]
 
 
 def is_certified(integration_id: UUID) -> bool:
@@ -177,12 +196,18 @@ def unshare(*, actor: str, partner_id: UUID, integration_id: UUID, customer_id: 
     """Take an integration from a customer: nothing of it is decided any more. The provider.
 
     Args:
-        actions: what is told of those that are queued: `finish` or `cancel`; the caller sees to it.
+        actions: what becomes of those that are queued: with `finish` they are sent; with `cancel` none is any more,
+            and the caller ends them.
 
     Raises:
         Problem: 404 if the customer has it not.
     """
-    parameters = {"partner_id": partner_id, "customer_id": customer_id, "integration_id": integration_id}
+    parameters: dict[str, Any] = {
+        "partner_id": partner_id,
+        "customer_id": customer_id,
+        "integration_id": integration_id,
+        "cancels": actions == CANCEL,
+    }
     with connection.cursor() as cursor:
         cursor.execute(_UNSHARE, parameters)
         row = cursor.fetchone()
@@ -384,6 +409,15 @@ _IS_CERTIFIED = """(
     )
 )"""
 
+_UNCERTIFIED = """
+    SELECT DISTINCT m.name
+    FROM unnest(%(revisions)s::int[], %(names)s::text[]) AS a (revision, name)
+    JOIN integrations_partnerintegration i ON i.id = %(integration_id)s AND i.require_certification
+    JOIN integrations_revisiontemplate m ON m.integration_id = i.id AND m.revision = a.revision AND m.name = a.name
+    WHERE certified_at(i.tenant_id, md5(i.tenant_id::text || m.delivery_webhook)::uuid, i.id, m.revision) IS NULL
+    ORDER BY m.name
+"""
+
 _CERTIFIED = f"SELECT {_IS_CERTIFIED} FROM integrations_partnerintegration i WHERE i.id = %(integration_id)s"
 
 _FIND = f"""
@@ -414,7 +448,8 @@ _SHARE = f"""
         FROM integration i CROSS JOIN unnest(%(customers)s::uuid[]) AS c (id)
         ORDER BY c.id, i.created_at
         ON CONFLICT (tenant_id, integration_id)
-            DO UPDATE SET ended_at = NULL, revision = excluded.revision WHERE s.ended_at IS NOT NULL
+            DO UPDATE SET ended_at = NULL, revision = excluded.revision, created_at = clock_timestamp()
+            WHERE s.ended_at IS NOT NULL
         RETURNING s.tenant_id, s.integration_id, s.xmax <> 0 AS had_it
     ), action_type AS (
         INSERT INTO integrations_actiontype
@@ -450,7 +485,8 @@ _COUNT_ACTION_TYPES = """
 
 _UNSHARE = """
     WITH share AS (
-        UPDATE integrations_integrationshare s SET ended_at = now()
+        UPDATE integrations_integrationshare s
+        SET ended_at = now(), cancelled_at = CASE WHEN %(cancels)s THEN clock_timestamp() ELSE s.cancelled_at END
         WHERE s.tenant_id = %(customer_id)s AND s.integration_id = %(integration_id)s
           AND s.partner_id = %(partner_id)s AND s.ended_at IS NULL
         RETURNING s.tenant_id, s.integration_id

@@ -2,6 +2,9 @@
 
 from uuid import UUID
 
+from procrastinate.contrib.django import app
+
+from integrations.rollouts import services
 from integrations.rollouts.services import TO_RUN
 from partners.rollouts import job
 from tenants.upkeep import rounds
@@ -12,3 +15,10 @@ from tenants.upkeep.rounds import Turn
 def move_customers(tenant_id: UUID, turn: Turn) -> None:
     """Roll-outs, and integrations that are shared with all customers."""
     job.run_partner(tenant_id, turn)
+
+
+@app.periodic(cron="37 3 * * *")
+@app.task(queueing_lock="forget_rollouts")
+def forget_rollouts(timestamp: int) -> None:
+    """Delete the rows of customers of roll-outs that cannot be rolled back any more, and sharings of before."""
+    services.forget()

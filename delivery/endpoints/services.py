@@ -8,7 +8,7 @@ from django.db import connection
 from django.utils import timezone
 
 from delivery.endpoints import queries
-from delivery.models import Certification, Endpoint, Recovery
+from delivery.models import Certification, Endpoint, Recovery, RecoveryStatus
 from delivery.services import CHANNEL
 from retivo.api.errors import FieldError, Problem, not_found, validation_failed
 from tenants import outbox
@@ -54,7 +54,8 @@ def recover(
         dry_run: count them alone; what is answered has no id and is not stored.
 
     Raises:
-        Problem: 404, 400 for a window that ends before it begins, 409 `endpoint_disabled`.
+        Problem: 404, 400 for a window that ends before it begins, 409 `endpoint_disabled`, 409 `recovery_in_progress`
+            while one of another window is.
     """
     endpoint = queries.find(partner_id=partner_id, endpoint_id=endpoint_id)
     if until is not None and until <= since:
@@ -70,6 +71,7 @@ def recover(
         if endpoint.disabled_at is not None:
             detail = "This endpoint is disabled, so all would fail again. Enable it first."
             raise Problem(409, "endpoint_disabled", detail)
+        _check_no_other(partner_id, **window)
         cursor.execute(_RECOVER, {"partner_id": partner_id, **window, **counts})
         (recovery_id,) = row if (row := cursor.fetchone()) else (None,)
     rows = Recovery.objects.filter(tenant_id=partner_id, endpoint_id=endpoint_id)
@@ -77,6 +79,16 @@ def recover(
     if recovery_id is not None:
         _tell(actor, "endpoint.recovery_started", endpoint, **_data(recovery))
     return recovery
+
+
+def _check_no_other(partner_id: UUID, *, endpoint_id: UUID, since: datetime, until: datetime | None) -> None:
+    """Whoever begins one waits for the endpoint's row: `recovery_one_at_a_time` is not run into."""
+    Endpoint.objects.select_for_update(no_key=True).get(tenant_id=partner_id, id=endpoint_id)
+    running = Recovery.objects.filter(tenant_id=partner_id, endpoint_id=endpoint_id, status=RecoveryStatus.RUNNING)
+    other = running.exclude(since=since, until=until).first()
+    if other is not None:
+        detail = "A recovery of another window of this endpoint is under way: wait until it is over."
+        raise Problem(409, "recovery_in_progress", detail, extra={"recovery_id": other.id})
 
 
 def certify(*, actor: str, partner_id: UUID, endpoint_id: UUID, integration_id: UUID | None = None) -> Certification:

@@ -31,6 +31,7 @@ _LATER = dict.fromkeys(
         "delivery_webhookreader",
         "fan_out_events",
         "fate_of_rollout",
+        "forget_finished",
         "forget_webhooks",
         "keep_revision",
         "record_outcome_by_url",

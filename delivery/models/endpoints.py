@@ -105,7 +105,8 @@ class RecoveryStatus(models.TextChoices):
 class Recovery(models.Model):
     """Failed actions to an endpoint are sent again, those of all customers: the row is the job of recover_actions().
 
-    There is one for a window of an endpoint, `recovery_of_window`; its foreign key is `recovery_of_own_endpoint`.
+    There is one for a window of an endpoint, `recovery_of_window`, and one that runs, `recovery_one_at_a_time`; its
+    foreign key is `recovery_of_own_endpoint`.
     """
 
     id = models.CharField(primary_key=True, max_length=40, editable=False, db_default=PrefixedId(prefix="rcv"))
@@ -129,6 +130,9 @@ class Recovery(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["tenant", "endpoint_id", "since", "until"], name="recovery_of_window", nulls_distinct=False
+            ),
+            models.UniqueConstraint(
+                fields=["tenant", "endpoint_id"], name="recovery_one_at_a_time", condition=models.Q(status="running")
             ),
             models.CheckConstraint(
                 condition=models.Q(status="running", finished_at=None)

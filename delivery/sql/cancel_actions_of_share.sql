@@ -1,5 +1,6 @@
--- Cancels up to `most` queued actions of an integration of the partner in context, which it took from a customer, and
--- returns how many. Runs with its owner's rights, because a partner sees no action of its customers.
+-- Cancels up to `most` queued actions of an integration of the partner in context, which it took from a customer with all
+-- that was queued, and returns how many. What is beyond them a worker ends when it comes due, without sending it. Runs with
+-- its owner's rights, because a partner sees no action of its customers.
 --
 -- What is in flight cannot be called back. If its receiver took it, it counts as delivered.
 CREATE OR REPLACE FUNCTION cancel_actions_of_share(integration uuid, customer uuid, most int) RETURNS int
@@ -7,18 +8,27 @@ CREATE OR REPLACE FUNCTION cancel_actions_of_share(integration uuid, customer uu
     SET search_path = pg_catalog, pg_temp
     AS $$
         WITH chosen AS MATERIALIZED (
-            SELECT a.id
+            SELECT q.id
               FROM public.integrations_integrationshare s
               JOIN public.integrations_actiontype t
                 ON t.tenant_id = s.tenant_id AND t.integration_id = s.integration_id
-              JOIN public.delivery_action a
-                ON a.tenant_id = t.tenant_id AND a.action_type_id = t.id AND a.status IN ('pending', 'dispatched')
+             -- By the index of what is due, type by type.
+             CROSS JOIN LATERAL (
+                SELECT a.id FROM public.delivery_action a
+                 WHERE a.tenant_id = t.tenant_id AND a.action_type_id = t.id AND a.status IN ('pending', 'dispatched')
+                 ORDER BY a.due_at LIMIT most
+             ) q
              WHERE s.tenant_id = customer AND s.integration_id = integration
-               AND s.partner_id = public.current_tenant() AND s.ended_at IS NOT NULL
-             ORDER BY a.id LIMIT most FOR NO KEY UPDATE OF a
+               AND s.partner_id = public.current_tenant() AND s.cancelled_at >= s.ended_at
+             LIMIT most
+        ), locked AS MATERIALIZED (
+            SELECT a.id FROM public.delivery_action a
+             WHERE a.tenant_id = customer AND a.id = ANY (ARRAY(SELECT c.id FROM chosen c))
+               AND a.status IN ('pending', 'dispatched')
+             ORDER BY a.id FOR NO KEY UPDATE
         ), cancelled AS (
             UPDATE public.delivery_action a SET status = 'failed', failure_reason = 'integration_unshared'
-              FROM chosen c WHERE a.tenant_id = customer AND a.id = c.id
+             WHERE a.tenant_id = customer AND a.id = ANY (ARRAY(SELECT l.id FROM locked l))
             RETURNING 1
         )
         SELECT count(*)::int FROM cancelled

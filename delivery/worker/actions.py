@@ -231,11 +231,13 @@ _CLAIM = """
 """
 
 # A tenant's own action type has secrets of its own, a shared one has its integration's. It is sent as the revision says
-# that it was decided under, whichever its customer has by now. The text lists are short: no more than a batch.
+# that it was decided under, whichever its customer has by now. What was queued of a share that ended with it is not
+# sent, also if it is shared again. The text lists are short: no more than a batch.
 _READ = """
     SELECT a.id, a.attempts, a.replayed_from, a.action_type, a.provider, a.domain, a.user_id, a.decision_id,
            a.parameters::text, a.created_at, a.expires_at, a.expires_at <= clock_timestamp(),
-           CASE WHEN u.opted_out THEN 'user_opted_out' WHEN NOT t.active THEN 'action_type_inactive' END,
+           CASE WHEN s.cancelled_at >= s.ended_at OR s.cancelled_at > a.created_at THEN 'integration_unshared'
+                WHEN u.opted_out THEN 'user_opted_out' WHEN NOT t.active THEN 'action_type_inactive' END,
            coalesce(m.delivery_webhook, t.delivery_webhook),
            CASE WHEN a.revision <> t.revision OR t.revision IS NULL
                 THEN coalesce(m.parameters_schema, t.parameters_schema) ELSE t.parameters_schema END::text,
@@ -248,6 +250,7 @@ _READ = """
       JOIN events_trackeduser u ON u.tenant_id = a.tenant_id AND u.user_id = a.user_id
       JOIN integrations_actiontype t ON t.tenant_id = a.tenant_id AND t.id = a.action_type_id
       LEFT JOIN integrations_partnerintegration i ON i.id = t.integration_id
+      LEFT JOIN integrations_integrationshare s ON s.tenant_id = t.tenant_id AND s.integration_id = t.integration_id
       LEFT JOIN integrations_revisiontemplate m
         ON m.integration_id = t.integration_id AND m.revision = coalesce(a.revision, t.revision) AND m.name = t.name
      WHERE a.tenant_id = %(tenant_id)s AND a.id = ANY(%(ids)s)

@@ -152,7 +152,7 @@ _READ = f"""
 """  # noqa: S608  # a constant
 
 # As with actions: an attempt is stored whoever else has the delivery by now; what it means counts if the lease is still
-# this one, or if it is good news.
+# this one, or if it is good news. Of a customer that is gone by then, no answer is kept: it may repeat the event.
 _RECORD = f"""
     WITH row AS MATERIALIZED (
         SELECT * FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (webhook_id text, event_id text, {queues.ROW})
@@ -164,7 +164,11 @@ _RECORD = f"""
         INSERT INTO delivery_webhookattempt
             (tenant_id, webhook_id, event_id, number, started_at, latency_ms, status_code, error, response)
         SELECT %(tenant_id)s, r.webhook_id, r.event_id, r.number, r.started_at, r.latency_ms, r.status_code, r.error,
-               r.response
+               CASE WHEN EXISTS (
+                   SELECT FROM tenants_partnerevent e
+                   WHERE e.id = r.event_id AND e.customer_id IS NOT NULL
+                     AND NOT EXISTS (SELECT FROM tenants_tenant c WHERE c.id = e.customer_id)
+               ) THEN '' ELSE r.response END
           FROM row r JOIN locked l ON l.webhook_id = r.webhook_id AND l.event_id = r.event_id
          WHERE r.sent AND NOT EXISTS (
             SELECT FROM tenants_tenant t WHERE t.id = %(tenant_id)s AND t.delete_at IS NOT NULL

@@ -12,6 +12,7 @@ _action_types = import_module("integrations.migrations.0006_who_changes_action_t
 _LATER = dict.fromkeys(
     (
         "first_revision",
+        "forget_rollouts",
         "integrations_revision",
         "integrations_revisiontemplate",
         "integrations_rollout",

@@ -4,9 +4,28 @@ from importlib import import_module
 
 from django.db import migrations, models
 
-from retivo.database.sql import InForce
-
 _isolation = import_module("integrations.migrations.0002_isolation")
+
+# As they were until shares began anew.
+SHARE = """\
+-- A customer sees what is shared with it, and a partner sees what it shares. Only a partner creates shares,
+-- moves them to another revision and ends them.
+ALTER TABLE integrations_integrationshare ENABLE ROW LEVEL SECURITY;
+
+DROP POLICY IF EXISTS tenant_isolation ON integrations_integrationshare;
+CREATE POLICY tenant_isolation ON integrations_integrationshare TO app_web
+    USING (
+        tenant_id = (SELECT current_tenant())
+        OR partner_id = (SELECT current_tenant())
+    )
+    WITH CHECK (partner_id = (SELECT current_tenant()));
+
+DROP POLICY IF EXISTS staff ON integrations_integrationshare;
+CREATE POLICY staff ON integrations_integrationshare TO app_staff USING (true) WITH CHECK (true);
+
+GRANT SELECT, INSERT ON integrations_integrationshare TO app_web;
+GRANT UPDATE (revision, ended_at) ON integrations_integrationshare TO app_web;
+"""
 
 
 class Migration(migrations.Migration):
@@ -25,10 +44,8 @@ class Migration(migrations.Migration):
             name="revision",
             field=models.IntegerField(db_default=1, default=1),
         ),
-        InForce(
-            "integrations",
-            "integrations_integrationshare",
-            digest="0cd0e5352e5d",
+        migrations.RunSQL(
+            sql=[SHARE],
             reverse_sql=[
                 "REVOKE UPDATE (revision, ended_at) ON integrations_integrationshare FROM app_web",
                 _isolation.SHARE,

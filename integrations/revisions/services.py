@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.db import connection
 
+from integrations import services as integrations
 from integrations import webhook_url
 from integrations.models import ActionTypeTemplate, PartnerIntegration, Revision, RevisionTemplate
 from integrations.revisions import comparing
@@ -171,7 +172,8 @@ def correct_addresses(
     """Send all that went to one origin to another, from now on: in every revision, of every customer, queued or not.
 
     Raises:
-        Problem: 404; 409 `origin_not_used`.
+        Problem: 404; 409 `origin_not_used`; 409 `endpoint_not_certified` if the integration asks for certified
+            endpoints and an address that would be is not.
     """
     integration = found(partner_id=partner_id, integration_id=integration_id, lock=True)
     changed = []
@@ -189,6 +191,8 @@ def correct_addresses(
     with connection.cursor() as cursor:
         columns = zip(*((each.revision, each.name, each.delivery_webhook) for each in changed), strict=True)
         cursor.execute(_CORRECT, [*map(list, columns), integration.id])
+    if integrations.uncertified(integration_id=integration.id, templates=changed):
+        raise integrations.not_certified()
     names = sorted({template.name for template in changed})
     outbox.record(
         actor=actor,

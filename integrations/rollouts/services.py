@@ -4,7 +4,7 @@ planned → running ⇄ paused → completed, rolled_back or aborted. A step is 
 roll-out's row: whoever is killed leaves what the step before committed, and another goes on from there.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from math import ceil
@@ -16,46 +16,37 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from integrations import services as integrations
 from integrations.models import (
     IntegrationShare,
     PartnerIntegration,
     Revision,
+    RevisionTemplate,
     Rollout,
     RolloutStatus,
 )
 from integrations.revisions import services as revisions
-from integrations.rollouts import moving
+from integrations.rollouts import guarding, moving
+from integrations.rollouts.guarding import Watch
 from retivo.api.errors import FieldError, Problem, not_found, validation_failed
 from retivo.api.pagination import Cursor, cut
 from tenants import outbox
 
 MAX_STAGES = 20
 MAX_CONFLICTS = 100
+# For how long it can be rolled back, and the row of each of its customers is kept: forget_rollouts() has a day more.
+KEPT_FOR = timedelta(days=90)
 # How often a stage that waits is looked at for its guard.
 _LOOK = timedelta(seconds=10)
-
-
-@dataclass(frozen=True)
-class Seen:
-    """What became of actions under the revision: how many were tried, and how many of them failed so far."""
-
-    tried: int
-    failed: int
-
-    @property
-    def rate(self) -> float:
-        return self.failed / self.tried if self.tried else 0.0
-
-
-# Asks what became of a roll-out's actions.
-Watch = Callable[[Rollout], Seen]
+# What failed with an error is tried again after that.
+_REST = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, kw_only=True)
 class To:
     """Whom a roll-out moves: all, or a part of those that have the integration."""
 
-    asked: Any  # as it was said
+    asked: Any  # as it was said, but for what names customers
     percent: int | None = None
     customers: Sequence[UUID] | None = None
     pointer: str = "/to"  # of the customers, for what is wrong with one
@@ -83,12 +74,15 @@ def start(
 
     Raises:
         Problem: 404; 400 for a revision that is not there or customers that have not the integration; 409
-            `rollout_in_progress`.
+            `rollout_in_progress`, or `endpoint_not_certified` if the integration asks for certified endpoints and the
+            revision has others.
     """
     integration = revisions.found(partner_id=partner_id, integration_id=integration_id, lock=True)
     if Rollout.objects.filter(integration_id=integration.id, finished_at=None).exists():
         raise Problem(409, "rollout_in_progress", "A roll-out of this integration is under way: wait, or roll it back.")
     _check_revision(integration, revision)
+    if _uncertified(integration, revision):
+        raise integrations.not_certified()
     rollout = Rollout(
         tenant_id=partner_id,
         integration_id=integration.id,
@@ -103,7 +97,7 @@ def start(
     )
     rollout.save(force_insert=True)
     rollout.refresh_from_db()
-    rollout.total = _choose(rollout, to)
+    rollout.total = moving.choose(rollout, _chosen(rollout, to))
     rollout.save(update_fields=["total"])
     _record(rollout, "rollout.started", actor, customers=rollout.total, to=_kind(to.asked))
     return rollout
@@ -126,13 +120,18 @@ def conflicts(*, partner_id: UUID, integration_id: UUID, revision: int, to: To) 
             "SELECT * FROM shadowed_names(%s, %s, %s, %s)", [integration.id, revision, chosen, MAX_CONFLICTS]
         )
         shadowed = cursor.fetchall()
+    found = [
+        *((None, name, "endpoint_not_certified") for name in _uncertified(integration, revision)),
+        *((tenant_id, name, "shadowed_by_own") for tenant_id, name in shadowed),
+    ]
     return {
         "revision": revision,
         "customers": len(chosen),
         "compatibility": shown.compatibility,
         "reasons": shown.reasons,
         "conflicts": [
-            {"tenant_id": tenant_id, "action_type": name, "code": "shadowed_by_own"} for tenant_id, name in shadowed
+            {"tenant_id": tenant_id, "action_type": name, "code": code}
+            for tenant_id, name, code in found[:MAX_CONFLICTS]
         ],
     }
 
@@ -168,7 +167,7 @@ def roll_back(*, actor: str, partner_id: UUID, rollout_id: str) -> Rollout:
     """Move all that it moved back to where they were, and whoever got the revision since; a worker does.
 
     Raises:
-        Problem: 404; 409 `rollout_rolled_back`, or `rollout_superseded` if there is a later one.
+        Problem: 404; 409 `rollout_rolled_back`, `rollout_superseded` if there is a later one, or `rollout_too_old`.
     """
     rollout = get(partner_id=partner_id, rollout_id=rollout_id)
     integration = _locked(rollout)  # before the roll-out's row, as a step that ends takes them
@@ -178,13 +177,13 @@ def roll_back(*, actor: str, partner_id: UUID, rollout_id: str) -> Rollout:
     later = Q(created_at__gt=rollout.created_at) | Q(created_at=rollout.created_at, id__gt=rollout.id)
     if Rollout.objects.filter(later, integration_id=rollout.integration_id).exists():
         raise Problem(409, "rollout_superseded", "There is a later roll-out of this integration.")
+    if Rollout.objects.filter(id=rollout.id, finished_at__lt=Now() - KEPT_FOR).exists():
+        detail = f"It finished more than {KEPT_FOR.days} days ago. Roll out the revision of before instead."
+        raise Problem(409, "rollout_too_old", detail)
     if integration.revision == rollout.revision != rollout.revision_before and rollout.is_for_all:
         integration.revision = rollout.revision_before
         integration.save(update_fields=["revision"])
-        with connection.cursor() as cursor:
-            cursor.execute(_ADD_NEW, {"rollout_id": rollout.id})
-            rollout.total += cursor.rowcount
-            rollout.moved += cursor.rowcount
+        moving.take_in_new(rollout)
     rollout.finished_at = None if rollout.moved else Now()
     return _steered(rollout, RolloutStatus.ROLLED_BACK, "rollout.rolled_back", actor)
 
@@ -207,30 +206,36 @@ def step(rollout_id: str, watch: Watch) -> bool:
 
 
 def _return(rollout: Rollout) -> bool:
-    returned = moving.move_back(rollout, moving.BATCH)
-    rollout.moved = max(0, rollout.moved - returned)
+    returned = moving.move_back(rollout, moving.BATCH).looked_at
+    rollout.moved = max(0, rollout.moved - returned) if returned else 0  # some may be gone
     if not returned:
         rollout.finished_at = timezone.now()
     rollout.save(update_fields=["moved", "finished_at"])
     return bool(returned)
 
 
+_CHANGED = [
+    *("status", "moved", "stage", "stage_began_at", "stage_ends_at", "due_at", "guard_seen", "total", "finished_at"),
+]
+
+
 def _advance(rollout: Rollout, integration: PartnerIntegration | None, watch: Watch) -> bool:
-    changed = ["status", "moved", "stage", "stage_ends_at", "due_at", "guard_seen", "total", "finished_at"]
-    if _is_guarded_off(rollout, watch):
+    seen = watch(rollout) if rollout.guard and rollout.moved else None
+    if seen is not None and guarding.stops(rollout, seen):
         rollout.status, rollout.finished_at = RolloutStatus.ABORTED, timezone.now()
-        rollout.save(update_fields=changed)
+        rollout.save(update_fields=_CHANGED)
         _announce(rollout, "rollout.aborted", moved=rollout.moved, guard_seen=rollout.guard_seen)
         return False
     stage = rollout.stages[rollout.stage]
     wanted = _wanted(rollout)
     if wanted > 0:
         asked = min(wanted, moving.BATCH)
-        moved = moving.move_on(rollout, asked)
-        rollout.moved += moved
-        if moved < asked:  # those that are left are fewer: customers were deleted meanwhile
+        batch = moving.move_on(rollout, asked)
+        rollout.moved += batch.moved
+        rollout.total -= batch.looked_at - batch.moved
+        if batch.looked_at < asked:  # those that are left are fewer: customers were deleted meanwhile
             rollout.total = rollout.moved
-        rollout.save(update_fields=changed)
+        rollout.save(update_fields=_CHANGED)
         return True
     if integration is None:  # another worker moved the last of them
         return True
@@ -239,22 +244,20 @@ def _advance(rollout: Rollout, integration: PartnerIntegration | None, watch: Wa
         rollout.stage_ends_at = now + timedelta(minutes=stage["wait_minutes"])
     if rollout.stage_ends_at > now:
         rollout.due_at = min(rollout.stage_ends_at, now + _LOOK) if rollout.guard else rollout.stage_ends_at
-        rollout.save(update_fields=changed)
+        rollout.save(update_fields=_CHANGED)
         return False
-    return _end_stage(rollout, integration, changed)
+    if seen is not None and guarding.waits(rollout, seen, now):
+        rollout.due_at = now + _LOOK
+        rollout.save(update_fields=_CHANGED)
+        return False
+    return _end_stage(rollout, integration)
 
 
-def _end_stage(rollout: Rollout, integration: PartnerIntegration, changed: Sequence[str]) -> bool:
+def _end_stage(rollout: Rollout, integration: PartnerIntegration) -> bool:
     is_last = rollout.stage == len(rollout.stages) - 1
-    if is_last and rollout.is_for_all:
-        # Under the integration's lock, for which whoever shares it waits: nobody comes after these.
-        with connection.cursor() as cursor:
-            cursor.execute(_ADD_LATE, {"rollout_id": rollout.id})
-            late = cursor.rowcount
-        if late:
-            rollout.total += late
-            rollout.save(update_fields=changed)
-            return True
+    if is_last and moving.take_in_late(rollout):
+        rollout.save(update_fields=_CHANGED)
+        return True
     _announce(rollout, "rollout.stage_done", stage=rollout.stage + 1, moved=rollout.moved)
     if is_last:
         rollout.status, rollout.finished_at = RolloutStatus.COMPLETED, timezone.now()
@@ -263,8 +266,8 @@ def _end_stage(rollout: Rollout, integration: PartnerIntegration, changed: Seque
             integration.save(update_fields=["revision"])
         _announce(rollout, "rollout.completed", moved=rollout.moved)
     else:
-        rollout.stage, rollout.stage_ends_at = rollout.stage + 1, None
-    rollout.save(update_fields=changed)
+        rollout.stage, rollout.stage_began_at, rollout.stage_ends_at = rollout.stage + 1, Now(), None
+    rollout.save(update_fields=_CHANGED)
     return not is_last
 
 
@@ -274,17 +277,7 @@ def _wanted(rollout: Rollout) -> int:
     return ceil(rollout.total * percent / 100) - rollout.moved
 
 
-def _is_guarded_off(rollout: Rollout, watch: Watch) -> bool:
-    if not rollout.guard or not rollout.moved:
-        return False
-    seen = watch(rollout)
-    rollout.guard_seen = {"actions": seen.tried, "failed": seen.failed, "failure_rate": round(seen.rate, 4)}
-    least, most = int(rollout.guard["min_actions"]), float(rollout.guard["max_failure_rate"])
-    return seen.tried >= least and seen.rate > most
-
-
 def _kind(asked: Any) -> str:
-    """Not the partner's own ids of customers, which go when these are deleted."""
     return asked if isinstance(asked, str) else next(iter(asked))
 
 
@@ -312,17 +305,15 @@ def _check_revision(integration: PartnerIntegration, number: int) -> None:
         raise validation_failed([FieldError(pointer="/revision", code="unknown_revision", detail="Is no revision.")])
 
 
+def _uncertified(integration: PartnerIntegration, number: int) -> list[str]:
+    templates = list(RevisionTemplate.objects.filter(integration_id=integration.id, revision=number))
+    return integrations.uncertified(integration_id=integration.id, templates=templates)
+
+
 def _whole(stages: Sequence[Mapping[str, int]]) -> list[Mapping[str, int]]:
     """With all customers at the end."""
     found = list(stages)
     return found if found and found[-1]["percent"] == 100 else [*found, {"percent": 100, "wait_minutes": 0}]
-
-
-def _choose(rollout: Rollout, to: To) -> int:
-    chosen = _chosen(rollout, to)
-    with connection.cursor() as cursor:
-        cursor.execute(_INSERT, {"rollout_id": rollout.id, "partner_id": rollout.tenant_id, "customers": list(chosen)})
-        return int(cursor.rowcount)
 
 
 def _chosen(rollout: Rollout, to: To) -> list[UUID]:
@@ -397,7 +388,7 @@ TO_RUN = """
         SELECT tenant_id FROM integrations_rollout
         WHERE finished_at IS NULL AND status <> 'paused' AND due_at <= now()
         UNION ALL
-        SELECT tenant_id FROM integrations_sharing WHERE finished_at IS NULL
+        SELECT tenant_id FROM integrations_sharing WHERE finished_at IS NULL AND due_at <= now()
     ) found ORDER BY 1
 """
 
@@ -408,29 +399,18 @@ def due(*, partner_id: UUID) -> list[str]:
     return list(rollouts.exclude(status=RolloutStatus.PAUSED).order_by("due_at").values_list("id", flat=True))
 
 
-_INSERT = """
-    INSERT INTO integrations_rolloutcustomer (rollout_id, tenant_id, partner_id)
-    SELECT %(rollout_id)s, id, %(partner_id)s FROM unnest(%(customers)s::uuid[]) AS c (id)
-"""
+def put_off(*, partner_id: UUID, rollout_id: str) -> None:
+    """Look at it again in a minute: a step of it failed."""
+    Rollout.objects.filter(tenant_id=partner_id, id=rollout_id, finished_at=None).update(due_at=Now() + _REST)
 
-# Customers that got the integration meanwhile, at the revision of before.
-_ADD_LATE = """
-    INSERT INTO integrations_rolloutcustomer (rollout_id, tenant_id, partner_id)
-    SELECT r.id, s.tenant_id, r.tenant_id
-    FROM integrations_rollout r
-    JOIN integrations_integrationshare s ON s.integration_id = r.integration_id AND s.revision <> r.revision
-    JOIN tenants_tenant t ON t.id = s.tenant_id AND t.plan_status <> 'deleting'
-    WHERE r.id = %(rollout_id)s AND s.ended_at IS NULL
-    ON CONFLICT DO NOTHING
-"""
 
-# Customers that got the integration since, at the revision that is taken back.
-_ADD_NEW = """
-    INSERT INTO integrations_rolloutcustomer (rollout_id, tenant_id, partner_id, revision_before, moved_at)
-    SELECT r.id, s.tenant_id, r.tenant_id, r.revision_before, s.created_at
-    FROM integrations_rollout r
-    JOIN integrations_integrationshare s ON s.integration_id = r.integration_id AND s.revision = r.revision
-    JOIN tenants_tenant t ON t.id = s.tenant_id AND t.plan_status <> 'deleting'
-    WHERE r.id = %(rollout_id)s AND s.ended_at IS NULL AND s.created_at >= r.created_at
-    ON CONFLICT DO NOTHING
-"""
+def forget() -> int:
+    """Delete the rows of customers of roll-outs that are long over, and sharings; how many. Of all partners."""
+    total = 0
+    while True:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT forget_rollouts()")
+            forgotten: int = cursor.fetchone()[0]
+        if not forgotten:
+            return total
+        total += forgotten

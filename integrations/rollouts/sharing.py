@@ -3,10 +3,12 @@
 A step is one transaction under the lock of the job's row, as of a roll-out.
 """
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from django.db import connection
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from integrations import services as integrations
@@ -16,6 +18,8 @@ from retivo.api.errors import not_found
 from tenants import outbox
 
 BATCH = 250
+# What failed with an error is tried again after that.
+_REST = timedelta(minutes=1)
 
 
 def start(*, actor: str, partner_id: UUID, integration_id: UUID) -> Sharing:
@@ -61,7 +65,7 @@ def newest(*, partner_id: UUID, integration_id: UUID) -> Sharing:
 
 def due(*, partner_id: UUID) -> list[str]:
     """Those of the partner that are under way."""
-    unfinished = Sharing.objects.filter(tenant_id=partner_id, finished_at=None)
+    unfinished = Sharing.objects.filter(tenant_id=partner_id, finished_at=None, due_at__lte=Now())
     return list(unfinished.order_by("created_at").values_list("id", flat=True))
 
 
@@ -83,8 +87,14 @@ def step(sharing_id: str) -> bool:
         sharing.after_id, sharing.after_created_at = customers[-1]
     if len(customers) < BATCH:
         sharing.finished_at = timezone.now()
+        sharing.after_id = sharing.after_created_at = None  # nothing of a customer that may be deleted some day
     sharing.save(update_fields=["shared", "after_id", "after_created_at", "finished_at"])
     return sharing.finished_at is None
+
+
+def put_off(*, partner_id: UUID, sharing_id: str) -> None:
+    """Look at it again in a minute: a step of it failed."""
+    Sharing.objects.filter(tenant_id=partner_id, id=sharing_id, finished_at=None).update(due_at=Now() + _REST)
 
 
 def _next(sharing: Sharing) -> list[tuple[UUID, Any]]:

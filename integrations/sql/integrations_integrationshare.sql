@@ -14,4 +14,4 @@ DROP POLICY IF EXISTS staff ON integrations_integrationshare;
 CREATE POLICY staff ON integrations_integrationshare TO app_staff USING (true) WITH CHECK (true);
 
 GRANT SELECT, INSERT ON integrations_integrationshare TO app_web;
-GRANT UPDATE (revision, ended_at) ON integrations_integrationshare TO app_web;
+GRANT UPDATE (revision, ended_at, cancelled_at, created_at) ON integrations_integrationshare TO app_web;

@@ -10,8 +10,8 @@ DROP POLICY IF EXISTS staff ON integrations_rollout;
 CREATE POLICY staff ON integrations_rollout TO app_staff USING (true) WITH CHECK (true);
 
 GRANT SELECT, INSERT ON integrations_rollout TO app_web;
-GRANT UPDATE (status, stage, stage_ends_at, total, moved, guard_seen, due_at, finished_at) ON integrations_rollout
-    TO app_web;
+GRANT UPDATE (status, stage, stage_began_at, stage_ends_at, total, moved, guard_seen, due_at, finished_at)
+    ON integrations_rollout TO app_web;
 
 -- Rounds look for partners that have work.
 DROP POLICY IF EXISTS upkeep ON integrations_rollout;

@@ -10,9 +10,9 @@ DROP POLICY IF EXISTS staff ON integrations_sharing;
 CREATE POLICY staff ON integrations_sharing TO app_staff USING (true) WITH CHECK (true);
 
 GRANT SELECT, INSERT ON integrations_sharing TO app_web;
-GRANT UPDATE (shared, after_created_at, after_id, finished_at) ON integrations_sharing TO app_web;
+GRANT UPDATE (shared, after_created_at, after_id, due_at, finished_at) ON integrations_sharing TO app_web;
 
 -- Rounds look for partners that have work.
 DROP POLICY IF EXISTS upkeep ON integrations_sharing;
 CREATE POLICY upkeep ON integrations_sharing FOR SELECT TO app_upkeep USING (true);
-GRANT SELECT (tenant_id, finished_at) ON integrations_sharing TO app_upkeep;
+GRANT SELECT (tenant_id, due_at, finished_at) ON integrations_sharing TO app_upkeep;

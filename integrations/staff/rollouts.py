@@ -9,6 +9,7 @@ from django.contrib.admin.utils import unquote
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from integrations.models import PartnerIntegration, Rollout
@@ -27,6 +28,7 @@ from retivo.staff.pages import (
     day,
     link,
     page_action,
+    progress,
     url_of,
 )
 
@@ -82,11 +84,11 @@ class RolloutAdmin(StaffAdmin):
         return str(rollout.get_status_display())
 
     @column("Moved")
-    def progress(self, rollout: Rollout) -> str:
-        return f"{rollout.moved:,} of {rollout.total:,}"
+    def progress(self, rollout: Rollout) -> SafeString:
+        return _bar(rollout)
 
     def tables(self, request: HttpRequest, rollout: Rollout) -> list[Table | Figure]:
-        data = {"period": f"{rollout.moved:,} of {rollout.total:,}", "done": rollout.moved, "total": rollout.total}
+        data = {"period": _count(rollout), "done": rollout.moved, "total": max(rollout.total, 1)}
         return [Figure(title="Customers moved", template="staff/progress.html", data=data)]
 
     @page_action(title="Roll back", path="roll-back", permission=_CHANGE, icon="undo")
@@ -157,7 +159,7 @@ def table(integration: PartnerIntegration) -> Table:
                 link(url_of(rollout), code(rollout.id)),
                 rollout.revision,
                 badge(rollout.get_status_display(), BADGES),
-                f"{rollout.moved:,} of {rollout.total:,}",
+                _bar(rollout),
                 day(rollout.created_at),
             )
             for rollout in rollouts[:ROWS_SHOWN]
@@ -165,3 +167,11 @@ def table(integration: PartnerIntegration) -> Table:
         total=rollouts.count(),
         all_url=changelist_url("integrations", "rollout", integration__id__exact=integration.id),
     )
+
+
+def _count(rollout: Rollout) -> str:
+    return f"{rollout.moved:,} of {rollout.total:,}"
+
+
+def _bar(rollout: Rollout) -> SafeString:
+    return format_html("{} {}", progress(rollout.moved, rollout.total), _count(rollout))

@@ -96,7 +96,8 @@ recover_endpoint = _acting(
     "Sends actions again that failed there and have not expired, of all customers: those that were dispatched within "
     "the window. At most 200 a second are put on their way, each once, under the same id and with the whole schedule "
     "of retries. The same window asked for twice is the same recovery, which goes on if it was stopped because the "
-    "endpoint was disabled. `dry_run` counts them and does nothing; what it answers has no id.",
+    "endpoint was disabled. Of an endpoint one recovery runs at a time. `dry_run` counts what it would send and does "
+    "nothing; what it answers has no id.",
     takes=serializers.RecoverRequestSerializer,
     requests={
         "Since a time": {"since": _RECOVERY["since"]},
@@ -107,7 +108,11 @@ recover_endpoint = _acting(
     example={"recovery": {**_RECOVERY, "replayed": 0}},
     problems=[
         NOT_FOUND,
-        conflict("endpoint_disabled", "This endpoint is disabled, so all would fail again. Enable it first."),
+        conflict(
+            "endpoint_disabled",
+            "This endpoint is disabled, so all would fail again. Enable it first.",
+            recovery_in_progress="A recovery of another window of this endpoint is under way: wait until it is over.",
+        ),
     ],
     links=[Link("getRecovery", "recoveryId", "/recovery/id")],
 )

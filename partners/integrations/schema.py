@@ -117,7 +117,8 @@ unshare_integration = partner_operation(
     "unshareIntegration",
     "Take an integration from a customer",
     "From now on nothing of it is decided for the customer. What is queued is sent still, or cancelled: it fails as "
-    "`integration_unshared`. What the customer switched off is off again if you share it another time.",
+    "`integration_unshared`, the first 2,000 at once and any others when they come due, without being sent. What the "
+    "customer switched off is off again if you share it another time.",
     scope=Scope.PARTNER_INTEGRATIONS,
     tag=INTEGRATIONS,
     parameters=[CUSTOMER_ID],
@@ -200,7 +201,11 @@ change_webhooks = partner_operation(
     },
     problems=[
         NOT_FOUND,
-        conflict("origin_not_used", "No action type of this integration is sent to `from_origin`."),
+        conflict(
+            "origin_not_used",
+            "No action type of this integration is sent to `from_origin`.",
+            endpoint_not_certified="This integration has endpoints that are not certified.",
+        ),
     ],
 )
 

@@ -50,7 +50,7 @@ def unshare_integration(
         actor=actor, partner_id=partner_id, integration_id=integration_id, customer_id=customer_id, actions=actions
     )
     cancelled = 0
-    if actions == "cancel":
+    if actions == integrations.CANCEL:
         cancelled = delivery.cancel_actions_of_share(integration_id=integration_id, customer_id=customer_id)
     return {"shared": False, "actions_cancelled": cancelled}
 

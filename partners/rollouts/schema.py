@@ -80,7 +80,11 @@ start_rollout = partner_operation(
     also={200: Success(serializers.DryRunResponseSerializer, 200, {"dry_run": _DRY_RUN})},
     problems=[
         NOT_FOUND,
-        conflict("rollout_in_progress", "A roll-out of this integration is under way: wait, or roll it back."),
+        conflict(
+            "rollout_in_progress",
+            "A roll-out of this integration is under way: wait, or roll it back.",
+            endpoint_not_certified="This integration has endpoints that are not certified.",
+        ),
     ],
     links=[
         Link(operation_id, "rolloutId", "/rollout/id")
@@ -143,6 +147,7 @@ roll_back = partner_operation(
             "rollout_rolled_back",
             "This roll-out is rolled back.",
             rollout_superseded="There is a later roll-out of this integration.",
+            rollout_too_old="It finished more than 90 days ago. Roll out the revision of before instead.",
         ),
     ],
 )

@@ -153,9 +153,23 @@ class ShownGuardSerializer(serializers.Serializer[Any]):
     min_actions = serializers.IntegerField()
 
 
-@extend_schema_field({"oneOf": [{"const": ALL}, {"type": "object"}]})
+_ONE_OF_SHOWN = {
+    "type": "object",
+    "description": "Exactly one member. What was asked for, without what names a customer.",
+    "additionalProperties": False,
+    "minProperties": 1,
+    "maxProperties": 1,
+    "properties": {
+        "percent": {"type": "integer"},
+        "customer_ids": {"type": "integer", "description": "How many were named."},
+        "filter": {"type": "array", "items": {"type": "string"}, "description": "What it filtered by."},
+    },
+}
+
+
+@extend_schema_field({"oneOf": [{"const": ALL}, _ONE_OF_SHOWN]})
 class ShownToField(serializers.Field[Any, Any, Any, Any]):
-    """As it was asked."""
+    """As it was asked, without what names a customer."""
 
     def to_representation(self, value: Any) -> Any:
         return value
@@ -204,9 +218,12 @@ class RolloutListQuerySerializer(StrictSerializer):
 
 
 class ConflictSerializer(serializers.Serializer[Any]):
-    tenant_id = serializers.UUIDField()
+    tenant_id = serializers.UUIDField(allow_null=True, help_text="Null of what concerns all.")
     action_type = serializers.CharField()
-    code = serializers.CharField(help_text="`shadowed_by_own`: the customer has one of this name itself, which stays.")
+    code = serializers.CharField(
+        help_text="`shadowed_by_own`: the customer has one of this name itself, which stays. "
+        "`endpoint_not_certified`: the integration requires certified endpoints; refused until this one is."
+    )
 
 
 class DryRunSerializer(serializers.Serializer[Any]):

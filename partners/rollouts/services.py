@@ -11,27 +11,25 @@ from partners.customers.listing import CustomerFilter
 from partners.references import EXTERNAL
 from partners.rollouts.serializers import ALL
 from retivo.api.errors import FieldError, validation_failed
-from retivo.api.json import encode
-from retivo.api.values import decode
 
 MAX_FILTERED = 100_000  # customers that a filter may match
 
 
 def whom(*, partner_id: UUID, to: str | Mapping[str, Any]) -> To:
-    """Whom a roll-out moves, by what was sent.
+    """Whom a roll-out moves, by what was sent. What is kept of that names no customer, as none outlives its deletion.
 
     Raises:
         Problem: 400 for a customer that the partner has not, or a filter that matches more than `MAX_FILTERED`.
     """
     if to == ALL or isinstance(to, str):
         return To(asked=ALL)
-    asked = decode(encode(to))
     if "percent" in to:
-        return To(asked=asked, percent=to["percent"])
+        return To(asked={"percent": to["percent"]}, percent=to["percent"])
     if "customer_ids" in to:
         named = _named(partner_id, to["customer_ids"])
-        return To(asked=asked, customers=named, pointer="/to/customer_ids")
-    return To(asked=asked, customers=_filtered(partner_id, CustomerFilter(**to["filter"])), all_known=True)
+        return To(asked={"customer_ids": len(named)}, customers=named, pointer="/to/customer_ids")
+    found = _filtered(partner_id, CustomerFilter(**to["filter"]))
+    return To(asked={"filter": sorted(to["filter"])}, customers=found, all_known=True)
 
 
 def _named(partner_id: UUID, references: Sequence[str]) -> list[UUID]:

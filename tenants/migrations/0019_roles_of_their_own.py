@@ -31,6 +31,7 @@ _CONTROLS = (
 )
 # And with deletions.
 _DELETION = (
+    "redact_answers",
     "redact_audit_entries",
     "redact_partner_events",
     "refuse_late_restore",

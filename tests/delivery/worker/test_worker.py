@@ -132,6 +132,7 @@ def test_periodic_work__all_of_it__is_registered_with_its_time() -> None:
         "delivery.tasks.cancel_actions": "* * * * *",
         "delivery.tasks.forget_events": "26 * * * *",
         "partners.tasks.move_customers": "* * * * * */5",
+        "partners.tasks.forget_rollouts": "37 3 * * *",
         "tenants.tasks.sign_audit_heads": "13 * * * *",
         "tenants.tasks.tell_of_expiring_keys": "*/10 * * * *",
         "tenants.tasks.delete_tenants": "* * * * *",

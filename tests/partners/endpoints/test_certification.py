@@ -12,7 +12,7 @@ from tests.delivery.cast import points, work
 from tests.delivery.receiver import Answer, Receiver
 from tests.owner import as_owner
 from tests.partners.endpoints.cast import ENDPOINTS, FAULTS, Faithful, FirstOnly, act, endpoint, told
-from tests.partners.rollouts.cast import INTEGRATIONS, publish, roll_out
+from tests.partners.rollouts.cast import INTEGRATIONS, publish, revisions, roll_out, steer
 from tests.partners.rollouts.cast import work as roll_out_work
 
 NAMES = [check.name for check in CHECKS]
@@ -270,14 +270,40 @@ def test_certificate__of_a_revision__falls_away_with_the_next(acme: Api, fit: di
     # Customers get the revision of before still, and that one is certified.
     assert share(acme, fit, acme.provision("before")) == (200, None)
 
-    roll_out(acme, fit["id"])
-    roll_out_work(acme)
-    shop = acme.provision("shop")
-    assert share(acme, fit, shop) == REFUSED
+    # Nobody gets the next one before its endpoints are certified, which they can be without a customer.
+    path = f"{INTEGRATIONS}/{fit['id']}/rollouts"
+    refused = acme.post(path, {"revision": 2})
+    assert (refused.status_code, refused.json()["code"]) == REFUSED
+    dry_run = {"revision": 2, "dry_run": True}
+    assert acme.post(path, dry_run).json()["dry_run"]["conflicts"] == [
+        {"tenant_id": None, "action_type": "grant_points", "code": "endpoint_not_certified"}
+    ]
 
     certify(acme, inbox.url)
     assert endpoint(acme, inbox.url)["certified_at"] is not None
+    assert acme.post(path, dry_run).json()["dry_run"]["conflicts"] == []
+    roll_out(acme, fit["id"])
+    roll_out_work(acme)
+    shop = acme.provision("shop")
     assert share(acme, fit, shop) == (200, None)
+
+
+def test_rollback__to_a_revision_whose_endpoints_are_not_certified__is_carried_out(
+    acme: Api, fit: dict[str, Any], inbox: Receiver
+) -> None:
+    """The way back is never shut."""
+    certify(acme, inbox.url)
+    shop = acme.provision("shop")
+    publish(acme, fit["id"], action_type_templates=[points(inbox.url) | {"description": "Anew"}])
+    certify(acme, inbox.url)
+    rollout = roll_out(acme, fit["id"])
+    roll_out_work(acme)
+    acme.post(f"{INTEGRATIONS}/{fit['id']}/rotate-secret", {})
+
+    assert steer(acme, rollout["id"], "rollback").status_code == 202
+    roll_out_work(acme)
+
+    assert revisions(acme) == {shop.tenant_id: 1}
 
 
 def test_certificate__for_a_revision_that_is_to_come__is_one_of_those_before(
@@ -292,13 +318,41 @@ def test_certificate__for_a_revision_that_is_to_come__is_one_of_those_before(
     assert has(acme.provision("after"))
 
 
-def test_certificate__when_addresses_are_corrected__falls_away(acme: Api, fit: dict[str, Any], inbox: Receiver) -> None:
+def test_correction_of_addresses__of_what_requires_certified_ones__is_made_once_those_are(
+    acme: Api, fit: dict[str, Any], inbox: Receiver
+) -> None:
+    """A revision that nobody has is where a new address is certified before anything is sent there."""
+    certify(acme, inbox.url)
+    other = inbox.url.replace("127.0.0.1", "localhost")
+    path = f"{INTEGRATIONS}/{fit['id']}/webhooks"
+    body = {"from_origin": inbox.url, "to_origin": other}
+    refused = acme.send("PATCH", path, body)
+    assert (refused.status_code, refused.json()["code"]) == REFUSED
+    assert (
+        acme.get(f"{INTEGRATIONS}/{fit['id']}")
+        .json()["integration"]["action_type_templates"][0]["delivery_webhook"]
+        .startswith(inbox.url)
+    )
+
+    publish(acme, fit["id"], action_type_templates=[points(other)])
+    assert certify(acme, other)["status"] == "passed"
+
+    assert acme.send("PATCH", path, body).status_code == 200
+    assert share(acme, fit, acme.provision("shop")) == (200, None)
+
+
+def test_certificate__when_addresses_are_corrected__falls_away(
+    acme: Api, integration: dict[str, Any], inbox: Receiver
+) -> None:
+    fit = integration
     certify(acme, inbox.url)
     other = inbox.url.replace("127.0.0.1", "localhost")
     body = {"from_origin": inbox.url, "to_origin": other}
     assert acme.send("PATCH", f"{INTEGRATIONS}/{fit['id']}/webhooks", body).status_code == 200
 
     shop = acme.provision("shop")
+    acme.delete(f"{INTEGRATIONS}/{fit['id']}/share/{shop.tenant_id}")
+    acme.send("PATCH", f"{INTEGRATIONS}/{fit['id']}", {"require_certification": True})
     assert share(acme, fit, shop) == REFUSED
     assert endpoint(acme, inbox.url)["integration_ids"] == []
     assert endpoint(acme, other) | {"certified_at": None, "integration_ids": [fit["id"]]} == endpoint(acme, other)

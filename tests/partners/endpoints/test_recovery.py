@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, connection, connections
 
 from delivery.worker import recovering
 from tenants.context import tenant_context
@@ -122,6 +122,43 @@ def test_recover__twice__is_the_same_recovery_and_one_event(acme: Api, shop: Mer
     assert first["id"] == second["id"] == third["id"] != other["id"]
     assert third["status"] == "completed"
     assert len(told(acme, "endpoint.recovery_started")) == 2
+
+
+def test_recover__another_window_while_one_runs__is_409_and_the_same_is_the_same(
+    acme: Api, shop: Merchant, url: str
+) -> None:
+    shop.dispatch()
+    fail_all()
+    first = recover(acme, url)
+
+    for body in ({"since": SINCE, "until": "2026-01-02T00:00:00Z"}, {"since": "2026-01-02T00:00:00Z"}):
+        answer = act(acme, endpoint(acme, url), "recover", body)
+        assert (answer.status_code, answer.json()["code"]) == (409, "recovery_in_progress")
+        assert answer.json()["recovery_id"] == first["id"]
+        assert act(acme, endpoint(acme, url), "recover", body | {"dry_run": True}).status_code == 202
+    assert recover(acme, url)["id"] == first["id"]
+    with pytest.raises(DatabaseError, match="recovery_one_at_a_time"):
+        as_owner(
+            "INSERT INTO delivery_recovery (tenant_id, endpoint_id, since, actions, customers)"
+            " SELECT tenant_id, endpoint_id, now(), 0, 0 FROM delivery_recovery"
+        )
+    connections["owner"].close()
+
+    recovering.advance()
+    assert recover(acme, url, until="2026-01-02T00:00:00Z")["id"] != first["id"]
+
+
+def test_recover__other_windows_at_once__is_one_recovery(acme: Api, server: Server, shop: Merchant, url: str) -> None:
+    path = f"{ENDPOINTS}/{endpoint(acme, url)['id']}/recover"
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(
+            threads.map(
+                lambda n: server.send(acme, "POST", path, {"since": f"2026-01-0{n + 1}T00:00:00Z"}).status_code,
+                range(8),
+            )
+        )
+
+    assert sorted(answers) == [202] + [409] * 7
 
 
 def test_recover__from_many_at_once__is_one_recovery(acme: Api, server: Server, shop: Merchant, url: str) -> None:

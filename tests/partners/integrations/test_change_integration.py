@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from delivery.services import CANCELLED_WITH_SHARE
 from partners.integrations import services
 from tests.buffers import reads
 from tests.conftest import Api
@@ -98,6 +99,44 @@ def test_unshare__with_queued_actions__finishes_or_cancels_them(
     shown = acme.get(f"/api/partners/customers/{shop.api.tenant_id}").json()["customer"]
     assert (shown["integrations"], shown["action_types"]["total"]) == ([], 0)
     assert acme.delete(f"{INTEGRATIONS}/{integration}/share/{shop.api.tenant_id}").status_code == 404
+
+
+def test_unshare__with_more_queued_than_is_cancelled_at_once__sends_none_of_it_also_when_it_is_shared_again(
+    acme: Api, inbox: Receiver
+) -> None:
+    shop = merchant_of(acme, inbox.url)
+    integration = acme.get(INTEGRATIONS).json()["integrations"][0]["id"]
+    shop.dispatch()
+    as_owner(
+        "INSERT INTO delivery_action (tenant_id, action_type_id, action_type, provider, domain, user_id, parameters,"
+        "    status, due_at, attempts, replayed_from, failure_reason, expires_at, revision)"
+        " SELECT tenant_id, action_type_id, action_type, provider, '', user_id, parameters, 'pending', now(), 0, 0, '',"
+        "    expires_at, revision FROM delivery_action, generate_series(1, %(n)s) n",
+        n=CANCELLED_WITH_SHARE + 20,
+    )
+
+    answer = acme.send("DELETE", f"{INTEGRATIONS}/{integration}/share/{shop.api.tenant_id}", {"actions": "cancel"})
+    assert answer.json()["actions_cancelled"] == CANCELLED_WITH_SHARE
+    assert shop.statuses() == {"failed": CANCELLED_WITH_SHARE, "pending": 21}
+    as_owner(
+        "UPDATE delivery_action SET due_at = now() + interval '1 hour' WHERE ctid IN"
+        " (SELECT ctid FROM delivery_action WHERE status = 'pending' LIMIT 10)"
+    )
+    work()
+    acme.post(f"{INTEGRATIONS}/{integration}/share", {"customer_tenant_id": str(shop.api.tenant_id)})
+    as_owner("UPDATE delivery_action SET due_at = now() WHERE status = 'pending'")
+    later = shop.dispatch()
+    work()
+
+    assert inbox.ids == [later]
+    assert shop.statuses() == {"failed": CANCELLED_WITH_SHARE + 21, "delivered": 1}
+    reasons = as_owner("SELECT DISTINCT failure_reason FROM delivery_action WHERE status = 'failed'")
+    assert reasons == [("integration_unshared",)]
+    # What is finished the next time is sent.
+    last = shop.dispatch()
+    acme.send("DELETE", f"{INTEGRATIONS}/{integration}/share/{shop.api.tenant_id}", {"actions": "finish"})
+    work()
+    assert inbox.ids == [later, last]
 
 
 def test_share__again_after_it_was_taken__keeps_what_the_customer_switched_off(acme: Api, path: str) -> None:

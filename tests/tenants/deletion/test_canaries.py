@@ -7,6 +7,7 @@ from typing import Any
 import psycopg
 from django.db import DatabaseError, connections
 
+from delivery.worker.webhooks import fan_out
 from learning.patterns.releases import release_patterns
 from tenants.tasks import delete_tenants
 from tenants.upkeep import audit_chain
@@ -14,6 +15,7 @@ from tests.conftest import Api, database_url
 from tests.learning.cast import learn
 from tests.owner import as_owner
 from tests.partners.customers.test_delete_customer import delete, restore
+from tests.partners.rollouts.cast import INTEGRATIONS, publish, roll_out, steer, work
 from tests.tenants.test_isolation import ACTION_TYPE, TENANT_COLUMNS, two_partners
 
 __all__ = ["two_partners"]  # the fixture
@@ -65,8 +67,37 @@ def plant(tenant_id: Any) -> set[str]:
     return planted
 
 
+def plant_with_partner(acme: Api) -> None:
+    """Have the partner name the customer in what it keeps itself: roll-outs, sharings, and answers to its events."""
+    integration = acme.register("canary")["id"]
+    (customer,) = acme.get("/api/partners/customers", {"external_id": CANARY}).json()["customers"]
+    acme.post(f"{INTEGRATIONS}/{integration}/share", {"customer_tenant_id": customer["tenant_id"]})
+    publish(acme, integration)
+    for to in (
+        {"customer_ids": [f"ext:{CANARY}"]},
+        {"filter": {"external_id": CANARY}},
+        {"filter": {"metadata": {CANARY: CANARY}}},
+        {"filter": {"q": CANARY}},
+    ):
+        rollout = roll_out(acme, integration, to=to, stages=[{"percent": 50, "wait_minutes": 1}])
+        assert rollout["customers"] == 1
+        work(acme)
+        steer(acme, rollout["id"], "rollback")
+        work(acme)
+    acme.post(f"{INTEGRATIONS}/{integration}/share", {"all": True})
+    work(acme)
+    fan_out()
+    as_owner(
+        "INSERT INTO delivery_webhookattempt (tenant_id, webhook_id, event_id, number, started_at, latency_ms,"
+        "    status_code, error, response)"
+        f" SELECT d.tenant_id, webhook_id, event_id, 1, now(), 1, 200, '', '{CANARY}' FROM delivery_webhookdelivery d"
+        " JOIN tenants_partnerevent e ON e.id = d.event_id AND e.external_id IS NOT NULL"
+    )
+
+
 def test_dump__after_a_deletion__holds_nothing_of_the_tenant(two_partners: tuple[Api, Api]) -> None:
     acme, _ = two_partners
+    acme.post("/api/partners/webhooks", {"url": "https://hooks.acme.example/events", "types": "*"})
     made = acme.post(
         "/api/partners/customers", {"name": f"Name {CANARY}", "slug": f"slug-{CANARY}"}, Idempotency_Key="planted"
     ).json()["customer"]
@@ -94,6 +125,7 @@ def test_dump__after_a_deletion__holds_nothing_of_the_tenant(two_partners: tuple
     (key,) = acme.get(keys).json()["api_keys"]
     assert acme.post(f"{keys}/{key['id']}/rotate", {}).status_code == 201
     assert acme.post(f"{keys}/revoke-all", {"reissue": True}).status_code == 200
+    plant_with_partner(acme)
     learn(customer, 1)
     release_patterns()
     plant(customer.tenant_id)
