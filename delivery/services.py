@@ -149,7 +149,9 @@ def replay(*, tenant_id: UUID, action_id: str, actor: str) -> Action:
             raise Problem(409, "action_not_failed", f"Only a failed action is replayed; this one is {action.status}.")
         raise Problem(409, "action_expired", "This action expired; it will not be sent any more.")
     target = outbox.Target("action", action_id)
-    outbox.record(actor=actor, action="action.replayed", tenant_id=tenant_id, target=target, action_id=action_id)
+    outbox.record(
+        actor=actor, action="action.replayed", tenant_id=tenant_id, target=target, data={"action_id": action_id}
+    )
     return action
 
 

@@ -232,7 +232,8 @@ def change(*, actor: str, integration_id: UUID, changes: Mapping[str, Any]) -> P
     """
     integrations = PartnerIntegration.objects.select_for_update(no_key=True, of=("self",)).filter(deleted_at=None)
     integration = integrations.get(id=integration_id)
-    changed = sorted(name for name, value in changes.items() if getattr(integration, name) != value)
+    before = {name: getattr(integration, name) for name in sorted(changes)}
+    changed = [name for name, value in before.items() if value != changes[name]]
     if not changed:
         return integration
     for name in changed:
@@ -244,7 +245,7 @@ def change(*, actor: str, integration_id: UUID, changes: Mapping[str, Any]) -> P
         action = "integration.switched_on" if integration.active else "integration.switched_off"
     else:
         about["changed"] = changed
-    _record(integration, action, actor, about)
+    _record(integration, action, actor, about, {name: {"from": before[name], "to": changes[name]} for name in changed})
     return integration
 
 
@@ -252,6 +253,7 @@ def deprecate(*, actor: str, integration: PartnerIntegration, sunset_at: datetim
     """Share it with nobody more, and tell those who have it when it ends; None takes that back."""
     if sunset_at == integration.sunset_at:
         return
+    changes = {"sunset_at": {"from": integration.sunset_at, "to": sunset_at}}
     if sunset_at is None:
         integration.deprecated_at = None
     elif integration.deprecated_at is None:
@@ -260,7 +262,7 @@ def deprecate(*, actor: str, integration: PartnerIntegration, sunset_at: datetim
     integration.save(update_fields=["deprecated_at", "sunset_at"])
     integration.refresh_from_db(fields=["deprecated_at", "sunset_at"])
     about = {"integration_id": integration.id, "provider": integration.provider, "sunset_at": sunset_at}
-    _record(integration, "integration.deprecated", actor, about)
+    _record(integration, "integration.deprecated", actor, about, changes)
 
 
 def delete(*, actor: str, integration: PartnerIntegration) -> None:
@@ -282,13 +284,20 @@ def delete(*, actor: str, integration: PartnerIntegration) -> None:
     _record(integration, "integration.deleted", actor, about)
 
 
-def _record(integration: PartnerIntegration, action: str, actor: str, data: Mapping[str, Any]) -> None:
+def _record(
+    integration: PartnerIntegration,
+    action: str,
+    actor: str,
+    data: Mapping[str, Any],
+    changes: Mapping[str, outbox.Change] | None = None,
+) -> None:
     outbox.record(
         actor=actor,
         action=action,
         tenant_id=integration.tenant_id,
         target=outbox.Target("integration", integration.id),
         data=data,
+        changes=changes,
     )
 
 

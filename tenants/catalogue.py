@@ -80,6 +80,15 @@ _RECOVERY = {
 _CERTIFICATION = {"certification_id": (_TEXT, "crt_3x6v0b8k5z1q"), **_INTEGRATION}
 _WEBHOOK = {"webhook_id": (_TEXT, "wh_2k9d4x7m1q0b"), "url": (_TEXT, "https://acme.example/retivo-events")}
 
+_ACTION_TYPE = {
+    "action_type_id": (_TEXT, "at_4c0f7e2d9b1a4e6f8a3d5c7b9e1f2a40"),
+    "provider": (_TEXT, "our-shop"),
+    "name": (_TEXT, "send_gift_card"),
+}
+_PLAYBOOK = {"playbook_id": (_UUID, "9e2b7c4d-6f1a-4b3c-8d5e-0a9f8e7d6c5b")}
+_PLAYBOOK_STATUS: Schema = {"enum": ["draft", "active", "paused", "archived"]}
+_INTERVENTION = {"intervention_id": (_TEXT, "int_3k7w1p9z5x2c"), "status": (_TEXT, "planned")}
+
 _ROLLOUT = {
     "rollout_id": (_TEXT, "ro_3f1f0f3a9d0c4a6bb6f3f4d9a1c2e7b5"),
     **_INTEGRATION,
@@ -95,6 +104,7 @@ EVENTS: dict[str, EventType] = {
         integrations_shared=(_COUNT, 2),
         **_KEY,
     ),
+    "partner.updated": _event("Your own settings changed.", changed=(_TEXTS, ["name"])),
     "customer.updated": _event("Fields of a customer changed.", changed=(_TEXTS, ["plan_tier", "config.overage"])),
     "customer.suspended": _event(
         "A customer was suspended, or its suspension changed. In the mode `hold` nothing is sent; in `full` its keys "
@@ -219,6 +229,30 @@ EVENTS: dict[str, EventType] = {
         ignored=(_COUNT, 3),
         rejected=(_COUNT, 1),
     ),
+    "action.replayed": _event(
+        "A failed action was asked for again, and is sent with the id that it has.",
+        action_id=(_TEXT, "ea_5m2c8r0d7k1x"),
+    ),
+    "action_type.registered": _event("A customer registered an action type of its own.", **_ACTION_TYPE),
+    "action_type.changed": _event(
+        "Fields of an action type changed. Of a shared one a customer changes `active` alone.",
+        changed=(_TEXTS, ["delivery_webhook"]),
+        **_ACTION_TYPE,
+    ),
+    "action_type.switched_on": _event(
+        "A customer switched an action type on, its own or a shared one.", **_ACTION_TYPE
+    ),
+    "action_type.switched_off": _event(
+        "A customer switched an action type off, its own or a shared one.", **_ACTION_TYPE
+    ),
+    "action_type.secret_rotated": _event("A customer's own action type has a new webhook secret.", **_ACTION_TYPE),
+    "playbook.created": _event("A customer made a playbook.", status=(_PLAYBOOK_STATUS, "draft"), **_PLAYBOOK),
+    "playbook.changed": _event("Fields of a playbook changed.", changed=(_TEXTS, ["entry_conditions"]), **_PLAYBOOK),
+    "playbook.status_changed": _event(
+        "A playbook has another status.", status=(_PLAYBOOK_STATUS, "active"), **_PLAYBOOK
+    ),
+    "intervention.created": _event("A customer made an intervention by hand.", **_INTERVENTION),
+    "intervention.status_changed": _event("A customer approved, paused or rejected an intervention.", **_INTERVENTION),
     "endpoint.failing": _event(
         "An endpoint failed five times without a success and is left alone for a while, again and again until it "
         "answers. Told once an hour at most.",
@@ -302,7 +336,7 @@ EVENTS: dict[str, EventType] = {
     ),
 }
 
-# What is the tenant's own affair, or staff's.
+# What is the affair of a tenant without a partner, of an end user, or staff's.
 _NOBODYS = [
     "tenant.changed",
     "tenant.deletion_scheduled",
@@ -310,18 +344,7 @@ _NOBODYS = [
     "tenant.deleted",
     "partner.created",
     "user.erased",
-    "action.replayed",
-    "action_type.registered",
-    "action_type.changed",
-    "action_type.switched_on",
-    "action_type.switched_off",
-    "action_type.secret_rotated",
     "endpoint.reset",
-    "intervention.created",
-    "intervention.status_changed",
-    "playbook.created",
-    "playbook.changed",
-    "playbook.status_changed",
 ]
 
 ACTIONS: dict[str, EventType | None] = {**EVENTS, **dict.fromkeys(_NOBODYS)}

@@ -20,7 +20,7 @@ WIRE = """(
     )::text, -1) || coalesce(', "previous" : ' || e.previous::text, '') || '}'
 )"""
 
-DAYS_KEPT = 90  # as forget_partner_events() has it
+DAYS_KEPT = 90  # a test holds the database's function forget_partner_events and the docs to it
 
 
 def forget() -> int:

@@ -22,6 +22,9 @@ class Target(NamedTuple):
     id: object
 
 
+Change = Mapping[str, Any]  # `from` and `to`
+
+
 def record(
     *,
     actor: str,
@@ -29,6 +32,7 @@ def record(
     tenant_id: UUID | None,
     target: Target | None = None,
     data: Mapping[str, Any] | None = None,
+    changes: Mapping[str, Change] | None = None,
     previous: Mapping[str, Any] | None = None,
     **detail: Any,
 ) -> None:
@@ -40,7 +44,8 @@ def record(
         action: an action of the catalogue.
         tenant_id: the tenant that was changed; None of a change to a staff account.
         data: the members of the event, which are kept with the entry as well.
-        previous: what changed members of `data` were before.
+        changes: the fields that changed, which the entry shows, and what they were before the event as `previous`.
+        previous: what changed was before, where the partner is told it in other words than the entry.
         detail: what is kept with the entry alone; plain values.
     """
     with connection.cursor() as cursor:
@@ -54,6 +59,7 @@ def record(
                 tenant_id=tenant_id,
                 target=target,
                 data=data,
+                changes=changes,
                 previous=previous,
                 **detail,
             ),
@@ -72,11 +78,14 @@ def record_each(
         )
 
 
-def announce(*, action: str, tenant_id: UUID, data: Mapping[str, Any]) -> None:
+def announce(
+    *, action: str, tenant_id: UUID, data: Mapping[str, Any], previous: Mapping[str, Any] | None = None
+) -> None:
     """Append an event of what nobody did: what Retivo itself noticed. It has no audit entry."""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"WITH {_ANNOUNCED} SELECT", parameters(actor=SYSTEM, action=action, tenant_id=tenant_id, data=data)
+            f"WITH {_ANNOUNCED} SELECT",
+            parameters(actor=SYSTEM, action=action, tenant_id=tenant_id, data=data, previous=previous),
         )
 
 
@@ -90,10 +99,14 @@ def parameters(
     tenant_id: UUID | None,
     target: Target | None = None,
     data: Mapping[str, Any] | None = None,
+    changes: Mapping[str, Change] | None = None,
     previous: Mapping[str, Any] | None = None,
     **detail: Any,
 ) -> dict[str, Any]:
     """The parameters of RECORDED, from the arguments of `record`."""
+    if changes is not None:
+        detail["changes"] = changes
+        previous = {name: change["from"] for name, change in changes.items()} if previous is None else previous
     event = None if tenant_id is None else catalogue.ACTIONS[action]
     return {
         "actor": actor,

@@ -31,8 +31,7 @@ from tenants.models import (
     Tenant,
     TenantRole,
 )
-
-Change = Mapping[str, Any]  # `from` and `to`
+from tenants.outbox import Change
 
 MAX_METADATA = 50  # pairs, as the database's function `is_metadata` has it
 
@@ -169,8 +168,9 @@ def update_tenant(*, actor: str, tenant: Tenant, changes: dict[str, Any]) -> Ten
     tenant.full_clean()
     tenant.updated_at = timezone.now()
     tenant.save(update_fields=[*changes, "updated_at"])
-    changed = {name: {"from": before[name], "to": value} for name, value in changes.items()}
-    _record_change(actor, tenant, changed, Layer.STAFF)
+    changed = {name: {"from": before[name], "to": value} for name, value in changes.items() if value != before[name]}
+    if changed:
+        _record_change(actor, tenant, changed, Layer.STAFF)
     return tenant
 
 
@@ -232,7 +232,7 @@ def change_settings(
         tenant.updated_at = timezone.now()
         _save(tenant, [*(name for name in wanted if name in changed), "updated_at"])
         _record_change(actor, tenant, changed, layer)
-    return tenant, sorted(set(_fields(changed)))
+    return tenant, sorted(dict(_before(changed)))
 
 
 def _save(tenant: Tenant, fields: Collection[str]) -> None:
@@ -296,29 +296,38 @@ def _configured(tenant: Tenant, patch: Mapping[str, Any], layer: Layer) -> dict[
 
 
 def _record_change(actor: str, tenant: Tenant, changed: Mapping[str, Change], layer: Layer) -> None:
-    """Of a customer, its partner is told which fields changed, and not from what to what.
+    """A partner is told which fields of a customer changed, and what they were.
 
     Of metadata the names of the pairs are entered: the customer reads the entry, and they are its partner's notes.
     """
+    previous = dict(_before(changed))
     if "metadata" in changed:
         changed = {**changed, "metadata": {side: sorted(pairs) for side, pairs in changed["metadata"].items()}}
     switches = changed.keys() & _SWITCHES if tenant.tenant_role == TenantRole.PARTNER and layer is Layer.SELF else ()
     for name in switches:  # one at a time: each has an operation of its own
         said = {"active": changed[name]["to"]["active"], "reason": changed[name]["to"]["reason"]}
-        data = {**said, "only": None, "customers": None}
-        outbox.record(actor=actor, action=f"partner.{name}", tenant_id=tenant.id, data=data, changes=changed)
+        told = {**said, "only": None, "customers": None}
+        before = {member: changed[name]["from"].get(member) for member in ("active", "reason")}
+        outbox.record(
+            actor=actor, action=f"partner.{name}", tenant_id=tenant.id, data=told, changes=changed, previous=before
+        )
     if switches:
         return
-    if tenant.tenant_role != TenantRole.CUSTOMER:
+    data: dict[str, Any] = {"changed": sorted(previous)}
+    if tenant.tenant_role == TenantRole.STANDALONE:
         outbox.record(actor=actor, action="tenant.changed", tenant_id=tenant.id, changes=changed)
         return
-    data = {"changed": sorted(set(_fields(changed)))}
+    if tenant.tenant_role == TenantRole.PARTNER:
+        outbox.record(
+            actor=actor, action="partner.updated", tenant_id=tenant.id, data=data, changes=changed, previous=previous
+        )
+        return
     action = _action(tenant, changed, data["changed"])
     if action in ("customer.suspended", "customer.reactivated", "customer.controls_changed"):
         data["by"] = layer
     if action == "customer.suspended":
         data |= {name: changed["suspension"]["to"].get(name) for name in ("mode", "reason")}
-    outbox.record(actor=actor, action=action, tenant_id=tenant.id, data=data, changes=changed)
+    outbox.record(actor=actor, action=action, tenant_id=tenant.id, data=data, changes=changed, previous=previous)
 
 
 _SWITCHES = {"kill_switch", "shadow_mode"}
@@ -337,14 +346,15 @@ def _action(tenant: Tenant, changed: Mapping[str, Change], fields: Collection[st
     return "customer.updated"
 
 
-def _fields(changed: Mapping[str, Change]) -> Iterator[str]:
-    """The names of what changed, of a config by its members: `config.overage`."""
-    for name, change in changed.items():
+def _before(changed: Mapping[str, Change]) -> Iterator[tuple[str, Any]]:
+    """What changed, by name, and what it was before; of a config by its members: `config.overage`."""
+    for name, change in sorted(changed.items(), reverse=True):  # the config itself has the last word
         if name in ("config", "config_by_partner"):
             before, after = change["from"], change["to"]
-            yield from (f"config.{key}" for key in before.keys() | after if _member(before, key) != _member(after, key))
+            members = (key for key in before.keys() | after if _member(before, key) != _member(after, key))
+            yield from ((f"config.{key}", before.get(key)) for key in members)
         else:
-            yield name
+            yield name, change["from"]
 
 
 def _refuse_what_the_partner_sets(before: dict[str, Any], after: dict[str, Any]) -> None:

@@ -104,7 +104,8 @@ def change_intervention_status(*, actor: str, tenant_id: UUID, intervention_id: 
     Raises:
         Problem: 404; 409 for a step that `INTERVENTION_TRANSITIONS` has not.
     """
-    if not move_interventions(tenant_id=tenant_id, ids=[intervention_id], status=status):
+    moved = _move(tenant_id=tenant_id, ids=[intervention_id], status=status)
+    if not moved:
         with connection.cursor() as cursor:
             cursor.execute(_STATUS_OF, {"tenant_id": tenant_id, "id": intervention_id})
             row = cursor.fetchone()
@@ -112,24 +113,38 @@ def change_intervention_status(*, actor: str, tenant_id: UUID, intervention_id: 
             raise not_found()
         detail = f"An intervention that is {row[0]} cannot become {status}."
         raise Problem(409, "illegal_transition", detail, extra={"current_status": row[0]})
-    _record(actor, "intervention.status_changed", tenant_id, intervention_id, status)
+    _, before = moved[0]
+    _record(actor, "intervention.status_changed", tenant_id, intervention_id, status, before)
     return {"id": intervention_id, "status": status}
 
 
-def _record(actor: str, action: str, tenant_id: UUID, intervention_id: str, status: str) -> None:
-    target = outbox.Target("intervention", intervention_id)
-    outbox.record(actor=actor, action=action, tenant_id=tenant_id, target=target, status=status)
+def _record(  # noqa: PLR0917  # what is recorded
+    actor: str, action: str, tenant_id: UUID, intervention_id: str, status: str, before: str | None = None
+) -> None:
+    outbox.record(
+        actor=actor,
+        action=action,
+        tenant_id=tenant_id,
+        target=outbox.Target("intervention", intervention_id),
+        data={"intervention_id": intervention_id, "status": status},
+        changes=None if before is None else {"status": {"from": before, "to": status}},
+    )
 
 
 def move_interventions(*, tenant_id: UUID, ids: Sequence[str], status: str) -> list[str]:
     """Move those that may be moved to `status`, note when, and return their ids."""
+    return [intervention_id for intervention_id, _ in _move(tenant_id=tenant_id, ids=ids, status=status)]
+
+
+def _move(*, tenant_id: UUID, ids: Sequence[str], status: str) -> list[tuple[str, str]]:
+    """The ids of those that were moved, each with the status that it had."""
     next_actions.hold_off_erasure(tenant_id=tenant_id)
     sources = [source for source, targets in INTERVENTION_TRANSITIONS.items() if status in targets]
     with connection.cursor() as cursor:
         cursor.execute(_MOVE, {"tenant_id": tenant_id, "ids": list(ids), "sources": sources, "status": status})
         moved = cursor.fetchall()
-    refresh_next_actions(tenant_id=tenant_id, users=[user_id for _, user_id in moved])
-    return [intervention_id for intervention_id, _ in moved]
+    refresh_next_actions(tenant_id=tenant_id, users=[user_id for _, user_id, _ in moved])
+    return [(intervention_id, before) for intervention_id, _, before in moved]
 
 
 def cancel_of_playbook(*, tenant_id: UUID, playbook_id: UUID) -> None:
@@ -201,7 +216,7 @@ _STATUS_OF = "SELECT status FROM decisions_intervention WHERE tenant_id = %(tena
 # Locked in the order of their ids, as all do who lock several.
 _MOVE = """
     WITH locked AS MATERIALIZED (
-        SELECT id FROM decisions_intervention
+        SELECT id, status FROM decisions_intervention
         WHERE tenant_id = %(tenant_id)s AND id = ANY(%(ids)s) AND status = ANY(%(sources)s)
         ORDER BY id FOR NO KEY UPDATE
     )
@@ -210,7 +225,7 @@ _MOVE = """
         sent_at = CASE WHEN %(status)s::text = 'sent' THEN now() ELSE sent_at END,
         delivered_at = CASE WHEN %(status)s::text = 'delivered' THEN now() ELSE delivered_at END
     WHERE tenant_id = %(tenant_id)s AND id = ANY(ARRAY(SELECT id FROM locked))
-    RETURNING id, user_id
+    RETURNING id, user_id, (SELECT l.status FROM locked l WHERE l.id = decisions_intervention.id)
 """
 
 _CANCEL_OF_PLAYBOOK = """

@@ -75,7 +75,7 @@ def create_playbook(*, actor: str, tenant_id: UUID, name: str, **fields: Any) ->
         action="playbook.created",
         tenant_id=tenant_id,
         target=outbox.Target("playbook", playbook_id),
-        playbook_id=str(playbook_id),
+        data={"playbook_id": playbook_id, "status": status},
     )
     return {"id": playbook_id, "name": name, "status": status, "created_at": created_at}
 
@@ -93,17 +93,15 @@ def change_playbook(*, actor: str, tenant_id: UUID, playbook_id: UUID, **fields:
     area = fields.get("lifecycle_area", area)
     if status == PlaybookStatus.ACTIVE:
         _require_conditions(area, fields.get("entry_conditions", entry_conditions))
-    assigned = ", ".join(f"{name} = %({name})s{'::jsonb' if name in OBJECTS else ''}" for name in fields)
-    if fields:
-        with connection.cursor() as cursor:
-            cursor.execute(_UPDATE_PLAYBOOK.format(assigned=assigned), {**key, **_stored(fields)})
+    changed = _update(key, fields) if fields else []
+    if changed:
+        # Of the fields only their names: what they say is the tenant's own affair.
         outbox.record(
             actor=actor,
             action="playbook.changed",
             tenant_id=tenant_id,
             target=outbox.Target("playbook", playbook_id),
-            playbook_id=str(playbook_id),
-            fields=sorted(fields),
+            data={"playbook_id": playbook_id, "changed": changed},
         )
     return {"id": playbook_id, "name": fields.get("name", before), "status": status}
 
@@ -137,11 +135,24 @@ def change_playbook_status(*, actor: str, tenant_id: UUID, playbook_id: UUID, st
             action="playbook.status_changed",
             tenant_id=tenant_id,
             target=outbox.Target("playbook", playbook_id),
-            playbook_id=str(playbook_id),
-            before=before,
-            after=status,
+            data={"playbook_id": playbook_id, "status": status},
+            changes={"status": {"from": before, "to": status}},
         )
     return {"id": playbook_id, "name": name, "status": status}
+
+
+def _update(key: Mapping[str, Any], fields: Mapping[str, Any]) -> list[str]:
+    """Replace the fields of a playbook that is locked; the names of those that were different."""
+    given = {name: f"%({name})s{'::jsonb' if name in OBJECTS else ''}" for name in sorted(fields)}
+    names = ", ".join(f"CASE WHEN {name} IS DISTINCT FROM {value} THEN '{name}' END" for name, value in given.items())
+    assigned = ", ".join(f"{name} = {value}" for name, value in given.items())
+    stored = {**key, **_stored(fields)}
+    with connection.cursor() as cursor:
+        cursor.execute(_CHANGED_FIELDS.format(names=names), stored)
+        changed: list[str] = cursor.fetchone()[0]
+        if changed:
+            cursor.execute(_UPDATE_PLAYBOOK.format(assigned=assigned), stored)
+    return changed
 
 
 def _locked_playbook(key: Mapping[str, Any]) -> tuple[str, str, dict[str, Any], str]:
@@ -214,6 +225,11 @@ _INSERT_PLAYBOOK = """
 _LOCK_PLAYBOOK = """
     SELECT status, lifecycle_area, entry_conditions::text, name FROM decisions_playbook
     WHERE tenant_id = %(tenant_id)s AND id = %(id)s FOR NO KEY UPDATE
+"""
+
+_CHANGED_FIELDS = """
+    SELECT array_remove(ARRAY[{names}]::text[], NULL) FROM decisions_playbook
+    WHERE tenant_id = %(tenant_id)s AND id = %(id)s
 """
 
 _UPDATE_PLAYBOOK = "UPDATE decisions_playbook SET {assigned} WHERE tenant_id = %(tenant_id)s AND id = %(id)s"

@@ -1,5 +1,6 @@
 """What a partner does with its endpoints, in its tenant context; staff do it in theirs."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -31,7 +32,7 @@ def enable(*, actor: str, owner_id: UUID, endpoint_id: UUID) -> None:
     rows.update(consecutive_failures=0, openings=0, open_until=None, disabled_at=None)
     # What is no partner's integration is its owner's own affair.
     action = "endpoint.enabled" if endpoint.registered_at else "endpoint.reset"
-    _tell(actor, action, endpoint, status=endpoint.status)
+    _tell(actor, action, endpoint, {"status": endpoint.status}, status=endpoint.status)
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT pg_notify('{CHANNEL}', '')")
 
@@ -153,13 +154,14 @@ def _data(recovery: Recovery) -> dict[str, Any]:
     return {"recovery_id": recovery.id, **{name: getattr(recovery, name) for name in names}}
 
 
-def _tell(actor: str, action: str, endpoint: Endpoint, **data: Any) -> None:
+def _tell(actor: str, action: str, endpoint: Endpoint, previous: Mapping[str, Any] | None = None, **data: Any) -> None:
     outbox.record(
         actor=actor,
         action=action,
         tenant_id=endpoint.tenant_id,
         target=outbox.Target("endpoint", endpoint.id),
         data={"endpoint_id": endpoint.id, "url": endpoint.url, **data},
+        previous=previous,
     )
 
 

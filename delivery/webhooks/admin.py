@@ -16,6 +16,7 @@ from delivery.models import DeliveryStatus, Webhook, WebhookAttempt, WebhookDeli
 from delivery.webhooks import services
 from retivo.api.errors import Problem
 from retivo.staff.pages import ROWS_SHOWN, StaffAdmin, Table, actor, badge, code, column, link, page_action, url_of
+from tenants.feed import DAYS_KEPT
 from tenants.models import PartnerEvent, Tenant
 from tenants.staff.newest import ExactFilter, NewestAdmin
 
@@ -80,7 +81,7 @@ class ReplayForm(forms.Form):
     since = forms.DateTimeField(
         label="Since (UTC)",
         widget=UnfoldAdminTextInputWidget({"type": "datetime-local"}),
-        help_text="Events of the last 90 days from this time on are sent to it, in the types that it gets.",
+        help_text=f"Events of the last {DAYS_KEPT} days from this time on are sent to it, in the types that it gets.",
     )
 
 

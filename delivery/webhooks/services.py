@@ -13,7 +13,7 @@ from retivo import encryption
 from retivo.api.errors import Problem, not_found
 from retivo.api.listing import Listing
 from retivo.api.pagination import Cursor, cut_query
-from tenants import outbox
+from tenants import feed, outbox
 
 MOST = 20  # of a partner; each costs a row for each event
 
@@ -80,7 +80,8 @@ def change(*, actor: str, partner_id: UUID, webhook_id: str, changes: Mapping[st
         Problem: 404.
     """
     webhook = _find(partner_id, webhook_id, for_update=True)
-    changed = [name for name, value in changes.items() if getattr(webhook, name) != value]
+    before = {name: getattr(webhook, name) for name in changes}
+    changed = [name for name, value in before.items() if value != changes[name]]
     if not changed:
         return webhook
     for name in changed:
@@ -93,7 +94,13 @@ def change(*, actor: str, partner_id: UUID, webhook_id: str, changes: Mapping[st
         webhook.save(update_fields=[*changed, "disabled_at", "updated_at"])
         if "active" in changed and webhook.active:
             cursor.execute(_SKIP, {"partner_id": partner_id, "webhook_id": webhook_id})
-    _tell(actor, "webhook.updated", webhook, changed=changed)
+    _tell(
+        actor,
+        "webhook.updated",
+        webhook,
+        {name: {"from": before[name], "to": changes[name]} for name in changed},
+        changed=changed,
+    )
     return webhook
 
 
@@ -192,7 +199,7 @@ def attempts(*, partner_id: UUID, webhook_id: str, limit: int, after: Cursor | N
 
 
 def event_gone() -> Problem:
-    detail = "There is no such event in your feed, which keeps 90 days. Begin anew, without `after`."
+    detail = f"There is no such event in your feed, which keeps {feed.DAYS_KEPT} days. Begin anew, without `after`."
     return Problem(410, "event_gone", detail)
 
 
@@ -215,13 +222,16 @@ def _active(partner_id: UUID, webhook_id: str) -> Webhook:
     return webhook
 
 
-def _tell(actor: str, action: str, webhook: Webhook, **data: Any) -> None:
+def _tell(
+    actor: str, action: str, webhook: Webhook, changes: Mapping[str, outbox.Change] | None = None, **data: Any
+) -> None:
     outbox.record(
         actor=actor,
         action=action,
         tenant_id=webhook.tenant_id,
         target=outbox.Target("webhook", webhook.id),
         data={"webhook_id": webhook.id, "url": webhook.url, **data},
+        changes=changes,
     )
 
 
@@ -256,12 +266,27 @@ _DELETE = """
 """
 
 # Where a replay begins, null where there is no such event, and where it ends.
+#
+# An event has the time at which its transaction began, and its number from the end: one that is older may have a higher
+# number. No transaction that writes events takes an hour. So what began an hour before `since` has a lower number than
+# all that are asked for, and the first of these is found by an index, among the events of that hour.
 _PLACE = """
     SELECT CASE WHEN %(after)s::text IS NOT NULL
                 THEN (SELECT e.seq FROM tenants_partnerevent e
                        WHERE e.tenant_id = h.tenant_id AND e.id = %(after)s)
-                ELSE coalesce((SELECT min(e.seq) - 1 FROM tenants_partnerevent e
-                                WHERE e.tenant_id = h.tenant_id AND e.created_at >= %(since)s::timestamptz), h.seq)
+                ELSE coalesce((
+                    SELECT e.seq - 1 FROM tenants_partnerevent e
+                     WHERE e.tenant_id = h.tenant_id AND e.created_at >= %(since)s::timestamptz
+                       AND e.seq > (
+                           SELECT coalesce(max(b.seq), 0) FROM (
+                               SELECT o.seq FROM tenants_partnerevent o
+                                WHERE o.tenant_id = h.tenant_id AND o.seq IS NOT NULL
+                                  AND o.created_at < %(since)s::timestamptz - interval '1 hour'
+                                ORDER BY o.created_at DESC, o.id DESC LIMIT 1
+                           ) b
+                       )
+                     ORDER BY e.seq LIMIT 1
+                ), h.seq)
            END, h.seq
       FROM (SELECT %(partner_id)s::uuid AS tenant_id) p
       JOIN tenants_eventhead h ON h.tenant_id = p.tenant_id

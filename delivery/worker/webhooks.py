@@ -132,6 +132,7 @@ def _tell_failed(owner_id: UUID, url: str, results: Sequence[Result[DeliveryLeas
                 action="webhook.disabled",
                 tenant_id=owner_id,
                 data={"webhook_id": webhook_id, "url": url, "reason": FailureReason.ENDPOINT_GONE},
+                previous={"active": True},
             )
 
 

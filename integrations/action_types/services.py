@@ -80,8 +80,7 @@ def register(
         action="action_type.registered",
         tenant_id=tenant_id,
         target=outbox.Target("action_type", row[0]),
-        provider=provider,
-        name=name,
+        data={"action_type_id": row[0], "provider": provider, "name": name},
     )
     return get_action_type(tenant_id=tenant_id, action_type_id=row[0]), webhook_secret
 
@@ -108,15 +107,20 @@ def change(*, actor: str, tenant_id: UUID, action_type_id: str, **fields: Any) -
     about: dict[str, Any] = {
         "tenant_id": tenant_id,
         "target": outbox.Target("action_type", action_type_id),
-        "provider": action_type.provider,
-        "name": action_type.name,
+        "data": _about(action_type),
     }
-    if others := sorted(changed.keys() - {"active"}):
-        outbox.record(actor=actor, action="action_type.changed", **about, fields=others)
-    if "active" in changed:
-        switched = "action_type.switched_on" if action_type.active else "action_type.switched_off"
-        outbox.record(actor=actor, action=switched, **about)
+    if changed.keys() == {"active"}:
+        action = "action_type.switched_on" if action_type.active else "action_type.switched_off"
+        outbox.record(actor=actor, action=action, **about, previous={"active": not action_type.active})
+    else:
+        # Of the fields only their names: an address or a schema may tell what is the tenant's own affair.
+        about["data"] |= {"changed": sorted(changed)}
+        outbox.record(actor=actor, action="action_type.changed", **about)
     return action_type
+
+
+def _about(action_type: ActionType) -> dict[str, Any]:
+    return {"action_type_id": action_type.id, "provider": action_type.provider, "name": action_type.name}
 
 
 def rotate_secret(
@@ -141,8 +145,7 @@ def rotate_secret(
         action="action_type.secret_rotated",
         tenant_id=tenant_id,
         target=outbox.Target("action_type", action_type_id),
-        provider=action_type.provider,
-        name=action_type.name,
+        data=_about(action_type),
     )
     return webhook_secret, until
 

@@ -22,6 +22,7 @@ _LATER = dict.fromkeys(
         "note_address",
         "note_secret_version",
         "refuse_change_of_revision",
+        "refuse_loss_of_revision",
         "shadowed_names",
         "skip_later_templates",
     )

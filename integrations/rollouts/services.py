@@ -282,11 +282,11 @@ def _kind(asked: Any) -> str:
 
 
 def _steered(rollout: Rollout, status: RolloutStatus, action: str, actor: str) -> Rollout:
-    rollout.status = status
+    before, rollout.status = rollout.status, status
     rollout.due_at = Now()
     rollout.save(update_fields=["status", "due_at", "total", "moved", "finished_at"])
     rollout.refresh_from_db()
-    _record(rollout, action, actor, moved=rollout.moved)
+    _record(rollout, action, actor, {"status": before}, moved=rollout.moved)
     return rollout
 
 
@@ -347,13 +347,14 @@ def _about(rollout: Rollout) -> dict[str, Any]:
     }
 
 
-def _record(rollout: Rollout, action: str, actor: str, **more: Any) -> None:
+def _record(rollout: Rollout, action: str, actor: str, previous: Mapping[str, Any] | None = None, **more: Any) -> None:
     outbox.record(
         actor=actor,
         action=action,
         tenant_id=rollout.tenant_id,
         target=outbox.Target("rollout", rollout.id),
         data={**_about(rollout), **more},
+        previous=previous,
     )
 
 

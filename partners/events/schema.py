@@ -3,13 +3,16 @@
 from partners.events import serializers
 from partners.operation import CUSTOMER, EVENTS, partner_operation
 from retivo.api.schema import INVALID_QUERY, Problems
-from tenants import catalogue
+from tenants import catalogue, feed
 from tenants.models import Scope
 
 EVENT_GONE = Problems(
     "EventGone",
     410,
-    {"event_gone": "There is no such event in your feed, which keeps 90 days. Begin anew, without `after`."},
+    {
+        "event_gone": f"There is no such event in your feed, which keeps {feed.DAYS_KEPT} days. "
+        "Begin anew, without `after`."
+    },
 )
 
 EVENT = {
@@ -22,12 +25,14 @@ EVENT = {
     "actor": {"type": "api_key", "id": "c1f4c7a2-8a55-4e0e-b5a8-0f6c2b7d9e30"},
     "request_id": "01JE2Z6YV8W3T4",
     "data": {"changed": ["plan_tier"]},
+    "previous": {"plan_tier": "growth"},
 }
 
 list_events = partner_operation(
     "listPartnerEvents",
     "Read the feed of events",
-    "What happened to you and your customers in the last 90 days, in the order in which it happened and without gaps: "
+    f"What happened to you and your customers in the last {feed.DAYS_KEPT} days, in the order in which it happened and "
+    "without gaps: "
     "whoever goes on from an event has missed none before it. Send `next_after` as `after` to go on, at once while "
     "`next_cursor` is not null. No event tells anything of an end user.",
     scope=Scope.PARTNER_READ,

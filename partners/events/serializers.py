@@ -71,7 +71,10 @@ class PartnerEventSerializer(serializers.Serializer[Any]):
     actor = EventActorSerializer()
     request_id = serializers.CharField(allow_null=True)
     data = serializers.DictField()  # type: ignore[assignment]  # a field of that name
-    previous = serializers.DictField(required=False, help_text="What changed members of `data` were before.")
+    previous = serializers.DictField(
+        required=False,
+        help_text="Where values changed: what the fields of `data.changed`, or members of `data`, were before.",
+    )
 
 
 class PartnerEventListSerializer(serializers.Serializer[Any]):

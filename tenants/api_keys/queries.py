@@ -16,15 +16,18 @@ def rfc3339(column: str) -> str:
 
 _REPLACED_BY = "(SELECT s.id FROM tenants_apikey s WHERE s.replaces_id = k.id)"
 
-# A key `k` as `tenants.serializers.ApiKeySerializer` describes it.
-SHOWN = f"""json_build_object(
-    'id', k.id, 'prefix', k.prefix, 'label', k.label, 'mode', k.mode,
-    'status', CASE
+# The status of a key `k`.
+STATUS = f"""CASE
         WHEN k.revoked_at IS NOT NULL THEN 'revoked'
         WHEN k.expires_at <= clock_timestamp() THEN 'expired'
         WHEN {_REPLACED_BY} IS NOT NULL THEN 'expiring'
         ELSE 'active'
-    END,
+    END"""
+
+# A key `k` as `tenants.serializers.ApiKeySerializer` describes it.
+SHOWN = f"""json_build_object(
+    'id', k.id, 'prefix', k.prefix, 'label', k.label, 'mode', k.mode,
+    'status', {STATUS},
     'scope', array_to_string(k.scopes, ' '), 'scopes', k.scopes, 'allowed_cidrs', k.allowed_cidrs,
     'created_at', {rfc3339("k.created_at")},
     'created_by', CASE

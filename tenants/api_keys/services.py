@@ -111,7 +111,8 @@ def relabel(*, of: Holder, by: Issuer, key_id: UUID, label: str) -> None:
     _locked(of, by)
     if key.label != label:
         ApiKey.objects.filter(id=key.id).update(label=label)
-        _record(by, key, "api_key.updated", {**about(key), "changed": ["label"]})
+        changes = {"label": {"from": key.label, "to": label}}
+        _record(by, key, "api_key.updated", {**about(key), "changed": [*changes]}, changes)
 
 
 @transaction.atomic(savepoint=False)
@@ -148,7 +149,8 @@ def rotate(
         "SELECT least(expires_at, clock_timestamp() + %s) FROM tenants_apikey WHERE id = %s", [overlap, key.id]
     )
     data = {**about(key), "replaced_by": about(successor.record), "expires_at": ends_at}
-    _insert(successor, by=by, action="api_key.rotated", data=data, target=key)
+    previous = {"expires_at": key.expires_at}
+    _insert(successor, by=by, action="api_key.rotated", data=data, previous=previous, target=key)
     ApiKey.objects.filter(id=key.id).update(expires_at=ends_at)  # afterwards, for it may be the issuer
     return successor
 
@@ -347,7 +349,15 @@ def _new_key(
     return IssuedKey(record=record, text=text)
 
 
-def _insert(key: IssuedKey, *, by: Issuer, action: str, data: Mapping[str, Any], target: ApiKey | None = None) -> None:
+def _insert(
+    key: IssuedKey,
+    *,
+    by: Issuer,
+    action: str,
+    data: Mapping[str, Any],
+    previous: Mapping[str, Any] | None = None,
+    target: ApiKey | None = None,
+) -> None:
     """With what is recorded of the change, in one statement."""
     entry = outbox.parameters(
         actor=by.actor,
@@ -355,6 +365,7 @@ def _insert(key: IssuedKey, *, by: Issuer, action: str, data: Mapping[str, Any],
         tenant_id=key.record.tenant_id,
         target=outbox.Target("api_key", (target or key.record).id),
         data=data,
+        previous=previous,
     )
     _execute(f"WITH {outbox.RECORDED} {_INSERT}", _row(key) | entry)
 
@@ -363,13 +374,20 @@ def _row(key: IssuedKey) -> dict[str, Any]:
     return {name: getattr(key.record, name) for name in _COLUMNS}
 
 
-def _record(by: Issuer, key: ApiKey, action: str, data: Mapping[str, Any]) -> None:
+def _record(
+    by: Issuer,
+    key: ApiKey,
+    action: str,
+    data: Mapping[str, Any],
+    changes: Mapping[str, outbox.Change] | None = None,
+) -> None:
     outbox.record(
         actor=by.actor,
         action=action,
         tenant_id=key.tenant_id,
         target=outbox.Target("api_key", key.id),
         data=data,
+        changes=changes,
     )
 
 

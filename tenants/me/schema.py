@@ -26,6 +26,8 @@ get_me = operation(
             "id": "c1f4c7a2-8a55-4e0e-b5a8-0f6c2b7d9e30",
             "prefix": "rt_live_4fGh",
             "label": "Provisioned",
+            "mode": "live",
+            "status": "active",
             "scopes": ["events:write"],
             "created_at": "2026-04-26T10:00:00Z",
             "expires_at": None,

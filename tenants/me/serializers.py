@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from tenants.models import PlanStatus, PlanTier, Scope, TenantRole
+from tenants.models import KeyMode, KeyStatus, PlanStatus, PlanTier, Scope, TenantRole
 from tenants.serializers import EffectiveSerializer
 
 
@@ -22,6 +22,10 @@ class MyKeySerializer(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     prefix = serializers.CharField()
     label = serializers.CharField(allow_blank=True)  # type: ignore[assignment]  # a field of this name
+    mode = serializers.ChoiceField(KeyMode.choices)
+    status = serializers.ChoiceField(
+        KeyStatus.choices, help_text="As in the list of keys; one that calls is let in still."
+    )
     scopes = serializers.ListField(child=serializers.ChoiceField(Scope.choices), help_text="As the key was issued.")
     created_at = serializers.DateTimeField()
     expires_at = serializers.DateTimeField(allow_null=True)

@@ -8,6 +8,7 @@ import msgspec
 
 from tenants import plans
 from tenants.access.authentication import Caller, Query
+from tenants.api_keys.queries import STATUS
 from tenants.api_keys.services import MAX_ACTIVE
 from tenants.controls.state import EFFECTIVE, Effective, amount, number
 from tenants.models import PlanTier
@@ -27,6 +28,8 @@ class Key(msgspec.Struct):
     id: UUID
     prefix: str
     label: str
+    mode: str
+    status: str
     scopes: list[str]
     created_at: datetime
     expires_at: datetime | None
@@ -62,7 +65,7 @@ def me(caller: Caller, row: tuple[Any, ...]) -> dict[str, Any]:
 
 _ME = f"""
     SELECT t.id, t.name, t.slug, t.tenant_role, t.plan_tier, t.plan_status, t.created_at,
-        k.id, k.prefix, k.label, k.scopes, k.created_at, k.expires_at, {EFFECTIVE},
+        k.id, k.prefix, k.label, k.mode, {STATUS}, k.scopes, k.created_at, k.expires_at, {EFFECTIVE},
         t.tracked_user_limit, b.largest_budget, b.smallest_holdout
     FROM tenants_tenant t JOIN tenants_apikey k ON k.tenant_id = t.id CROSS JOIN controls_of_caller() f
     CROSS JOIN LATERAL (

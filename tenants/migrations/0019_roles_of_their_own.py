@@ -137,6 +137,8 @@ class Migration(migrations.Migration):
                 "audit_family_hash": None,
                 "link_audit_entry": None,
                 "refuse_change_of_entry": None,
+                "refuse_loss_of_event": None,
+                "refuse_change_of_certificate": None,
                 "tenants_auditcheckpoint": None,
                 "is_metadata": None,
                 "tenants_partnerevent": None,

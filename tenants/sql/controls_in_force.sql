@@ -4,8 +4,9 @@
 -- deleted, a suspension in full, one that holds, a kill switch, shadow mode; of two alike staff's, the partner's, then the tenant's own. `since`,
 -- `said_by` and `reason` are those of the first. `ingesting` is off under the first two, and keys are refused then.
 --
--- A partner's own switches and what staff say of the partner apply to its customers. A suspension of the partner holds
--- them at first, and one in full refuses their keys, too, after `cascade_days`.
+-- A partner's own switches and what staff say of the partner apply to its customers, who are not told staff's reason: it is
+-- about the partner. A suspension of the partner holds them at first, and one in full refuses their keys, too, after
+-- `cascade_days`.
 --
 -- Sees what its caller may see: of a customer, call controls_of_caller.
 CREATE OR REPLACE FUNCTION controls_in_force(
@@ -36,7 +37,8 @@ CREATE OR REPLACE FUNCTION controls_in_force(
                 ) AS d (since, layer) ON true
                 WHERE is_deleting
                 UNION ALL
-                SELECT s.code, s.since, s.reason, s.strictness, l.layer
+                SELECT s.code, s.since, CASE WHEN l.layer <> 'staff' OR c.tenant_id = of_tenant THEN s.reason END,
+                    s.strictness, l.layer
                 FROM public.tenants_control c
                 CROSS JOIN LATERAL (
                     SELECT CASE WHEN c.layer = 'self' AND c.tenant_id = of_partner THEN 'partner' ELSE c.layer END

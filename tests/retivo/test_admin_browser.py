@@ -207,7 +207,7 @@ def test_operators_work(page: Page) -> None:
     expect(page.get_by_text("Paywave is suspended.")).to_be_visible()
     page.locator("a[href$='/history/']").click()
     made = ["api_key.issued", "partner.created"]
-    expect_column(page, ".field-action", ["tenant.changed", "api_key.revoked", "api_key.issued", *made])
+    expect_column(page, ".field-action", ["partner.updated", "api_key.revoked", "api_key.issued", *made])
     assert_fits(page)
 
 

@@ -12,6 +12,7 @@ from tenants import catalogue, outbox, services
 from tenants.context import staff_context, tenant_context
 from tenants.models import AuditEntry, EventHead, PartnerEvent, PlanStatus, Scope
 from tests.conftest import Api, Server
+from tests.partners.webhooks.cast import make
 from tests.tenants.api_keys.places import id_of
 
 
@@ -116,6 +117,101 @@ def test_change__of_a_partner_or_its_customer__is_one_entry_and_one_event(  # no
     assert event.customer_id == (None if entry.tenant_id == acme.tenant_id else entry.tenant_id)
     Draft202012Validator(catalogue.EVENTS[action].data).validate(event.data)
     assert [event.type for event in events(rival)] == ["api_key.issued"]
+
+
+CUSTOMER = "/api/partners/customers/{merchant}"
+HELD = {"active": True, "reason": "Wrong amounts"}
+
+# A request, what is sent to make what was before, what is sent then, and what the event says was before.
+PREVIOUS: list[tuple[str, str, Any, Any, dict[str, Any]]] = [
+    ("PATCH", CUSTOMER, {"plan_tier": "scale"}, {"plan_tier": "growth"}, {"plan_tier": "scale"}),
+    ("PATCH", CUSTOMER, {"name": "Old"}, {"name": "New"}, {"name": "Old"}),
+    ("PATCH", CUSTOMER, {"external_id": "a"}, {"external_id": None}, {"external_id": "a"}),
+    ("PATCH", CUSTOMER, {"metadata": {"a": "1"}}, {"metadata": {"b": "2"}}, {"metadata": {"a": "1"}}),
+    (
+        "PATCH",
+        CUSTOMER,
+        {"rate_limit": {"requests": 10, "seconds": 1}},
+        {"rate_limit": None},
+        {"rate_limit": {"requests": 10, "seconds": 1}},
+    ),
+    (
+        "PATCH",
+        CUSTOMER,
+        {"config": {"holdout_percent": 5}},
+        {"config": {"holdout_percent": 7}},
+        {"config.holdout_percent": 5},
+    ),
+    ("PATCH", CUSTOMER, {}, {"config": {"learning": "off"}}, {"config.learning_by_partner": None}),
+    ("PATCH", CUSTOMER, {}, {"plan_status": "suspended"}, {"plan_status": "active", "suspension": None}),
+    (
+        "PATCH",
+        CUSTOMER,
+        {"controls": {"action_budget_usd": {"max": 10, "locked": False}}},
+        {"controls": {"action_budget_usd": None}},
+        {"action_budget_usd": {"max": "10", "locked": False}},
+    ),
+    ("PATCH", "/api/partners/customers/{merchant}/api-keys/{key}", {"label": "A"}, {"label": "B"}, {"label": "A"}),
+    ("POST", "/api/partners/customers/{merchant}/api-keys/{key}/rotate", None, {}, {"expires_at": None}),
+    (
+        "PATCH",
+        "/api/partners/integrations/{integration}",
+        {"display_name": "Old"},
+        {"display_name": "New", "require_certification": True},
+        {"display_name": "Old", "require_certification": False},
+    ),
+    ("PATCH", "/api/partners/integrations/{integration}", {}, {"active": False}, {"active": True}),
+    (
+        "POST",
+        "/api/partners/integrations/{integration}/deprecate",
+        {"sunset_at": "2098-01-01T00:00:00Z"},
+        {"sunset_at": "2099-01-01T00:00:00Z"},
+        {"sunset_at": "2098-01-01T00:00:00Z"},
+    ),
+    (
+        "PATCH",
+        "/api/partners/webhooks/{webhook}",
+        {"types": ["webhook.created"]},
+        {"types": "*"},
+        {"types": ["webhook.created"]},
+    ),
+    ("PUT", "/api/partners/kill-switch", HELD, {"active": False, "reason": ""}, HELD),
+    ("PUT", "/api/partners/shadow-mode", None, HELD, {"active": False, "reason": None}),
+    ("PATCH", "/api/settings", {"name": "Old"}, {"name": "New"}, {"name": "Old"}),
+    (
+        "PUT",
+        "/api/partners/usage-alerts",
+        {"metric": "events", "thresholds": [90], "scope": "fleet", "limit": 1000},
+        {"metric": "events", "thresholds": [75], "scope": "fleet", "limit": 2000},
+        {"thresholds": [90], "limit": 1000},
+    ),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "first", "then", "previous"), PREVIOUS)
+def test_event__of_a_change_of_values__has_those_of_before(  # noqa: PLR0917  # a row of the table
+    acme: Api,
+    merchant: Api,
+    integration: dict[str, Any],
+    method: str,
+    path: str,
+    first: Any,
+    then: Any,
+    previous: dict[str, Any],
+) -> None:
+    where = path.format(
+        merchant=merchant.tenant_id, key=id_of(merchant), integration=integration["id"], webhook=make(acme)["id"]
+    )
+    if first is not None:
+        assert acme.send(method, where, first).status_code == 200
+    after = acme.get("/api/partners/events").json()["next_after"]
+
+    answer = acme.send(method, where, then)
+
+    assert answer.status_code in (200, 201), answer.content
+    (event,) = acme.get("/api/partners/events", {"after": after}).json()["events"]
+    assert event["previous"] == previous
+    assert {*event["data"].get("changed", [])} <= previous.keys()
 
 
 @pytest.mark.no_database

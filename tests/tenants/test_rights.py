@@ -2,11 +2,13 @@
 
 import pytest
 from django.db import IntegrityError, ProgrammingError, connection
+from django.utils import timezone
 
 from tenants.context import staff_context, tenant_context
-from tenants.models import PlanStatus
+from tenants.models import Deletion, DeletionStatus, PlanStatus
 from tenants.services import set_plan_status
 from tests.conftest import Api
+from tests.owner import as_owner
 
 
 @pytest.mark.parametrize("table", ["auth_user", "django_session", "auth_group", "django_admin_log"])
@@ -139,3 +141,97 @@ def test_share__anothers_integration_with_an_own_customer__breaks_a_foreign_key(
                 "INSERT INTO integrations_integrationshare (tenant_id, partner_id, integration_id) VALUES (%s, %s, %s)",
                 [merchant.tenant_id, acme.tenant_id, foreign],
             )
+
+
+# Nobody changes or deletes these before the partner itself is deleted; only the owner's functions do. A trigger or the
+# rights refuse it, for staff, too, whatever they write.
+KEPT = [
+    "UPDATE tenants_auditentry SET detail = '{}'",
+    "DELETE FROM tenants_auditentry",
+    "UPDATE tenants_auditcheckpoint SET seq = 0",
+    "DELETE FROM tenants_auditcheckpoint",
+    "UPDATE tenants_audithead SET position = 0",
+    "UPDATE tenants_partnerevent SET data = '{}'",
+    "DELETE FROM tenants_partnerevent",
+    "UPDATE tenants_eventhead SET seq = 0",
+    "DELETE FROM tenants_eventhead",
+    "UPDATE tenants_certificatekey SET x = ''",
+    "DELETE FROM tenants_certificatekey",
+    "UPDATE tenants_deletion SET jws = 'another'",
+    "UPDATE tenants_deletion SET status = 'scheduled'",
+    "UPDATE tenants_deletion SET owner_id = gen_random_uuid()",
+    "DELETE FROM tenants_deletion",
+    "UPDATE integrations_revision SET note = 'x'",
+    "DELETE FROM integrations_revision",
+    "UPDATE integrations_revisiontemplate SET description = 'x'",
+    "DELETE FROM integrations_revisiontemplate",
+    "DELETE FROM integrations_secretversion",
+    "UPDATE delivery_certification SET report = '[]'",
+    "DELETE FROM delivery_certification",
+    "UPDATE events_usage SET events = 0",
+    "DELETE FROM events_usage",
+    "UPDATE learning_release SET epsilon = 0",
+    "DELETE FROM learning_release",
+    "UPDATE learning_receipt SET epsilon = 0",
+    "DELETE FROM learning_receipt",
+    *(f"TRUNCATE {table}" for table in ("tenants_auditentry", "tenants_partnerevent", "integrations_revision")),
+]
+
+
+@pytest.fixture
+def kept(acme: Api) -> None:
+    """A row of each table whose rows are kept by triggers."""
+    acme.register()
+    as_owner(
+        "INSERT INTO delivery_certification (tenant_id, endpoint_id, integration_id, secret_version, revision, status,"
+        " report, finished_at) SELECT i.tenant_id, e.id, i.id, v.version, 1, 'passed', '[{}]', now()"
+        " FROM integrations_partnerintegration i, integrations_secretversion v, delivery_endpoint e"
+    )
+    with staff_context():
+        Deletion.objects.create(
+            subject_hash="x",
+            owner_id=acme.tenant_id,
+            requested_by="test",
+            delete_at=timezone.now(),
+            status=DeletionStatus.VERIFIED,
+            jws="x",
+            finished_at=timezone.now(),
+        )
+    as_owner(
+        "INSERT INTO events_usage (tenant_id, unit, starts_on, correction, active_users, events, decisions,"
+        " actions_delivered, outcomes, action_cost_usd, counted_at, closed_at)"
+        " VALUES (%s, 'month', '2026-01-01', 0, 0, 0, 0, 0, 0, 0, now(), now())",
+        acme.tenant_id,
+    )
+
+
+@pytest.mark.usefixtures("kept")
+@pytest.mark.parametrize("statement", KEPT)
+def test_staff__what_is_kept__neither_change_nor_delete(statement: str) -> None:
+    with pytest.raises(ProgrammingError, match=r"permission denied|is refused"), staff_context():
+        connection.cursor().execute(statement)
+
+
+@pytest.mark.usefixtures("kept")
+def test_staff__of_a_partner_whose_deletion_is_due__delete_what_was_kept(acme: Api) -> None:
+    tables = (
+        "delivery_certification",
+        "integrations_secretversion",
+        "integrations_revisiontemplate",
+        "tenants_partnerevent",
+    )
+    delete = "DELETE FROM {} WHERE tenant_id = %s"
+    as_owner(
+        "UPDATE tenants_tenant SET plan_status = 'deleting', delete_at = now() + interval '1 day' WHERE id = %s",
+        acme.tenant_id,
+    )
+    for table in tables:
+        with pytest.raises(ProgrammingError, match="permission denied"), staff_context():
+            connection.cursor().execute(delete.format(table), [acme.tenant_id])
+
+    as_owner("UPDATE tenants_tenant SET delete_at = now() WHERE id = %s", acme.tenant_id)
+
+    for table in tables:
+        with staff_context(), connection.cursor() as cursor:
+            cursor.execute(delete.format(table), [acme.tenant_id])
+            assert cursor.rowcount > 0, table

@@ -275,11 +275,15 @@ def test_audit__each_change__is_recorded_without_what_it_says(merchant: Api) -> 
     with staff_context():
         entries = list(AuditEntry.objects.filter(action__startswith="playbook.").order_by("id"))
     assert [(entry.action, entry.detail) for entry in entries] == [
-        ("playbook.created", {"playbook_id": made}),
-        ("playbook.changed", {"playbook_id": made, "fields": ["name", "strategy_hints"]}),
-        ("playbook.status_changed", {"playbook_id": made, "before": "draft", "after": "active"}),
-        ("playbook.status_changed", {"playbook_id": made, "before": "active", "after": "archived"}),
+        ("playbook.created", {"playbook_id": made, "status": "draft"}),
+        ("playbook.changed", {"playbook_id": made, "changed": ["strategy_hints"]}),
+        ("playbook.status_changed", _moved(made, "draft", "active")),
+        ("playbook.status_changed", _moved(made, "active", "archived")),
     ]
+
+
+def _moved(playbook: str, before: str, after: str) -> dict[str, Any]:
+    return {"playbook_id": playbook, "status": after, "changes": {"status": {"from": before, "to": after}}}
 
 
 # --- Limits of a plan -----------------------------------------------------------------------------------------------

@@ -18,7 +18,8 @@ def test_register__a_whole_one__answers_it_with_its_secret_once(merchant: Api) -
 
     secret = found.pop("webhook_secret")
     assert len(bytes.fromhex(secret)) == 32
-    assert found.pop("id").startswith("at_")
+    action_type_id = found.pop("id")
+    assert action_type_id.startswith("at_")
     assert found.pop("created_at").endswith("Z")
     assert found.pop("parameters_schema")["properties"] == {"amount": {"type": "number"}}
     assert found == {
@@ -35,7 +36,8 @@ def test_register__a_whole_one__answers_it_with_its_secret_once(merchant: Api) -
     with tenant_context(merchant.tenant_id):
         stored = bytes(ActionType.objects.get().encrypted_webhook_secret or b"")
     assert encryption.decrypt(stored).decode() == secret
-    assert audited(merchant) == [("registered", {"name": "send_gift_card", "provider": "our-shop"})]
+    about = {"action_type_id": action_type_id, "name": "send_gift_card", "provider": "our-shop"}
+    assert audited(merchant) == [("registered", about)]
 
 
 def test_register__a_schema_that_takes_long_to_compile__waits_for_its_own_tenants_alone(

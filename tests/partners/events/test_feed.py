@@ -1,5 +1,6 @@
 """The feed over HTTP: in order, without gaps, within the partner's own; and the catalogue."""
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import uuid4
@@ -10,6 +11,7 @@ from jsonschema import Draft202012Validator
 from delivery.tasks import forget_events
 from tenants import catalogue, services
 from tenants.context import staff_context
+from tenants.feed import DAYS_KEPT
 from tenants.models import PlanStatus
 from tests.conftest import REPOSITORY, Api, Server
 from tests.owner import as_owner
@@ -46,6 +48,7 @@ def test_event__of_a_change__says_what_who_and_to_whom(acme: Api, merchant: Api)
 
     assert list(event) == [
         "id", "seq", "type", "version", "created_at", "customer", "actor", "request_id", "data",
+        "previous",
     ]  # fmt: skip
     assert event["type"] == "customer.updated"
     assert event["seq"] == len(read(acme)["events"])
@@ -54,6 +57,7 @@ def test_event__of_a_change__says_what_who_and_to_whom(acme: Api, merchant: Api)
     assert event["actor"] == {"type": "api_key", "id": acme.actor.removeprefix("api_key:")}
     assert event["request_id"]
     assert event["data"] == {"changed": ["plan_tier"]}
+    assert event["previous"] == {"plan_tier": "starter"}
 
 
 def test_event__of_staff__names_nobody(acme: Api, merchant: Api) -> None:
@@ -209,3 +213,11 @@ def test_docs__their_table_of_types__is_the_catalogue() -> None:
     ]
     text = (REPOSITORY / "docs/partner-events.md").read_text()
     assert text.partition("## All types")[2].splitlines()[-len(rows) :] == rows, "\n".join(rows)
+
+
+@pytest.mark.no_database
+def test_days_kept__in_sql_and_docs__are_those_of_the_feed() -> None:
+    sql = (REPOSITORY / "tenants/sql/forget_partner_events.sql").read_text()
+    docs = (REPOSITORY / "docs/partner-events.md").read_text().partition("## All types")[0]
+
+    assert set(re.findall(r"(\d+) days", sql)) == set(re.findall(r"(\d+) days", docs)) == {str(DAYS_KEPT)}

@@ -1,16 +1,20 @@
 """A partner's webhooks over HTTP."""
 
+import json
+import re
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from django.db import connection
 
 from delivery.models import Webhook
+from delivery.webhooks.services import _PLACE
 from tenants.context import staff_context, tenant_context
 from tests.conftest import Api, Server
 from tests.owner import as_owner
-from tests.partners.webhooks.cast import URL, WEBHOOKS, make, newest
+from tests.partners.webhooks.cast import URL, WEBHOOKS, make, newest, used
 
 
 def get(partner: Api, webhook: dict[str, Any]) -> dict[str, Any]:
@@ -249,3 +253,42 @@ def test_raw_sql__in_anothers_context__sees_nothing(acme: Api, rival: Api, merch
         with tenant_context(context.tenant_id), connection.cursor() as cursor:
             cursor.execute(f"SELECT count(*) FROM {table}")
             assert cursor.fetchone() == (seen,)
+
+
+def test_replay__since_a_time__begins_at_the_lowest_number_of_those_that_began_later(acme: Api) -> None:
+    """Numbers are in the order of commits: what began earlier may have a higher one."""
+    webhook = make(used(acme))
+    began = ["09:00", "11:30", "12:10", "11:50", "12:05", "11:59"]
+    as_owner("DELETE FROM tenants_partnerevent")
+    for at in began:
+        as_owner(
+            "INSERT INTO tenants_partnerevent (tenant_id, type, version, actor, data, created_at)"
+            " VALUES (%s, 'customer.updated', 1, 'system', '{}', now()::date - 1 + %s::time)",
+            acme.tenant_id,
+            at,
+        )
+    (noon,) = as_owner("SELECT to_char(now()::date - 1, 'YYYY-MM-DD') || 'T12:00:00Z'")[0]
+    (third,) = as_owner("SELECT min(seq) + 2 FROM tenants_partnerevent")[0]
+
+    answer = acme.post(f"{WEBHOOKS}/{webhook['id']}/replay", {"since": noon})
+
+    assert answer.status_code == 202, answer.content
+    assert as_owner("SELECT seq FROM delivery_webhookreader WHERE until_seq IS NOT NULL") == [(third - 1,)]
+
+
+def test_replay__since_a_time__is_placed_by_indexes(acme: Api) -> None:
+    used(acme)
+    as_owner(
+        "INSERT INTO tenants_partnerevent (tenant_id, type, version, actor, data, created_at)"
+        " SELECT %s, 'customer.updated', 1, 'system', '{}', now() - interval '80 days' + n * interval '20 minutes'"
+        " FROM generate_series(1, 5000) n",
+        acme.tenant_id,
+    )
+    as_owner("ANALYZE tenants_partnerevent")
+    asked = {"partner_id": acme.tenant_id, "after": None, "since": datetime.now(UTC) - timedelta(days=20)}
+
+    with tenant_context(acme.tenant_id), connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {_PLACE}", asked)
+        plan = json.dumps(cursor.fetchone()[0])
+
+    assert max(int(rows) for rows in re.findall(r'"Rows Removed by Filter": (\d+)', plan) or ["0"]) < 10, plan

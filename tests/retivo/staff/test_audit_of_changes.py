@@ -142,7 +142,7 @@ APP = App("5e" * 20)
 
 FIELDS: dict[str, dict[str, Change]] = {
     f"{TENANT}/change/": saved(
-        "tenant.changed",
+        "partner.updated",
         name=lambda: "Acme Two",
         plan_tier=lambda: "scale",
         tracked_user_limit=lambda: "77",
@@ -178,10 +178,10 @@ CHANGES: dict[str, Change] = {
         also=("api_key.issued",),  # a partner comes with a key
     ),
     f"{TENANT}/issue-key/": Change("api_key.issued", lambda: {"scopes": ["full"], "mode": "live"}),
-    f"{TENANT}/controls/": Change("tenant.changed", lambda: {"kill_switch": "on"}),
-    f"{TENANT}/suspend/": Change("tenant.changed"),
-    f"{TENANT}/change-suspension/": Change("tenant.changed", lambda: {"mode": "hold"}),
-    f"{TENANT}/reactivate/": Change("tenant.changed"),
+    f"{TENANT}/controls/": Change("partner.updated", lambda: {"kill_switch": "on"}),
+    f"{TENANT}/suspend/": Change("partner.updated"),
+    f"{TENANT}/change-suspension/": Change("partner.updated", lambda: {"mode": "hold"}),
+    f"{TENANT}/reactivate/": Change("partner.updated"),
     f"{TENANT}/schedule-deletion/": Change(
         "customer.deletion_scheduled", lambda: {"confirm": "merchant", "grace_days": "30"}
     ),

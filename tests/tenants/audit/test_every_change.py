@@ -1,4 +1,4 @@
-"""Each operation that changes something about a tenant leaves one audit entry, with the caller's key and request.
+"""Each operation that changes something about a tenant leaves one audit entry, and is one event of its partner.
 
 Those of the Partner API are tried in `tests/partners/test_every_change.py`.
 """
@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
+from tenants.catalogue import EVENTS
 from tests.conftest import Api
 from tests.decisions.cast import INTERVENTIONS, PLAYBOOKS, playbook
 from tests.delivery.cast import Merchant, merchant_of
@@ -20,26 +22,43 @@ from tests.tenants.audit.lines import OWN, entries
 
 CHANGING = {"post", "put", "patch", "delete"}
 
-# What is told and done of end users: they are kept as events, users, decisions and actions.
+_EVENTS, _USERS = "it brings end users' events, in volumes", "it is what an end user is"
+_OUTCOMES = "it is of one end user; its partner is told how many there were, each minute"
+# What makes neither an entry nor an event, and why.
 OF_USERS = {
-    "mixpanelEvents",
-    "mixpanelEndpoint",
-    "posthogWebhook",
-    "posthogBatch",
-    "posthogAnalytics",
-    "segmentWebhook",
-    "segmentMessage",
-    "segmentBatch",
-    "track",
-    "pushExternalEvents",
-    "saveUser",
-    "updateUser",
-    "recommend",
-    "reportOutcome",
-    "reportOutcomeByUrl",
+    "mixpanelEvents": _EVENTS,
+    "mixpanelEndpoint": _EVENTS,
+    "posthogWebhook": _EVENTS,
+    "posthogBatch": _EVENTS,
+    "posthogAnalytics": _EVENTS,
+    "segmentWebhook": _EVENTS,
+    "segmentMessage": _EVENTS,
+    "segmentBatch": _EVENTS,
+    "track": _EVENTS,
+    "pushExternalEvents": _EVENTS,
+    "saveUser": _USERS,
+    "updateUser": _USERS,
+    "recommend": "it is a decision about an end user, in volumes",
+    "reportOutcome": _OUTCOMES,
+    "reportOutcomeByUrl": _OUTCOMES,
 }
+# What makes an entry and no event, and why.
+NO_EVENT = {"eraseUser": "that there was such a user is nobody's business any more"}
 # By nobody: it is an entry of the key's tenant, where there is such a key.
 OF_NOBODY = {"reportLeakedKey"}
+# What changes nothing when it is sent again.
+AGAIN = {
+    "changeActionType",
+    "switchActionTypeOff",
+    "changePlaybook",
+    "changePlaybookStatus",
+    "archivePlaybook",
+    "changeSettings",
+    "setKillSwitch",
+    "setShadowMode",
+    "changeApiKey",
+    "revokeApiKey",
+}
 
 
 @dataclass(frozen=True)
@@ -52,7 +71,7 @@ class Scene:
 
 
 Change = Callable[[Api, Scene], Any]
-KEYS = "/api/settings/api-keys"
+KEYS, FEED = "/api/settings/api-keys", "/api/partners/events"
 
 
 def _moved(verb: str) -> Change:
@@ -117,7 +136,7 @@ def test_operations__of_the_merchants_api_that_change_something__are_all_known_h
         for method, operation in operations.items()
         if method in CHANGING
     }
-    assert changing == CHANGES.keys() | OF_USERS | OF_NOBODY
+    assert changing == CHANGES.keys() | OF_USERS.keys() | OF_NOBODY
 
 
 def scene_of(shop: Merchant) -> Scene:
@@ -138,16 +157,19 @@ def scene_of(shop: Merchant) -> Scene:
 
 
 @pytest.mark.parametrize("operation", CHANGES)
-def test_operation__that_changes_something__leaves_one_entry_with_the_callers_key(acme: Api, operation: str) -> None:
+def test_operation__that_changes_something__is_one_entry_with_the_callers_key_and_one_event(
+    acme: Api, operation: str
+) -> None:
     api = merchant_of(acme, "https://acme.example/points").api
     scene = scene_of(Merchant(api, _own_type(api), ""))
     change, action = CHANGES[operation]
-    before = api.get(OWN, {"limit": 1}).json()["total"]
+    before, after = api.get(OWN, {"limit": 1}).json()["total"], acme.get(FEED).json()["next_after"]
     key = api.actor.removeprefix("api_key:")
 
     answer = change(api, scene)
 
     assert answer.status_code in (200, 201, 202, 204), answer.content
+    told = acme.get(FEED, {"after": after}).json()["events"]
     is_revoked = operation == "revokeAllApiKeys"
     reader = Api(api.tenant_id, answer.json()["key"]["api_key"]) if is_revoked else api
     (entry,) = entries(reader, OWN, limit=1)
@@ -156,6 +178,29 @@ def test_operation__that_changes_something__leaves_one_entry_with_the_callers_ke
     assert (entry["actor"]["type"], entry["actor"]["id"]) == ("api_key", key)
     assert entry["request_id"] == answer["X-Request-Id"]
     assert entries(acme, "/api/partners/audit", limit=1)[0]["hash"] == entry["hash"]
+    assert [event["type"] for event in told] == ([] if operation in NO_EVENT else [action])
+    for event in told:
+        Draft202012Validator(EVENTS[action].data).validate(event["data"])
+        assert event["version"] == EVENTS[action].version
+        assert event["customer"]["tenant_id"] == str(api.tenant_id)
+        assert event["actor"] == {"type": "api_key", "id": key}
+        assert event["request_id"] == entry["request_id"]
+        assert "u1" not in str(event["data"])
+
+
+@pytest.mark.parametrize("operation", sorted(AGAIN))
+def test_operation__sent_again__changes_nothing_and_is_no_entry_and_no_event(acme: Api, operation: str) -> None:
+    api = merchant_of(acme, "https://acme.example/points").api
+    scene = scene_of(Merchant(api, _own_type(api), ""))
+    change, _ = CHANGES[operation]
+    change(api, scene)
+    before, after = api.get(OWN, {"limit": 1}).json()["total"], acme.get(FEED).json()["next_after"]
+
+    answer = change(api, scene)
+
+    assert answer.status_code in (200, 204), answer.content
+    assert api.get(OWN, {"limit": 1}).json()["total"] == before
+    assert acme.get(FEED, {"after": after}).json()["events"] == []
 
 
 def _own_type(api: Api) -> str:

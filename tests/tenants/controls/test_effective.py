@@ -4,9 +4,11 @@ from itertools import product
 from typing import Any
 
 import pytest
+from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tenants.context import tenant_context
 from tests.conftest import Api, make_partner
 from tests.decisions.deciding import names, recommend
 from tests.delivery.cast import Merchant, merchant_of
@@ -82,7 +84,8 @@ def test_suspension__by_whom_and_how__holds_or_refuses(
     decided = shop.api.post("/api/decisions/recommend", {"user_id": "u1", "dispatch": True})
     if ingesting == "off":
         problem = sent.json()
-        assert (sent.status_code, problem["code"], problem["reason"]) == (403, because[0], "because")
+        told = None if because[0] == "partner_suspended" else "because"
+        assert (sent.status_code, problem["code"], problem["reason"]) == (403, because[0], told)
         assert problem["since"].endswith("Z")
         assert decided.status_code == 403
     else:
@@ -90,6 +93,36 @@ def test_suspension__by_whom_and_how__holds_or_refuses(
         assert shop.api.get("/api/settings").json()["usage"]["events"] == 3  # metered
         assert (decided.json()["action_id"], names(decided.json())) == (None, because)
         assert shop.api.get(f"/api/decisions/{decided.json()['decision_id']}").status_code == 200  # logged
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"suspension": {"mode": "hold", "reason": "Fraud by Acme"}},
+        {"suspension": {"mode": "full", "reason": "Fraud by Acme", "cascade_days": 0}},
+        {"kill_switch": {"active": True, "reason": "Fraud by Acme"}},
+        {"shadow_mode": {"active": True, "reason": "Fraud by Acme"}},
+    ],
+)
+def test_reason_of_staff__about_a_partner__is_told_to_no_customer(
+    acme: Api, shop: Merchant, said: dict[str, Any]
+) -> None:
+    of_staff(acme, **said)
+
+    answers = [
+        shop.api.get("/api/me"),
+        shop.api.get("/api/settings"),
+        shop.api.post("/api/track", {"events": [{"user_id": "u1", "event": "e"}]}),
+        shop.api.post("/api/decisions/recommend", {"user_id": "u1"}),
+        shop.api.get("/api/audit"),
+        shop.api.get("/api/external/actions"),
+    ]
+
+    assert not [answer for answer in answers if b"Fraud" in answer.content]
+    with tenant_context(shop.api.tenant_id), connection.cursor() as cursor:
+        cursor.execute("SELECT c::text FROM tenants_control c")
+        assert "Fraud" not in str(cursor.fetchall())
+    assert b"Fraud" in acme.get("/api/me").content
 
 
 def test_suspension_of_a_partner__after_its_days__refuses_the_customers_keys(acme: Api, shop: Merchant) -> None:

@@ -26,6 +26,7 @@ def test_me__any_key__is_told_who_it_is(acme: Api, merchant: Api) -> None:
         "Shop",
         ["events:write"],
     )
+    assert (me["key"]["mode"], me["key"]["status"]) == ("live", "active")
     assert me["scopes"] == ["events:write"]
     assert (me["limits"]["tracked_users"], me["limits"]["playbooks"]) == (1000, 100)
     assert me["effective"] == {
@@ -38,6 +39,17 @@ def test_me__any_key__is_told_who_it_is(acme: Api, merchant: Api) -> None:
     }
     assert issued.text.encode() not in answer.content
     assert "partner:switches" in acme.get(PATH).json()["scopes"]
+
+
+def test_me__key_with_a_successor__is_expiring_as_in_the_list(merchant: Api) -> None:
+    keys = "/api/settings/api-keys"
+    merchant.post(f"{keys}/{merchant.get(PATH).json()['key']['id']}/rotate", {})
+
+    key = merchant.get(PATH).json()["key"]
+
+    assert key["status"] == "expiring"
+    listed = {each["id"]: each for each in merchant.get(keys).json()["api_keys"]}[key["id"]]
+    assert {name: listed[name] for name in key} == key
 
 
 def test_me__without_a_key__is_401() -> None:

@@ -214,8 +214,8 @@ def test_operators_suspend_and_reactivate_a_tenant(operator: Client, acme: Api) 
     assert [
         (action, tenant, detail["changes"]["plan_status"]) for action, tenant, detail in audited(actor="staff:oscar")
     ] == [
-        ("tenant.changed", acme.tenant_id, {"from": "active", "to": "suspended"}),
-        ("tenant.changed", acme.tenant_id, {"from": "suspended", "to": "active"}),
+        ("partner.updated", acme.tenant_id, {"from": "active", "to": "suspended"}),
+        ("partner.updated", acme.tenant_id, {"from": "suspended", "to": "active"}),
     ]
 
 
