@@ -2,19 +2,11 @@
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
-from decimal import Decimal
-from typing import Any
 
 import pytest
 from django.db import ProgrammingError, connection
 
-from decisions.playbooks.runner import run_tenant
-from decisions.recommending import budget
-from events.scoring.services import score_tenant
-from learning import services as learning
 from retivo.database import checks
-from tenants.audit import checkpoints
 from tenants.context import staff_context, tenant_context
 from tests.conftest import Api
 from tests.owner import as_owner
@@ -86,176 +78,6 @@ PUBLISHED = {"tenants_certificatekey"}
 # Closed to the API and to workers.
 OF_OTHERS = {"learning_noisysum", "retivo_seal", "tenants_audithead", "tenants_permit"}
 UNSHARED = re.compile(r"(auth|axes|django|otp|procrastinate)_")
-
-
-@pytest.fixture
-def two_partners(acme: Api, rival: Api) -> tuple[Api, Api]:
-    """Both with an integration, a customer and a stored answer, so that every table has rows of both."""
-    for partner in (acme, rival):
-        integration = partner.register()["id"]
-        answer = partner.post("/api/partners/customers", {"name": "M", "slug": "merchant"}, Idempotency_Key="one")
-        partner.post(f"/api/partners/integrations/{integration}/share", {"all": True})
-        partner.post(f"/api/partners/integrations/{integration}/revisions", {})
-        partner.post(f"/api/partners/integrations/{integration}/rollouts", {"revision": 2})
-        customer = Api(answer.json()["customer"]["tenant_id"], answer.json()["customer"]["api_key"])
-        for api in (partner, customer):
-            names = ("one", "two", "three")
-            api.post("/api/track", {"events": [{"user_id": "u", "event": e, "idempotency_key": e} for e in names]})
-            api.post("/api/track", {"events": [{"user_id": "u"}]})
-            api.post("/api/external/action-types", ACTION_TYPE)
-            score_tenant(api.tenant_id)
-            with tenant_context(api.tenant_id):
-                learning.record(
-                    tenant_id=api.tenant_id,
-                    decision_id="dec_1",
-                    user_id="u",
-                    action="nothing",
-                    features={"bias": 1.0},
-                    outcome=1.0,
-                )
-                learning.fold(tenant_id=api.tenant_id)
-            playbook = api.post("/api/playbooks", {"name": "P", "entry_conditions": {"opted_out": False}}).json()["id"]
-            api.put(f"/api/playbooks/{playbook}/status", {"status": "active"})
-            run_tenant(api.tenant_id)
-            _decide(api)
-    as_owner(ACTIONS)
-    as_owner(CHANGES)
-    as_owner(
-        "INSERT INTO tenants_place (tenant_id, work, place, stopped_at) SELECT id, 'w', '1', now() FROM tenants_tenant"
-    )
-    as_owner(
-        "INSERT INTO tenants_control (tenant_id, layer, holdout_percent_min) SELECT id, 'staff', 1 FROM tenants_tenant"
-    )
-    as_owner(ATTEMPTS)
-    as_owner(ENDPOINTS)
-    for sql in WEBHOOKS:
-        as_owner(sql)
-    as_owner(RELEASE)
-    for statement in USAGE:
-        as_owner(statement)
-    checkpoints.sign_heads()
-    as_owner("INSERT INTO decisions_liftcount SELECT id, now(), 9, 1, 1, 0 FROM tenants_tenant")
-    as_owner(DELETIONS)
-    return acme, rival
-
-
-# A customer has none.
-OF_PARTNERS = {
-    "delivery_webhook",
-    "delivery_webhookreader",
-    "delivery_webhookdelivery",
-    "delivery_webhookattempt",
-    "delivery_failurecount",
-    "delivery_endpointhour",
-    "delivery_recovery",
-    "delivery_certification",
-}
-WEBHOOKS = [
-    """
-    INSERT INTO delivery_webhook (tenant_id, id, url, description, active, encrypted_secret)
-    SELECT id, 'wh_' || id, 'https://partner.example/', '', true, 'x' FROM tenants_tenant WHERE tenant_role = 'partner'
-    """,
-    """
-    INSERT INTO delivery_webhookreader (tenant_id, webhook_id, seq, events)
-    SELECT tenant_id, id, 0, 0 FROM delivery_webhook
-    """,
-    """
-    INSERT INTO delivery_webhookdelivery (tenant_id, webhook_id, event_id, status, attempts, replayed_from)
-    SELECT w.tenant_id, w.id, e.id, 'pending', 0, 0
-    FROM delivery_webhook w JOIN tenants_partnerevent e ON e.tenant_id = w.tenant_id
-    """,
-    """
-    INSERT INTO delivery_webhookattempt
-        (tenant_id, webhook_id, event_id, number, started_at, latency_ms, error, response)
-    SELECT tenant_id, webhook_id, event_id, 1, now(), 1, '', '' FROM delivery_webhookdelivery
-    """,
-    """
-    INSERT INTO delivery_failurecount (tenant_id, endpoint_id, reason, hour, failed, failed_before)
-    SELECT tenant_id, gen_random_uuid(), 'internal_error', now(), 1, 0 FROM delivery_webhook
-    """,
-    """
-    INSERT INTO delivery_endpointhour (tenant_id, endpoint_id, hour, failed)
-    SELECT tenant_id, id, now(), 1 FROM delivery_endpoint WHERE registered_at IS NOT NULL
-    """,
-    """
-    INSERT INTO delivery_recovery (tenant_id, endpoint_id, since, actions, customers)
-    SELECT tenant_id, id, now(), 1, 1 FROM delivery_endpoint WHERE registered_at IS NOT NULL
-    """,
-    """
-    INSERT INTO delivery_certification (tenant_id, endpoint_id, integration_id, secret_version, revision)
-    SELECT e.tenant_id, e.id, v.integration_id, v.version, 1
-    FROM delivery_endpoint e JOIN integrations_secretversion v ON v.tenant_id = e.tenant_id
-    WHERE e.registered_at IS NOT NULL
-    """,
-]
-
-ACTION_TYPE = {
-    "name": "send_gift_card",
-    "description": "Send a gift card",
-    "provider": "our-shop",
-    "parameters_schema": {},
-    "delivery_webhook": "https://hooks.shop.example/",
-}
-
-
-def _decide(api: Api) -> None:
-    assert api.post("/api/decisions/recommend", {"user_id": "u"}).status_code == 200
-    now = datetime.now(UTC)
-    with tenant_context(api.tenant_id), connection.cursor() as cursor:
-        # A partner has no action type to choose from, and so nothing to be told of; a budget either may have.
-        row: dict[str, Any] = {"tenant_id": api.tenant_id, "decision_id": "dec_2", "user_id": "u", "created_at": now}
-        cursor.execute(learning.REMEMBER, row | {"features": "{}", "example_action": "nothing"})
-        assert budget.reserve(tenant_id=api.tenant_id, cost_usd=Decimal(1), budget_usd=None, now=now)
-
-
-ACTIONS = """
-    INSERT INTO delivery_action (tenant_id, action_type_id, action_type, provider, domain, user_id, parameters, status,
-                                 due_at, attempts, replayed_from, failure_reason, expires_at)
-    SELECT DISTINCT ON (tenant_id) tenant_id, id, name, provider, '', 'u', '{}', 'pending', now(), 1, 0, '', now()
-      FROM integrations_actiontype
-"""
-CHANGES = """
-    INSERT INTO delivery_actionchange (tenant_id, action_id, due_at) SELECT tenant_id, id, now() FROM delivery_action
-"""
-# Of each customer one that was called off.
-DELETIONS = """
-    INSERT INTO tenants_deletion
-        (status, subject_id, subject_hash, owner_id, requested_by, delete_at, reason, failure,
-         tables, jws)
-    SELECT 'cancelled', id, 'none', parent_id, 'staff', now(), '', '', '{}', ''
-      FROM tenants_tenant WHERE parent_id IS NOT NULL
-"""
-USAGE = [
-    "INSERT INTO events_usagecount (tenant_id, closed_through, announced_through)"
-    " SELECT id, '2026-01-01', '2026-01-01' FROM tenants_tenant ON CONFLICT DO NOTHING",
-    "INSERT INTO events_usage (tenant_id, unit, starts_on, correction, active_users, events, decisions,"
-    " actions_delivered, outcomes, action_cost_usd, counted_at)"
-    " SELECT id, 'month', '2026-11-01', 0, 1, 1, 1, 1, 1, 1, now() FROM tenants_tenant",
-    "INSERT INTO events_usagealert (tenant_id, metric, scope, thresholds)"
-    " SELECT id, 'active_users', 'fleet', '{90}' FROM tenants_tenant",
-    "INSERT INTO events_reachedthreshold (tenant_id, partner_id, period, metric, threshold, used, allowance)"
-    " SELECT id, coalesce(parent_id, id), '2026-11-01', 'active_users', 90, 9, 10 FROM tenants_tenant",
-]
-ATTEMPTS = """
-    INSERT INTO delivery_attempt (tenant_id, action_id, number, started_at, latency_ms, error, response)
-    SELECT tenant_id, id, 1, now(), 1, 'timeout', '' FROM delivery_action
-"""
-ENDPOINTS = """
-    INSERT INTO delivery_endpoint (tenant_id, id, url, consecutive_failures, openings, last_failure)
-    SELECT id, gen_random_uuid(), 'https://hooks.example/', 1, 0, 'timeout' FROM tenants_tenant
-"""
-RELEASE = """
-    WITH release AS (
-        INSERT INTO learning_release (epsilon, delta, rho, deviation, budget) VALUES (1, 1e-6, 0.02, 10.1, 0.02)
-        RETURNING id
-    ), receipt AS (
-        INSERT INTO learning_receipt (tenant_id, release_id, released_on, epsilon, rho)
-        SELECT t.id, release.id, '2026-11-20', 1, 0.02 FROM tenants_tenant t, release
-    )
-    INSERT INTO learning_pattern (release_id, partner_id, block, features, mean, error, count, square)
-    SELECT release.id, t.id, 'shared', '{}', '{}', 1, 50, 1 FROM tenants_tenant t, release
-     WHERE t.tenant_role = 'partner'
-"""
 
 
 def tables() -> Iterator[tuple[str, bool, bool]]:
@@ -368,52 +190,6 @@ def test_functions__with_their_owners_rights__answer_what_is_listed_here() -> No
     assert found == ANSWERS
 
 
-def test_raw_sql__a_partner__sees_none_of_its_customers_users_events_and_models(two_partners: tuple[Api, Api]) -> None:
-    acme, _ = two_partners
-    rooms = ("events_", "learning_", "delivery_", "decisions_", "integrations_actiontype")
-    for table in (name for name in TENANT_COLUMNS if name.startswith(rooms)):
-        assert _tenants_seen(table, acme) == {acme.tenant_id}
-
-
-@pytest.mark.parametrize("table", TENANT_COLUMNS)
-def test_raw_sql__under_a_partners_context__sees_its_rows_alone(table: str, two_partners: tuple[Api, Api]) -> None:
-    acme, _ = two_partners
-    own = {acme.tenant_id, *_customers(acme)}
-
-    seen = _tenants_seen(table, acme)
-
-    assert seen
-    assert seen <= own
-
-
-@pytest.mark.parametrize("table", sorted(TENANT_COLUMNS))
-def test_raw_sql__under_a_customers_context__sees_its_rows_alone(table: str, two_partners: tuple[Api, Api]) -> None:
-    acme, _ = two_partners
-    (customer,) = _customers(acme)
-    column = {
-        "tenants_tenant": "id",
-        "tenants_deletion": "subject_id",
-        "tenants_auditcheckpoint": "family_id",
-        "integrations_partnerintegration": f"'{customer}'::uuid",
-        "integrations_revision": f"'{customer}'::uuid",
-        "integrations_revisiontemplate": f"'{customer}'::uuid",
-        "learning_pattern": f"CASE partner_id WHEN '{acme.tenant_id}' THEN '{customer}'::uuid END",
-    }.get(table, "tenant_id")
-
-    with tenant_context(customer), connection.cursor() as cursor:
-        cursor.execute(f"SELECT DISTINCT {column} FROM {table}")
-        seen = {row[0] for row in cursor.fetchall()}
-        assert seen <= {customer}
-        assert seen or not table.startswith("delivery_") or table in OF_PARTNERS
-
-
-@pytest.mark.parametrize("table", sorted(TENANT_COLUMNS.keys() | OF_ALL))
-def test_raw_sql__without_a_context__sees_nothing(table: str, two_partners: tuple[Api, Api]) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT count(*) FROM {table}")
-        assert cursor.fetchone() == (0,)
-
-
 @pytest.mark.parametrize("table", sorted(OF_NONE))
 def test_raw_sql__under_a_tenants_context__sees_and_writes_nothing_of_the_workers(acme: Api, table: str) -> None:
     columns = "(id, host) VALUES (gen_random_uuid(), 'x')" if "process" in table else "(task, seconds) VALUES ('x', 1)"
@@ -445,68 +221,9 @@ def test_context__inside_another__is_refused(acme: Api, rival: Api) -> None:
         pass
 
 
-FILTER = re.compile(r"(\w+\.)?(tenant_id|partner_id|parent_id)\s*=\s*(%\((partner_id|tenant_id)\)s|caller\.tenant_id)")
-
-
-@pytest.mark.parametrize("path", ["customers", "stats", "integrations", "customers/{customer}"])
-def test_answers__with_every_tenant_filter_taken_away__still_leak_nothing(
-    path: str, two_partners: tuple[Api, Api]
-) -> None:
-    acme, rival = two_partners
-    path = f"/api/partners/{path.format(customer=_customers(acme)[0])}"
-    foreign = {str(id) for id in (rival.tenant_id, *_customers(rival))} | set(_ids(rival))
-    removed: list[str] = []
-
-    def without_filters(execute: Any, sql: str, parameters: Any, *args: Any) -> Any:
-        # The ORM's filters have positional parameters, which stay in use for the driver to count.
-        stripped = FILTER.sub("true", sql)
-        stripped = re.sub(r'"\w+"\."tenant_id" = (%s)', r"\1::uuid IS NOT NULL", stripped)
-        if stripped != sql:
-            removed.append(sql)
-        return execute(stripped, parameters, *args)
-
-    with connection.execute_wrapper(without_filters):
-        response = acme.get(path)
-
-    assert removed
-    assert response.status_code == 200
-    assert not {id for id in foreign if id in response.content.decode()}
-
-
-def test_anothers_customer__with_every_tenant_filter_taken_away__is_still_404(two_partners: tuple[Api, Api]) -> None:
-    acme, rival = two_partners
-
-    def without_filters(execute: Any, sql: str, parameters: Any, *args: Any) -> Any:
-        return execute(FILTER.sub("true", sql), parameters, *args)
-
-    with connection.execute_wrapper(without_filters):
-        assert acme.get(f"/api/partners/customers/{_customers(rival)[0]}").status_code == 404
-
-
 def test_system_check__the_runtime_role__passes_and_the_owner_does_not() -> None:
     assert checks.runtime_role_is_bound_by_row_level_security(["default"]) == []
 
     with staff_context():
         ids = [error.id for error in checks.runtime_role_is_bound_by_row_level_security(["default"])]
     assert ids == ["retivo.E003"]
-
-
-def _customers(partner: Api) -> list[Any]:
-    with tenant_context(partner.tenant_id), connection.cursor() as cursor:
-        cursor.execute("SELECT id FROM tenants_tenant WHERE parent_id = %s", [partner.tenant_id])
-        return [row[0] for row in cursor.fetchall()]
-
-
-def _tenants_seen(table: str, partner: Api) -> set[Any]:
-    with tenant_context(partner.tenant_id), connection.cursor() as cursor:
-        cursor.execute(f"SELECT DISTINCT {TENANT_COLUMNS[table]} FROM {table}")
-        return {row[0] for row in cursor.fetchall()}
-
-
-def _ids(partner: Api) -> list[str]:
-    """Of its integrations and its customers' keys."""
-    with tenant_context(partner.tenant_id), connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT id::text FROM integrations_partnerintegration UNION ALL SELECT prefix FROM tenants_apikey"
-        )
-        return [row[0] for row in cursor.fetchall()]

@@ -18,7 +18,8 @@ from tenants.access import keys
 from tenants.context import release_context, staff_context, tenant_context
 from tests.conftest import REPOSITORY, Api, all_in_one, all_in_one_url, database_url
 from tests.owner import as_owner
-from tests.tenants.test_isolation import TENANT_COLUMNS, two_partners
+from tests.tenants.scene import two_partners
+from tests.tenants.test_isolation import TENANT_COLUMNS
 
 __all__ = ["two_partners"]
 

@@ -11,7 +11,7 @@ from tenants.models import Scope
 from tenants.services import issue_key
 from tests.conftest import Api
 from tests.events.users.people import USERS, get, path, save
-from tests.tenants.test_isolation import FILTER
+from tests.tenants.test_isolated_rows import FILTER
 
 
 def told(response: Any) -> tuple[int, dict[str, Any]]:

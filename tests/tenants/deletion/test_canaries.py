@@ -16,7 +16,8 @@ from tests.learning.cast import learn
 from tests.owner import as_owner
 from tests.partners.customers.test_delete_customer import delete, restore
 from tests.partners.rollouts.cast import INTEGRATIONS, publish, roll_out, steer, work
-from tests.tenants.test_isolation import ACTION_TYPE, TENANT_COLUMNS, two_partners
+from tests.tenants.scene import ACTION_TYPE, two_partners
+from tests.tenants.test_isolation import TENANT_COLUMNS
 
 __all__ = ["two_partners"]  # the fixture
 

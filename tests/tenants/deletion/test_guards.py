@@ -19,7 +19,8 @@ from tenants.models import Scope
 from tests.conftest import Api, all_in_one_url, database_url
 from tests.owner import as_owner, owner_cursor
 from tests.partners.customers.test_delete_customer import delete
-from tests.tenants.test_isolation import TENANT_COLUMNS, two_partners
+from tests.tenants.scene import two_partners
+from tests.tenants.test_isolation import TENANT_COLUMNS
 
 __all__ = ["two_partners"]  # the fixture
 

@@ -12,7 +12,8 @@ from tenants.deletion import job, rows
 from tenants.models import AuditEntry, Tenant
 from tests.conftest import Api
 from tests.owner import owner_cursor
-from tests.tenants.test_isolation import TENANT_COLUMNS, two_partners
+from tests.tenants.scene import two_partners
+from tests.tenants.test_isolation import TENANT_COLUMNS
 
 __all__ = ["two_partners"]  # the fixture
 
