@@ -276,8 +276,8 @@ def test_operators_switch_an_integration_off_and_on(operator: Client, acme: Api,
         assert PartnerIntegration.objects.get(id=integration["id"]).display_name == "Acme Loyalty"
     detail = {"integration_id": integration["id"], "provider": "acme-loyalty"}
     assert audited(actor="staff:oscar") == [
-        ("integration.switched_off", acme.tenant_id, detail),
-        ("integration.switched_on", acme.tenant_id, detail),
+        ("integration.switched_off", acme.tenant_id, detail | {"changes": {"active": {"from": True, "to": False}}}),
+        ("integration.switched_on", acme.tenant_id, detail | {"changes": {"active": {"from": False, "to": True}}}),
     ]
 
 
