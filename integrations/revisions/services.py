@@ -9,8 +9,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from integrations import services as integrations
-from integrations import webhook_url
+from integrations import shares, webhook_url
 from integrations.models import ActionTypeTemplate, PartnerIntegration, Revision, RevisionTemplate
 from integrations.revisions import comparing
 from integrations.revisions.comparing import Content, Reason
@@ -191,8 +190,8 @@ def correct_addresses(
     with connection.cursor() as cursor:
         columns = zip(*((each.revision, each.name, each.delivery_webhook) for each in changed), strict=True)
         cursor.execute(_CORRECT, [*map(list, columns), integration.id])
-    if integrations.uncertified(integration_id=integration.id, templates=changed):
-        raise integrations.not_certified()
+    if shares.uncertified(integration_id=integration.id, templates=changed):
+        raise shares.not_certified()
     names = sorted({template.name for template in changed})
     outbox.record(
         actor=actor,

@@ -16,7 +16,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from integrations import services as integrations
+from integrations import shares
 from integrations.models import (
     IntegrationShare,
     PartnerIntegration,
@@ -82,7 +82,7 @@ def start(
         raise Problem(409, "rollout_in_progress", "A roll-out of this integration is under way: wait, or roll it back.")
     _check_revision(integration, revision)
     if _uncertified(integration, revision):
-        raise integrations.not_certified()
+        raise shares.not_certified()
     rollout = Rollout(
         tenant_id=partner_id,
         integration_id=integration.id,
@@ -307,7 +307,7 @@ def _check_revision(integration: PartnerIntegration, number: int) -> None:
 
 def _uncertified(integration: PartnerIntegration, number: int) -> list[str]:
     templates = list(RevisionTemplate.objects.filter(integration_id=integration.id, revision=number))
-    return integrations.uncertified(integration_id=integration.id, templates=templates)
+    return shares.uncertified(integration_id=integration.id, templates=templates)
 
 
 def _whole(stages: Sequence[Mapping[str, int]]) -> list[Mapping[str, int]]:

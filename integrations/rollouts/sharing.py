@@ -11,7 +11,7 @@ from django.db import connection
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from integrations import services as integrations
+from integrations import shares
 from integrations.models import Sharing
 from integrations.revisions import services as revisions
 from retivo.api.errors import not_found
@@ -29,10 +29,10 @@ def start(*, actor: str, partner_id: UUID, integration_id: UUID) -> Sharing:
         Problem: 404; 409 `integration_inactive`, `integration_deprecated` or `endpoint_not_certified`.
     """
     integration = revisions.found(partner_id=partner_id, integration_id=integration_id, lock=True)
-    integrations.check_sharable(
+    shares.check_sharable(
         active=integration.active,
         deprecated_at=integration.deprecated_at,
-        is_certified=integrations.is_certified(integration.id),
+        is_certified=shares.is_certified(integration.id),
     )
     under_way = Sharing.objects.filter(integration_id=integration.id, finished_at=None).first()
     if under_way is not None:
@@ -77,7 +77,7 @@ def step(sharing_id: str) -> bool:
         return False
     customers = _next(sharing)
     if customers:
-        shared = integrations.share_with_each(
+        shared = shares.share_with_each(
             actor=sharing.asked_by,
             partner_id=sharing.tenant_id,
             integration_id=sharing.integration_id,

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from delivery import services as delivery
-from integrations import services as integrations
+from integrations import shares
 from learning.patterns import library
 from partners.customers.listing import rows_of
 from partners.customers.queries import DETAIL, customer_detail, is_already
@@ -134,7 +134,7 @@ def _provision(
         config_patch=config or {},
     )
     key = api_keys.issue_first(actor=actor, tenant_id=made.id)
-    shared = integrations.share_all(partner_id=partner_id, customer_id=made.id)
+    shared = shares.share_all(partner_id=partner_id, customer_id=made.id)
     outbox.record(
         actor=actor,
         action="customer.created",

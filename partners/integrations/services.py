@@ -9,6 +9,7 @@ from django.db import connection
 
 from delivery import services as delivery
 from integrations import services as integrations
+from integrations import shares
 from integrations.models import PartnerIntegration
 from integrations.revisions import services as revisions
 from learning.patterns import library
@@ -30,7 +31,7 @@ def share_integration(*, actor: str, partner_id: UUID, integration_id: UUID, cus
         )
         if cursor.fetchone() is None:
             raise not_found()
-    registered = integrations.share(
+    registered = shares.share(
         actor=actor, partner_id=partner_id, integration_id=integration_id, customer_id=customer_id
     )
     warm = library.warm_start(partner_id=partner_id, customer_id=customer_id, integration_id=integration_id)
@@ -46,11 +47,11 @@ def unshare_integration(
         Problem: 404 unless the customer has it.
     """
     revisions.found(partner_id=partner_id, integration_id=integration_id)
-    integrations.unshare(
+    shares.unshare(
         actor=actor, partner_id=partner_id, integration_id=integration_id, customer_id=customer_id, actions=actions
     )
     cancelled = 0
-    if actions == integrations.CANCEL:
+    if actions == shares.CANCEL:
         cancelled = delivery.cancel_actions_of_share(integration_id=integration_id, customer_id=customer_id)
     return {"shared": False, "actions_cancelled": cancelled}
 
