@@ -116,9 +116,8 @@ def test_id__of_each_character_that_there_is__is_the_same_to_program_and_databas
     assigned = [
         each for each in map(chr, range(1, sys.maxunicode + 1)) if unicodedata.category(each) not in ("Cn", "Cs")
     ]
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT c FROM unnest(%s::text[]) AS c WHERE 'a' || c || 'b' ~ %s", [assigned, EXTERNAL_ID])
-        in_database = {each for (each,) in cursor.fetchall()}
+    statement = "SELECT c FROM unnest(%s::text[]) AS c WHERE 'a' || c || 'b' ~ %s"
+    in_database = {each for (each,) in as_owner(statement, assigned, EXTERNAL_ID)}
 
     assert {each for each in assigned if is_taken(f"a{each}b")} == in_database
 
