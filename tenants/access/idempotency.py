@@ -3,6 +3,8 @@
 The answer is stored in the transaction that does the work, so there is an answer exactly where there is an effect; a
 crash leaves neither. Only successes are stored: a refused request changed nothing and may be tried again. A second
 request that arrives while the first runs is told so (409) rather than made to wait.
+
+An answer may hold the text of a new API key, so it is given to the key that asked, or to one that it was rotated to.
 """
 
 import hashlib
@@ -29,6 +31,7 @@ class Claim:
     """The right to answer for a key; held until the transaction ends."""
 
     tenant_id: UUID
+    api_key_id: UUID
     key: str  # its digest
     fingerprint: bytes
 
@@ -39,28 +42,32 @@ class Answer:
     body: bytes
 
 
-def claim(request: Request, *, tenant_id: UUID) -> Claim | Answer | None:
+def claim(request: Request, *, tenant_id: UUID, api_key_id: UUID) -> Claim | Answer | None:
     """The stored answer if there is one, else a claim; None where the request carries no key.
 
     Raises:
-        Problem: 400 for a malformed key, 409 while another request holds it, 422 if it was used for another request.
+        Problem: 400 for a malformed key, 409 while another request holds it, 422 if it was used for another request or
+            with another API key.
     """
     key = _key(request)
     if key is None:
         return None
-    claim = Claim(tenant_id=tenant_id, key=digest(key), fingerprint=_fingerprint(request))
+    claim = Claim(tenant_id=tenant_id, api_key_id=api_key_id, key=digest(key), fingerprint=_fingerprint(request))
     with connection.cursor() as cursor:
         cursor.execute(_LOCK, {"tenant_id": tenant_id, "key": claim.key})
         if not cursor.fetchone()[0]:
             raise Problem(409, "idempotency_key_in_use", "A request with this Idempotency-Key is still running.")
         # After the lock, in a statement of its own: its snapshot must see what the holder before committed.
-        cursor.execute(_FIND, {"tenant_id": tenant_id, "key": claim.key, "kept_for": str(KEPT_FOR)})
+        sought = {"tenant_id": tenant_id, "key": claim.key, "api_key_id": api_key_id, "kept_for": str(KEPT_FOR)}
+        cursor.execute(_FIND, sought)
         stored = cursor.fetchone()
     if stored is None:
         return claim
-    fingerprint, status, body = stored
+    fingerprint, status, body, is_own = stored
     if bytes(fingerprint) != claim.fingerprint:
         raise Problem(422, "idempotency_key_reused", "This Idempotency-Key was used for another request.")
+    if not is_own:
+        raise Problem(422, "idempotency_key_reused", "This Idempotency-Key was used with another API key.")
     return Answer(status=status, body=encryption.decrypt(bytes(body)))
 
 
@@ -75,6 +82,7 @@ def store(claim: Claim, answer: Answer, *, about: str | None = None) -> None:
             _STORE,
             {
                 "tenant_id": claim.tenant_id,
+                "api_key_id": claim.api_key_id,
                 "key": claim.key,
                 "fingerprint": claim.fingerprint,
                 "status": answer.status,
@@ -92,8 +100,15 @@ def digest(key: str) -> str:
 
 _LOCK = "SELECT pg_try_advisory_xact_lock(hashtextextended(%(tenant_id)s::text || ' ' || %(key)s, 0))"
 
+# Which key asked is not known of answers that the release before stored.
 _FIND = """
-    SELECT fingerprint, status, body FROM tenants_idempotentanswer
+    SELECT fingerprint, status, body, api_key_id IS NULL OR %(api_key_id)s IN (
+        WITH RECURSIVE successor AS (
+            SELECT api_key_id AS id UNION SELECT k.id FROM tenants_apikey k JOIN successor s ON k.replaces_id = s.id
+        )
+        SELECT id FROM successor
+    )
+    FROM tenants_idempotentanswer
     WHERE tenant_id = %(tenant_id)s AND key = %(key)s AND created_at > now() - %(kept_for)s::interval
 """
 
@@ -105,11 +120,11 @@ _STORE = """
             ORDER BY created_at LIMIT 10 FOR UPDATE SKIP LOCKED
         )
     )
-    INSERT INTO tenants_idempotentanswer (tenant_id, key, fingerprint, status, body, about)
-    VALUES (%(tenant_id)s, %(key)s, %(fingerprint)s, %(status)s, %(body)s, %(about)s)
+    INSERT INTO tenants_idempotentanswer (tenant_id, api_key_id, key, fingerprint, status, body, about)
+    VALUES (%(tenant_id)s, %(api_key_id)s, %(key)s, %(fingerprint)s, %(status)s, %(body)s, %(about)s)
     ON CONFLICT (tenant_id, key) DO UPDATE SET
-        fingerprint = excluded.fingerprint, status = excluded.status, body = excluded.body, about = excluded.about,
-        created_at = now()
+        api_key_id = excluded.api_key_id, fingerprint = excluded.fingerprint, status = excluded.status,
+        body = excluded.body, about = excluded.about, created_at = now()
 """
 
 

@@ -170,7 +170,7 @@ class TenantView(APIView):
         Args:
             about: of `work()`'s body the id of the user whose data it holds; erasing the user deletes what is stored.
         """
-        claim = idempotency.claim(request, tenant_id=self.caller.tenant_id)
+        claim = idempotency.claim(request, tenant_id=self.caller.tenant_id, api_key_id=self.caller.key_id)
         if isinstance(claim, idempotency.Answer):
             return Response(claim.body, status=claim.status, headers={"Idempotency-Replayed": "true"})
         status, data = work()

@@ -11,6 +11,7 @@ class IdempotentAnswer(models.Model):
 
     id = models.BigAutoField(primary_key=True)
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+", db_index=False)
+    api_key_id = models.UUIDField(null=True, help_text="Of the key that asked; null before this was stored")
     key = models.CharField(max_length=255, help_text="Its SHA-256 in hex")
     fingerprint = models.BinaryField(max_length=32)
     status = models.PositiveSmallIntegerField()
