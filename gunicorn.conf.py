@@ -58,13 +58,18 @@ control_socket_disable = True
 
 
 def when_ready(_arbiter: "Arbiter") -> None:
-    """Close what loading the application opened: workers that inherit one connection talk over each other."""
+    """Close what loading the application opened: workers that inherit one connection talk over each other.
+
+    `manage.py run` has it say that the server listens.
+    """
     from django.db import connections  # late: this file is read before the settings
 
     # What is loaded stays: the collector need not walk it again, nor the workers copy its pages.
     gc.collect()
     gc.freeze()
     connections.close_all()
+    if "RETIVO_READY" in os.environ:
+        print(os.environ["RETIVO_READY"], flush=True)  # noqa: T201
 
 
 def pre_fork(server: "Arbiter", worker: "Worker") -> None:

@@ -92,7 +92,8 @@ def configure(config: dict[str, Any]) -> None:
     """Django's LOGGING_CONFIG hook; `config` is `{"level": …}`."""
     # Of what a line does not say, nothing need be found out: https://docs.python.org/3/howto/logging.html#optimization
     logging._srcfile = None
-    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    # gunicorn's own lines say which process it is.
+    logging.logThreads = logging.logMultiprocessing = False
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,

@@ -192,7 +192,9 @@ EVENTS: dict[str, EventType] = {
     ),
     "integration.shared": _event("An integration was shared with a customer.", revision=(_COUNT, 1), **_INTEGRATION),
     "integration.sharing_started": _event(
-        "An integration is being shared with all customers that have it not.", customers=(_COUNT, 1840), **_INTEGRATION
+        "An integration is being shared with all customers that do not have it.",
+        customers=(_COUNT, 1840),
+        **_INTEGRATION,
     ),
     "integration.unshared": _event(
         "An integration was taken from a customer.",
@@ -210,7 +212,7 @@ EVENTS: dict[str, EventType] = {
     "rollout.resumed": _event("A roll-out goes on.", moved=(_COUNT, 184), **_ROLLOUT),
     "rollout.completed": _event("A roll-out moved all its customers.", moved=(_COUNT, 1840), **_ROLLOUT),
     "rollout.aborted": _event(
-        "A roll-out was stopped by its guard. Whom it moved is where it was moved to.",
+        "The guard stopped a roll-out. Customers that it has moved stay at the new revision.",
         moved=(_COUNT, 184),
         guard_seen=({"type": "object"}, {"actions": 60, "failed": 31, "failure_rate": 0.5167}),
         **_ROLLOUT,

@@ -29,10 +29,12 @@ def enable(*, actor: str, owner_id: UUID, endpoint_id: UUID) -> None:
         raise not_found()
     if endpoint.disabled_at is None and not endpoint.consecutive_failures:
         return
+    before = endpoint.status
     rows.update(consecutive_failures=0, openings=0, open_until=None, disabled_at=None)
+    endpoint.refresh_from_db(fields=["status"])  # which a trigger tells
     # What is no partner's integration is its owner's own affair.
     action = "endpoint.enabled" if endpoint.registered_at else "endpoint.reset"
-    _tell(actor, action, endpoint, {"status": endpoint.status}, status=endpoint.status)
+    _tell(actor, action, endpoint, {"status": before}, status=endpoint.status)
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT pg_notify('{CHANNEL}', '')")
 

@@ -1,5 +1,6 @@
 """The outcome URL over HTTP."""
 
+from collections.abc import Hashable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,6 +26,12 @@ class OutcomeByUrlView(OpenView):
 
     is_counted = True
     named: Named
+
+    def parties(self, **path: Any) -> Mapping[Hashable, int]:
+        named = tokens.read(path["token"])
+        if named is None:
+            return super().parties()
+        return {("outcomes", named.tenant_id): settings.TENANT_THREADS, "outcomes": settings.UNKNOWN_KEYS_THREADS}
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)

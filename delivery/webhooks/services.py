@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, connection, transaction
+from django.db.models.functions import Now
 
 from delivery.models import Webhook, WebhookAttempt, WebhookReader
 from retivo import encryption
@@ -178,8 +179,14 @@ def replay(
     try:
         with transaction.atomic():
             reader = WebhookReader.objects.create(
-                tenant_id=partner_id, webhook_id=webhook_id, seq=seq, until_seq=until_seq, types=types
+                tenant_id=partner_id,
+                webhook_id=webhook_id,
+                seq=seq,
+                until_seq=until_seq,
+                types=types,
+                completed_at=Now() if seq >= until_seq else None,  # there is nothing to send
             )
+            reader.refresh_from_db(fields=["completed_at"])
     except IntegrityError as error:
         raise Problem(409, "replay_running", "A replay to this webhook is under way.") from error
     _tell(actor, "webhook.replay_started", webhook, replay_id=reader.id)

@@ -7,12 +7,13 @@ from rest_framework.request import Request
 from events import metering
 from events.ingestion.serializers import UsageQuerySerializer
 from events.settings import schema
+from retivo.api.errors import Problem
 from retivo.api.json import Response
 from retivo.api.serializers import sent_once
 from tenants import services
 from tenants.access.view import TenantView
 from tenants.controls import state
-from tenants.models import Tenant
+from tenants.models import Scope, Tenant, TenantRole
 from tenants.serializers import SettingsRequestSerializer, SwitchRequestSerializer, TenantSerializer
 
 
@@ -50,6 +51,7 @@ class _SwitchView(TenantView):
     control: str
 
     def turn(self, request: Request) -> Response:
+        self._check_scope()
         body = SwitchRequestSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         tenant, _ = services.change_settings(
@@ -59,6 +61,12 @@ class _SwitchView(TenantView):
             said={self.control: body.validated_data},
         )
         return Response(_changed(tenant))
+
+    def _check_scope(self) -> None:
+        """A partner's own switches are those of its fleet, for which `settings:write` is not enough."""
+        if self.caller.tenant_role == TenantRole.PARTNER and Scope.PARTNER_SWITCHES not in self.caller.scopes:
+            detail = "A partner's switches hold for all of its customers: its key needs the scope `partner:switches`."
+            raise Problem(403, "insufficient_scope", detail, extra={"required_scope": Scope.PARTNER_SWITCHES})
 
 
 class KillSwitchView(_SwitchView):

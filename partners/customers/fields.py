@@ -41,6 +41,7 @@ class MetadataField(serializers.Field[Any, Any, Any, Any]):
         "key_length": f"A key must have 1 to {MAX_KEY} characters.",
         "not_a_string": "Must be a string.",
         "max_length": f"Must have at most {MAX_VALUE} characters.",
+        "nul_character": "Must not contain NUL characters.",
     }
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
@@ -58,10 +59,14 @@ class MetadataField(serializers.Field[Any, Any, Any, Any]):
     def _fault(self, key: str, value: Any) -> str:
         if not 1 <= len(key) <= MAX_KEY:
             return "key_length"
+        if "\0" in key:
+            return "nul_character"
         if value is None and self.takes_null:
             return ""
         if not isinstance(value, str):
             return "not_a_string"
+        if "\0" in value:
+            return "nul_character"
         return "max_length" if len(value) > MAX_VALUE else ""
 
 

@@ -18,12 +18,12 @@ _NOT_PASSED = {
 _RECOVERY: dict[str, Any] = {
     "id": "rcv_8h2m5t9w1c4n",
     "status": "running",
-    "since": "2026-12-01T06:00:00Z",
+    "since": "2026-11-01T06:00:00Z",
     "until": None,
     "actions": 1840,
     "customers": 212,
     "replayed": 400,
-    "created_at": "2026-12-01T09:30:00Z",
+    "created_at": "2026-11-01T09:30:00Z",
     "finished_at": None,
 }
 _CERTIFICATION: dict[str, Any] = {
@@ -31,7 +31,7 @@ _CERTIFICATION: dict[str, Any] = {
     "integration_id": INTEGRATION["id"],
     "status": "running",
     "report": [_CHECKED],
-    "created_at": "2026-12-01T09:31:00Z",
+    "created_at": "2026-11-01T09:31:00Z",
     "finished_at": None,
 }
 _ENDPOINT: dict[str, Any] = {
@@ -39,10 +39,10 @@ _ENDPOINT: dict[str, Any] = {
     "url": TEMPLATE["delivery_webhook"],
     "integration_ids": [INTEGRATION["id"]],
     "status": "disabled",
-    "since": "2026-12-01T07:12:45Z",
+    "since": "2026-11-01T07:12:45Z",
     "disabled_because": "endpoint_gone",
-    "last_success_at": "2026-12-01T07:12:31Z",
-    "last_failure": {"at": "2026-12-01T07:12:45Z", "status_code": 410, "error": None},
+    "last_success_at": "2026-11-01T07:12:31Z",
+    "last_failure": {"at": "2026-11-01T07:12:45Z", "status_code": 410, "error": None},
     "latency_ms": {"p50": 84, "p95": 310},
     "waiting": 12,
     "failed_24h": 1840,
@@ -85,7 +85,7 @@ enable_endpoint = _acting(
     requests={"Enable": {}},
     answers=serializers.EndpointResponseSerializer,
     example={
-        "endpoint": {**_DETAIL, "status": "well", "since": "2026-12-01T09:29:58Z", "disabled_because": None},
+        "endpoint": {**_DETAIL, "status": "well", "since": "2026-11-01T09:29:58Z", "disabled_because": None},
     },
     problems=[NOT_FOUND, KEY_IN_USE],
 )
@@ -101,7 +101,7 @@ recover_endpoint = _acting(
     takes=serializers.RecoverRequestSerializer,
     requests={
         "Since a time": {"since": _RECOVERY["since"]},
-        "A window, counted": {"since": _RECOVERY["since"], "until": "2026-12-01T08:00:00Z", "dry_run": True},
+        "A window, counted": {"since": _RECOVERY["since"], "until": "2026-11-01T08:00:00Z", "dry_run": True},
     },
     status=202,
     answers=serializers.RecoveryResponseSerializer,

@@ -6,7 +6,14 @@ from rest_framework import serializers
 
 from delivery.models import CertificationStatus, DisabledBecause, EndpointStatus, RecoveryStatus
 from retivo.api.pagination import CursorField, LookedAtPageSerializer, PageQuerySerializer
-from retivo.api.serializers import BooleanField, ChoiceField, StrictSerializer, TimestampField, UUIDField
+from retivo.api.serializers import (
+    BooleanField,
+    ChoiceField,
+    PastTimestampField,
+    StrictSerializer,
+    TimestampField,
+    UUIDField,
+)
 
 RECOVERY_STATUSES = [*RecoveryStatus.choices, ("dry_run", "Dry run")]
 
@@ -97,7 +104,7 @@ class EnableRequestSerializer(StrictSerializer):
 
 
 class RecoverRequestSerializer(StrictSerializer):
-    since = TimestampField(help_text="Actions that were dispatched from then on.")
+    since = PastTimestampField(help_text="Actions that were dispatched from then on.")
     until = TimestampField(required=False, help_text="And before then; without it, all since.")
     dry_run = BooleanField(required=False, default=False, help_text="Count them and do nothing.")
 

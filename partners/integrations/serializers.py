@@ -100,9 +100,18 @@ class WebhooksChangeSerializer(StrictSerializer):
 
     def validate_from_origin(self, value: str) -> str:
         try:
-            return origin_of(value)
+            origin, parts = origin_of(value), urlsplit(value)
         except ValueError as error:
             raise serializers.ValidationError("Must be an origin.", code="invalid_url") from error
+        if parts.path not in ("", "/") or "?" in value or "#" in value:
+            raise serializers.ValidationError(OriginField.default_error_messages["not_an_origin"], "not_an_origin")
+        return origin
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs["from_origin"] == attrs["to_origin"]:
+            message = "Must be another origin than `from_origin`."
+            raise serializers.ValidationError({"to_origin": [serializers.ErrorDetail(message, "same_origin")]})
+        return attrs
 
 
 class ChangedWebhooksSerializer(serializers.Serializer[Any]):

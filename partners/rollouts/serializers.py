@@ -185,7 +185,10 @@ class RolloutSerializer(serializers.Serializer[Any]):
     guard = ShownGuardSerializer(allow_null=True)
     status = serializers.ChoiceField(RolloutStatus.choices)
     stage = serializers.SerializerMethodField(help_text="From 1.")
-    stage_ends_at = serializers.DateTimeField(allow_null=True, help_text="Null while its customers are being moved.")
+    stage_ends_at = serializers.DateTimeField(
+        allow_null=True,
+        help_text="At the earliest: the guard may hold the stage up. Null while its customers are being moved.",
+    )
     customers = serializers.IntegerField(source="total")
     moved = serializers.IntegerField(help_text="How many are at the revision by it.")
     left = serializers.SerializerMethodField(help_text="How many are still to be moved; once rolled back, back.")

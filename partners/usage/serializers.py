@@ -56,7 +56,7 @@ class UsageQuerySerializer(StrictSerializer):
     customer_id = CustomerReferenceField(
         required=False, help_text="Of one customer: its tenant id, or `ext:` and your own id of it."
     )
-    metrics = MetricsField(required=False, default=METRICS, help_text="All of them if it is left out.")
+    metrics = MetricsField(required=False, default=lambda: METRICS, help_text="All of them if it is left out.")
     limit = QueryIntegerField(required=False, default=50, min_value=1, max_value=1000, help_text="Of a page of JSON.")
     cursor = CursorField(of=UsageCursor, required=False, help_text="`next_cursor` of the page before, of JSON.")
 
@@ -66,6 +66,9 @@ class UsageQuerySerializer(StrictSerializer):
         return {"from": begins, **super().get_fields()}
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs["granularity"] == UsageUnit.MONTH:  # a day stands for its month
+            months = {name: attrs[name][0].replace(day=1) for name in ("from", "to") if name in attrs}
+            attrs |= {name: (first, whole_month(first)) for name, first in months.items()}
         if "from" in attrs and "to" in attrs and attrs["from"][0] > attrs["to"][1]:
             raise serializers.ValidationError({"to": [serializers.ErrorDetail("Is before `from`.", "invalid_range")]})
         return attrs

@@ -15,14 +15,14 @@ _WEBHOOK = {
     "description": "Billing",
     "active": True,
     "disabled_at": None,
-    "created_at": "2026-12-02T09:00:00Z",
-    "updated_at": "2026-12-02T09:00:00Z",
+    "created_at": "2026-11-02T09:00:00Z",
+    "updated_at": "2026-11-02T09:00:00Z",
 }
 _REPLAY = {
     "id": "rp_7f3kq29x0b1m4d6s",
     "status": "running",
     "events": 0,
-    "created_at": "2026-12-02T10:00:00Z",
+    "created_at": "2026-11-02T10:00:00Z",
     "completed_at": None,
 }
 _SECRET = "0123456789abcdef" * 4
@@ -112,7 +112,7 @@ rotate_secret = partner_operation(
     takes=RotateSecretRequestSerializer,
     requests={"With the usual overlap": {}, "At once": {"overlap_hours": 0}},
     answers=RotatedSecretSerializer,
-    example={"webhook_secret": _SECRET, "previous_secret_until": "2026-12-03T10:00:00Z"},
+    example={"webhook_secret": _SECRET, "previous_secret_until": "2026-11-03T10:00:00Z"},
     problems=[NOT_FOUND, KEY_IN_USE],
 )
 
@@ -143,7 +143,7 @@ list_attempts = partner_operation(
             {
                 "event_id": EVENT["id"],
                 "number": 1,
-                "started_at": "2026-12-02T10:00:01Z",
+                "started_at": "2026-11-02T10:00:01Z",
                 "latency_ms": 84,
                 "status_code": 200,
                 "error": "",
@@ -166,7 +166,7 @@ replay_webhook = partner_operation(
     tag=EVENTS,
     takes=serializers.ReplayRequestSerializer,
     requests={
-        "From a time on": {"since": "2026-12-01T00:00:00Z"},
+        "From a time on": {"since": "2026-11-01T00:00:00Z"},
         "Behind an event": {"after": EVENT["id"], "types": ["customer.created"]},
     },
     status=202,

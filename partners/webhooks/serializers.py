@@ -10,7 +10,7 @@ from integrations import webhook_url
 from integrations.fields import WebhookField
 from partners.events.serializers import event_id_field, known_types
 from retivo.api.pagination import PageSerializer
-from retivo.api.serializers import BooleanField, StrictSerializer, StringField, TimestampField
+from retivo.api.serializers import BooleanField, PastTimestampField, StrictSerializer, StringField
 
 ALL = "*"
 
@@ -128,7 +128,7 @@ class ReplayRequestSerializer(StrictSerializer):
     bounds = {"oneOf": [{"required": ["after"]}, {"required": ["since"]}]}
 
     after = event_id_field(required=False, help_text="The id of an event: those behind it.")
-    since = TimestampField(required=False, help_text="Those from this time on.")
+    since = PastTimestampField(required=False, help_text="Those from this time on.")
     types = TypesField(required=False, default=None, help_text="Of the types that the webhook gets, only these.")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:

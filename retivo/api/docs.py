@@ -4,6 +4,7 @@
 # mypy: disable-error-code="no-untyped-call"
 
 import threading
+from collections.abc import Hashable, Mapping
 from functools import cache
 from typing import Any
 
@@ -24,16 +25,20 @@ _PARTY = "pages without a key"
 
 
 class OpenView(APIView):
-    """What anyone may read, without a key. All such pages together have one share of the threads."""
+    """What needs no key. All such pages together have one share of the threads, unless a view knows whom it serves."""
 
     authentication_classes: list[type] = []
     permission_classes: list[type] = []
     content_negotiation_class = JSONOnly
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        detail = "Too many pages are being loaded at once. Try again in a moment."
-        places.take({_PARTY: settings.OPEN_PAGES_THREADS}, detail)
+        detail = "Too many requests without a key are being answered at once. Try again in a moment."
+        places.take(self.parties(**kwargs), detail)
         super().initial(request, *args, **kwargs)
+
+    def parties(self, **path: Any) -> Mapping[Hashable, int]:
+        """Whom the request is counted for, and how many threads each may have."""
+        return {_PARTY: settings.OPEN_PAGES_THREADS}
 
 
 class SchemaView(OpenView):

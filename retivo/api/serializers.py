@@ -11,6 +11,7 @@ from typing import Any
 
 from django.core.validators import RegexValidator
 from django.http import QueryDict
+from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -134,6 +135,18 @@ class TimestampField(serializers.DateTimeField):
             return values.timestamp(data)
         except ValueError:
             self.fail("invalid")
+
+
+class PastTimestampField(TimestampField):
+    """One that is not in the future."""
+
+    default_error_messages = {"in_future": "Must not be in the future."}
+
+    def to_internal_value(self, data: Any) -> Any:
+        value = super().to_internal_value(data)
+        if value > timezone.now():
+            self.fail("in_future")
+        return value
 
 
 _MONTH = "^[1-9][0-9]{3}-(0[1-9]|1[0-2])$"

@@ -11,6 +11,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
@@ -58,7 +59,12 @@ def claim(request: Request, *, tenant_id: UUID, api_key_id: UUID) -> Claim | Ans
         if not cursor.fetchone()[0]:
             raise Problem(409, "idempotency_key_in_use", "A request with this Idempotency-Key is still running.")
         # After the lock, in a statement of its own: its snapshot must see what the holder before committed.
-        sought = {"tenant_id": tenant_id, "key": claim.key, "api_key_id": api_key_id, "kept_for": str(KEPT_FOR)}
+        sought: dict[str, Any] = {
+            "tenant_id": tenant_id,
+            "key": claim.key,
+            "api_key_id": api_key_id,
+            "kept_for": str(KEPT_FOR),
+        }
         cursor.execute(_FIND, sought)
         stored = cursor.fetchone()
     if stored is None:

@@ -44,7 +44,9 @@ _NOT_GRANTABLE: dict[str, Any] = {
 }
 _LIMIT = {"api_key_limit_reached": "A tenant has at most 20 active keys, whatever its plan. Revoke one first."}
 _CALLING = {"calling_key": "This is the key that you are calling with: send `?confirm=self` if you mean it."}
-_LAST = {"last_partner_key": "This is your last key that holds `partner:keys`: rotate it, or issue another one first."}
+_LAST = {
+    "last_partner_key": "This is your last lasting key that holds `partner:keys`: rotate it, or issue another first."
+}
 _DELETING = {"customer_deleting": "This customer is being deleted. Restore it first."}
 _NOT_ROTATABLE = {
     "already_rotated": "This key was rotated already: its successor can be.",

@@ -275,6 +275,9 @@ def _refuse_unless_meant(by: Issuer, found: Collection[ApiKey], confirmed: bool)
         raise Problem(409, "calling_key", detail)
 
 
+# How long a key is valid at least that may be the only one left.
+_LASTING = timedelta(hours=24)
+
 _MANAGES = Q(scopes__overlap=[Scope.PARTNER, Scope.PARTNER_KEYS])
 
 
@@ -283,9 +286,10 @@ def _refuse_last(by: Issuer, tenant: Tenant, found: Collection[ApiKey]) -> None:
     if by.is_staff or tenant.tenant_role != TenantRole.PARTNER:
         return
     managing = ApiKey.objects.filter(_usable(), _MANAGES, tenant_id=tenant.id).values_list("id", flat=True)
-    lost, left = {key.id for key in found}, set(managing.exclude(_replaced()))
+    lasting = managing.exclude(_replaced()).exclude(expires_at__lte=Now() + _LASTING)
+    lost, left = {key.id for key in found}, set(lasting)
     if lost & set(managing) and not left - lost:
-        detail = "This is your last key that holds `partner:keys`: rotate it, or issue another one first."
+        detail = "This is your last lasting key that holds `partner:keys`: rotate it, or issue another first."
         raise Problem(409, "last_partner_key", detail)
 
 

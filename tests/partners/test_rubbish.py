@@ -233,6 +233,7 @@ def test_limit__that_is_no_integer_in_range__is_400(acme: Api, server: Server, l
 
 
 QUERIES = ["q=%00", "q=%ed%a0%80&limit=x", "limit=1&limit=x", "%00=1", "plan_tier[]=growth", "slug=%20"]
+QUERIES += ["metadata[%00]=a", "metadata[a]=%00", "metadata[a%00b]=x"]
 
 
 @pytest.mark.parametrize("query", QUERIES)

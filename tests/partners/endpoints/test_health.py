@@ -177,7 +177,7 @@ def test_enable__while_it_is_left_alone__has_it_tried_at_once(acme: Api, shop: M
 
     assert shop.statuses() == {"delivered": 6}
     (event,) = told(acme, "endpoint.enabled")
-    assert event["data"]["status"] == "open"
+    assert (event["previous"]["status"], event["data"]["status"]) == ("open", "well")
 
 
 def test_enable__of_one_that_is_well__changes_nothing(acme: Api, shop: Merchant, inbox: Receiver) -> None:
@@ -251,7 +251,7 @@ MANY = """
 @pytest.mark.parametrize("path", ["", "/enable", "/recover", "/certify", "/recoveries/x", "/certifications/x"])
 def test_endpoint__of_another_partner_or_of_nobody__is_not_found(acme: Api, rival: Api, path: str) -> None:
     acme.register()
-    body = {"since": "2026-12-01T00:00:00Z"} if path == "/recover" else {}
+    body = {"since": "2026-11-01T00:00:00Z"} if path == "/recover" else {}
     for id in (endpoints(acme)[0]["id"], "4c1d7f0a-9b2e-5d38-8f61-0a7c3e5b9d24"):
         url = f"{ENDPOINTS}/{id}{path}"
         answer = rival.get(url) if path in ("", "/recoveries/x", "/certifications/x") else rival.post(url, body)
@@ -265,7 +265,7 @@ def test_key__that_may_read__may_not_act(acme: Api) -> None:
     (found, _) = endpoints(reader)
 
     for name in ("enable", "recover", "certify"):
-        answer = act(reader, found, name, {"since": "2026-12-01T00:00:00Z"} if name == "recover" else {})
+        answer = act(reader, found, name, {"since": "2026-01-01T00:00:00Z"} if name == "recover" else {})
         assert (answer.status_code, answer.json()["code"]) == (403, "insufficient_scope")
         assert answer.json()["required_scope"] == "partner:integrations"
 
@@ -276,8 +276,8 @@ def test_key__that_may_read__may_not_act(acme: Api) -> None:
         ("enable", {"now": True}, "/now"),
         ("recover", {}, "/since"),
         ("recover", {"since": "yesterday"}, "/since"),
-        ("recover", {"since": "2026-12-02T00:00:00Z", "until": "2026-12-01T00:00:00Z"}, "/until"),
-        ("recover", {"since": "2026-12-02T00:00:00Z", "dry_run": "yes"}, "/dry_run"),
+        ("recover", {"since": "2026-01-02T00:00:00Z", "until": "2026-01-01T00:00:00Z"}, "/until"),
+        ("recover", {"since": "2026-01-02T00:00:00Z", "dry_run": "yes"}, "/dry_run"),
         ("certify", {"integration_id": "x"}, "/integration_id"),
     ],
 )

@@ -309,3 +309,10 @@ def test_recovery__of_actions_of_several_revisions__goes_by_where_each_is_sent(
     recovering.advance()
 
     assert (shop.action(before).status, shop.action(after).status) == ("pending", "failed")
+
+
+def test_recover__since_a_time_that_is_to_come__is_400(acme: Api, shop: Merchant, url: str) -> None:
+    answer = act(acme, endpoint(acme, url), "recover", {"since": "2999-01-01T00:00:00Z"})
+
+    assert answer.status_code == 400
+    assert [(error["pointer"], error["code"]) for error in answer.json()["errors"]] == [("/since", "in_future")]

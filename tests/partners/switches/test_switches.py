@@ -26,6 +26,19 @@ def shop(acme: Api) -> Api:
     return shop_of(acme)
 
 
+@pytest.mark.parametrize("switch", ["kill-switch", "shadow-mode"])
+@pytest.mark.parametrize("scope", [Scope.SETTINGS_WRITE, Scope.FULL])
+def test_partners_own_switch__without_the_scope_of_fleets__is_not_turned(acme: Api, switch: str, scope: Scope) -> None:
+    """It is the fleet's by another way."""
+    with staff_context():
+        key = issue_key(actor="test", tenant_id=acme.tenant_id, scopes=[scope])
+
+    answer = Api(acme.tenant_id, key.text).put(f"/api/settings/{switch}", {"active": False})
+
+    assert (answer.status_code, answer.json()["code"]) == (403, "insufficient_scope")
+    assert answer.json()["required_scope"] == "partner:switches"
+
+
 def test_kill_switch__of_all__holds_every_customer_of_today_and_tomorrow(acme: Api, rival: Api, shop: Api) -> None:
     foreign = shop_of(rival, "foreign")
 

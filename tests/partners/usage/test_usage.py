@@ -56,6 +56,12 @@ def test_usage__this_month__by_default(acme: Api, shops: list[Api]) -> None:
     assert [answer["usage"][0][name] for name in NUMBERS] == [2, 2, 0, 0, 0, "0.000000"]
 
 
+def test_usage__by_month_of_a_day__is_of_the_days_month(acme: Api, shops: list[Api]) -> None:
+    by_days, by_months = {"from": "2026-08-30", "to": "2026-08-01"}, {"from": "2026-08", "to": "2026-08"}
+
+    assert used(acme, **by_days) == used(acme, **by_months)
+
+
 def test_usage__of_a_month_that_is_closed__is_final_with_corrections_beside(acme: Api, shops: list[Api]) -> None:
     rows = used(acme, **{"from": "2026-08", "to": "2026-08"})
 

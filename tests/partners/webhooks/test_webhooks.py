@@ -167,6 +167,7 @@ def test_webhook_that_is_off__is_sent_nothing(acme: Api, action: str) -> None:
         ({"after": "evt_1", "since": "2026-01-01T00:00:00Z"}, "/after", "after_or_since"),
         ({"after": "1"}, "/after", "invalid_format"),
         ({"since": "yesterday"}, "/since", "invalid"),
+        ({"since": "2999-01-01T00:00:00Z"}, "/since", "in_future"),
         ({"since": "2026-01-01T00:00:00Z", "types": ["x"]}, "/types", "unknown_event_type"),
     ],
 )
@@ -186,6 +187,17 @@ def test_replay__behind_no_event__says_that_it_is_gone(acme: Api, rival: Api) ->
     for after in ("evt_none", anothers):
         answer = acme.post(f"{WEBHOOKS}/{webhook['id']}/replay", {"after": after})
         assert (answer.status_code, answer.json()["code"]) == (410, "event_gone")
+
+
+def test_replay__of_nothing__is_over_at_once(acme: Api) -> None:
+    """However it is asked for, and the next may begin."""
+    webhook = make(acme)
+    newest = acme.get("/api/partners/events").json()["events"][-1]
+
+    for _ in range(2):
+        answer = acme.post(f"{WEBHOOKS}/{webhook['id']}/replay", {"after": newest["id"]})
+        assert (answer.status_code, answer.json()["replay"]["status"]) == (202, "completed"), answer.content
+        newest = acme.get("/api/partners/events", {"after": newest["id"]}).json()["events"][-1]  # of the replay
 
 
 def test_replay__while_one_runs__is_refused(acme: Api) -> None:

@@ -50,6 +50,9 @@ def test_revoke__last_key_that_manages_a_partners_keys__is_409(acme: Api) -> Non
     assert revoke() == (409, "last_partner_key")
     answer = acme.post(f"{path}/revoke-all?confirm=self", {})
     assert (answer.status_code, answer.json()["code"]) == (409, "last_partner_key")
+    short_lived = key_with(acme, Scope.PARTNER_KEYS)
+    as_owner("UPDATE tenants_apikey SET expires_at = now() + interval '23 hours' WHERE id = %s", id_of(short_lived))
+    assert revoke() == (409, "last_partner_key")
     other = key_with(acme, Scope.PARTNER_KEYS)
     assert acme.delete(f"{path}/{id_of(other)}").status_code == 200  # it is not the last
     key_with(acme, Scope.PARTNER_KEYS)
