@@ -367,6 +367,7 @@ class Budget(models.Model):
     month = models.DateField(help_text="Its first day")
     reserved_usd = models.DecimalField(max_digits=18, decimal_places=6, default=0)
     settled_usd = models.DecimalField(max_digits=18, decimal_places=6, default=0)
+    exhausted_at = models.DateTimeField(null=True, help_text="When it first refused an action, which is told once")
 
     class Meta:
         constraints = [

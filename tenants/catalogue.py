@@ -55,6 +55,16 @@ _MONTH: Schema = {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}$"}
 _METRIC: Schema = {
     "enum": ["active_users", "events", "decisions", "actions_delivered", "outcomes", "action_cost_usd"],
 }
+_PATTERN: Schema = {
+    "type": "object",
+    "description": "`block` is `shared`, `nothing`, or stands for an action type, which is named then.",
+    "properties": {
+        "block": _TEXT,
+        "integration_id": {"type": ["string", "null"], "format": "uuid"},
+        "action_type": _TEXT_OR_NULL,
+    },
+    "required": ["block", "integration_id", "action_type"],
+}
 _ALERT_SCOPE: Schema = {"enum": ["each_customer", "fleet"]}
 _NUMBER: Schema = {"type": ["integer", "string"], "description": "US dollars as a string."}
 
@@ -307,6 +317,31 @@ EVENTS: dict[str, EventType] = {
         url=(_TEXT, "https://hooks.acme.example/points"),
         reason=(_TEXT, "attempts_exhausted"),
         failed_in_hour_before=(_COUNT, 41),
+    ),
+    "budget.exhausted": _event(
+        "A customer's `action_budget_usd` had no room for an action. Told once for each month and customer, and not "
+        "again where the budget is raised. Actions that cost less may still be sent.",
+        month=(_MONTH, "2026-11"),
+        budget_usd=({"type": "string"}, "250.000000"),
+        spent_usd=({"type": "string", "description": "What was delivered, and what may yet be."}, "249.600000"),
+    ),
+    "pattern.released": _event(
+        "Patterns were released, and which of them are of your integrations. All partners with integrations are told, "
+        "whether or not a customer of theirs contributed.",
+        release_id=(_COUNT, 7),
+        released_on=({"type": "string", "format": "date"}, "2026-11-20"),
+        epsilon=({"type": "number"}, 1.0),
+        patterns=(
+            {"type": "array", "items": _PATTERN},
+            [
+                {"block": "shared", "integration_id": None, "action_type": None},
+                {
+                    "block": "0d4f7c1b-9a53-4b0e-a6f2-7c1e5d8b3f60",
+                    "integration_id": _INTEGRATION["integration_id"][1],
+                    "action_type": "grant_points",
+                },
+            ],
+        ),
     ),
     "usage_alert.changed": _event(
         "What you want to hear of a metric changed.",

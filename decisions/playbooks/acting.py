@@ -45,6 +45,7 @@ def act(*, tenant_id: UUID, ready: Sequence[Ready], now: datetime) -> int:
         if decided.stopped_by in guardrails.FOR_ALL:
             break
         if decided.stopped_by in guardrails.FOR_NOW:
+            recommending.tell_exhausted(tenant_id=tenant_id, decided=decided)
             continue
         decided = recommending.carry_out(tenant_id=tenant_id, decided=decided, dispatch=True, intervention_id=one.id)
         is_sent = decided.action_id is not None

@@ -8,6 +8,7 @@ from uuid import UUID
 from django.db import connection
 
 from decisions.recommending.situation import month
+from tenants import outbox
 
 
 def reserve(*, tenant_id: UUID, cost_usd: Decimal, budget_usd: Decimal | None, now: datetime) -> bool:
@@ -23,6 +24,21 @@ def reserve(*, tenant_id: UUID, cost_usd: Decimal, budget_usd: Decimal | None, n
         return bool(cursor.rowcount)
 
 
+def tell_exhausted(*, tenant_id: UUID, budget_usd: Decimal, now: datetime) -> None:
+    """Tell the partner that the month's budget refused an action. Whoever is first tells; all others do nothing."""
+    parameters = {"tenant_id": tenant_id, "month": month(now), "now": now}
+    with connection.cursor() as cursor:
+        cursor.execute(_EXHAUSTED, parameters)
+        first = cursor.fetchone()
+    if first is None:
+        return
+    outbox.announce(
+        action="budget.exhausted",
+        tenant_id=tenant_id,
+        data={"month": f"{month(now):%Y-%m}", "budget_usd": f"{budget_usd:.6f}", "spent_usd": f"{first[0]:.6f}"},
+    )
+
+
 def settle(*, tenant_id: UUID, limit: int) -> int:
     """Bring what is reserved up to date with what became of the actions; how many."""
     with connection.cursor() as cursor:
@@ -36,6 +52,14 @@ _RESERVE = """
     WHERE %(budget)s::numeric IS NULL OR %(cost)s::numeric <= %(budget)s::numeric
     ON CONFLICT (tenant_id, month) DO UPDATE SET reserved_usd = b.reserved_usd + excluded.reserved_usd
     WHERE %(budget)s::numeric IS NULL OR b.reserved_usd + b.settled_usd + %(cost)s::numeric <= %(budget)s::numeric
+"""
+
+# Those at once wait for the first one, and find what it wrote.
+_EXHAUSTED = """
+    INSERT INTO decisions_budget AS b (tenant_id, month, reserved_usd, settled_usd, exhausted_at)
+    VALUES (%(tenant_id)s, %(month)s, 0, 0, %(now)s)
+    ON CONFLICT (tenant_id, month) DO UPDATE SET exhausted_at = excluded.exhausted_at WHERE b.exhausted_at IS NULL
+    RETURNING b.reserved_usd + b.settled_usd
 """
 
 # A failed action may be replayed until it expires, and is paid for where that delivers it.

@@ -122,7 +122,21 @@ def carry_out(*, tenant_id: UUID, decided: Decided, dispatch: bool, intervention
             )
             decided = replace(decided, action_id=action.id)
     _write(tenant_id, decided, intervention_id)
+    tell_exhausted(tenant_id=tenant_id, decided=decided)
     return decided
+
+
+def tell_exhausted(*, tenant_id: UUID, decided: Decided) -> None:
+    """Tell the partner, once a month, that the budget refused an action: as it was read, or as it was to be reserved.
+
+    Not in shadow mode, in which nothing would have been spent.
+    """
+    found = decided.situation
+    budget_usd = found.rules.budget_usd
+    if budget_usd is None or found.exhausted_is_told or decided.shadow:
+        return
+    if any(each.excluded_because == guardrails.BUDGET for each in decided.candidates):
+        budget.tell_exhausted(tenant_id=tenant_id, budget_usd=budget_usd, now=found.now)
 
 
 def draw(*, state: State, known: Mapping[str, float | None], actions: Sequence[tuple[str, str]], seed: str) -> Choice:

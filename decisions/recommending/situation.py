@@ -78,6 +78,7 @@ class Situation:
     action_types: Sequence[ActionType]
     given: Sequence[Given]
     spent_usd: Decimal
+    exhausted_is_told: bool  # that the month's budget refused an action
     newest: learning.Newest
     # What candidates' parameters are, by the action types' ids: of one decision none is checked twice.
     completed: dict[str, Completed] = field(default_factory=dict)
@@ -117,7 +118,7 @@ def read(*, tenant_id: UUID, request: Request, now: datetime, row: Row | None = 
             if row is None:
                 return None
         columns, row = row[: len(_FEATURED)], row[len(_FEATURED) :]
-        traits, opted_out, config, held_because, types, spent, _, limited, *newest = row
+        traits, opted_out, config, held_because, types, spent, exhausted_is_told, _, limited, *newest = row
         given = "[]"
         if limited is not None:
             # Behind the lock, in a statement of its own: its snapshot must see what the holder before committed.
@@ -134,6 +135,7 @@ def read(*, tenant_id: UUID, request: Request, now: datetime, row: Row | None = 
         action_types=msgspec.json.decode(types, type=list[ActionType]),
         given=msgspec.json.decode(given, type=list[Given]),
         spent_usd=spent or Decimal(0),
+        exhausted_is_told=exhausted_is_told,
         newest=learning.Newest(*newest),
     )
 
@@ -196,10 +198,7 @@ _READ = f"""
                 ORDER BY a.active DESC, a.created_at, a.id LIMIT %(limit)s
             ) a
         ),
-        (
-            SELECT b.reserved_usd + b.settled_usd FROM decisions_budget b
-            WHERE b.tenant_id = u.tenant_id AND b.month = %(month)s
-        ),
+        b.reserved_usd + b.settled_usd, b.exhausted_at IS NOT NULL,
         pg_advisory_xact_lock_shared(hashtextextended('retivo.erase:' || u.tenant_id, 0)),
         CASE WHEN (t.config -> 'guardrails') IS NOT NULL THEN
             pg_advisory_xact_lock({_TURN.format(user="u.user_id", tenant="u.tenant_id")})
@@ -208,6 +207,7 @@ _READ = f"""
     FROM events_trackeduser u
     JOIN tenants_tenant t ON t.id = u.tenant_id
     CROSS JOIN controls_of_caller() c
+    LEFT JOIN decisions_budget b ON b.tenant_id = u.tenant_id AND b.month = %(month)s
     WHERE u.tenant_id = caller.tenant_id AND u.user_id = %(user_id)s
 """
 

@@ -144,7 +144,7 @@ def _charge(planned: Plan) -> Release:
 
 
 def _publish(release: Release) -> Outcome:
-    """The patterns of a release whose contributors are charged, in the place of its noisy sums."""
+    """The patterns of a release whose contributors are charged, in the place of its noisy sums; partners are told."""
     with release_context():
         partners, sums = _partners(), _take_sums(release)
         published: list[tuple[UUID | None, dict[str, Pattern]]] = []
@@ -166,7 +166,14 @@ def _publish(release: Release) -> Outcome:
             for block, pattern in found.items()
         ]
         PatternRow.objects.bulk_create(rows)
+        _announce(release, [*sums])
     return Outcome(release.id, len(rows), sum(row.partner_id is None for row in rows), release.epsilon)
+
+
+def _announce(release: Release, partners: list[UUID]) -> None:
+    """Tell the partners that the release asked, which depends on no contributor."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT announce_release(%s, %s)", [release.id, partners])
 
 
 def _surely(noisy: Mapping[str, Sequence[Sequence[int]]], deviation: float) -> dict[str, Pattern]:

@@ -121,6 +121,7 @@ ANSWERS = {
     "fate_of_rollout": "record",
     "shadowed_names": "TABLE(tenant_id uuid, name text)",
     "announce_first_use": "trigger",
+    "announce_release": "void",
     "apply_controls": "trigger",
     "controls_of_caller": "record",
     "hold_to_controls": "trigger",

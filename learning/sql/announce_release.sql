@@ -1,0 +1,30 @@
+-- Tells partners of a release, and which patterns of their own integrations are in it. The release tells all whom it asked,
+-- whether or not any of their customers contributed: who is told reveals nothing of who is in it.
+--
+-- Runs with its owner's rights: who releases can write no events, and puts nothing of its own into these.
+CREATE OR REPLACE FUNCTION announce_release(release bigint, partners uuid[]) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+    BEGIN
+        INSERT INTO public.tenants_partnerevent (tenant_id, type, version, external_id, actor, data)
+        SELECT p.id, 'pattern.released', 1, p.external_id, 'system', jsonb_build_object(
+            'release_id', r.id,
+            'released_on', (r.released_at AT TIME ZONE 'UTC')::date,
+            'epsilon', r.epsilon,
+            'patterns', (
+                SELECT coalesce(jsonb_agg(jsonb_build_object(
+                    'block', x.block, 'integration_id', a.integration_id, 'action_type', a.name
+                ) ORDER BY x.id), '[]')
+                FROM public.learning_pattern x
+                LEFT JOIN public.integrations_actiontypetemplate a ON a.tenant_id = p.id AND a.id::text = x.block
+                WHERE x.release_id = r.id AND x.partner_id = p.id
+            )
+        )
+        FROM public.learning_release r CROSS JOIN public.tenants_tenant p
+        WHERE r.id = announce_release.release AND p.id = ANY(announce_release.partners) AND p.tenant_role = 'partner';
+    END
+    $$;
+
+REVOKE ALL ON FUNCTION announce_release FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION announce_release TO app_release;
