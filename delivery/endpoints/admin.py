@@ -207,13 +207,14 @@ def _certifications(endpoint: EndpointRow) -> Table:
     found = Certification.objects.filter(tenant_id=endpoint.tenant_id, endpoint_id=endpoint.id)
     return Table(
         title="Certifications",
-        headers=["Asked for", "Integration", "Revision", "Status", "Not passed"],
+        headers=["Asked for", "Integration", "Revision", "Status", "Passed", "Not passed"],
         rows=[
             (
                 f"{each.created_at:%Y-%m-%d %H:%M:%S}",
                 link(url_of(each.integration), each.integration),
                 each.revision,
                 badge(each.get_status_display(), _JOB_BADGES),
+                ", ".join(item["check"] for item in each.report if item["passed"]),
                 "; ".join(f"{item['check']}: {item['saw']}" for item in each.report if not item["passed"]),
             )
             for each in found.select_related("integration").order_by("-created_at", "-id")[:ROWS_SHOWN]

@@ -1,5 +1,6 @@
 """What staff see of an integration's revisions: what differs, and who has which."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +12,7 @@ from integrations.revisions import comparing, services
 from retivo.staff.pages import ROWS_SHOWN, Table, badge, code, day
 
 _COMPARED = 5  # the newest
+_ABSENT = object()
 _BADGES = {"Compatible": "success", "Breaking": "warning", "First": "default"}
 _WHAT = {"action_types": "Action type", "event_mappings": "Event mapping"}
 
@@ -73,9 +75,18 @@ def _rows(diff: dict[str, Any]) -> Iterator[tuple[Any, ...]]:
         yield code(name), "removed", "-", "-"
     for change in diff["changed"]:
         for field, values in change["fields"].items():
-            yield code(change["name"]), field, _shortened(values["from"]), _shortened(values["to"])
+            for path, before, after in _differing(field, values["from"], values["to"]):
+                yield code(change["name"]), code(path), _shown(before), _shown(after)
 
 
-def _shortened(value: Any) -> SafeString:
-    text = str(value)
-    return code(text if len(text) <= 160 else f"{text[:159]}…")
+def _differing(path: str, before: Any, after: Any) -> Iterator[tuple[str, Any, Any]]:
+    """What differs between two values, of objects by their members: a schema is too long to be compared by eye."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        for name in sorted(before.keys() | after):
+            yield from _differing(f"{path}/{name}", before.get(name, _ABSENT), after.get(name, _ABSENT))
+    elif before != after:
+        yield path, before, after
+
+
+def _shown(value: Any) -> SafeString | str:
+    return "-" if value is _ABSENT else code(json.dumps(value, ensure_ascii=False, sort_keys=True))

@@ -140,6 +140,10 @@ class DeletableAdmin(StaffAdmin):
         )
 
 
+# What a certificate says besides its tables and releases.
+_SAID = [("Patterns", "statement_on_patterns"), ("Backups expire", "backups_expire_at")]
+
+
 class DeletionAdmin(StaffAdmin):
     list_display = ["short_id", "shown_status", "subject", "countdown", "requested_by", "rows", "finished_at"]
     list_filter = [("status", ChoicesDropdownFilter)]
@@ -153,7 +157,8 @@ class DeletionAdmin(StaffAdmin):
         ("delete_at", "reason"),
         ("started_at", "finished_at"),
         ("rows", "failure"),
-        ("subject_hash", "external_id_hash"),
+        "subject_hash",
+        "external_id_hash",
         "jws",
     ]
     readonly_fields = ["shown_status", "subject", "countdown", "rows"]
@@ -187,9 +192,11 @@ class DeletionAdmin(StaffAdmin):
             certificate = certificates.read(deletion.jws)
             counted = [(code(t["table"]), f"{t['deleted']:,}", t["left"]) for t in certificate["tables"]]
             releases = [(r["release"], r["epsilon"]) for r in certificate["releases_contributed"]]
+            said = [(name, certificate[field]) for name, field in _SAID]
             return [
-                Table(title="Certificate", headers=["Table", "Rows deleted", "Left"], rows=counted, total=len(counted)),
-                Table(title="Releases it was in", headers=["Release", "ε"], rows=releases, total=len(releases)),
+                Table(title="Certificate", headers=["", ""], rows=said, total=len(said)),
+                Table(title="Tables", headers=["Table", "Rows deleted", "Left"], rows=counted, total=len(counted)),
+                Table(title="Releases it was in", headers=["Release", "Epsilon"], rows=releases, total=len(releases)),
             ]
         so_far = [(code(table), f"{count:,}") for table, count in sorted(deletion.tables.items())]
         return [Table(title="So far", headers=["Table", "Rows deleted"], rows=so_far, total=len(so_far))]

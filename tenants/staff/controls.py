@@ -254,7 +254,10 @@ def controls_table(tenant: Tenant) -> Table:
         (title, *(_said(tell, layer, tenant) for layer in columns), _in_force(effective, codes))
         for title, tell, codes in _ROWS
     ]
-    rows += [(title, *(_bound(tell, layer[0]) for layer in columns), "") for title, tell in _BOUNDS]
+    for title, key, tell, otherwise in _BOUNDS:
+        # The config is held to the bounds, so what it says is in force.
+        own = str(tenant.config.get(key, otherwise))
+        rows.append((title, own, *(_bound(tell, layer[0]) for layer in columns[1:]), own))
     rows.append(("Sending", "", "", "", badge(effective.sending, _BADGES)))
     rows.append(("Events and keys", "", "", "", badge(effective.ingesting, _BADGES)))
     return Table(title="Controls", headers=["", "Tenant", "Partner", "Staff", "In force"], rows=rows, total=len(rows))
@@ -307,4 +310,7 @@ _ROWS: Sequence[tuple[str, Callable[[Control], str], str]] = (
     ("Kill switch", lambda said: _since("on", said.kill_switch_since, said.kill_switch_reason), "kill_switch"),
     ("Shadow mode", lambda said: _since("on", said.shadow_mode_since, said.shadow_mode_reason), "shadow_mode"),
 )
-_BOUNDS = (("Budget (USD)", _budget), ("Holdout", _holdout))
+_BOUNDS: Sequence[tuple[str, str, Callable[[Control], str], str]] = (
+    ("Budget (USD)", "action_budget_usd", _budget, "no limit"),
+    ("Holdout (%)", "holdout_percent", _holdout, "0"),
+)
