@@ -8,11 +8,11 @@ same rows; `tests/events/ingestion/test_plain.py` sends the same batches both wa
 from typing import cast
 
 import structlog
-from django.db import DataError, IntegrityError, InterfaceError, OperationalError
+from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 
 from events.ingestion import batch, services, traits
-from retivo.api.errors import Problem, as_problem, problem_response
+from retivo.api.errors import BEING_DELETED, Problem, as_problem, problem_response
 from retivo.api.json import encode
 from retivo.database.cursor import kept_cursor
 from retivo.logging import caller_address
@@ -36,6 +36,10 @@ def track(request: HttpRequest, *, digest: bytes, known: Known) -> HttpResponse 
         return None
     except (OperationalError, InterfaceError) as error:
         return problem_response(request, cast("Problem", as_problem(error)))
+    except DatabaseError as error:
+        if getattr(error.__cause__, "sqlstate", None) != BEING_DELETED:
+            raise
+        return None  # the key is asked for anew, and refused
     if not stored:
         return None
     measures.count_events(accepted=stored, duplicates=0, rejected=[])

@@ -340,7 +340,7 @@ def test_doctor__table_that_is_locked__holds_up_its_own_check_alone(monkeypatch:
             cursor.execute("ROLLBACK")
 
     assert [each.name for each in findings if each.grade != Grade.OK] == ["worker"]
-    assert len(findings) == 14
+    assert len(findings) == 15
 
 
 def run(*arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
@@ -360,7 +360,7 @@ def test_command__all_well__prints_a_line_each_and_exits_with_0() -> None:
 
     lines = result.stdout.splitlines()
     assert result.returncode == 0, result.stdout + result.stderr
-    assert len(lines) == 14
+    assert len(lines) == 15
     assert all(line.startswith("ok ") for line in lines)
 
 

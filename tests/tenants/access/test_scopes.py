@@ -19,6 +19,8 @@ _SCOPED = [
     for method, operation in operations.items()
     if "security" in operation and operation["security"] != [{"bearerAuth": []}]  # any key may ask who it is
 ]
+# A partner's own switches are its fleet's: tests/partners/switches.
+_OF_FLEETS = {"/api/settings/kill-switch", "/api/settings/shadow-mode"}
 _IDS = [f"{method} {path}" for method, path, _ in _SCOPED]
 
 
@@ -50,8 +52,9 @@ def test_operation__key_without_its_scope__is_refused_and_told_which(
 def test_operation__key_with_its_scope_or_all_of_its_family__is_let_in(
     acme: Api, method: str, path: str, scope: str
 ) -> None:
+    also = [Scope.PARTNER_SWITCHES] if path in _OF_FLEETS else []
     for held in (Scope(scope), Scope(scope).family):
-        status, problem = _send(_key(acme, held), method, path)
+        status, problem = _send(_key(acme, held, *also), method, path)
 
         assert status not in (401, 405, 503)
         assert "required_scope" not in problem

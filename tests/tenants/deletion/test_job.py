@@ -309,7 +309,7 @@ def test_requests_in_flight__when_it_is_deleted__leave_no_row(acme: Api, server:
         statuses = {each.result() for each in sent}
 
     assert 200 in statuses
-    assert statuses <= {200, 401, 403}
+    assert statuses <= {200, 401, 403, 409}  # the last of one that was let in before
     assert shown(acme, deletion_id)["status"] == "verified"
     with staff_context():
         named = rows.tables()
