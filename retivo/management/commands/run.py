@@ -45,13 +45,13 @@ class Command(BaseCommand):
         _wait_until_free(host, port)
         connections.close_all()
         address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        self.stdout.flush()
         # gunicorn says so, once it listens.
         os.environ["RETIVO_READY"] = (
             f"Retivo listens on http://{address} (API docs: /api/docs, admin: /admin/). Ctrl-C stops it."
         )
-        if settings.DEVELOPMENT:  # what the worker sends leads back to this server
+        if settings.DEVELOPMENT:
             os.environ.setdefault("WEB_THREADS", _THREADS)
+            # What the worker sends leads back to this server.
             reachable = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, address.rpartition(":")[0])  # noqa: S104
             os.environ.setdefault("PUBLIC_URL", f"http://{reachable}:{port}")
         # The worker is this process's child, and so gunicorn's: it ends with it, and hears Ctrl-C as it does.
