@@ -39,7 +39,9 @@ class ApiKeySerializer(serializers.Serializer[Any]):
         child=serializers.CharField(), allow_null=True, help_text="Where it may be used from; null: from anywhere."
     )
     created_by = CreatedBySerializer(allow_null=True, help_text="Null of keys that earlier releases issued.")
-    last_used_at = serializers.DateTimeField(allow_null=True, help_text="To the minute.")
+    last_used_at = serializers.DateTimeField(
+        allow_null=True, help_text="When it was last let in, to the minute. Attempts that were refused do not count."
+    )
     last_used_ip_prefix = serializers.CharField(
         allow_null=True, help_text="The network that use came from: the first 24 bits of an IPv4 address, 48 of IPv6."
     )

@@ -1,5 +1,5 @@
--- Looks up an API key by its digest, and notes that it was used, and from where. If the key is valid, sets the tenant
--- context of the transaction.
+-- Looks up an API key by its digest. If the key is let in, sets the tenant context of the transaction, and notes that the
+-- key was used, and from where. An attempt with a key that is refused is no use of it: the log has it, with the key's id.
 --
 -- `caller` is the address of the client, null where it is not known: a key that may be used from some networks only is
 -- refused then.
@@ -46,15 +46,6 @@ CREATE OR REPLACE FUNCTION authenticate_api_key(
             ELSE 'ok'
         END;
         key_id := credential.id;
-        -- To the minute, and never waiting for another request of the same key.
-        IF credential.last_used_at IS NULL OR credential.last_used_at < now() - interval '1 minute' THEN
-            UPDATE public.tenants_apikey
-            SET last_used_at = now(),
-                last_used_ip_prefix = network(set_masklen(caller, CASE family(caller) WHEN 4 THEN 24 ELSE 48 END))
-            WHERE id = (
-                SELECT id FROM public.tenants_apikey WHERE id = credential.id FOR NO KEY UPDATE SKIP LOCKED
-            );
-        END IF;
         IF verdict = 'ok' THEN
             tenant_id := credential.tenant_id;
             tenant_role := credential.tenant_role;
@@ -65,6 +56,15 @@ CREATE OR REPLACE FUNCTION authenticate_api_key(
                 CASE WHEN NOT pg_has_role(session_user, 'app_worker', 'MEMBER')
                     THEN public.context_seal(credential.tenant_id) END
             ), true);
+            -- To the minute, and never waiting for another request of the same key.
+            IF credential.last_used_at IS NULL OR credential.last_used_at < now() - interval '1 minute' THEN
+                UPDATE public.tenants_apikey
+                SET last_used_at = now(),
+                    last_used_ip_prefix = network(set_masklen(caller, CASE family(caller) WHEN 4 THEN 24 ELSE 48 END))
+                WHERE id = (
+                    SELECT id FROM public.tenants_apikey WHERE id = credential.id FOR NO KEY UPDATE SKIP LOCKED
+                );
+            END IF;
         END IF;
         RETURN NEXT;
     END

@@ -15,9 +15,9 @@ from tenants import services
 from tenants.access import keys
 from tenants.context import staff_context
 from tenants.models import ApiKey, AuditEntry, KeyMode, PlanStatus, Scope
-from tests.conftest import Api, Server, make_partner
+from tests.conftest import Api, Server
 from tests.factories import ApiKeyFactory
-from tests.owner import owner_cursor
+from tests.owner import as_owner, owner_cursor
 
 PATH = "/api/partners/stats"
 NOBODY = UUID(int=0)
@@ -188,17 +188,40 @@ def test_last_used_at__rate_limit_used_up__is_written(acme: Api, settings: Any) 
     assert last_used(acme) is not None
 
 
-@pytest.mark.parametrize("path", [PATH, f"/api/partners/customers/{NOBODY}"])
-def test_last_used_at__key_that_is_no_longer_valid__is_written(acme: Api, path: str) -> None:
-    expired, revoked, suspended = issue(acme), issue(acme), make_partner("Suspended")
-    change(expired, expires_at=timezone.now())
-    change(revoked, revoked_at=timezone.now())
-    with staff_context():
-        services.set_plan_status(actor="test", tenant_id=suspended.tenant_id, plan_status=PlanStatus.SUSPENDED)
+# What makes a key one that is not let in: a change of its row, or of its tenant's.
+NOT_LET_IN = {
+    "api_key_revoked": "UPDATE tenants_apikey SET revoked_at = now() WHERE tenant_id = %s",
+    "api_key_expired": "UPDATE tenants_apikey SET expires_at = now() WHERE tenant_id = %s",
+    "address_not_allowed": "UPDATE tenants_apikey SET allowed_cidrs = '{192.0.2.0/24}' WHERE tenant_id = %s",
+    "suspended_by_staff": "UPDATE tenants_tenant SET plan_status = 'suspended' WHERE id = %s",
+    "tenant_deleting": "UPDATE tenants_tenant SET plan_status = 'deleting', delete_at = now() + '1 d' WHERE id = %s",
+}
 
-    for api, status in ((expired, 401), (revoked, 401), (suspended, 403)):
-        assert api.get(path).status_code == status
-        assert last_used(api) is not None
+
+@pytest.mark.parametrize("code", NOT_LET_IN)
+def test_use__of_a_key_that_is_not_let_in__is_neither_noted_nor_told(acme: Api, merchant: Api, code: str) -> None:
+    used = "SELECT last_used_at, last_used_ip_prefix::text FROM tenants_apikey WHERE tenant_id = %s"
+    told = "SELECT count(*) FROM tenants_partnerevent WHERE type = 'api_key.used_first' AND customer_id = %s"
+    as_owner(NOT_LET_IN[code], merchant.tenant_id)
+
+    for answer in (
+        merchant.get("/api/me"),
+        merchant.get(f"/api/customers/{NOBODY}"),
+        merchant.post("/api/track", {"events": [{"user_id": "u1", "event": "opened"}]}),
+    ):
+        assert answer.json()["code"] == code
+    assert as_owner(used, merchant.tenant_id) == [(None, None)]
+    assert as_owner(told, merchant.tenant_id) == [(0,)]
+
+
+def test_last_used_at__of_a_key_that_is_revoked__stays(acme: Api) -> None:
+    key = issue(acme)
+    key.get(PATH)
+    change(key, last_used_at=timezone.now() - timedelta(hours=1))
+    before = last_used(key)
+    change(key, revoked_at=timezone.now())
+    assert_refused(key.get(PATH), 401, "api_key_revoked")
+    assert last_used(key) == before
 
 
 def test_log_and_audit__of_a_request__have_the_keys_id_and_the_address(server: Server, acme: Api) -> None:
