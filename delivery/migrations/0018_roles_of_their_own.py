@@ -39,6 +39,7 @@ _LATER = dict.fromkeys(
         "record_outcomes",
         "recover_actions",
         "recoverable_actions",
+        "redact_answers",
         "refuse_change_of_certification",
         "register_endpoint",
         "status_of_endpoint",

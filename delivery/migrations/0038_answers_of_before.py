@@ -4,7 +4,7 @@ from django.db import migrations
 
 
 class Migration(migrations.Migration):
-    dependencies = [("delivery", "0037_nothing_kept_for_good"), ("tenants", "0044_answers_redacted")]
+    dependencies = [("delivery", "0037_nothing_kept_for_good"), ("tenants", "0043_external_ids_validated")]
 
     operations = [
         migrations.RunSQL(

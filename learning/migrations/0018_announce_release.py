@@ -6,8 +6,8 @@ from retivo.database.sql import InForce
 
 
 class Migration(migrations.Migration):
-    dependencies = [("learning", "0017_report_decisions"), ("tenants", "0023_partner_events")]
+    dependencies = [("learning", "0017_report_decisions"), ("tenants", "0044_record_partner_event")]
 
     operations = [
-        InForce("learning", "announce_release", digest="66b7cb886403", reverse_sql="DROP FUNCTION announce_release"),
+        InForce("learning", "announce_release", digest="d8feafca05e3", reverse_sql="DROP FUNCTION announce_release"),
     ]

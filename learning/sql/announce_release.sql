@@ -3,12 +3,10 @@
 --
 -- Runs with its owner's rights: who releases can write no events, and puts nothing of its own into these.
 CREATE OR REPLACE FUNCTION announce_release(release bigint, partners uuid[]) RETURNS void
-    LANGUAGE plpgsql SECURITY DEFINER
+    LANGUAGE sql VOLATILE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
     AS $$
-    BEGIN
-        INSERT INTO public.tenants_partnerevent (tenant_id, type, version, external_id, actor, data)
-        SELECT p.id, 'pattern.released', 1, p.external_id, 'system', jsonb_build_object(
+        SELECT public.record_partner_event(p.id, 'pattern.released', jsonb_build_object(
             'release_id', r.id,
             'released_on', (r.released_at AT TIME ZONE 'UTC')::date,
             'epsilon', r.epsilon,
@@ -20,10 +18,9 @@ CREATE OR REPLACE FUNCTION announce_release(release bigint, partners uuid[]) RET
                 LEFT JOIN public.integrations_actiontypetemplate a ON a.tenant_id = p.id AND a.id::text = x.block
                 WHERE x.release_id = r.id AND x.partner_id = p.id
             )
-        )
-        FROM public.learning_release r CROSS JOIN public.tenants_tenant p
-        WHERE r.id = announce_release.release AND p.id = ANY(announce_release.partners) AND p.tenant_role = 'partner';
-    END
+        ))
+        FROM public.learning_release r CROSS JOIN unnest(announce_release.partners) p (id)
+        WHERE r.id = announce_release.release
     $$;
 
 REVOKE ALL ON FUNCTION announce_release FROM PUBLIC;

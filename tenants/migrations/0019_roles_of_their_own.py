@@ -31,7 +31,6 @@ _CONTROLS = (
 )
 # And with deletions.
 _DELETION = (
-    "redact_answers",
     "redact_audit_entries",
     "redact_partner_events",
     "refuse_late_restore",
@@ -144,6 +143,7 @@ class Migration(migrations.Migration):
                 "tenants_partnerevent": None,
                 "tenants_eventhead": None,
                 "number_event": None,
+                "record_partner_event": None,
                 "authenticate_api_key": _use.AUTHENTICATE,
                 **dict.fromkeys(_CONTROLS),
                 "forget_partner_events": None,

@@ -12,7 +12,7 @@ _former = import_module("tenants.migrations.0035_deleting")
 class Migration(migrations.Migration):
     atomic = False  # a lock on one table at a time
 
-    dependencies = [("tenants", "0044_answers_redacted")]
+    dependencies = [("tenants", "0044_record_partner_event")]
 
     operations = [
         InForce("tenants", "controls_in_force", digest="09c45f465480", reverse_sql=[_former.CONTROLS_IN_FORCE]),

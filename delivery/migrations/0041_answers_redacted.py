@@ -6,11 +6,11 @@ from retivo.database.sql import InForce
 
 
 class Migration(migrations.Migration):
-    dependencies = [("tenants", "0043_external_ids_validated")]
+    dependencies = [("delivery", "0040_replays_of_nothing"), ("tenants", "0030_events_kept")]
 
     operations = [
         InForce(
-            "tenants",
+            "delivery",
             "redact_answers",
             digest="2dad2c722591",
             reverse_sql=["DROP TRIGGER redact_answers ON tenants_partnerevent", "DROP FUNCTION redact_answers"],
