@@ -361,7 +361,7 @@ def test_list__cursor_of_another_order__is_refused(five: Api) -> None:
 
 
 def test_list__by_external_id_among_many__reads_one_row(acme: Api) -> None:
-    # Before the statistics know of the many, they know of two, rather than of whatever there was when they were last made.
+    # Before the statistics know of the many, they know of two, rather than of whatever there was at the last ANALYZE.
     for name in ("first", "second"):
         acme.provision(name)
     as_owner("ANALYZE tenants_tenant")
