@@ -45,7 +45,9 @@ _NOT_GRANTABLE: dict[str, Any] = {
 _LIMIT = {"api_key_limit_reached": "A tenant has at most 20 active keys, whatever its plan. Revoke one first."}
 _CALLING = {"calling_key": "This is the key that you are calling with: send `?confirm=self` if you mean it."}
 _LAST = {
-    "last_partner_key": "This is your last lasting key that holds `partner:keys`: rotate it, or issue another first."
+    "last_partner_key": (
+        "This would leave no key that holds `partner:keys` and is valid for another day: issue one first."
+    )
 }
 _DELETING = {"customer_deleting": "This customer is being deleted. Restore it first."}
 _NOT_ROTATABLE = {
@@ -105,7 +107,8 @@ def place(  # a table
 
     missing = [NOT_FOUND] if may_be_missing else []
     deleting = {} if may_be_calling else _DELETING
-    ending = {**_CALLING, **_LAST} if may_be_calling else {}
+    last = _LAST if may_be_calling else {}
+    ending = {**_CALLING, **last} if may_be_calling else {}
     return Place(
         list=said(
             "list",
@@ -179,7 +182,7 @@ def place(  # a table
             answers=serializers.RotateResponseSerializer,
             example={"key": _SUCCESSOR, "replaced": _ROTATED},
             forbidden=also(_NOT_GRANTABLE | _LIMIT),
-            problems=[NOT_FOUND, conflicts({**_NOT_ROTATABLE, **KEY_IN_USE.examples, **deleting})],
+            problems=[NOT_FOUND, conflicts({**_NOT_ROTATABLE, **last, **KEY_IN_USE.examples, **deleting})],
         ),
         revoke_all=said(
             "revokeAll",

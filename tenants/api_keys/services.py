@@ -127,7 +127,7 @@ def rotate(
 
     Raises:
         Problem: 404; 403 `scope_not_grantable`, `expiry_not_grantable`, `networks_not_grantable`,
-            `api_key_limit_reached`; 409 `key_revoked`, `key_expired`, `already_rotated`.
+            `api_key_limit_reached`; 409 `key_revoked`, `key_expired`, `already_rotated`, `last_partner_key`.
     """
     key = _key(of, key_id)
     tenant = _locked(of, by)
@@ -152,6 +152,7 @@ def rotate(
     previous = {"expires_at": key.expires_at}
     _insert(successor, by=by, action="api_key.rotated", data=data, previous=previous, target=key)
     ApiKey.objects.filter(id=key.id).update(expires_at=ends_at)  # afterwards, for it may be the issuer
+    _refuse_lockout(by, tenant, [key])
     return successor
 
 
@@ -169,8 +170,8 @@ def revoke(*, of: Holder, by: Issuer, key_id: UUID, confirmed: bool = False) -> 
     tenant = _locked(of, by)
     if key.revoked_at is None:
         _refuse_unless_meant(by, [key], confirmed)
-        _refuse_last(by, tenant, [key])
         _revoke([key])
+        _refuse_lockout(by, tenant, [key])
         key.refresh_from_db(fields=["revoked_at"])
         _record(by, key, "api_key.revoked", about(key))
     return key
@@ -206,8 +207,6 @@ def revoke_all(*, of: Holder, by: Issuer, reissue: bool, confirmed: bool = False
             expires_at=expires_at,
             allowed_cidrs=networks,
         )
-    else:
-        _refuse_last(by, tenant, found)
     if not found and new is None:
         return 0, None
     data = {"revoked": [about(key) for key in found], "reissued": None if new is None else about(new.record)}
@@ -216,6 +215,7 @@ def revoke_all(*, of: Holder, by: Issuer, reissue: bool, confirmed: bool = False
     else:
         _insert(new, by=by, action="api_key.all_revoked", data=data, target=None)
     _revoke(found)
+    _refuse_lockout(by, tenant, found)
     return len(found), new
 
 
@@ -275,22 +275,37 @@ def _refuse_unless_meant(by: Issuer, found: Collection[ApiKey], confirmed: bool)
         raise Problem(409, "calling_key", detail)
 
 
-# How long a key is valid at least that may be the only one left.
-_LASTING = timedelta(hours=24)
+def _refuse_lockout(by: Issuer, tenant: Tenant, ended: Collection[ApiKey]) -> None:
+    """Refuse what has left a partner no key that manages keys: it would be locked out until staff issue another.
 
-_MANAGES = Q(scopes__overlap=[Scope.PARTNER, Scope.PARTNER_KEYS])
+    Every change that ends keys asks this of what it has left, and what it has issued counts. Staff may do it, and so
+    may whoever reports a leaked key, which does not come here.
 
-
-def _refuse_last(by: Issuer, tenant: Tenant, found: Collection[ApiKey]) -> None:
-    """A partner keeps a key that manages keys; without one it would be locked out until staff issue another."""
-    if by.is_staff or tenant.tenant_role != TenantRole.PARTNER:
+    Args:
+        ended: these keys, as they were before.
+    """
+    managing = [key for key in ended if not _MANAGING.isdisjoint(key.scopes)]
+    if by.is_staff or tenant.tenant_role != TenantRole.PARTNER or not managing:
         return
-    managing = ApiKey.objects.filter(_usable(), _MANAGES, tenant_id=tenant.id).values_list("id", flat=True)
-    lasting = managing.exclude(_replaced()).exclude(expires_at__lte=Now() + _LASTING)
-    lost, left = {key.id for key in found}, set(lasting)
-    if lost & set(managing) and not left - lost:
-        detail = "This is your last lasting key that holds `partner:keys`: rotate it, or issue another first."
+    ends = [key.expires_at for key in managing if key.expires_at is not None]
+    ended_at = max(ends) if len(ends) == len(managing) else None
+    if not _one(_LEAVES_MANAGING, {"tenant_id": tenant.id, "managing": [*_MANAGING], "ended_at": ended_at}):
+        detail = "This would leave no key that holds `partner:keys` and is valid for another day: issue one first."
         raise Problem(409, "last_partner_key", detail)
+
+
+_MANAGING = frozenset({Scope.PARTNER, Scope.PARTNER_KEYS})
+
+# A key that has a successor is not counted, as it is on its way out. Where nothing that ended was valid for another
+# day, it is enough that what is left is valid as long.
+_LEAVES_MANAGING = """
+    SELECT coalesce(%(ended_at)s <= now(), false) OR EXISTS (
+        SELECT FROM tenants_apikey k
+        WHERE k.tenant_id = %(tenant_id)s AND k.scopes && %(managing)s AND k.revoked_at IS NULL
+          AND (k.expires_at IS NULL OR k.expires_at >= least(%(ended_at)s, now() + interval '1 day'))
+          AND NOT EXISTS (SELECT FROM tenants_apikey s WHERE s.replaces_id = k.id)
+    )
+"""
 
 
 # --- Rows -------------------------------------------------------------------------------------------------------------
@@ -405,7 +420,7 @@ def _execute(sql: str, parameters: Mapping[str, Any]) -> None:
         cursor.execute(sql, parameters)
 
 
-def _one(sql: str, parameters: Sequence[Any]) -> Any:
+def _one(sql: str, parameters: Sequence[Any] | Mapping[str, Any]) -> Any:
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
         row = cursor.fetchone()

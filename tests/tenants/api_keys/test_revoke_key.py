@@ -1,6 +1,5 @@
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import pytest
 from django.db import connections
@@ -37,26 +36,6 @@ def test_revoke__calling_key__needs_to_be_confirmed(acme: Api, path: str) -> Non
         assert other.send(method, f"{path}{place}?confirm=me", body).status_code == 400
     assert other.delete(f"{path}/{id_of(other)}?confirm=self").status_code == 200
     assert lets_in(other) == (401, "api_key_revoked")
-
-
-def test_revoke__last_key_that_manages_a_partners_keys__is_409(acme: Api) -> None:
-    key_with(acme, Scope.FULL, Scope.PARTNER_READ)
-    path = "/api/partners/api-keys"
-
-    def revoke(query: str = "?confirm=self") -> Any:
-        answer = acme.delete(f"{path}/{id_of(acme)}{query}")
-        return answer.status_code, answer.json().get("code")
-
-    assert revoke() == (409, "last_partner_key")
-    answer = acme.post(f"{path}/revoke-all?confirm=self", {})
-    assert (answer.status_code, answer.json()["code"]) == (409, "last_partner_key")
-    short_lived = key_with(acme, Scope.PARTNER_KEYS)
-    as_owner("UPDATE tenants_apikey SET expires_at = now() + interval '23 hours' WHERE id = %s", id_of(short_lived))
-    assert revoke() == (409, "last_partner_key")
-    other = key_with(acme, Scope.PARTNER_KEYS)
-    assert acme.delete(f"{path}/{id_of(other)}").status_code == 200  # it is not the last
-    key_with(acme, Scope.PARTNER_KEYS)
-    assert revoke() == (200, None)
 
 
 def test_revoke__two_last_keys_at_once_by_each_other__leave_one(acme: Api, server: Server) -> None:
