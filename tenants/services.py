@@ -14,6 +14,7 @@ from retivo.api.json import encode
 from retivo.api.merge_patch import merge_patch
 from tenants import config, customers, outbox
 from tenants.api_keys import services as api_keys
+from tenants.api_keys.parties import Holder, Issuer
 from tenants.api_keys.queries import newest
 from tenants.api_keys.services import IssuedKey
 from tenants.controls import bounds
@@ -76,8 +77,8 @@ def issue_key(
     try:
         with transaction.atomic():
             return api_keys.issue(
-                by=api_keys.Issuer(actor=actor),
-                of=api_keys.Holder(tenant_id=tenant_id),
+                by=Issuer(actor=actor),
+                of=Holder(tenant_id=tenant_id),
                 scopes=scopes,
                 label=label,
                 mode=mode,
@@ -96,8 +97,8 @@ def rotate_key(*, actor: str, key: ApiKey, overlap: timedelta, expires_at: datet
     try:
         with transaction.atomic():
             return api_keys.rotate(
-                by=api_keys.Issuer(actor=actor),
-                of=api_keys.Holder(tenant_id=key.tenant_id),
+                by=Issuer(actor=actor),
+                of=Holder(tenant_id=key.tenant_id),
                 key_id=key.id,
                 overlap=overlap,
                 expires_at=expires_at,
@@ -109,7 +110,7 @@ def rotate_key(*, actor: str, key: ApiKey, overlap: timedelta, expires_at: datet
 def revoke_key(*, actor: str, key_id: UUID) -> ApiKey:
     """Revoke a key for good, as staff do. Revoking it again changes nothing. Raises ApiKey.DoesNotExist."""
     tenant_id = ApiKey.objects.values_list("tenant_id", flat=True).get(id=key_id)
-    return api_keys.revoke(by=api_keys.Issuer(actor=actor), of=api_keys.Holder(tenant_id=tenant_id), key_id=key_id)
+    return api_keys.revoke(by=Issuer(actor=actor), of=Holder(tenant_id=tenant_id), key_id=key_id)
 
 
 def set_plan_status(

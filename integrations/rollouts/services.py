@@ -1,7 +1,6 @@
-"""Roll-outs: asked for, steered, and carried out step by step. Runs in the partner's context, or as staff.
+"""Roll-outs: asked for, shown and steered. Runs in the partner's context, or as staff.
 
-planned → running ⇄ paused → completed, rolled_back or aborted. A step is one transaction under the lock of the
-roll-out's row: whoever is killed leaves what the step before committed, and another goes on from there.
+planned → running ⇄ paused → completed, rolled_back or aborted. `steps` carries them out.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,7 +13,6 @@ from uuid import UUID
 from django.db import connection
 from django.db.models import Q
 from django.db.models.functions import Now
-from django.utils import timezone
 
 from integrations import shares
 from integrations.models import (
@@ -26,8 +24,7 @@ from integrations.models import (
     RolloutStatus,
 )
 from integrations.revisions import services as revisions
-from integrations.rollouts import guarding, moving
-from integrations.rollouts.guarding import Watch
+from integrations.rollouts import moving
 from retivo.api.errors import FieldError, Problem, not_found, validation_failed
 from retivo.api.pagination import Cursor, cut
 from tenants import outbox
@@ -36,10 +33,6 @@ MAX_STAGES = 20
 MAX_CONFLICTS = 100
 # For how long it can be rolled back, and the row of each of its customers is kept: forget_rollouts() has a day more.
 KEPT_FOR = timedelta(days=90)
-# How often a stage that waits is looked at for its guard.
-_LOOK = timedelta(seconds=10)
-# What failed with an error is tried again after that.
-_REST = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,7 +163,7 @@ def roll_back(*, actor: str, partner_id: UUID, rollout_id: str) -> Rollout:
         Problem: 404; 409 `rollout_rolled_back`, `rollout_superseded` if there is a later one, or `rollout_too_old`.
     """
     rollout = get(partner_id=partner_id, rollout_id=rollout_id)
-    integration = _locked(rollout)  # before the roll-out's row, as a step that ends takes them
+    integration = lock_integration(rollout)  # before the roll-out's row, as a step that ends takes them
     rollout = get(partner_id=partner_id, rollout_id=rollout_id, lock=True)
     if rollout.status == RolloutStatus.ROLLED_BACK:
         raise _not("rollout_rolled_back", rollout)
@@ -186,95 +179,6 @@ def roll_back(*, actor: str, partner_id: UUID, rollout_id: str) -> Rollout:
         moving.take_in_new(rollout)
     rollout.finished_at = None if rollout.moved else Now()
     return _steered(rollout, RolloutStatus.ROLLED_BACK, "rollout.rolled_back", actor)
-
-
-def step(rollout_id: str, watch: Watch) -> bool:
-    """One batch, or the end of a stage; whether there is more to be done at once."""
-    peeked = Rollout.objects.filter(id=rollout_id, finished_at=None).first()
-    if peeked is None:
-        return False
-    # Whoever shares the integration waits for its lock, so it is taken where a stage may end and not for each batch.
-    integration = _locked(peeked) if _wanted(peeked) <= 0 else None
-    found = Rollout.objects.select_for_update(no_key=True, skip_locked=True).filter(id=rollout_id, finished_at=None)
-    rollout = found.first()
-    if rollout is None or rollout.status == RolloutStatus.PAUSED:
-        return False
-    if rollout.status == RolloutStatus.ROLLED_BACK:
-        return _return(rollout)
-    rollout.status = RolloutStatus.RUNNING
-    return _advance(rollout, integration, watch)
-
-
-def _return(rollout: Rollout) -> bool:
-    returned = moving.move_back(rollout, moving.BATCH).looked_at
-    rollout.moved = max(0, rollout.moved - returned) if returned else 0  # some may be gone
-    if not returned:
-        rollout.finished_at = timezone.now()
-    rollout.save(update_fields=["moved", "finished_at"])
-    return bool(returned)
-
-
-_CHANGED = [
-    *("status", "moved", "stage", "stage_began_at", "stage_ends_at", "due_at", "guard_seen", "total", "finished_at"),
-]
-
-
-def _advance(rollout: Rollout, integration: PartnerIntegration | None, watch: Watch) -> bool:
-    seen = watch(rollout) if rollout.guard and rollout.moved else None
-    if seen is not None and guarding.stops(rollout, seen):
-        rollout.status, rollout.finished_at = RolloutStatus.ABORTED, timezone.now()
-        rollout.save(update_fields=_CHANGED)
-        _announce(rollout, "rollout.aborted", moved=rollout.moved, guard_seen=rollout.guard_seen)
-        return False
-    stage = rollout.stages[rollout.stage]
-    wanted = _wanted(rollout)
-    if wanted > 0:
-        asked = min(wanted, moving.BATCH)
-        batch = moving.move_on(rollout, asked)
-        rollout.moved += batch.moved
-        rollout.total -= batch.looked_at - batch.moved
-        if batch.looked_at < asked:  # those that are left are fewer: customers were deleted meanwhile
-            rollout.total = rollout.moved
-        rollout.save(update_fields=_CHANGED)
-        return True
-    if integration is None:  # another worker moved the last of them
-        return True
-    now = timezone.now()
-    if rollout.stage_ends_at is None:
-        rollout.stage_ends_at = now + timedelta(minutes=stage["wait_minutes"])
-    if rollout.stage_ends_at > now:
-        rollout.due_at = min(rollout.stage_ends_at, now + _LOOK) if rollout.guard else rollout.stage_ends_at
-        rollout.save(update_fields=_CHANGED)
-        return False
-    if seen is not None and guarding.waits(rollout, seen, now):
-        rollout.due_at = now + _LOOK
-        rollout.save(update_fields=_CHANGED)
-        return False
-    return _end_stage(rollout, integration)
-
-
-def _end_stage(rollout: Rollout, integration: PartnerIntegration) -> bool:
-    is_last = rollout.stage == len(rollout.stages) - 1
-    if is_last and moving.take_in_late(rollout):
-        rollout.save(update_fields=_CHANGED)
-        return True
-    _announce(rollout, "rollout.stage_done", stage=rollout.stage + 1, moved=rollout.moved)
-    if is_last:
-        rollout.status, rollout.finished_at = RolloutStatus.COMPLETED, timezone.now()
-        if rollout.is_for_all:
-            integration.revision = rollout.revision
-            integration.save(update_fields=["revision"])
-        _announce(rollout, "rollout.completed", moved=rollout.moved)
-    else:
-        rollout.stage, rollout.stage_began_at, rollout.stage_ends_at = rollout.stage + 1, Now(), None
-    rollout.save(update_fields=_CHANGED)
-    return not is_last
-
-
-def _wanted(rollout: Rollout) -> int:
-    """How many are still to be moved in its stage."""
-    percent: int = rollout.stages[rollout.stage]["percent"]
-    return ceil(rollout.total * percent / 100) - rollout.moved
 
 
 def _kind(asked: Any) -> str:
@@ -295,7 +199,8 @@ def _not(code: str, rollout: Rollout) -> Problem:
     return Problem(409, code, f"This roll-out is {words}.", extra={"current_status": rollout.status})
 
 
-def _locked(rollout: Rollout) -> PartnerIntegration:
+def lock_integration(rollout: Rollout) -> PartnerIntegration:
+    """The integration, locked: take it before the lock of the roll-out's row."""
     integrations = PartnerIntegration.objects.select_for_update(no_key=True, of=("self",))
     return integrations.defer("encrypted_webhook_secret").get(id=rollout.integration_id)
 
@@ -337,7 +242,8 @@ def _chosen(rollout: Rollout, to: To) -> list[UUID]:
     return chosen
 
 
-def _about(rollout: Rollout) -> dict[str, Any]:
+def about(rollout: Rollout) -> dict[str, Any]:
+    """A roll-out as events and audit entries name it."""
     provider = PartnerIntegration.objects.values_list("provider", flat=True).get(id=rollout.integration_id)
     return {
         "rollout_id": rollout.id,
@@ -353,13 +259,9 @@ def _record(rollout: Rollout, action: str, actor: str, previous: Mapping[str, An
         action=action,
         tenant_id=rollout.tenant_id,
         target=outbox.Target("rollout", rollout.id),
-        data={**_about(rollout), **more},
+        data={**about(rollout), **more},
         previous=previous,
     )
-
-
-def _announce(rollout: Rollout, action: str, **more: Any) -> None:
-    outbox.announce(action=action, tenant_id=rollout.tenant_id, data={**_about(rollout), **more})
 
 
 def left(rollout: Rollout) -> int:
@@ -382,36 +284,3 @@ def list_rollouts(*, partner_id: UUID, integration_id: UUID, limit: int, after: 
         rollouts.order_by("-created_at", "-id")[: limit + 1], limit, lambda rollout: (rollout.created_at, rollout.id)
     )
     return {"rollouts": found, "total": total, "next_cursor": next_cursor}
-
-
-TO_RUN = """
-    SELECT DISTINCT found.tenant_id FROM (
-        SELECT tenant_id FROM integrations_rollout
-        WHERE finished_at IS NULL AND status <> 'paused' AND due_at <= now()
-        UNION ALL
-        SELECT tenant_id FROM integrations_sharing WHERE finished_at IS NULL AND due_at <= now()
-    ) found ORDER BY 1
-"""
-
-
-def due(*, partner_id: UUID) -> list[str]:
-    """The partner's roll-outs that a worker is to look at."""
-    rollouts = Rollout.objects.filter(tenant_id=partner_id, finished_at=None, due_at__lte=Now())
-    return list(rollouts.exclude(status=RolloutStatus.PAUSED).order_by("due_at").values_list("id", flat=True))
-
-
-def put_off(*, partner_id: UUID, rollout_id: str) -> None:
-    """Look at it again in a minute: a step of it failed."""
-    Rollout.objects.filter(tenant_id=partner_id, id=rollout_id, finished_at=None).update(due_at=Now() + _REST)
-
-
-def forget() -> int:
-    """Delete the rows of customers of roll-outs that are long over, and sharings; how many. Of all partners."""
-    total = 0
-    while True:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT forget_rollouts()")
-            forgotten: int = cursor.fetchone()[0]
-        if not forgotten:
-            return total
-        total += forgotten

@@ -2,7 +2,7 @@
 
 from partners.keys import schema
 from partners.viewset import PartnerViewSet
-from tenants.api_keys.services import Holder
+from tenants.api_keys.parties import Holder
 from tenants.api_keys.views import key_viewset
 
 PartnerKeyViewSet = key_viewset(PartnerViewSet, schema.OWN)

@@ -10,7 +10,7 @@ import structlog
 from django.db import connection
 
 from integrations.models import Rollout
-from integrations.rollouts import services, sharing
+from integrations.rollouts import sharing, steps
 from integrations.rollouts.guarding import Seen
 from tenants.context import tenant_context
 from tenants.upkeep.rounds import Turn
@@ -40,14 +40,14 @@ def run_partner(partner_id: UUID, turn: Turn) -> None:
         Exception: at once, whatever failed for want of the database.
     """
     with tenant_context(partner_id):
-        rollouts, sharings = services.due(partner_id=partner_id), sharing.due(partner_id=partner_id)
+        rollouts, sharings = steps.due(partner_id=partner_id), sharing.due(partner_id=partner_id)
     waiting = deque(
         [
             *(
                 _Work(
                     id,
-                    partial(services.step, id, watch),
-                    partial(services.put_off, partner_id=partner_id, rollout_id=id),
+                    partial(steps.step, id, watch),
+                    partial(steps.put_off, partner_id=partner_id, rollout_id=id),
                 )
                 for id in rollouts
             ),

@@ -12,44 +12,17 @@ from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import QuerySet
 from django.db.models.functions import Greatest, Now
 
 from retivo.api.errors import Problem, not_found
 from tenants import outbox
 from tenants.access import keys
-from tenants.access.authentication import Caller
-from tenants.api_keys import bounds
-from tenants.models import ApiKey, KeyMode, Scope, Tenant, TenantRole
+from tenants.api_keys import bounds, rules
+from tenants.api_keys.parties import Holder, Issuer
+from tenants.models import ApiKey, KeyMode, Scope, Tenant
 
-MAX_ACTIVE = 20  # keys of a tenant
-MAX_EXPIRING = 20  # that go on beside their successors
 FULL_ACCESS = (Scope.FULL,)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Holder:
-    """Whose keys they are: a tenant's own, or those of a customer of `partner_id`."""
-
-    tenant_id: UUID
-    partner_id: UUID | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Issuer:
-    """Who changes keys. `scopes` are what it may grant; staff, who have no key, grant all."""
-
-    actor: str
-    key_id: UUID | None = None
-    scopes: frozenset[Scope] = frozenset(Scope)
-
-    @classmethod
-    def of(cls, caller: Caller) -> "Issuer":
-        return cls(actor=caller.actor, key_id=caller.key_id, scopes=caller.scopes)
-
-    @property
-    def is_staff(self) -> bool:
-        return self.key_id is None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,9 +59,9 @@ def issue(
     if mode == KeyMode.TEST:
         raise ValidationError("A test key belongs to a test tenant, and there are none yet. Issue a live key.")
     tenant = _locked(of, by)
-    _refuse_scopes(by, tenant, scopes)
+    rules.refuse_scopes(by, tenant, scopes)
     bounds.refuse_wider(by.key_id, expires_at, allowed_cidrs)
-    _refuse_above_limit(tenant)
+    rules.refuse_above_limit(tenant)
     key = _new_key(
         tenant_id=tenant.id, by=by, scopes=scopes, label=label, expires_at=expires_at, allowed_cidrs=allowed_cidrs
     )
@@ -131,11 +104,11 @@ def rotate(
     """
     key = _key(of, key_id)
     tenant = _locked(of, by)
-    _refuse_unless_active(key)
-    _refuse_scopes(by, tenant, [Scope(scope) for scope in key.scopes])
+    rules.refuse_unless_active(key)
+    rules.refuse_scopes(by, tenant, [Scope(scope) for scope in key.scopes])
     bounds.refuse_wider(by.key_id, expires_at, key.allowed_cidrs)
     if overlap:
-        _refuse_above_limit_of_expiring(tenant)
+        rules.refuse_above_limit_of_expiring(tenant)
     successor = _new_key(
         tenant_id=tenant.id,
         by=by,
@@ -152,7 +125,7 @@ def rotate(
     previous = {"expires_at": key.expires_at}
     _insert(successor, by=by, action="api_key.rotated", data=data, previous=previous, target=key)
     ApiKey.objects.filter(id=key.id).update(expires_at=ends_at)  # afterwards, for it may be the issuer
-    _refuse_lockout(by, tenant, [key])
+    rules.refuse_lockout(by, tenant, [key])
     return successor
 
 
@@ -169,9 +142,9 @@ def revoke(*, of: Holder, by: Issuer, key_id: UUID, confirmed: bool = False) -> 
     key = _key(of, key_id)
     tenant = _locked(of, by)
     if key.revoked_at is None:
-        _refuse_unless_meant(by, [key], confirmed)
+        rules.refuse_unless_meant(by, [key], confirmed)
         _revoke([key])
-        _refuse_lockout(by, tenant, [key])
+        rules.refuse_lockout(by, tenant, [key])
         key.refresh_from_db(fields=["revoked_at"])
         _record(by, key, "api_key.revoked", about(key))
     return key
@@ -187,14 +160,14 @@ def revoke_all(*, of: Holder, by: Issuer, reissue: bool, confirmed: bool = False
     Raises:
         Problem: 404; 403 `scope_not_grantable`, `networks_not_grantable`; 409 `calling_key`, `last_partner_key`.
     """
-    found = list(_lockable(of).filter(_usable()))
+    found = list(_lockable(of).filter(rules.usable()))
     tenant = _locked(of, by)
-    _refuse_unless_meant(by, found, confirmed)
+    rules.refuse_unless_meant(by, found, confirmed)
     new = None
     if reissue:
         scopes = {Scope(scope) for key in found for scope in key.scopes} or {*FULL_ACCESS}
         scopes = {scope for scope in scopes if scope == scope.family or scope.family not in scopes}
-        _refuse_scopes(by, tenant, scopes)
+        rules.refuse_scopes(by, tenant, scopes)
         expires_at, networks = bounds.of(by.key_id)
         if found and all(key.allowed_cidrs for key in found):
             networks = sorted({network for key in found for network in key.allowed_cidrs or ()})
@@ -215,108 +188,11 @@ def revoke_all(*, of: Holder, by: Issuer, reissue: bool, confirmed: bool = False
     else:
         _insert(new, by=by, action="api_key.all_revoked", data=data, target=None)
     _revoke(found)
-    _refuse_lockout(by, tenant, found)
+    rules.refuse_lockout(by, tenant, found)
     return len(found), new
 
 
-# --- What may not be --------------------------------------------------------------------------------------------------
-
-
-def _refuse_scopes(by: Issuer, tenant: Tenant, scopes: Collection[Scope]) -> None:
-    for scope in sorted(scopes):
-        if scope.family == Scope.PARTNER and tenant.tenant_role != TenantRole.PARTNER:
-            detail = f"`{scope}` is a scope of the Partner API, which keys of a partner alone may hold."
-        elif scope not in by.scopes:
-            detail = f"A key grants what it may do itself, and this one may not do `{scope}`."
-        else:
-            continue
-        raise Problem(403, "scope_not_grantable", detail, extra={"scope": scope})
-
-
-def _refuse_above_limit(tenant: Tenant) -> None:
-    active = ApiKey.objects.filter(_usable(), tenant_id=tenant.id).exclude(_replaced()).count()
-    if active >= MAX_ACTIVE:
-        raise _limit_reached(
-            f"A tenant has at most {MAX_ACTIVE} active keys, whatever its plan. Revoke one first.", active, MAX_ACTIVE
-        )
-
-
-def _refuse_above_limit_of_expiring(tenant: Tenant) -> None:
-    """Or a chain of rotations would make any number of keys that are let in."""
-    expiring = ApiKey.objects.filter(_usable(), _replaced(), tenant_id=tenant.id).count()
-    if expiring >= MAX_EXPIRING:
-        raise _limit_reached(
-            f"At most {MAX_EXPIRING} keys of a tenant go on beside their successors. Rotate with `overlap_hours` 0, "
-            "or revoke one of those first.",
-            expiring,
-            MAX_EXPIRING,
-        )
-
-
-def _limit_reached(detail: str, current: int, limit: int) -> Problem:
-    extra = {"current": current, "limit": limit, "upgrade_to": None}
-    return Problem(403, "api_key_limit_reached", detail, extra=extra)
-
-
-def _refuse_unless_active(key: ApiKey) -> None:
-    if key.revoked_at is not None:
-        raise Problem(409, "key_revoked", "This key is revoked: issue another one.")
-    successor = _one("SELECT id FROM tenants_apikey WHERE replaces_id = %s", [key.id])
-    if successor is not None:
-        detail = "This key was rotated already: its successor can be."
-        raise Problem(409, "already_rotated", detail, extra={"replaced_by": successor})
-    if not ApiKey.objects.filter(_usable(), id=key.id).exists():
-        raise Problem(409, "key_expired", "This key has expired: issue another one.")
-
-
-def _refuse_unless_meant(by: Issuer, found: Collection[ApiKey], confirmed: bool) -> None:
-    if not confirmed and any(key.id == by.key_id for key in found):
-        detail = "This is the key that you are calling with: send `?confirm=self` if you mean it."
-        raise Problem(409, "calling_key", detail)
-
-
-def _refuse_lockout(by: Issuer, tenant: Tenant, ended: Collection[ApiKey]) -> None:
-    """Refuse what has left a partner no key that manages keys: it would be locked out until staff issue another.
-
-    Every change that ends keys asks this of what it has left, and what it has issued counts. Staff may do it, and so
-    may whoever reports a leaked key, which does not come here.
-
-    Args:
-        ended: these keys, as they were before.
-    """
-    managing = [key for key in ended if not _MANAGING.isdisjoint(key.scopes)]
-    if by.is_staff or tenant.tenant_role != TenantRole.PARTNER or not managing:
-        return
-    ends = [key.expires_at for key in managing if key.expires_at is not None]
-    ended_at = max(ends) if len(ends) == len(managing) else None
-    if not _one(_LEAVES_MANAGING, {"tenant_id": tenant.id, "managing": [*_MANAGING], "ended_at": ended_at}):
-        detail = "This would leave no key that holds `partner:keys` and is valid for another day: issue one first."
-        raise Problem(409, "last_partner_key", detail)
-
-
-_MANAGING = frozenset({Scope.PARTNER, Scope.PARTNER_KEYS})
-
-# A key that has a successor is not counted, as it is on its way out. Where nothing that ended was valid for another
-# day, it is enough that what is left is valid as long.
-_LEAVES_MANAGING = """
-    SELECT coalesce(%(ended_at)s <= now(), false) OR EXISTS (
-        SELECT FROM tenants_apikey k
-        WHERE k.tenant_id = %(tenant_id)s AND k.scopes && %(managing)s AND k.revoked_at IS NULL
-          AND (k.expires_at IS NULL OR k.expires_at >= least(%(ended_at)s, now() + interval '1 day'))
-          AND NOT EXISTS (SELECT FROM tenants_apikey s WHERE s.replaces_id = k.id)
-    )
-"""
-
-
 # --- Rows -------------------------------------------------------------------------------------------------------------
-
-
-def _usable() -> Q:
-    return Q(revoked_at=None) & (Q(expires_at=None) | Q(expires_at__gt=Now()))
-
-
-def _replaced() -> Exists:
-    return Exists(ApiKey.objects.filter(replaces=OuterRef("pk")))
 
 
 def _lockable(of: Holder) -> QuerySet[ApiKey]:
@@ -420,7 +296,7 @@ def _execute(sql: str, parameters: Mapping[str, Any]) -> None:
         cursor.execute(sql, parameters)
 
 
-def _one(sql: str, parameters: Sequence[Any] | Mapping[str, Any]) -> Any:
+def _one(sql: str, parameters: Sequence[Any]) -> Any:
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
         row = cursor.fetchone()

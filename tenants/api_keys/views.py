@@ -12,6 +12,7 @@ from retivo.api.json import Response
 from retivo.api.serializers import StrictSerializer, sent_once
 from tenants.access.viewset import TenantViewSet
 from tenants.api_keys import queries, schema, sealing, services
+from tenants.api_keys.parties import Holder, Issuer
 from tenants.api_keys.serializers import (
     ConfirmQuerySerializer,
     IssueRequestSerializer,
@@ -20,7 +21,7 @@ from tenants.api_keys.serializers import (
     RevokeAllRequestSerializer,
     RotateRequestSerializer,
 )
-from tenants.api_keys.services import Holder, IssuedKey, Issuer
+from tenants.api_keys.services import IssuedKey
 from tenants.models import Scope
 
 

@@ -9,7 +9,7 @@ import msgspec
 from tenants import plans
 from tenants.access.authentication import Caller, Query
 from tenants.api_keys.queries import STATUS
-from tenants.api_keys.services import MAX_ACTIVE
+from tenants.api_keys.rules import MAX_ACTIVE
 from tenants.controls.state import EFFECTIVE, Effective, amount, number
 from tenants.models import PlanTier
 
