@@ -62,7 +62,7 @@ CONTROLS_IN_FORCE = """\
 --
 -- Sees what its caller may see: of a customer, call controls_of_caller.
 CREATE OR REPLACE FUNCTION controls_in_force(
-    of_tenant uuid, of_partner uuid, is_deleting boolean,
+    of_tenant uuid, of_partner uuid, is_deleting boolean DEFAULT false,
     OUT sending text, OUT ingesting text, OUT because text[], OUT since timestamptz, OUT said_by text, OUT reason text
 )
     LANGUAGE plpgsql STABLE
@@ -227,6 +227,8 @@ class Migration(migrations.Migration):
             ],
         ),
         # First what the others call.
+        # A request that waits for the locks of this migration goes on in the former authenticate_api_key, which finds the
+        # new function by the default of its third parameter.
         migrations.RunSQL(sql="DROP FUNCTION controls_in_force", reverse_sql=[_controls.CONTROLS_IN_FORCE]),
         migrations.RunSQL(sql=[CONTROLS_IN_FORCE], reverse_sql="DROP FUNCTION controls_in_force"),
         InForce("tenants", "controls_of_caller", digest="450d89de221f", reverse_sql=[_controls.CONTROLS_OF_CALLER]),

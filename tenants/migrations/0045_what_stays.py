@@ -15,7 +15,7 @@ class Migration(migrations.Migration):
     dependencies = [("tenants", "0044_record_partner_event")]
 
     operations = [
-        InForce("tenants", "controls_in_force", digest="09c45f465480", reverse_sql=[_former.CONTROLS_IN_FORCE]),
+        InForce("tenants", "controls_in_force", digest="c462aa0be029", reverse_sql=[_former.CONTROLS_IN_FORCE]),
         InForce(
             "tenants",
             "refuse_loss_of_event",

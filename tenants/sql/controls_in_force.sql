@@ -10,7 +10,7 @@
 --
 -- Sees what its caller may see: of a customer, call controls_of_caller.
 CREATE OR REPLACE FUNCTION controls_in_force(
-    of_tenant uuid, of_partner uuid, is_deleting boolean,
+    of_tenant uuid, of_partner uuid, is_deleting boolean DEFAULT false,
     OUT sending text, OUT ingesting text, OUT because text[], OUT since timestamptz, OUT said_by text, OUT reason text
 )
     LANGUAGE plpgsql STABLE

@@ -51,7 +51,7 @@ class Release:
             port = free.getsockname()[1]
         arguments = ["-m", "gunicorn", "-c", "gunicorn.conf.py", "-b", f"127.0.0.1:{port}"]
         with self._process(arguments, log, **more) as process, httpx.Client(trust_env=False, timeout=30) as client:
-            web = Web(f"http://127.0.0.1:{port}", client)
+            web = Web(f"http://127.0.0.1:{port}", client, log)
             wait_for(lambda: process.poll() is not None or web.answers())
             assert process.poll() is None, log.read_text()
             yield web
@@ -85,6 +85,7 @@ class Release:
 class Web:
     url: str
     client: httpx.Client
+    log: Path
 
     def answers(self) -> bool:
         try:
@@ -101,8 +102,13 @@ class Web:
         return self._answer(self.client.post(self.url + path, json=body, headers=named))
 
     def _answer(self, response: httpx.Response) -> Any:
-        assert response.status_code in (200, 201), (self.url, response.status_code, response.text)
+        assert response.status_code in (200, 201), f"{response.status_code} {response.text}\n{self._said(response)}"
         return response.json()
+
+    def _said(self, response: httpx.Response) -> str:
+        """What the log says of the request: the answer to one that failed names nothing but its id."""
+        named = response.headers.get("x-request-id", response.url.path)
+        return "\n".join(line for line in self.log.read_text().splitlines() if named in line)
 
 
 THIS = Release(REPOSITORY)
