@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 from django.db import connection
 from msgspec.json import decode
 
-from retivo.api.errors import Problem
+from retivo.api.errors import Problem, not_found
 from retivo.api.json import encode
 from tenants import config
 
@@ -105,6 +105,19 @@ def taken_by(*, partner_id: UUID, external_id: str) -> ExternalIdTakenError | No
         )
         row = cursor.fetchone()
     return ExternalIdTakenError(*row) if row else None
+
+
+def check_changeable(*, partner_id: UUID, customer_id: UUID) -> None:
+    """Raises Problem 404 if the partner has no such customer, 409 `customer_deleting` if it is being deleted."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT delete_at FROM tenants_tenant WHERE id = %s AND parent_id = %s", [customer_id, partner_id]
+        )
+        row = cursor.fetchone()
+    if row is None:
+        raise not_found()
+    if row[0] is not None:
+        raise deleting(customer_id, row[0])
 
 
 def deleting(tenant_id: UUID, delete_at: datetime) -> Problem:

@@ -126,7 +126,7 @@ unshare_integration = partner_operation(
     requests={"Send what is queued": {"actions": "finish"}, "Cancel what is queued": {"actions": "cancel"}},
     answers=serializers.UnsharedSerializer,
     example={"shared": False, "actions_cancelled": 3},
-    problems=[NOT_FOUND],
+    problems=[NOT_FOUND, conflict("customer_deleting", "This customer is being deleted. Restore it first.")],
 )
 
 get_integration = partner_operation(

@@ -13,24 +13,18 @@ from integrations import shares
 from integrations.models import PartnerIntegration
 from integrations.revisions import services as revisions
 from learning.patterns import library
-from retivo.api.errors import not_found
 from retivo.api.listing import LOOK
 from retivo.api.pagination import Cursor, cut
+from tenants import customers
 
 
 def share_integration(*, actor: str, partner_id: UUID, integration_id: UUID, customer_id: UUID) -> dict[str, Any]:
     """Give a customer an integration. Doing it again changes nothing and answers the same.
 
     Raises:
-        Problem: 404 unless both are the partner's.
+        Problem: 404 unless both are the partner's; 409 `customer_deleting`.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT 1 FROM tenants_tenant WHERE id = %(customer_id)s AND parent_id = %(partner_id)s",
-            {"customer_id": customer_id, "partner_id": partner_id},
-        )
-        if cursor.fetchone() is None:
-            raise not_found()
+    customers.check_changeable(partner_id=partner_id, customer_id=customer_id)
     registered = shares.share(
         actor=actor, partner_id=partner_id, integration_id=integration_id, customer_id=customer_id
     )
@@ -44,9 +38,10 @@ def unshare_integration(
     """Take an integration from a customer. Queued actions are sent still, or cancelled.
 
     Raises:
-        Problem: 404 unless the customer has it.
+        Problem: 404 unless the customer has it; 409 `customer_deleting`.
     """
     revisions.found(partner_id=partner_id, integration_id=integration_id)
+    customers.check_changeable(partner_id=partner_id, customer_id=customer_id)
     shares.unshare(
         actor=actor, partner_id=partner_id, integration_id=integration_id, customer_id=customer_id, actions=actions
     )

@@ -159,7 +159,7 @@ def place(  # a table
             requests={"A label": {"label": "Backend"}},
             answers=serializers.KeyResponseSerializer,
             example={"key": KEY},
-            problems=[NOT_FOUND],
+            problems=[NOT_FOUND, *([conflicts(deleting)] if deleting else [])],
         ),
         revoke=said(
             "revoke",

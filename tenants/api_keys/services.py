@@ -16,7 +16,7 @@ from django.db.models import QuerySet
 from django.db.models.functions import Greatest, Now
 
 from retivo.api.errors import Problem, not_found
-from tenants import outbox
+from tenants import customers, outbox
 from tenants.access import keys
 from tenants.api_keys import bounds, rules
 from tenants.api_keys.parties import Holder, Issuer
@@ -53,7 +53,7 @@ def issue(
 
     Raises:
         Problem: 404 if the partner has no such customer; 403 `scope_not_grantable`, `expiry_not_grantable`,
-            `networks_not_grantable`, `api_key_limit_reached`.
+            `networks_not_grantable`, `api_key_limit_reached`; 409 `customer_deleting`.
         ValidationError: a test key, for there are no test tenants.
     """
     if mode == KeyMode.TEST:
@@ -79,7 +79,7 @@ def issue_first(*, actor: str, tenant_id: UUID) -> IssuedKey:
 
 @transaction.atomic(savepoint=False)
 def relabel(*, of: Holder, by: Issuer, key_id: UUID, label: str) -> None:
-    """Give a key another label. Raises Problem 404."""
+    """Give a key another label. Raises Problem 404, 409 `customer_deleting`."""
     key = _key(of, key_id)
     _locked(of, by)
     if key.label != label:
@@ -100,7 +100,8 @@ def rotate(
 
     Raises:
         Problem: 404; 403 `scope_not_grantable`, `expiry_not_grantable`, `networks_not_grantable`,
-            `api_key_limit_reached`; 409 `key_revoked`, `key_expired`, `already_rotated`, `last_partner_key`.
+            `api_key_limit_reached`; 409 `key_revoked`, `key_expired`, `already_rotated`, `last_partner_key`,
+            `customer_deleting`.
     """
     key = _key(of, key_id)
     tenant = _locked(of, by)
@@ -133,6 +134,8 @@ def rotate(
 def revoke(*, of: Holder, by: Issuer, key_id: UUID, confirmed: bool = False) -> ApiKey:
     """Revoke a key for good. Revoking it again changes nothing.
 
+    That holds for a tenant that is being deleted, too, which may be restored: the key would be let in again.
+
     Args:
         confirmed: that the caller means the key that it calls with.
 
@@ -140,7 +143,7 @@ def revoke(*, of: Holder, by: Issuer, key_id: UUID, confirmed: bool = False) -> 
         Problem: 404; 409 `calling_key`, `last_partner_key`.
     """
     key = _key(of, key_id)
-    tenant = _locked(of, by)
+    tenant = _locked(of, by, even_deleting=True)
     if key.revoked_at is None:
         rules.refuse_unless_meant(by, [key], confirmed)
         _revoke([key])
@@ -158,10 +161,11 @@ def revoke_all(*, of: Holder, by: Issuer, reissue: bool, confirmed: bool = False
     some, and otherwise from the issuer's; it expires with the issuer.
 
     Raises:
-        Problem: 404; 403 `scope_not_grantable`, `networks_not_grantable`; 409 `calling_key`, `last_partner_key`.
+        Problem: 404; 403 `scope_not_grantable`, `networks_not_grantable`; 409 `calling_key`, `last_partner_key`,
+            and `customer_deleting` with `reissue`.
     """
     found = list(_lockable(of).filter(rules.usable()))
-    tenant = _locked(of, by)
+    tenant = _locked(of, by, even_deleting=not reissue)
     rules.refuse_unless_meant(by, found, confirmed)
     new = None
     if reissue:
@@ -207,12 +211,14 @@ def _key(of: Holder, key_id: UUID) -> ApiKey:
     return key
 
 
-def _locked(of: Holder, by: Issuer) -> Tenant:
+def _locked(of: Holder, by: Issuer, *, even_deleting: bool = False) -> Tenant:
     owned = {} if of.partner_id is None else {"parent_id": of.partner_id}
     # NO KEY: events go on being counted, whose rows refer to this one.
     tenant = Tenant.objects.select_for_update(no_key=True).filter(id=of.tenant_id, **owned).first()
     if tenant is None:
         raise not_found()
+    if tenant.delete_at is not None and not even_deleting:
+        raise customers.deleting(tenant.id, tenant.delete_at)
     if not by.is_staff and _one(_HAS_ENDED, [by.key_id]):
         detail = "This API key was revoked or has expired since the request began; nothing was changed."
         raise Problem(401, "api_key_revoked", detail, headers={"WWW-Authenticate": "Bearer"})
