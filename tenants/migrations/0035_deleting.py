@@ -227,8 +227,8 @@ class Migration(migrations.Migration):
             ],
         ),
         # First what the others call.
-        # A request that waits for the locks of this migration goes on in the former authenticate_api_key, which finds the
-        # new function by the default of its third parameter.
+        # A request that waits for the locks of this migration goes on in the former authenticate_api_key, which finds
+        # the new function by the default of its third parameter.
         migrations.RunSQL(sql="DROP FUNCTION controls_in_force", reverse_sql=[_controls.CONTROLS_IN_FORCE]),
         migrations.RunSQL(sql=[CONTROLS_IN_FORCE], reverse_sql="DROP FUNCTION controls_in_force"),
         InForce("tenants", "controls_of_caller", digest="450d89de221f", reverse_sql=[_controls.CONTROLS_OF_CALLER]),
