@@ -134,6 +134,8 @@ class Migration(migrations.Migration):
                 "audit_changes": None,
                 "audit_content_hash": None,
                 "audit_family_hash": None,
+                "describe_audit_entry": None,
+                "is_audit_entry_intact": None,
                 "link_audit_entry": None,
                 "refuse_change_of_entry": None,
                 "refuse_loss_of_event": None,

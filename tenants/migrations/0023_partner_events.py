@@ -78,6 +78,34 @@ REVOKE INSERT, UPDATE, DELETE ON tenants_auditentry FROM app_staff;
 GRANT INSERT (actor, action, tenant_id, target_type, target_id, address, request_id, detail) ON tenants_auditentry TO app_web, app_staff;
 """  # noqa: E501
 
+# As it was until it moved the head once a transaction.
+NUMBER_EVENT = """\
+-- Gives a partner's event its number, without gaps and in the order of commits: whoever reads up to a number has missed
+-- nothing before it.
+--
+-- A transaction that numbers an event makes others of the same partner wait until it has committed, so the numbers are
+-- given at COMMIT.
+CREATE OR REPLACE FUNCTION number_event() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+    DECLARE
+        number bigint;
+    BEGIN
+        INSERT INTO public.tenants_eventhead AS head (tenant_id, seq) VALUES (NEW.tenant_id, 1)
+        ON CONFLICT (tenant_id) DO UPDATE SET seq = head.seq + 1 RETURNING head.seq INTO number;
+        UPDATE public.tenants_partnerevent SET seq = number WHERE id = NEW.id;
+        RETURN NULL;
+    END
+    $$;
+
+REVOKE ALL ON FUNCTION number_event FROM PUBLIC;
+
+DROP TRIGGER IF EXISTS event_written ON tenants_partnerevent;
+CREATE CONSTRAINT TRIGGER event_written AFTER INSERT ON tenants_partnerevent DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW EXECUTE FUNCTION number_event();
+"""
+
 
 class Migration(migrations.Migration):
     dependencies = [("tenants", "0022_ids_of_customers")]
@@ -159,10 +187,8 @@ class Migration(migrations.Migration):
             digest="119fa688468e",
             reverse_sql=["DROP POLICY staff ON tenants_eventhead", "DROP POLICY tenant_isolation ON tenants_eventhead"],
         ),
-        InForce(
-            "tenants",
-            "number_event",
-            digest="f35f5b8aa6ec",
+        migrations.RunSQL(
+            sql=[NUMBER_EVENT],
             reverse_sql=["DROP TRIGGER event_written ON tenants_partnerevent", "DROP FUNCTION number_event"],
         ),
         migrations.AddField(

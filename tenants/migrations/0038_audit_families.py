@@ -9,6 +9,78 @@ from retivo.database.sql import InForce
 
 _chain = import_module("tenants.migrations.0018_audit_chain")
 
+# As they were until all entries of a transaction were chained at once.
+AUDIT_FAMILY_HASH = """\
+-- The hash of an audit entry in the chain of its family: SHA-256 of the hash of the one before in hex, and of what tenants
+-- are shown of it as JSON. docs/retivo_verify.py makes the same of an export.
+--
+-- Of what goes when a tenant is deleted, only the hash is in it.
+CREATE OR REPLACE FUNCTION audit_family_hash(entry tenants_auditentry) RETURNS bytea
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+        SELECT sha256(convert_to(encode(entry.family_previous_hash, 'hex') || jsonb_build_object(
+            'id', 'aud_' || entry.id,
+            'seq', entry.family_seq,
+            'created_at', to_char(entry.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+            'actor', entry.shown_actor,
+            'action', entry.action,
+            'target_type', entry.target_type,
+            'target_id', entry.target_id,
+            'customer', nullif(entry.tenant_id, entry.family_id),
+            'request_id', entry.request_id,
+            'content_sha256', encode(
+                CASE WHEN entry.redacted_hash IS NULL THEN public.audit_content_hash(entry) ELSE entry.content_hash END,
+                'hex'
+            )
+        )::text, 'UTF8'))
+    $$;
+
+REVOKE ALL ON FUNCTION audit_family_hash FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION audit_family_hash TO app_staff;
+"""  # noqa: E501
+
+LINK_AUDIT_ENTRY = """\
+-- An audit entry with its place in the chain of its family: that of a partner and its customers, or of a tenant without a
+-- partner. An entry that is about no tenant has none.
+--
+-- Whoever calls this holds the head of the chain of all, so that nobody else takes the place, and writes what comes back.
+CREATE OR REPLACE FUNCTION link_audit_entry(entry tenants_auditentry) RETURNS tenants_auditentry
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+    BEGIN
+        IF entry.tenant_id IS NULL THEN
+            RETURN entry;
+        END IF;
+        entry.family_id := coalesce(
+            (SELECT coalesce(t.parent_id, t.id) FROM public.tenants_tenant t WHERE t.id = entry.tenant_id),
+            -- One that is deleted stays in the family that it was in.
+            (SELECT e.family_id FROM public.tenants_auditentry e
+              WHERE e.tenant_id = entry.tenant_id AND e.family_id IS NOT NULL ORDER BY e.id DESC LIMIT 1),
+            entry.tenant_id
+        );
+        entry.shown_actor := CASE
+            WHEN entry.actor ~ '^(api_key|client_token):' THEN entry.actor
+            WHEN entry.actor ~ '^(staff|command):' THEN 'staff'
+            ELSE 'system'
+        END;
+        SELECT e.family_seq + 1, e.family_hash INTO entry.family_seq, entry.family_previous_hash
+        FROM public.tenants_auditentry e
+        WHERE e.family_id = entry.family_id AND e.family_seq IS NOT NULL ORDER BY e.family_seq DESC LIMIT 1;
+        IF NOT FOUND THEN
+            entry.family_seq := 1;
+            entry.family_previous_hash := decode(repeat('00', 32), 'hex');
+        END IF;
+        entry.content_hash := public.audit_content_hash(entry);
+        entry.family_hash := public.audit_family_hash(entry);
+        RETURN entry;
+    END
+    $$;
+
+REVOKE ALL ON FUNCTION link_audit_entry FROM PUBLIC;
+"""  # noqa: E501
+
 
 def _field(name: str, field: models.Field) -> migrations.AddField:  # type: ignore[type-arg]
     return migrations.AddField(model_name="auditentry", name=name, field=field)
@@ -58,6 +130,6 @@ class Migration(migrations.Migration):
         InForce("tenants", "audit_hash", digest="3610ce7161b9", reverse_sql=[_chain.AUDIT_HASH]),
         InForce("tenants", "audit_changes", digest="ed7c484319e8", reverse_sql="DROP FUNCTION audit_changes"),
         InForce("tenants", "audit_content_hash", digest="a78e4f9ac0ac", reverse_sql="DROP FUNCTION audit_content_hash"),
-        InForce("tenants", "audit_family_hash", digest="a6fe3d7bca82", reverse_sql="DROP FUNCTION audit_family_hash"),
-        InForce("tenants", "link_audit_entry", digest="3a9e9f7c33de", reverse_sql="DROP FUNCTION link_audit_entry"),
+        migrations.RunSQL(sql=[AUDIT_FAMILY_HASH], reverse_sql="DROP FUNCTION audit_family_hash"),
+        migrations.RunSQL(sql=[LINK_AUDIT_ENTRY], reverse_sql="DROP FUNCTION link_audit_entry"),
     ]

@@ -47,6 +47,58 @@ _LINK = """
     $$
 """
 
+# As it was until all entries of a transaction were chained at once.
+CHAIN_ENTRY = """\
+-- Appends an audit entry to the chain of all, and to that of its family: gives it the next position in each, and the hash
+-- of the entry before it.
+--
+-- The lock on the head makes the order, and is held until the transaction ends. So it is taken at COMMIT, when no client
+-- can make it wait any more, and as the last lock: a deferred trigger runs in the order in which rows were written, among
+-- the checks of foreign keys, so the trigger on INSERT only has the row written again, and the one on UPDATE runs after
+-- all that was deferred until then.
+CREATE OR REPLACE FUNCTION chain_entry() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+    DECLARE
+        head public.tenants_audithead;
+        entry public.tenants_auditentry;
+    BEGIN
+        IF TG_OP = 'INSERT' THEN
+            UPDATE public.tenants_auditentry SET position = NULL WHERE id = NEW.id;
+            RETURN NULL;
+        END IF;
+        SELECT * INTO STRICT head FROM public.tenants_audithead FOR UPDATE;
+        SELECT * INTO STRICT entry FROM public.tenants_auditentry e WHERE e.id = NEW.id;
+        entry := public.link_audit_entry(entry);
+        entry.position := head.position + 1;
+        entry.previous_hash := head.hash;
+        UPDATE public.tenants_auditentry SET
+            position = entry.position,
+            previous_hash = entry.previous_hash,
+            family_id = entry.family_id,
+            family_seq = entry.family_seq,
+            family_previous_hash = entry.family_previous_hash,
+            family_hash = entry.family_hash,
+            content_hash = entry.content_hash,
+            shown_actor = entry.shown_actor
+        WHERE id = entry.id;
+        UPDATE public.tenants_audithead SET position = entry.position, hash = public.audit_hash(entry);
+        RETURN NULL;
+    END
+    $$;
+
+REVOKE ALL ON FUNCTION chain_entry FROM PUBLIC;
+
+DROP TRIGGER IF EXISTS entry_written ON tenants_auditentry;
+CREATE CONSTRAINT TRIGGER entry_written AFTER INSERT ON tenants_auditentry DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW EXECUTE FUNCTION chain_entry();
+
+DROP TRIGGER IF EXISTS entry_chained ON tenants_auditentry;
+CREATE CONSTRAINT TRIGGER entry_chained AFTER UPDATE OF position ON tenants_auditentry DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW WHEN (NEW.position IS NULL) EXECUTE FUNCTION chain_entry();
+"""  # noqa: E501
+
 
 def link(_apps: Any, schema_editor: Any) -> None:
     after = 0
@@ -82,12 +134,7 @@ class Migration(migrations.Migration):
             state_operations=[migrations.AddConstraint("auditentry", _FAMILY_SEQ)],
         ),
         migrations.RunPython(link, migrations.RunPython.noop),
-        InForce(
-            "tenants",
-            "chain_entry",
-            digest="df0306296c0f",
-            reverse_sql=[_chain.CHAIN_ENTRY],
-        ),
+        migrations.RunSQL(sql=[CHAIN_ENTRY], reverse_sql=[_chain.CHAIN_ENTRY]),
         # What was committed after the first walk and before the trigger.
         migrations.RunPython(link, migrations.RunPython.noop),
         _index("audit_of_family", "family_id", "created_at", "id"),

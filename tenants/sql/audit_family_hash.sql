@@ -16,10 +16,7 @@ CREATE OR REPLACE FUNCTION audit_family_hash(entry tenants_auditentry) RETURNS b
             'target_id', entry.target_id,
             'customer', nullif(entry.tenant_id, entry.family_id),
             'request_id', entry.request_id,
-            'content_sha256', encode(
-                CASE WHEN entry.redacted_hash IS NULL THEN public.audit_content_hash(entry) ELSE entry.content_hash END,
-                'hex'
-            )
+            'content_sha256', encode(entry.content_hash, 'hex')
         )::text, 'UTF8'))
     $$;
 

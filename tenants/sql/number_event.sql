@@ -1,18 +1,33 @@
--- Gives a partner's event its number, without gaps and in the order of commits: whoever reads up to a number has missed
--- nothing before it.
+-- Gives a partner's events their numbers, without gaps and in the order of commits: whoever reads up to a number has
+-- missed nothing before it.
 --
 -- A transaction that numbers an event makes others of the same partner wait until it has committed, so the numbers are
--- given at COMMIT.
+-- given at COMMIT. Each event of a transaction gets the next number, in the order in which they were written; the head is
+-- locked before the first of them and moved once, behind the last. Every update of a row leaves a version of it that the
+-- next update in the same transaction reads past, so moving the head for each event would take quadratic time.
 CREATE OR REPLACE FUNCTION number_event() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
     AS $$
     DECLARE
-        number bigint;
+        head bigint;
+        newest bigint;
     BEGIN
-        INSERT INTO public.tenants_eventhead AS head (tenant_id, seq) VALUES (NEW.tenant_id, 1)
-        ON CONFLICT (tenant_id) DO UPDATE SET seq = head.seq + 1 RETURNING head.seq INTO number;
-        UPDATE public.tenants_partnerevent SET seq = number WHERE id = NEW.id;
+        IF TG_OP = 'INSERT' THEN
+            INSERT INTO public.tenants_eventhead (tenant_id, seq)
+            SELECT NEW.tenant_id, 0
+            WHERE NOT EXISTS (SELECT FROM public.tenants_eventhead h WHERE h.tenant_id = NEW.tenant_id)
+            ON CONFLICT DO NOTHING;
+            SELECT h.seq INTO STRICT head FROM public.tenants_eventhead h WHERE h.tenant_id = NEW.tenant_id FOR UPDATE;
+        END IF;
+        SELECT e.seq INTO newest FROM public.tenants_partnerevent e
+        WHERE e.tenant_id = NEW.tenant_id AND e.seq IS NOT NULL ORDER BY e.seq DESC LIMIT 1;
+        IF TG_OP = 'INSERT' THEN
+            -- The head is ahead where the events up to it were deleted, behind where this transaction numbered some.
+            UPDATE public.tenants_partnerevent SET seq = greatest(head, newest) + 1 WHERE id = NEW.id;
+        ELSE
+            UPDATE public.tenants_eventhead SET seq = newest WHERE tenant_id = NEW.tenant_id AND seq < newest;
+        END IF;
         RETURN NULL;
     END
     $$;
@@ -21,4 +36,8 @@ REVOKE ALL ON FUNCTION number_event FROM PUBLIC;
 
 DROP TRIGGER IF EXISTS event_written ON tenants_partnerevent;
 CREATE CONSTRAINT TRIGGER event_written AFTER INSERT ON tenants_partnerevent DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW EXECUTE FUNCTION number_event();
+
+DROP TRIGGER IF EXISTS event_numbered ON tenants_partnerevent;
+CREATE CONSTRAINT TRIGGER event_numbered AFTER UPDATE OF seq ON tenants_partnerevent DEFERRABLE INITIALLY DEFERRED
     FOR EACH ROW EXECUTE FUNCTION number_event();

@@ -42,7 +42,7 @@ _ACTIONS = """
 
 
 # Whether the entry has its hash. Whether the chain leads to it, `manage.py verify_audit_trail` tells.
-_IS_INTACT = "SELECT family_hash = audit_family_hash(e) FROM tenants_auditentry e WHERE id = %s"
+_IS_INTACT = "SELECT is_audit_entry_intact(e) FROM tenants_auditentry e WHERE id = %s"
 
 
 class AboutFilter(DropdownFilter):  # type: ignore[misc]  # unfold carries no types

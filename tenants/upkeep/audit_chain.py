@@ -85,8 +85,7 @@ def verify(*, noted: Head = START) -> Head:
 
 
 _NEXT = """
-    SELECT position, previous_hash, coalesce(redacted_hash, audit_hash(e)),
-        family_hash IS NULL OR family_hash = audit_family_hash(e)
+    SELECT position, previous_hash, coalesce(redacted_hash, audit_hash(e)), is_audit_entry_intact(e) IS NOT FALSE
     FROM tenants_auditentry e
     WHERE position > %(after)s AND position <= %(last)s ORDER BY position LIMIT %(limit)s
 """
