@@ -8,6 +8,7 @@ from django.contrib.admin.utils import quote, unquote
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
 
@@ -107,10 +108,8 @@ class ActionAdmin(NewestAdmin):
             )
         ]
 
-    def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
-        action = self.get_object(request, unquote(object_id))
-        is_failed = action is not None and action.status == ActionStatus.FAILED
-        return super().get_actions_detail(request, object_id) if is_failed else []
+    def offers(self, request: HttpRequest, obj: ActionRow, path: str) -> bool:
+        return obj.status == ActionStatus.FAILED and obj.expires_at > timezone.now()
 
     @page_action(title="Replay", path="replay", permission="delivery.change_actionrow", icon="replay")
     def replay(self, request: HttpRequest, object_id: str) -> HttpResponse:

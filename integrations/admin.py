@@ -16,7 +16,10 @@ from integrations.models import (
     Rollout,
     Sharing,
 )
-from integrations.staff import revisions, rollouts, sharings
+from integrations.staff import revisions
+from integrations.staff.jobs import table as jobs_table
+from integrations.staff.rollouts import RolloutAdmin
+from integrations.staff.sharings import SharingAdmin
 from retivo.staff.pages import (
     ROWS_SHOWN,
     StaffAdmin,
@@ -59,8 +62,8 @@ def with_counts(integrations: QuerySet[PartnerIntegration]) -> QuerySet[Any]:
     )
 
 
-admin.site.register(Rollout, rollouts.RolloutAdmin)
-admin.site.register(Sharing, sharings.SharingAdmin)
+admin.site.register(Rollout, RolloutAdmin)
+admin.site.register(Sharing, SharingAdmin)
 
 
 @admin.register(PartnerIntegration)
@@ -120,8 +123,8 @@ class PartnerIntegrationAdmin(StaffAdmin):
         return [
             _templates_table(integration),
             *revisions.tables(integration),
-            rollouts.table(integration),
-            sharings.table(integration),
+            jobs_table(Rollout, title="Roll-outs", integration_id=integration.id, also=["revision"]),
+            jobs_table(Sharing, title="Sharings with all customers", integration_id=integration.id),
         ]
 
     def save_model(self, request: HttpRequest, obj: PartnerIntegration, form: Any, change: bool) -> None:

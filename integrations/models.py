@@ -417,3 +417,7 @@ class Sharing(models.Model):
 
     def __str__(self) -> str:
         return self.id
+
+    @property
+    def status(self) -> str:
+        return "running" if self.finished_at is None else "completed"

@@ -24,7 +24,7 @@ from delivery.endpoints.admin import unwell
 from delivery.models import ActionRow, EndpointRow, Webhook
 from delivery.services import cancel_all_actions
 from events import metering
-from events.usage.admin import alerts_table, reached_table, usage_table
+from events.usage.admin import alerts_table, fleet_table, reached_table, usage_table
 from integrations.admin import action_types_table, integrations_table, shares_table
 from integrations.models import ActionType, IntegrationShare, PartnerIntegration, Rollout, Sharing
 from learning.models import Release
@@ -69,13 +69,13 @@ class HierarchyAdmin(TenantAdmin):
         return shown_weight(tenant)
 
     def tables(self, request: HttpRequest, tenant: Tenant) -> list[Table | Figure]:
-        tables = [*super().tables(request, tenant)]
+        tables = [_lists(request, tenant), *super().tables(request, tenant)]
         if may(request, "decisions.view_decisionrow") and (figure := funnel_figure(tenant)):
-            tables.insert(0, figure)
+            tables.insert(1, figure)
         if may(request, "events.view_usage"):
             shown = [usage_table(tenant)]
             if tenant.tenant_role == TenantRole.PARTNER:
-                shown += [alerts_table(tenant), reached_table(tenant)]
+                shown += [fleet_table(tenant), alerts_table(tenant), reached_table(tenant)]
             tables += [table for table in shown if table.total]
         match tenant.tenant_role:
             case TenantRole.PARTNER if may(request, "integrations.view_partnerintegration"):
@@ -89,6 +89,28 @@ class HierarchyAdmin(TenantAdmin):
             # Their keys are composite, which the admin has no pages for.
             tables += [table for table in (playbooks_table(tenant), interventions_table(tenant)) if table.total]
         return tables
+
+
+def _lists(request: HttpRequest, tenant: Tenant) -> Figure:
+    """Links to what there is of the tenant in the lists of all."""
+    own, is_partner = {"tenant__id__exact": tenant.id}, tenant.tenant_role == TenantRole.PARTNER
+    lists: list[tuple[str, type[Model], dict[str, Any]]] = [
+        ("Decisions", DecisionRow, own),
+        ("Actions", ActionRow, own),
+        ("Endpoints", EndpointRow, own),
+    ]
+    if is_partner:
+        lists += [
+            ("Partner events", PartnerEvent, own),
+            ("Webhooks", Webhook, own),
+            ("Deletions of its customers", Deletion, {"owner_id__exact": tenant.id}),
+        ]
+    elif tenant.parent_id:
+        about = {"tenant__id__exact": tenant.parent_id, "customer_id": tenant.id}
+        lists.append(("Partner events about it", PartnerEvent, about))
+    lists.append(("Its deletions", Deletion, {"subject_id__exact": tenant.id}))
+    links = [(_list_url(model, **query), title) for title, model, query in lists if _may_view(request, model)]
+    return Figure(title="Lists", template="staff/links.html", data={"links": links})
 
 
 # procrastinate brings pages of its own, of another look; `manage.py procrastinate` shows jobs.
@@ -151,9 +173,17 @@ def _items(request: HttpRequest, group: list[tuple[str, type[Model], str]]) -> l
         {
             "title": title,
             "icon": icon,
-            "link": changelist_url(model._meta.app_label, str(model._meta.model_name)),
+            "link": _list_url(model),
             "badge": _ALARMS[model]().count() if model in _ALARMS else 0,
         }
         for title, model, icon in group
-        if may(request, f"{model._meta.app_label}.view_{model._meta.model_name}")
+        if _may_view(request, model)
     ]
+
+
+def _may_view(request: HttpRequest, model: type[Model]) -> bool:
+    return may(request, f"{model._meta.app_label}.view_{model._meta.model_name}")
+
+
+def _list_url(model: type[Model], **query: Any) -> str:
+    return changelist_url(model._meta.app_label, str(model._meta.model_name), **query)

@@ -194,16 +194,8 @@ class TenantAdmin(DeletableAdmin, ControlledAdmin):
 
     # --- Actions ---
 
-    def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
-        tenant = self.get_object(request, object_id)
-        if tenant is None:
-            return []
-        hidden = self.hidden_actions(tenant) | self.hidden_while_deleting(tenant)
-        return [
-            action
-            for action in super().get_actions_detail(request, object_id)
-            if not hidden.get(action.action_name, False)
-        ]
+    def offers(self, request: HttpRequest, obj: Tenant, path: str) -> bool:
+        return self.is_said_now(obj, path) and self.is_possible_while_deleting(obj, path)
 
     @page_action(title="New partner", path="new-partner", permission="tenants.add_tenant", icon="add")
     def new_partner(self, request: HttpRequest) -> HttpResponse:

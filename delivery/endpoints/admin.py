@@ -1,7 +1,6 @@
 """Staff pages of receivers' addresses: how each is, and what the API lets a partner do with its own."""
 
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 
 from django import forms
@@ -15,8 +14,8 @@ from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
-from delivery.endpoints import services
-from delivery.models import Certification, EndpointHour, EndpointRow, EndpointStatus, Recovery
+from delivery.endpoints import queries, services
+from delivery.models import Certification, Endpoint, EndpointRow, EndpointStatus, Recovery
 from integrations.models import ActionType, PartnerIntegration, RevisionTemplate
 from retivo.api.errors import Problem
 from retivo.staff.pages import (
@@ -60,9 +59,14 @@ class CertifyForm(forms.Form):
 
     def __init__(self, endpoint: EndpointRow, *args: Any) -> None:
         super().__init__(*args)
-        senders = RevisionTemplate.objects.filter(tenant_id=endpoint.tenant_id, delivery_webhook=endpoint.url)
         choices: Any = self.fields["integration"]
-        choices.queryset = PartnerIntegration.objects.filter(deleted_at=None, id__in=senders.values("integration_id"))
+        choices.queryset = _senders(endpoint)
+
+
+def _senders(endpoint: EndpointRow) -> QuerySet[PartnerIntegration]:
+    """The integrations that send there."""
+    senders = RevisionTemplate.objects.filter(tenant_id=endpoint.tenant_id, delivery_webhook=endpoint.url)
+    return PartnerIntegration.objects.filter(deleted_at=None, id__in=senders.values("integration_id"))
 
 
 class EndpointAdmin(StaffAdmin):
@@ -82,10 +86,11 @@ class EndpointAdmin(StaffAdmin):
         ("consecutive_failures", "slow_since"),
         ("last_failure", "last_failure_at"),
         ("last_success_at", "failed_24h"),
+        ("latency_ms", "certified_at"),
         ("waiting", "customers_affected"),
         "id",
     ]
-    readonly_fields = ["tenant_link", "shown_status", "failed_24h"]
+    readonly_fields = ["tenant_link", "shown_status", "failed_24h", "latency_ms", "certified_at"]
     actions_detail = ["enable", "recover", "certify"]
 
     @column("Tenant")
@@ -97,20 +102,28 @@ class EndpointAdmin(StaffAdmin):
         return str(EndpointStatus(endpoint.status).label)
 
     @column("Failed in 24 hours")
-    def failed_24h(self, endpoint: EndpointRow) -> int:
-        day = timezone.now() - timedelta(hours=24)
-        hours = EndpointHour.objects.filter(tenant_id=endpoint.tenant_id, endpoint_id=endpoint.id, hour__gt=day)
-        return sum(hours.values_list("failed", flat=True))
+    def failed_24h(self, endpoint: EndpointRow) -> str:
+        return f"{_as_its_owner_sees(endpoint)['failed_24h']:,}"
+
+    @column("Latency, last 100")
+    def latency_ms(self, endpoint: EndpointRow) -> str:
+        found = _as_its_owner_sees(endpoint)["latency_ms"]
+        return "-" if found is None else f"p50 {found['p50']:,} ms, p95 {found['p95']:,} ms"
+
+    @column("Certified since")
+    def certified_at(self, endpoint: EndpointRow) -> str:
+        at = _as_its_owner_sees(endpoint)["certified_at"]
+        return "-" if at is None else f"{at:%Y-%m-%d %H:%M:%S}"
 
     def tables(self, request: HttpRequest, endpoint: EndpointRow) -> list[Table]:
         return [_action_types(endpoint), _certifications(endpoint), _recoveries(endpoint)]
 
-    def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
-        endpoint = self.get_object(request, unquote(object_id))
-        actions = super().get_actions_detail(request, object_id)
-        if endpoint is None or endpoint.registered_at is not None:
-            return list(actions)
-        return [each for each in actions if each.path == "enable"]
+    def offers(self, request: HttpRequest, obj: EndpointRow, path: str) -> bool:
+        if path == "enable":
+            return obj.disabled_at is not None or obj.consecutive_failures > 0
+        if path == "recover":
+            return obj.registered_at is not None and obj.disabled_at is None
+        return _senders(obj).exists()
 
     @page_action(title="Enable", path="enable", permission="delivery.change_endpointrow", icon="restart_alt")
     def enable(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -188,6 +201,15 @@ class EndpointAdmin(StaffAdmin):
             back=url_of(endpoint),
             obj=endpoint,
         )
+
+
+def _as_its_owner_sees(endpoint: Any) -> dict[str, Any]:
+    """What the API shows of it, read once for a page."""
+    if not hasattr(endpoint, "as_owner_sees"):
+        rows = [Endpoint.objects.get(tenant_id=endpoint.tenant_id, id=endpoint.id)]
+        (endpoint.as_owner_sees,) = queries.shown(endpoint.tenant_id, rows)
+    found: dict[str, Any] = endpoint.as_owner_sees
+    return found
 
 
 def _action_types(endpoint: EndpointRow) -> Table:

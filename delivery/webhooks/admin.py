@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.safestring import SafeString
@@ -28,6 +28,10 @@ class TypeFilter(ExactFilter):
     title = parameter_name = "type"
 
 
+class CustomerFilter(ExactFilter):
+    title, parameter_name = "the id of a customer", "customer_id"
+
+
 class PartnerEventAdmin(NewestAdmin):
     """What partners are told of themselves and their customers."""
 
@@ -35,7 +39,12 @@ class PartnerEventAdmin(NewestAdmin):
     list_title = "Events of partners"
     search_help_text = "The id of an event"
     list_display = ["short_id", "moment", "tenant_link", "seq", "type", "customer_link"]
-    list_filter = [("tenant", AutocompleteSelectFilter), TypeFilter, ("created_at", admin.DateFieldListFilter)]
+    list_filter = [
+        ("tenant", AutocompleteSelectFilter),
+        TypeFilter,
+        CustomerFilter,
+        ("created_at", admin.DateFieldListFilter),
+    ]
     fields = [
         "id",
         ("tenant_link", "seq"),
@@ -48,9 +57,17 @@ class PartnerEventAdmin(NewestAdmin):
     ]
     readonly_fields = ["tenant_link", "customer_link"]
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        names = Tenant.objects.filter(id=OuterRef("customer_id")).values("name")
+        found: QuerySet[Any] = super().get_queryset(request)
+        named: QuerySet[Any] = found.annotate(customer_name=Subquery(names))
+        return named
+
     @column("Customer")
-    def customer_link(self, event: PartnerEvent) -> SafeString | str:
-        return "-" if event.customer_id is None else link(url_of(Tenant(pk=event.customer_id)), event.customer_id)
+    def customer_link(self, event: Any) -> SafeString | str:
+        if event.customer_name is None:  # the event outlives it
+            return "-" if event.customer_id is None else str(event.customer_id)
+        return link(url_of(Tenant(pk=event.customer_id)), event.customer_name)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
@@ -156,9 +173,8 @@ class WebhookAdmin(StaffAdmin):
             ),
         ]
 
-    def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
-        webhook = self.get_object(request, unquote(object_id))
-        return super().get_actions_detail(request, object_id) if webhook is not None and webhook.active else []
+    def offers(self, request: HttpRequest, obj: Webhook, path: str) -> bool:
+        return obj.active
 
     @page_action(title="Replay", path="replay", permission="delivery.change_webhook", icon="replay")
     def replay(self, request: HttpRequest, object_id: str) -> HttpResponse:

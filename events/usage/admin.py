@@ -1,11 +1,22 @@
-"""What staff see of usage, on a tenant's page: months, and what a partner wants to hear and heard. No end user."""
+"""What staff see of usage, on a tenant's page: its months. Of a partner also those of all customers together, what it
+wants to hear and what it heard. No end user."""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from django.db.models import Count, Q, Sum
+from django.db.models.functions import Now
 
 from events import metering
-from events.models import ReachedThreshold, Usage, UsageAlert, UsageUnit
+from events.models import ReachedThreshold, Usage, UsageAlert, UsageMetric, UsageUnit
 from events.usage.alerts import number
+from events.usage.counting import METRICS
+from retivo.staff.lists import TooSlowError, patience
 from retivo.staff.pages import ROWS_SHOWN, Table, badge, day, link, url_of
 from tenants.models import Tenant
 
+_METRICS = ["Active users", "Events", "Decisions", "Delivered", "Outcomes", "Cost, USD"]  # of `METRICS`
 _BADGES = {"Final": "success", "Open": "info"}
 
 
@@ -14,33 +25,54 @@ def usage_table(tenant: Tenant) -> Table:
     months = Usage.objects.filter(tenant=tenant, unit=UsageUnit.MONTH).order_by("-starts_on", "correction")
     return Table(
         title="Usage by month",
-        headers=[
-            "Month",
-            "",
-            "Active users",
-            "Events",
-            "Decisions",
-            "Delivered",
-            "Outcomes",
-            "Cost, USD",
-            "Counted at",
-        ],
+        headers=["Month", "", *_METRICS, "Counted at"],
         rows=[
             (
                 f"{metering.named(each.starts_on)}{', correction' if each.correction else ''}",
                 badge("Final" if each.closed_at else "Open", _BADGES),
-                f"{each.active_users:,}",
-                f"{each.events:,}",
-                f"{each.decisions:,}",
-                f"{each.actions_delivered:,}",
-                f"{each.outcomes:,}",
-                f"{each.action_cost_usd:,.2f}",
+                *_numbers(vars(each)),
                 f"{each.counted_at:%Y-%m-%d %H:%M}",
             )
             for each in months[:ROWS_SHOWN]
         ],
         total=months.count(),
     )
+
+
+def fleet_table(partner: Tenant) -> Table:
+    """What all of its customers used together, by month, with corrections."""
+    months = Usage.objects.filter(
+        tenant__parent=partner, unit=UsageUnit.MONTH, starts_on__gt=Now() - timedelta(days=365)
+    )
+    by_month = months.values("starts_on").annotate(
+        customers=Count("tenant", filter=Q(correction=0)),
+        unfinished=Count("tenant", filter=Q(closed_at=None)),
+        **{name: Sum(name) for name in METRICS},
+    )
+    try:
+        with patience():
+            rows: list[Sequence[Any]] = [
+                (
+                    metering.named(each["starts_on"]),
+                    badge("Open" if each["unfinished"] else "Final", _BADGES),
+                    f"{each['customers']:,}",
+                    *_numbers(each),
+                )
+                for each in by_month.order_by("-starts_on")
+            ]
+    except TooSlowError:
+        rows = [("It takes too long to add up. The customers' own pages have theirs.",)]
+    return Table(
+        title="Usage of all customers by month",
+        headers=["Month", "", "Customers", *_METRICS],
+        rows=rows,
+        total=len(rows),
+    )
+
+
+def _numbers(row: Mapping[str, Any]) -> list[str]:
+    """In the order of `_METRICS`."""
+    return [f"{row[name]:,.2f}" if name == UsageMetric.ACTION_COST_USD else f"{row[name]:,}" for name in METRICS]
 
 
 def alerts_table(partner: Tenant) -> Table:

@@ -143,16 +143,14 @@ def get(*, partner_id: UUID, rollout_id: str, lock: bool = False) -> Rollout:
 def pause(*, actor: str, partner_id: UUID, rollout_id: str) -> Rollout:
     """Move nobody on until it is resumed. Raises Problem 404, 409 `rollout_not_running`."""
     rollout = get(partner_id=partner_id, rollout_id=rollout_id, lock=True)
-    if rollout.status not in (RolloutStatus.PLANNED, RolloutStatus.RUNNING):
-        raise _not("rollout_not_running", rollout)
+    _check(_why_not_pause(rollout))
     return _steered(rollout, RolloutStatus.PAUSED, "rollout.paused", actor)
 
 
 def resume(*, actor: str, partner_id: UUID, rollout_id: str) -> Rollout:
     """Raises Problem 404, 409 `rollout_not_paused`."""
     rollout = get(partner_id=partner_id, rollout_id=rollout_id, lock=True)
-    if rollout.status != RolloutStatus.PAUSED:
-        raise _not("rollout_not_paused", rollout)
+    _check(_why_not_resume(rollout))
     return _steered(rollout, RolloutStatus.RUNNING, "rollout.resumed", actor)
 
 
@@ -165,20 +163,50 @@ def roll_back(*, actor: str, partner_id: UUID, rollout_id: str) -> Rollout:
     rollout = get(partner_id=partner_id, rollout_id=rollout_id)
     integration = lock_integration(rollout)  # before the roll-out's row, as a step that ends takes them
     rollout = get(partner_id=partner_id, rollout_id=rollout_id, lock=True)
-    if rollout.status == RolloutStatus.ROLLED_BACK:
-        raise _not("rollout_rolled_back", rollout)
-    later = Q(created_at__gt=rollout.created_at) | Q(created_at=rollout.created_at, id__gt=rollout.id)
-    if Rollout.objects.filter(later, integration_id=rollout.integration_id).exists():
-        raise Problem(409, "rollout_superseded", "There is a later roll-out of this integration.")
-    if Rollout.objects.filter(id=rollout.id, finished_at__lt=Now() - KEPT_FOR).exists():
-        detail = f"It finished more than {KEPT_FOR.days} days ago. Roll out the revision of before instead."
-        raise Problem(409, "rollout_too_old", detail)
+    _check(_why_not_roll_back(rollout))
     if integration.revision == rollout.revision != rollout.revision_before and rollout.is_for_all:
         integration.revision = rollout.revision_before
         integration.save(update_fields=["revision"])
         moving.take_in_new(rollout)
     rollout.finished_at = None if rollout.moved else Now()
     return _steered(rollout, RolloutStatus.ROLLED_BACK, "rollout.rolled_back", actor)
+
+
+def possible(rollout: Rollout) -> set[str]:
+    """Which of `pause`, `resume` and `roll-back` its state allows now."""
+    asked = {"pause": _why_not_pause, "resume": _why_not_resume, "roll-back": _why_not_roll_back}
+    return {name for name, why_not in asked.items() if why_not(rollout) is None}
+
+
+def stage_number(rollout: Rollout) -> int:
+    """The stage that it is in, as it is shown: from 1."""
+    return int(rollout.stage) + 1
+
+
+def _check(refusal: Problem | None) -> None:
+    if refusal is not None:
+        raise refusal
+
+
+def _why_not_pause(rollout: Rollout) -> Problem | None:
+    is_moving = rollout.status in (RolloutStatus.PLANNED, RolloutStatus.RUNNING)
+    return None if is_moving else _not("rollout_not_running", rollout)
+
+
+def _why_not_resume(rollout: Rollout) -> Problem | None:
+    return None if rollout.status == RolloutStatus.PAUSED else _not("rollout_not_paused", rollout)
+
+
+def _why_not_roll_back(rollout: Rollout) -> Problem | None:
+    if rollout.status == RolloutStatus.ROLLED_BACK:
+        return _not("rollout_rolled_back", rollout)
+    later = Q(created_at__gt=rollout.created_at) | Q(created_at=rollout.created_at, id__gt=rollout.id)
+    if Rollout.objects.filter(later, integration_id=rollout.integration_id).exists():
+        return Problem(409, "rollout_superseded", "There is a later roll-out of this integration.")
+    if Rollout.objects.filter(id=rollout.id, finished_at__lt=Now() - KEPT_FOR).exists():
+        detail = f"It finished more than {KEPT_FOR.days} days ago. Roll out the revision of before instead."
+        return Problem(409, "rollout_too_old", detail)
+    return None
 
 
 def _kind(asked: Any) -> str:

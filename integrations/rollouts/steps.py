@@ -16,7 +16,7 @@ from django.utils import timezone
 from integrations.models import PartnerIntegration, Rollout, RolloutStatus
 from integrations.rollouts import guarding, moving
 from integrations.rollouts.guarding import Watch
-from integrations.rollouts.services import about, lock_integration
+from integrations.rollouts.services import about, lock_integration, stage_number
 from tenants import outbox
 
 # How often a stage that waits is looked at for its guard.
@@ -104,7 +104,7 @@ def _end_stage(rollout: Rollout, integration: PartnerIntegration) -> bool:
     if is_last and moving.take_in_late(rollout):
         rollout.save(update_fields=_CHANGED)
         return True
-    _announce(rollout, "rollout.stage_done", stage=rollout.stage + 1, moved=rollout.moved)
+    _announce(rollout, "rollout.stage_done", stage=stage_number(rollout), moved=rollout.moved)
     if is_last:
         rollout.status, rollout.finished_at = RolloutStatus.COMPLETED, timezone.now()
         if rollout.is_for_all:

@@ -1,95 +1,82 @@
 """Staff pages of roll-outs: how far each is, and the buttons that a partner has, too."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django import forms
 from django.contrib import messages
 from django.contrib.admin.utils import unquote
-from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
 
-from integrations.models import PartnerIntegration, Rollout
+from integrations.models import MOVING, Rollout
 from integrations.rollouts import services
+from integrations.staff.jobs import JobAdmin, shown_status
 from retivo.api.errors import Problem
-from retivo.staff.pages import (
-    ROWS_SHOWN,
-    Figure,
-    StaffAdmin,
-    Table,
-    actor,
-    badge,
-    changelist_url,
-    code,
-    column,
-    day,
-    link,
-    page_action,
-    progress,
-    url_of,
-)
+from retivo.staff.pages import Figure, Table, actor, badge, column, page_action, url_of
 
-BADGES = {
-    "Planned": "default",
-    "Running": "info",
-    "Paused": "warning",
-    "Completed": "success",
-    "Rolled Back": "warning",
-    "Aborted": "danger",
-}
 _CHANGE = "integrations.change_rollout"
+_STAGE_BADGES = {"Done": "success", "To come": "default"}
 
 
-class RolloutAdmin(StaffAdmin):
-    """The newest first."""
-
-    search_fields = ["id", "integration__provider", "tenant__name", "tenant__slug"]
-    search_help_text = "Id, provider or partner"
+class RolloutAdmin(JobAdmin):
+    bar_title = "Customers moved"
     list_display = ["id", "integration_link", "partner", "revision", "status_badge", "progress", "created_at"]
     list_filter = ["status"]
-    list_select_related = ["integration", "tenant"]
-    ordering = ["-created_at", "-id"]
     fields = [
-        ("id", "status_badge"),
+        "id",
         ("integration_link", "partner"),
+        ("status_badge", "asked_by"),
         ("revision", "revision_before"),
         ("total", "moved"),
-        ("stage", "stage_ends_at"),
+        "whom",
+        ("shown_stage", "stage_ends_at"),
+        ("shown_guard", "guard_saw"),
         ("created_at", "finished_at"),
-        "asked_by",
-        "target",
-        "stages",
-        ("guard", "guard_seen"),
     ]
-    readonly_fields = ["integration_link", "partner", "status_badge"]
+    readonly_fields: Sequence[str] = [
+        *JobAdmin.readonly_fields,
+        "whom",
+        "shown_stage",
+        "shown_guard",
+        "guard_saw",
+    ]
     actions_detail = ["roll_back", "pause", "resume"]
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        found: QuerySet[Any] = super().get_queryset(request).defer("integration__encrypted_webhook_secret")
-        return found
+    @column("Whom")
+    def whom(self, rollout: Rollout) -> str:
+        match rollout.target:
+            case {"percent": percent}:
+                return f"{percent} % of those that have the integration"
+            case {"customer_ids": number}:
+                return f"{number:,} customers that were named"
+            case {"filter": names}:
+                return f"Customers found by {', '.join(names)}"
+        return "All customers that have the integration"
 
-    @column("Integration")
-    def integration_link(self, rollout: Rollout) -> SafeString:
-        return link(url_of(rollout.integration), rollout.integration)
+    @column("Stage")
+    def shown_stage(self, rollout: Rollout) -> str:
+        return f"{services.stage_number(rollout)} of {len(rollout.stages)}"
 
-    @column("Partner")
-    def partner(self, rollout: Rollout) -> SafeString:
-        return link(url_of(rollout.tenant), rollout.tenant)
+    @column("Guard")
+    def shown_guard(self, rollout: Rollout) -> str:
+        if rollout.guard is None:
+            return "-"
+        most, least = _percent(rollout.guard["max_failure_rate"]), rollout.guard["min_actions"]
+        return f"Stops it if more than {most} of at least {least:,} actions fail"
 
-    @column("Status", badges=BADGES)
-    def status_badge(self, rollout: Rollout) -> str:
-        return str(rollout.get_status_display())
+    @column("What the guard saw")
+    def guard_saw(self, rollout: Rollout) -> str:
+        if rollout.guard_seen is None:
+            return "-"
+        seen = rollout.guard_seen
+        return f"{seen['failed']:,} of {seen['actions']:,} actions failed, {_percent(seen['failure_rate'])}"
 
-    @column("Moved")
-    def progress(self, rollout: Rollout) -> SafeString:
-        return _bar(rollout)
+    def tables(self, request: HttpRequest, job: Any) -> list[Table | Figure]:
+        return [*super().tables(request, job), _stages(job)]
 
-    def tables(self, request: HttpRequest, rollout: Rollout) -> list[Table | Figure]:
-        data = {"period": _count(rollout), "done": rollout.moved, "total": max(rollout.total, 1)}
-        return [Figure(title="Customers moved", template="staff/progress.html", data=data)]
+    def offers(self, request: HttpRequest, obj: Rollout, path: str) -> bool:
+        return path in services.possible(obj)
 
     @page_action(title="Roll back", path="roll-back", permission=_CHANGE, icon="undo")
     def roll_back(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -148,30 +135,26 @@ class RolloutAdmin(StaffAdmin):
         )
 
 
-def table(integration: PartnerIntegration) -> Table:
-    """An integration's roll-outs."""
-    rollouts = Rollout.objects.filter(integration_id=integration.id).order_by("-created_at", "-id")
-    return Table(
-        title="Roll-outs",
-        headers=["Id", "Revision", "Status", "Moved", "Begun"],
-        rows=[
-            (
-                link(url_of(rollout), code(rollout.id)),
-                rollout.revision,
-                badge(rollout.get_status_display(), BADGES),
-                _bar(rollout),
-                day(rollout.created_at),
-            )
-            for rollout in rollouts[:ROWS_SHOWN]
-        ],
-        total=rollouts.count(),
-        all_url=changelist_url("integrations", "rollout", integration__id__exact=integration.id),
-    )
+def _stages(rollout: Rollout) -> Table:
+    rows = [
+        (
+            number,
+            f"{stage['percent']} %",
+            f"{stage['wait_minutes']:,} minutes" if stage["wait_minutes"] else "-",
+            _state(rollout, number),
+        )
+        for number, stage in enumerate(rollout.stages, 1)
+    ]
+    return Table(title="Stages", headers=["Stage", "Customers", "Then waits", "State"], rows=rows, total=len(rows))
 
 
-def _count(rollout: Rollout) -> str:
-    return f"{rollout.moved:,} of {rollout.total:,}"
+def _state(rollout: Rollout, number: int) -> Any:
+    if number == services.stage_number(rollout):
+        return shown_status(rollout)
+    if number < services.stage_number(rollout):
+        return badge("Done", _STAGE_BADGES)
+    return badge("To come", _STAGE_BADGES) if rollout.status in MOVING else "-"
 
 
-def _bar(rollout: Rollout) -> SafeString:
-    return format_html("{} {}", progress(rollout.moved, rollout.total), _count(rollout))
+def _percent(share: float) -> str:
+    return f"{share * 100:g} %"

@@ -171,7 +171,7 @@ class SharingSerializer(serializers.Serializer[Any]):
 
     @extend_schema_field({"type": "string", "enum": ["running", "completed"]})
     def get_status(self, sharing: Any) -> str:
-        return "running" if sharing.finished_at is None else "completed"
+        return str(sharing.status)
 
     @extend_schema_field({"type": "integer"})
     def get_left(self, sharing: Any) -> int:

@@ -6,7 +6,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from integrations.models import RolloutStatus
-from integrations.rollouts.services import MAX_STAGES, left
+from integrations.rollouts.services import MAX_STAGES, left, stage_number
 from partners.customers.filters import CustomerFilterSerializer
 from partners.references import EXTERNAL
 from partners.revisions.serializers import MAX_NUMBER, ReasonSerializer
@@ -198,7 +198,7 @@ class RolloutSerializer(serializers.Serializer[Any]):
 
     @extend_schema_field({"type": "integer"})
     def get_stage(self, rollout: Any) -> int:
-        return int(rollout.stage) + 1
+        return stage_number(rollout)
 
     @extend_schema_field({"type": "integer"})
     def get_left(self, rollout: Any) -> int:

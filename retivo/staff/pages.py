@@ -29,6 +29,8 @@ from retivo.staff.lists import StaffList, StaffPaginator
 
 def _plain_json(data: Any, encoder: Any) -> SafeString:
     """In place of unfold's, whose colours are styles in attributes: the Content-Security-Policy allows none."""
+    if data is None:
+        return SafeString()  # shown as what is not set
     text = json.dumps(data, sort_keys=True, indent=4, cls=encoder, ensure_ascii=False)
     return format_html('<pre class="whitespace-pre-wrap">{}</pre>', text)
 
@@ -103,6 +105,15 @@ class StaffAdmin(ModelAdmin):  # type: ignore[misc]  # unfold carries no types
     def tables(self, request: HttpRequest, obj: Any) -> "Sequence[Table | Figure]":
         """What stands below the object's own fields."""
         return []
+
+    def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
+        obj = self.get_object(request, unquote(object_id))
+        found: list[Any] = [] if obj is None else super().get_actions_detail(request, object_id)
+        return [each for each in found if self.offers(request, obj, each.path)]
+
+    def offers(self, request: HttpRequest, obj: Any, path: str) -> bool:
+        """Whether the object's page has the button with this path: not if its state does not allow what that does."""
+        return True
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None

@@ -175,10 +175,8 @@ class UserAdmin(AccountAdmin):
     def save_model(self, request: HttpRequest, obj: User, form: UserForm, change: bool) -> None:
         services.change_user(actor=actor(request), by=person(request), user_id=obj.pk, changes=changes(form))
 
-    def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
-        user = self.get_object(request, unquote(object_id))
-        may_change = user is not None and self.has_change_permission(request, user)
-        return super().get_actions_detail(request, object_id) if may_change else []
+    def offers(self, request: HttpRequest, obj: User, path: str) -> bool:
+        return self.has_change_permission(request, obj)
 
     @page_action(title="New user", path="add", permission="auth.add_user", icon="person_add")
     def new_user(self, request: HttpRequest) -> HttpResponse:

@@ -63,11 +63,11 @@ class DeleteTenantForm(forms.Form):
 class DeletableAdmin(StaffAdmin):
     """A tenant's page with its deletion."""
 
-    def hidden_while_deleting(self, tenant: Tenant) -> dict[str, bool]:
-        """What a tenant's page does not offer, by whether the tenant is being deleted."""
-        names = ("issue_key", "controls", "suspend", "change_suspension", "reactivate", "schedule_deletion")
-        hidden = ("restore",) if tenant.delete_at is None else names
-        return {f"tenants_tenant_{name}": True for name in hidden}
+    def is_possible_while_deleting(self, tenant: Tenant, path: str) -> bool:
+        """Until its time has come a tenant that is being deleted can be restored, and nothing else."""
+        if tenant.delete_at is not None:
+            return path == "restore" and tenant.delete_at > timezone.now()
+        return path != "restore" and (path != "schedule-deletion" or not tenant.customers.exists())
 
     def before_restore(self, tenant: Tenant) -> None:
         """What other rooms have to do first. Raises Problem where that is not done yet."""
@@ -151,10 +151,11 @@ class DeletionAdmin(StaffAdmin):
     search_help_text = "Id, or the SHA-256 of a tenant's id"
     ordering = ["-requested_at", "-id"]
     fields = [
-        ("id", "shown_status"),
-        ("subject", "countdown"),
+        "id",
+        ("subject", "shown_status"),
+        ("countdown", "delete_at"),
         ("requested_by", "requested_at"),
-        ("delete_at", "reason"),
+        "reason",
         ("started_at", "finished_at"),
         ("rows", "failure"),
         "subject_hash",

@@ -129,13 +129,11 @@ class ControlsForm(forms.Form):
 class ControlledAdmin(StaffAdmin):
     """A tenant's page with what staff may say of the tenant."""
 
-    def hidden_actions(self, tenant: Tenant) -> dict[str, bool]:
+    def is_said_now(self, tenant: Tenant, path: str) -> bool:
         """What its partner suspended staff can suspend still, so that the partner cannot lift it."""
-        return {
-            "tenants_tenant_reactivate": not tenant.suspended_by_staff,
-            "tenants_tenant_change_suspension": not tenant.suspended_by_staff,
-            "tenants_tenant_suspend": tenant.suspended_by_staff,
-        }
+        if path == "suspend":
+            return not tenant.suspended_by_staff
+        return tenant.suspended_by_staff or path not in ("reactivate", "change-suspension")
 
     @page_action(title="Controls", path="controls", permission="tenants.change_tenant", icon="tune")
     def controls(self, request: HttpRequest, object_id: str) -> HttpResponse:

@@ -139,6 +139,13 @@ class ConfigField(forms.CharField):
             return True
 
 
+class OptionalJSONField(forms.JSONField):
+    """Empty, and not `null`, where nothing is set."""
+
+    def prepare_value(self, value: Any) -> Any:
+        return None if value is None else super().prepare_value(value)
+
+
 class TenantForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for mypy alone
     tracked_user_limit = forms.IntegerField(
         min_value=0,
@@ -146,7 +153,7 @@ class TenantForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for mypy
         widget=UnfoldAdminIntegerFieldWidget,
         help_text="Monthly active users.",
     )
-    rate_limit = forms.JSONField(
+    rate_limit = OptionalJSONField(
         required=False,
         widget=UnfoldAdminTextInputWidget,
         help_text='As {"requests": 6000, "seconds": 60}, of all its keys. Empty: the installation\'s limit.',

@@ -128,11 +128,8 @@ class ApiKeyAdmin(StaffAdmin):
     def successor(self, key: Any) -> SafeString | str:
         return _link_to(key.successor_id)
 
-    def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
-        key = self.get_object(request, object_id)
-        offered = {"tenants_apikey_revoke": key and key.revoked_at is None}
-        offered["tenants_apikey_rotate"] = key and _status(key) == "Active"
-        return [action for action in super().get_actions_detail(request, object_id) if offered.get(action.action_name)]
+    def offers(self, request: HttpRequest, obj: ApiKey, path: str) -> bool:
+        return _offers(obj, path)
 
     @page_action(title="Rotate", path="rotate", permission="tenants.add_apikey", icon="autorenew")
     def rotate(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -212,10 +209,10 @@ def keys_table(request: HttpRequest, tenant: Tenant) -> Table:
                 day(key.expires_at),
                 day(key.last_used_at),
                 link(reverse("admin:tenants_apikey_rotate", args=[key.pk]), "Rotate")
-                if may_rotate and _status(key) == "Active"
+                if may_rotate and _offers(key, "rotate")
                 else "",
                 link(reverse("admin:tenants_apikey_revoke", args=[key.pk]), "Revoke")
-                if may_revoke and key.revoked_at is None
+                if may_revoke and _offers(key, "revoke")
                 else "",
             )
             for key in keys[:ROWS_SHOWN]
@@ -237,3 +234,7 @@ def _status(key: Any) -> str:
     if key.expires_at is not None and key.expires_at <= timezone.now():
         return "Expired"
     return "Expiring" if key.successor_id else "Active"
+
+
+def _offers(key: Any, path: str) -> bool:
+    return _status(key) == "Active" if path == "rotate" else key.revoked_at is None

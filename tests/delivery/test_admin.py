@@ -104,6 +104,48 @@ def test_endpoint__by_itself__names_what_is_sent_there(viewer: Client, failed: s
     assert (certifications.rows, recoveries.rows) == ([], [])
 
 
+def test_endpoint__by_itself__shows_its_latency_and_since_when_it_is_certified(
+    viewer: Client, acme: Api, inbox: Receiver, shop: Merchant
+) -> None:
+    page = f"{ENDPOINTS}{endpoint_id()}/change/"
+    fields = viewer.get(page).content.decode()
+    assert "Certified since" in fields
+    assert "p50" not in fields
+    as_owner("UPDATE delivery_endpoint SET latencies = '{100,200,1900}'")
+
+    assert "p50 200 ms, p95 1,730 ms" in viewer.get(page).content.decode()
+    shown = acme.get(f"/api/partners/endpoints/{endpoint_id()}").json()["endpoint"]
+    assert shown["latency_ms"] == {"p50": 200, "p95": 1730}
+
+
+@pytest.mark.parametrize(
+    ("state", "buttons"),
+    [
+        ("disabled_at = NULL, disabled_because = NULL, consecutive_failures = 0", {"recover", "certify"}),
+        ("disabled_at = NULL, disabled_because = NULL, consecutive_failures = 1", {"enable", "recover", "certify"}),
+        ("url = url", {"enable", "certify"}),
+        ("registered_at = NULL", {"enable", "certify"}),
+    ],
+    ids=["well", "failing", "disabled", "not registered any more"],
+)
+def test_buttons__of_an_endpoint__are_those_that_do_something(
+    operator: Client, failed: str, state: str, buttons: set[str]
+) -> None:
+    as_owner(f"UPDATE delivery_endpoint SET {state}")
+
+    html = operator.get(f"{ENDPOINTS}{endpoint_id()}/change/").content.decode()
+
+    assert {name for name in ("enable", "recover", "certify") if f"/{name}/" in html} == buttons
+
+
+def test_replay__of_an_action_that_expired__is_not_offered(operator: Client, failed: str) -> None:
+    page = f"{ACTIONS}{quote(failed)}/"
+    assert f"{page}replay/" in operator.get(f"{page}change/").content.decode()
+    as_owner("UPDATE delivery_action SET expires_at = now()")
+
+    assert f"{page}replay/" not in operator.get(f"{page}change/").content.decode()
+
+
 def test_endpoint__by_an_operator__is_certified_enabled_and_recovered_as_by_its_partner(
     operator: Client, acme: Api, shop: Merchant, inbox: Receiver, failed: str
 ) -> None:

@@ -127,7 +127,7 @@ def test_a_partners_page_shows_the_first_customers_and_its_integrations(viewer: 
     add_customers(acme, ROWS_SHOWN + 1)
     response = viewer.get(page_of(acme))
     shown = tables(response)
-    assert list(shown) == ["Controls", "Customers", "API keys", "Integrations"]
+    assert list(shown) == ["Lists", "Controls", "Customers", "API keys", "Integrations"]
     assert (len(shown["Customers"].rows), shown["Customers"].total) == (ROWS_SHOWN, ROWS_SHOWN + 1)
     assert shown["Customers"].all_url == f"{TENANTS}?partner=acme"
     html = response.content.decode()
@@ -140,7 +140,7 @@ def test_a_customers_page_shows_what_it_has(viewer: Client, acme: Api) -> None:
     merchant = acme.provision("merchant")
     response = viewer.get(page_of(merchant))
     shown = tables(response)
-    assert list(shown) == ["Controls", "API keys", "Integrations shared", "Action types"]
+    assert list(shown) == ["Lists", "Controls", "API keys", "Integrations shared", "Action types"]
     assert [_text(row[0]) for row in shown["Action types"].rows] == ["grant_points", "send_voucher"]
     assert merchant.key[:12] in response.content.decode()
     # The lists that the tables lead to are of this tenant alone.

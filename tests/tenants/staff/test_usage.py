@@ -32,3 +32,16 @@ def test_page__of_a_partner__shows_alerts_and_what_was_reached(viewer: Client, a
     assert "Usage alerts" in html
     assert "40, 90" in html
     assert "Thresholds reached" in html
+
+
+def test_page__of_a_partner__adds_up_its_customers_months(viewer: Client, acme: Api, rival: Api) -> None:
+    for customer, users in ((acme.provision("one"), 1), (acme.provision("two"), 2), (rival.provision("four"), 4)):
+        track(customer, *(event(f"u{number}") for number in range(users)))
+        count_tenant(customer.tenant_id)
+
+    tables = viewer.get(page_of(acme)).context["tables"]
+
+    (table,) = [table for table in tables if table.title == "Usage of all customers by month"]
+    ((_, state, customers, active_users, events, *_),) = table.rows
+    assert "Open" in state
+    assert (customers, active_users, events) == ("2", "3", "3")
