@@ -4,13 +4,14 @@
 Deciding and the database's function claim_actions go by it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from integrations.models import PartnerIntegration
 from retivo.api.errors import FieldError, Problem
+from tenants.models import Layer
 
 WHOLE = "*"
 
@@ -34,6 +35,20 @@ def parts(*, partner_id: UUID, switch: str) -> Iterator[Part]:
                 yield Part(
                     integration.id, integration.provider, None if name == WHOLE else name, said["reason"], said["since"]
                 )
+
+
+def said(held: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
+    """The switches that are on for a part, by `held` of its integration: each, the kill switch first."""
+    switches = held.get(name, {})
+    return [
+        {
+            "switch": switch,
+            "since": switches[switch]["since"],
+            "by": Layer.PARTNER,
+            "reason": switches[switch]["reason"],
+        }
+        for switch in sorted(switches)
+    ]
 
 
 def hold(

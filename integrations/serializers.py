@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from integrations import webhook_url
+from integrations import holding, webhook_url
 from integrations.fields import (
     DESCRIPTION,
     PARAMETERS,
@@ -20,6 +21,7 @@ from integrations.fields import (
 )
 from retivo.api.serializers import BooleanField, IntegerField, StrictSerializer, StringField
 from retivo.api.values import MAX_OBJECT_BYTES, is_large
+from tenants.serializers import HeldSerializer
 
 MAX_TEMPLATES = 100
 
@@ -94,6 +96,10 @@ class ActionTypeTemplateSerializer(serializers.Serializer[Any]):
     estimated_cost_usd = CostField(allow_null=True)
 
 
+class HeldInIntegrationSerializer(HeldSerializer):
+    action_type = serializers.CharField(allow_null=True, help_text="null: all of the integration.")
+
+
 class IntegrationSerializer(serializers.Serializer[Any]):
     """An integration as it is shown; never with its secret."""
 
@@ -102,6 +108,10 @@ class IntegrationSerializer(serializers.Serializer[Any]):
     display_name = serializers.CharField()
     domain = serializers.CharField(allow_blank=True)
     active = serializers.BooleanField()
+    held = serializers.SerializerMethodField(
+        help_text="Your switches that are on for it or for its action types: nothing of these is sent, whichever "
+        "customer has it."
+    )
     revision = serializers.IntegerField(help_text="The newest that was rolled out to all: new customers get it.")
     action_type_templates = ActionTypeTemplateSerializer(many=True, source="current", help_text="Of that revision.")
     event_mappings = EventMappingSerializer(many=True, source="current_mappings", help_text="Of that revision.")
@@ -110,6 +120,14 @@ class IntegrationSerializer(serializers.Serializer[Any]):
     deprecated_at = serializers.DateTimeField(allow_null=True, help_text="Since then it is shared with nobody more.")
     sunset_at = serializers.DateTimeField(allow_null=True, help_text="When it ends for those who have it.")
     created_at = serializers.DateTimeField()
+
+    @extend_schema_field(HeldInIntegrationSerializer(many=True))
+    def get_held(self, integration: Any) -> list[dict[str, Any]]:
+        return [
+            {**switch, "action_type": None if name == holding.WHOLE else name}
+            for name in sorted(integration.held)
+            for switch in holding.said(integration.held, name)
+        ]
 
 
 class RegisteredIntegrationSerializer(IntegrationSerializer):

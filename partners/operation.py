@@ -72,6 +72,7 @@ INTEGRATION = {
     "display_name": "Acme Loyalty",
     "domain": "loyalty",
     "active": True,
+    "held": [],
     "revision": 1,
     "action_type_templates": [TEMPLATE],
     "event_mappings": [

@@ -464,6 +464,7 @@ SPECTACULAR_SETTINGS = {
         "PlanStatus": "tenants.models.PlanStatus",
         "Layer": "tenants.models.Layer",
         "Scope": "tenants.models.Scope",
+        "SwitchName": "tenants.serializers.SWITCHES",
         "KeyMode": "tenants.models.KeyMode",
         "SuspensionMode": "tenants.models.SuspensionMode",
         "KeyStatus": "tenants.models.KeyStatus",

@@ -74,6 +74,24 @@ class TenantSerializer(serializers.Serializer[Any]):
     created_at = serializers.DateTimeField()
 
 
+SWITCHES = ["kill_switch", "shadow_mode"]
+
+
+class HeldSerializer(serializers.Serializer[Any]):
+    """A switch of the partner's that is on for an integration, or for an action type."""
+
+    switch = serializers.ChoiceField(SWITCHES)
+    since = serializers.DateTimeField()
+    by = serializers.ChoiceField(Layer.choices, help_text="`partner`.")
+    reason = serializers.CharField(allow_null=True)
+
+
+class HeldPartSerializer(HeldSerializer):
+    integration_id = serializers.UUIDField()
+    provider = serializers.CharField()
+    action_type = serializers.CharField(allow_null=True, help_text="null: all of the integration.")
+
+
 class EffectiveSerializer(serializers.Serializer[Any]):
     """The state that follows from what the tenant, its partner and staff say. The strictest holds."""
 
@@ -85,6 +103,11 @@ class EffectiveSerializer(serializers.Serializer[Any]):
     since = serializers.DateTimeField(allow_null=True, help_text="Of the first reason, as are `by` and `reason`.")
     by = serializers.ChoiceField(Layer.choices, allow_null=True)
     reason = serializers.CharField(allow_null=True, help_text="What was said when it was set, if anything.")
+    parts = HeldPartSerializer(
+        many=True,
+        help_text="What the partner holds beside that: integrations and action types that this tenant has, the kill "
+        "switch first. Nothing of them is sent, even where `sending` is `on`.",
+    )
 
 
 class TenantResponseSerializer(serializers.Serializer[Any]):

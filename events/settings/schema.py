@@ -31,6 +31,7 @@ _EFFECTIVE: dict[str, Any] = {
     "since": None,
     "by": None,
     "reason": None,
+    "parts": [],
 }
 _AT = {"since": "2026-11-20T08:00:00Z", "by": "self", "reason": "Prices were wrong."}
 

@@ -38,6 +38,7 @@ _OWN: dict[str, Any] = {
     "withdrawn": False,
     "deprecated_at": None,
     "sunset_at": None,
+    "held": [],
     "active": True,
     "created_at": "2026-04-26T10:00:00Z",
 }
@@ -53,6 +54,7 @@ _SHARED = {
     "revision": 2,
     "deprecated_at": "2026-12-01T09:00:00Z",
     "sunset_at": "2027-03-01T00:00:00Z",
+    "held": [{"switch": "kill_switch", "since": "2026-11-20T08:00:00Z", "by": "partner", "reason": "Wrong amounts."}],
 }
 
 _ID = OpenApiParameter(

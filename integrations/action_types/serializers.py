@@ -6,7 +6,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.fields import empty
 
-from integrations import webhook_url
+from integrations import holding, webhook_url
 from integrations.fields import (
     DESCRIPTION,
     PARAMETERS,
@@ -21,6 +21,7 @@ from integrations.fields import (
 )
 from retivo.api.pagination import PageQuerySerializer, PageSerializer
 from retivo.api.serializers import BooleanField, QueryBooleanField, StrictSerializer, StringField
+from tenants.serializers import HeldSerializer
 
 # --- A tenant's action types ----------------------------------------------------------------------------------------
 
@@ -73,8 +74,17 @@ class ActionTypeSerializer(serializers.Serializer[Any]):
     )
     deprecated_at = serializers.DateTimeField(allow_null=True, help_text="Since when its integration is deprecated.")
     sunset_at = serializers.DateTimeField(allow_null=True, help_text="When your partner ends it.")
+    held = serializers.SerializerMethodField(
+        help_text="Your partner's switches that are on for it or for its integration: nothing of it is sent."
+    )
     active = serializers.BooleanField()
     created_at = serializers.DateTimeField()
+
+    @extend_schema_field(HeldSerializer(many=True))
+    def get_held(self, action_type: Any) -> list[dict[str, Any]]:
+        held = action_type.held or {}
+        found = [*holding.said(held, holding.WHOLE), *holding.said(held, action_type.name)]
+        return sorted(found, key=lambda each: str(each["switch"]))
 
     @extend_schema_field({"type": ["integer", "null"]})
     def get_revision(self, action_type: Any) -> Any:

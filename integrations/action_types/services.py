@@ -154,7 +154,11 @@ def _of(tenant_id: UUID) -> Any:
     found = ActionType.objects.filter(tenant_id=tenant_id).defer(
         "encrypted_webhook_secret", "encrypted_previous_secret"
     )
-    return found.annotate(deprecated_at=F("integration__deprecated_at"), sunset_at=F("integration__sunset_at"))
+    return found.annotate(
+        deprecated_at=F("integration__deprecated_at"),
+        sunset_at=F("integration__sunset_at"),
+        held=F("integration__held"),
+    )
 
 
 def _stay_within_plan(tenant: Tenant) -> None:

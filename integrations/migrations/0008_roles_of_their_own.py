@@ -13,6 +13,7 @@ _LATER = dict.fromkeys(
     (
         "first_revision",
         "forget_rollouts",
+        "held_parts",
         "integrations_revision",
         "integrations_revisiontemplate",
         "integrations_rollout",

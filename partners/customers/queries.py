@@ -37,7 +37,7 @@ def customer_detail(row: tuple[Any, ...] | None) -> dict[str, Any]:
     if row is None:
         raise not_found()
     customer, row = Customer.of(row), row[WIDTH:]
-    effective, row = Effective(*row[:_STATE]), row[_STATE:]
+    effective, row = Effective.of(row[:_STATE]), row[_STATE:]
     said, rate_limit, month, active_users, events, *configs, shared, api_keys, total, active = row
     of_tenant, by_partner, learning = configs
     own = msgspec.json.decode(by_partner)
@@ -82,7 +82,7 @@ def is_already(row: tuple[Any, ...], fields: Mapping[str, Any]) -> bool:
 
 
 _DETAIL = f"""
-    SELECT {COLUMNS}, {EFFECTIVE},
+    SELECT {COLUMNS}, {EFFECTIVE.format(tenant="t.id")},
         -- Not what the customer says itself.
         (SELECT coalesce(json_agg(c), '[]')::text FROM tenants_control c
           WHERE c.tenant_id = t.id AND c.layer IN ('partner', 'staff')),

@@ -104,6 +104,7 @@ _CUSTOMER_DETAIL: dict[str, dict[str, Any]] = {
             "since": "2026-11-20T08:00:00Z",
             "by": "self",
             "reason": None,
+            "parts": [],
             "overage": "allow",
             "holdout_percent": 5,
             "learning": "contribute",

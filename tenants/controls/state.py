@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal
+from uuid import UUID
 
 import msgspec
 from django.db import connection
@@ -12,8 +13,23 @@ from django.utils.dateparse import parse_datetime
 from tenants.models import Control, Layer, Tenant
 
 
+class Part(msgspec.Struct, frozen=True):
+    """A switch of the partner's that is on for an integration, or for its action type of this name."""
+
+    switch: Literal["kill_switch", "shadow_mode"]
+    integration_id: UUID
+    provider: str
+    action_type: str | None
+    since: datetime
+    by: Layer
+    reason: str | None
+
+
 class Effective(msgspec.Struct, frozen=True):
-    """The state that a tenant is in. `since`, `by` and `reason` are those of the first of `because`, if any."""
+    """The state that a tenant is in. `since`, `by` and `reason` are those of the first of `because`, if any.
+
+    `sending` is of all that the tenant has; `parts` are held beside that.
+    """
 
     sending: Literal["on", "held"]
     ingesting: Literal["on", "off"]
@@ -21,27 +37,35 @@ class Effective(msgspec.Struct, frozen=True):
     since: datetime | None
     by: Layer | None
     reason: str | None
+    parts: Sequence[Part]
+
+    @classmethod
+    def of(cls, row: Sequence[Any]) -> "Effective":
+        """From the columns `EFFECTIVE`."""
+        return cls(*(*row[:-1], msgspec.json.decode(row[-1], type=list[Part])))
 
 
-# The columns of the database's functions controls_in_force and controls_of_caller, which make an `Effective`.
-EFFECTIVE = "f.sending, f.ingesting, f.because, f.since, f.said_by, f.reason"
+# The columns of the database's functions controls_in_force and controls_of_caller, as `f`, and of held_parts, for the
+# tenant with the id `{tenant}`: what makes an `Effective`.
+EFFECTIVE = "f.sending, f.ingesting, f.because, f.since, f.said_by, f.reason, held_parts({tenant})::text"
 
 
 def of_caller() -> Effective:
     """The state of the tenant in context."""
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {EFFECTIVE} FROM controls_of_caller() f")  # noqa: S608 (our own constants)
-        return Effective(*cursor.fetchone())
+        cursor.execute(f"SELECT {EFFECTIVE.format(tenant='current_tenant()')} FROM controls_of_caller() f")  # noqa: S608 (our own constants)
+        return Effective.of(cursor.fetchone())
 
 
 def of_tenant(tenant: Tenant) -> Effective:
     """The state of a tenant whose rows, and whose partner's rows, the context sees: for staff."""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT {EFFECTIVE} FROM controls_in_force(%s, %s, %s) f",  # noqa: S608 (our own constants)
-            [tenant.id, tenant.parent_id, tenant.delete_at is not None],
+            f"SELECT {EFFECTIVE.format(tenant='t.id')} FROM tenants_tenant t,"  # noqa: S608 (our own constants)
+            " controls_in_force(t.id, t.parent_id, t.delete_at IS NOT NULL) f WHERE t.id = %s",
+            [tenant.id],
         )
-        return Effective(*cursor.fetchone())
+        return Effective.of(cursor.fetchone())
 
 
 def read(rows: str) -> list[Control]:

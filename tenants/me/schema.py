@@ -49,6 +49,17 @@ get_me = operation(
             "since": "2026-11-20T08:00:00Z",
             "by": "partner",
             "reason": "Wrong amounts were granted.",
+            "parts": [
+                {
+                    "switch": "shadow_mode",
+                    "integration_id": "5d2c8a1e-1f0b-4a8e-8d43-9a0f7c6b5e12",
+                    "provider": "acme-loyalty",
+                    "action_type": "grant_points",
+                    "since": "2026-11-19T17:00:00Z",
+                    "by": "partner",
+                    "reason": None,
+                }
+            ],
         },
     },
     forbidden=SUSPENDED,

@@ -47,7 +47,7 @@ def me(caller: Caller, row: tuple[Any, ...]) -> dict[str, Any]:
     """The tenant, the key, all that it may do, the tenant's limits and its state."""
     tenant, row = Tenant(*row[:_TENANT]), row[_TENANT:]
     key, row = Key(*row[:_KEY]), row[_KEY:]
-    effective, (tracked_users, largest_budget, smallest_holdout) = Effective(*row[:_STATE]), row[_STATE:]
+    effective, (tracked_users, largest_budget, smallest_holdout) = Effective.of(row[:_STATE]), row[_STATE:]
     return {
         "tenant": tenant,
         "key": key,
@@ -65,7 +65,8 @@ def me(caller: Caller, row: tuple[Any, ...]) -> dict[str, Any]:
 
 _ME = f"""
     SELECT t.id, t.name, t.slug, t.tenant_role, t.plan_tier, t.plan_status, t.created_at,
-        k.id, k.prefix, k.label, k.mode, {STATUS}, k.scopes, k.created_at, k.expires_at, {EFFECTIVE},
+        k.id, k.prefix, k.label, k.mode, {STATUS}, k.scopes, k.created_at, k.expires_at,
+        {EFFECTIVE.format(tenant="t.id")},
         t.tracked_user_limit, b.largest_budget, b.smallest_holdout
     FROM tenants_tenant t JOIN tenants_apikey k ON k.tenant_id = t.id CROSS JOIN controls_of_caller() f
     CROSS JOIN LATERAL (

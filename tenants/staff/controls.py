@@ -256,6 +256,11 @@ def controls_table(tenant: Tenant) -> Table:
         # The config is held to the bounds, so what it says is in force.
         own = str(tenant.config.get(key, otherwise))
         rows.append((title, own, *(_bound(tell, layer[0]) for layer in columns[1:]), own))
+    for part in effective.parts:
+        what = part.switch.replace("_", " ").capitalize()
+        of = f"{part.provider} {part.action_type or ''}".strip()
+        told = _since("on", part.since, part.reason or "")
+        rows.append((f"{what} of {of}", "–", told, "–", badge("held", _BADGES)))
     rows.append(("Sending", "", "", "", badge(effective.sending, _BADGES)))
     rows.append(("Events and keys", "", "", "", badge(effective.ingesting, _BADGES)))
     return Table(title="Controls", headers=["", "Tenant", "Partner", "Staff", "In force"], rows=rows, total=len(rows))

@@ -30,6 +30,7 @@ def test_register__a_whole_one__answers_it_with_its_secret_once(merchant: Api) -
         "withdrawn": False,
         "deprecated_at": None,
         "sunset_at": None,
+        "held": [],
         "active": True,
     }
     assert secret not in merchant.get(PATH).content.decode()

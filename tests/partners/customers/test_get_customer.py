@@ -8,7 +8,15 @@ import pytest
 from tests.conftest import Api, Server
 from tests.owner import owner_cursor
 
-STATE: dict[str, Any] = {"sending": "on", "ingesting": "on", "because": [], "since": None, "by": None, "reason": None}
+STATE: dict[str, Any] = {
+    "sending": "on",
+    "ingesting": "on",
+    "because": [],
+    "since": None,
+    "by": None,
+    "reason": None,
+    "parts": [],
+}
 
 
 def path(customer: object) -> str:

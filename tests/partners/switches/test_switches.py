@@ -153,3 +153,52 @@ def test_switch__with_the_scope_for_it_alone__is_turned(acme: Api) -> None:
     assert of_fleet(api, "kill_switch", on=True).status_code == 200
     assert api.get(KILL).status_code == 403
     assert api.get("/api/me").json()["scopes"] == ["partner:switches"]
+
+
+@pytest.mark.parametrize("switch", ["kill_switch", "shadow_mode"])
+@pytest.mark.parametrize("part", ["integration_id", "action_type"])
+def test_part__that_is_held__is_told_wherever_one_asks_why_nothing_is_sent(
+    acme: Api, rival: Api, shop: Api, part: str, switch: str
+) -> None:
+    """What is told is what claim_actions holds."""
+    assert acted(shop, dispatch=True, action_types=["grant_points"])["action_id"]
+    (integration,) = acme.get("/api/partners/integrations").json()["integrations"]
+    only = {part: integration["id"] if part == "integration_id" else "grant_points"}
+    foreign = shop_of(rival, "foreign")
+    customer = f"/api/partners/customers/{shop.tenant_id}"
+
+    def told() -> list[Any]:
+        (found,) = [
+            each
+            for each in shop.get("/api/external/action-types").json()["action_types"]
+            if each["name"] == "grant_points"
+        ]
+        assert found == shop.get(f"/api/external/action-types/{found['id']}").json()["action_type"]
+        of_partner = acme.get(f"/api/partners/integrations/{integration['id']}").json()["integration"]
+        assert [of_partner] == acme.get("/api/partners/integrations").json()["integrations"]
+        return [
+            shop.get("/api/me").json()["effective"]["parts"],
+            shop.get("/api/settings").json()["effective"]["parts"],
+            acme.get(customer).json()["customer"]["effective"]["parts"],
+            of_partner["held"],
+            found["held"],
+        ]
+
+    assert (told(), claimed()) == ([[]] * 5, 1)
+    of_fleet(acme, switch, on=True, only=only)
+    *of_tenant, of_integration, of_action_type = told()
+
+    assert claimed() == 0
+    name = None if part == "integration_id" else "grant_points"
+    for shown in (*of_tenant, of_integration):
+        (each,) = shown
+        assert (each["switch"], each["action_type"], each["by"], each["reason"]) == (switch, name, "partner", "fleet")
+    for (each,) in of_tenant:
+        assert (each["integration_id"], each["provider"]) == (integration["id"], integration["provider"])
+    assert [(each["switch"], each["by"], each["reason"]) for each in of_action_type] == [(switch, "partner", "fleet")]
+    assert len({str(shown[0]["since"])[:19] for shown in (*of_tenant, of_integration, of_action_type)}) == 1
+    assert shop.get("/api/me").json()["effective"]["sending"] == "on"
+    for other in (foreign, acme):
+        assert other.get("/api/me").json()["effective"]["parts"] == []
+    of_fleet(acme, switch, on=False, only=only)
+    assert (told(), claimed()) == ([[]] * 5, 1)

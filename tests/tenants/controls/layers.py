@@ -34,10 +34,11 @@ def effective(partner: Api, api: Api) -> dict[str, Any]:
     """As the partner's rows and the customer's tell it, whether or not a key of either is let in."""
     with staff_context(), connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT {EFFECTIVE} FROM controls_in_force(%s, %s, false) f",
-            [api.tenant_id, partner.tenant_id],
+            f"SELECT {EFFECTIVE.format(tenant='%s')} FROM controls_in_force(%s, %s, false) f",
+            [api.tenant_id, api.tenant_id, partner.tenant_id],
         )
-        return dict(zip(("sending", "ingesting", "because", "since", "by", "reason"), cursor.fetchone(), strict=True))
+        names = ("sending", "ingesting", "because", "since", "by", "reason")
+        return dict(zip(names, cursor.fetchone()[:-1], strict=True))
 
 
 def claimed() -> int:

@@ -36,6 +36,7 @@ def test_me__any_key__is_told_who_it_is(acme: Api, merchant: Api) -> None:
         "since": None,
         "by": None,
         "reason": None,
+        "parts": [],
     }
     assert issued.text.encode() not in answer.content
     assert "partner:switches" in acme.get(PATH).json()["scopes"]
