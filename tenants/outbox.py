@@ -4,7 +4,7 @@ Both are written in the change's own transaction. The action of the entry is the
 partner's business, `tenants.catalogue` says.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -67,14 +67,35 @@ def record(
 
 
 def record_each(
-    *, actor: str, action: str, tenant_ids: Sequence[UUID], target: Target | None = None, data: Mapping[str, Any]
+    *,
+    actor: str,
+    action: str,
+    tenant_ids: Iterable[UUID],
+    target: Target | None = None,
+    data: Mapping[str, Any],
+    changes: Mapping[UUID, Mapping[str, Change]] | None = None,
 ) -> None:
-    """What `record` does, for each of many customers of one partner, to whom the same was done: one statement."""
+    """What `record` does, for each of one or more customers of one partner, to whom the same was done: one statement.
+
+    Args:
+        changes: the fields of each customer that changed.
+    """
+    each = [
+        parameters(
+            actor=actor,
+            action=action,
+            tenant_id=tenant_id,
+            target=target,
+            data=data,
+            changes=None if changes is None else changes[tenant_id],
+        )
+        for tenant_id in sorted(tenant_ids)
+    ]
     with connection.cursor() as cursor:
         cursor.execute(
             _RECORDED_EACH,
-            parameters(actor=actor, action=action, tenant_id=tenant_ids[0], target=target, data=data)
-            | {"tenant_ids": sorted(tenant_ids)},
+            each[0]
+            | {f"each_{name}": [one[name] for one in each] for name in ("changed_tenant_id", "detail", "previous")},
         )
 
 
@@ -147,19 +168,20 @@ RECORDED = f"""
 
 _RECORDED_EACH = """
     WITH changed AS MATERIALIZED (
-        SELECT t.id, t.parent_id, t.external_id FROM tenants_tenant t
-        WHERE t.id = ANY(%(tenant_ids)s::uuid[]) ORDER BY t.id
+        SELECT t.id, t.parent_id, t.external_id, c.detail::jsonb, c.previous::jsonb
+        FROM unnest(%(each_changed_tenant_id)s::uuid[], %(each_detail)s::text[], %(each_previous)s::text[])
+            AS c (id, detail, previous)
+        JOIN tenants_tenant t ON t.id = c.id ORDER BY t.id
     ), entry AS (
         INSERT INTO tenants_auditentry
             (actor, action, tenant_id, target_type, target_id, address, request_id, detail)
-        SELECT %(actor)s, %(action)s, c.id, %(target_type)s, %(target_id)s, %(address)s::inet, %(request_id)s,
-            %(detail)s::jsonb
+        SELECT %(actor)s, %(action)s, c.id, %(target_type)s, %(target_id)s, %(address)s::inet, %(request_id)s, c.detail
         FROM changed c
     ), event AS (
         INSERT INTO tenants_partnerevent
-            (tenant_id, type, version, customer_id, external_id, actor, request_id, data)
+            (tenant_id, type, version, customer_id, external_id, actor, request_id, data, previous)
         SELECT c.parent_id, %(action)s, %(version)s::smallint, c.id, c.external_id, %(actor)s,
-            coalesce(%(request_id)s::text, ''), %(data)s::jsonb
+            coalesce(%(request_id)s::text, ''), %(data)s::jsonb, c.previous
         FROM changed c WHERE %(version)s::smallint IS NOT NULL
     )
     SELECT

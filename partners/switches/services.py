@@ -40,7 +40,8 @@ def turn(
         tenants.change_settings(actor=actor, tenant_id=partner_id, changes={}, said={switch: said})
     else:
         if "filter" in only:
-            changed = customers = _turn_for(partner_id, switch, active, reason, CustomerFilter(**only["filter"]))
+            where = CustomerFilter(**only["filter"])
+            changed = customers = _turn_for(actor=actor, partner_id=partner_id, switch=switch, said=said, where=where)
         else:
             changed = holding.hold(
                 partner_id=partner_id, switch=switch, active=active, reason=reason, now=timezone.now(), **only
@@ -64,8 +65,11 @@ def turned(*, partner_id: UUID, switch: str) -> dict[str, Any]:
     return {**words[switch], "parts": [part._asdict() for part in parts]}
 
 
-def _turn_for(partner_id: UUID, switch: str, active: bool, reason: str, where: CustomerFilter) -> int:
-    """Turn a switch in the partner's layer of each customer that matches; for how many that is a change."""
+def _turn_for(*, actor: str, partner_id: UUID, switch: str, said: Mapping[str, Any], where: CustomerFilter) -> int:
+    """Turn a switch in the partner's layer of each customer that matches; for how many that is a change.
+
+    Each of these is told of, as if the switch had been turned for this customer alone.
+    """
     asked = {"partner_id": partner_id, "limit": MAX_FILTERED + 1, **where.parameters}
     with connection.cursor() as cursor:
         # As whoever changes one customer: its row is locked before what is said of it.
@@ -78,4 +82,13 @@ def _turn_for(partner_id: UUID, switch: str, active: bool, reason: str, where: C
             detail = f"Matches more than {MAX_FILTERED:,} customers. Narrow it, or turn the switch for all of them."
             fault = FieldError(pointer="/only/filter", code="too_wide", detail=detail)
             raise validation_failed([fault])
-    return controls.turn(customers=found, switch=switch, active=active, reason=reason)
+    changes = controls.turn(customers=found, switch=switch, **said)
+    if changes:
+        outbox.record_each(
+            actor=actor,
+            action="customer.controls_changed",
+            tenant_ids=changes,
+            data={"changed": [switch], "by": Layer.PARTNER},
+            changes=changes,
+        )
+    return len(changes)

@@ -38,11 +38,18 @@ def change(*, tenant_id: UUID, layer: Layer, said: Said) -> dict[str, Any]:
     }
 
 
-def turn(*, customers: list[UUID], switch: str, active: bool, reason: str) -> int:
-    """Turn a switch in the partner's layer of each of its customers, whose rows are locked; for how many it changes."""
+def turn(*, customers: list[UUID], switch: str, active: bool, reason: str) -> dict[UUID, dict[str, Any]]:
+    """Turn a switch in the partner's layer of each of its customers, whose rows are locked.
+
+    Returns:
+        What changed by that, of each customer for which it is a change, as `change` has it.
+    """
     with connection.cursor() as cursor:
         cursor.execute(_TURN.format(switch=switch), {"customers": customers, "active": active, "reason": reason})
-        return int(cursor.rowcount)
+        return {
+            customer: {switch: {"from": state.switch(*said[:2]), "to": state.switch(*said[2:])}}
+            for customer, *said in cursor.fetchall()
+        }
 
 
 def _all(control: Control) -> dict[str, Any]:
@@ -108,14 +115,20 @@ _SAY: dict[str, Callable[[Control, str, Any], None]] = {
 }
 
 
+# What was said before is that of the statement's snapshot: nobody else says anything while the customers are locked.
 _TURN = """
-    INSERT INTO tenants_control AS c (tenant_id, layer, {switch}_since, {switch}_reason)
-    SELECT customer, 'partner', now(), %(reason)s FROM unnest(%(customers)s::uuid[]) AS customer
-    WHERE %(active)s OR EXISTS (
-        SELECT FROM tenants_control o WHERE o.tenant_id = customer AND o.layer = 'partner'
+    WITH turned AS (
+        INSERT INTO tenants_control AS c (tenant_id, layer, {switch}_since, {switch}_reason)
+        SELECT customer, 'partner', now(), %(reason)s FROM unnest(%(customers)s::uuid[]) AS customer
+        WHERE %(active)s OR EXISTS (
+            SELECT FROM tenants_control o WHERE o.tenant_id = customer AND o.layer = 'partner'
+        )
+        ON CONFLICT (tenant_id, layer) DO UPDATE SET
+            {switch}_since = CASE WHEN %(active)s THEN coalesce(c.{switch}_since, now()) END,
+            {switch}_reason = CASE WHEN %(active)s THEN excluded.{switch}_reason ELSE '' END
+        WHERE (c.{switch}_since IS NOT NULL) <> %(active)s OR %(active)s AND c.{switch}_reason <> %(reason)s
+        RETURNING c.tenant_id, c.{switch}_since, c.{switch}_reason
     )
-    ON CONFLICT (tenant_id, layer) DO UPDATE SET
-        {switch}_since = CASE WHEN %(active)s THEN coalesce(c.{switch}_since, now()) END,
-        {switch}_reason = CASE WHEN %(active)s THEN excluded.{switch}_reason ELSE '' END
-    WHERE (c.{switch}_since IS NOT NULL) <> %(active)s OR %(active)s AND c.{switch}_reason <> %(reason)s
+    SELECT t.tenant_id, b.{switch}_since, coalesce(b.{switch}_reason, ''), t.{switch}_since, t.{switch}_reason
+    FROM turned t LEFT JOIN tenants_control b ON b.tenant_id = t.tenant_id AND b.layer = 'partner'
 """

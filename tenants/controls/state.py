@@ -86,8 +86,8 @@ def of_layer(controls: Iterable[Control], layer: Layer) -> Control:
 def words(control: Control) -> dict[str, Any]:
     """What a layer says, as the API has it."""
     return {
-        "kill_switch": _switch(control.kill_switch_since, control.kill_switch_reason),
-        "shadow_mode": _switch(control.shadow_mode_since, control.shadow_mode_reason),
+        "kill_switch": switch(control.kill_switch_since, control.kill_switch_reason),
+        "shadow_mode": switch(control.shadow_mode_since, control.shadow_mode_reason),
         "action_budget_usd": {
             "max": amount(control.action_budget_usd_max),
             "locked": control.action_budget_usd_locked,
@@ -123,5 +123,6 @@ def number(value: Decimal | None) -> float | None:
     return None if value is None else float(value)
 
 
-def _switch(since: datetime | None, reason: str) -> dict[str, Any]:
+def switch(since: datetime | None, reason: str) -> dict[str, Any]:
+    """A switch of one layer, as the API has it."""
     return {"active": since is not None, "reason": reason or None, "since": since}

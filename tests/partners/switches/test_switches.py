@@ -1,5 +1,7 @@
 """A partner's switches for all of its customers, and for a part of what it does there."""
 
+import json
+import re
 from typing import Any
 from uuid import uuid4
 
@@ -10,7 +12,7 @@ from tenants.models import AuditEntry, Scope
 from tenants.services import issue_key
 from tests.conftest import Api
 from tests.decisions.deciding import acted, names, reasons, recommend, shop_of
-from tests.tenants.controls.layers import claimed, of_fleet, of_self
+from tests.tenants.controls.layers import claimed, of_fleet, of_partner, of_self
 
 KILL, SHADOW = "/api/partners/kill-switch", "/api/partners/shadow-mode"
 
@@ -114,6 +116,51 @@ def test_switch__of_a_filter__is_said_of_each_that_matches(acme: Api, shop: Api)
     assert of_fleet(acme, "kill_switch", on=False, only=only).json()["kill_switch"]["customers_changed"] == 1
     assert growth.get("/api/me").json()["effective"]["sending"] == "on"
     assert [detail["customers"] for _, detail in audited(acme)] == [1, 1]
+
+
+def told(acme: Api, customer: Api) -> list[tuple[Any, Any]]:
+    """The entries and events of a customer, without what they are of and when."""
+    query = {"customer_id": str(customer.tenant_id)}
+    entries = [
+        (entry["action"], entry["actor"], entry["target"], entry["changes"], entry["ip"])
+        for entry in acme.get("/api/partners/audit", query).json()["entries"][::-1]
+    ]
+    events = [
+        (event["type"], event["actor"], event["data"], event.get("previous"), event["customer"]["external_id"])
+        for event in acme.get("/api/partners/events", query).json()["events"]
+    ]
+    return [
+        (re.sub(r"[0-9T:.-]{19,}Z", "then", json.dumps(entry)), re.sub(r"[0-9T:.-]{19,}Z", "then", json.dumps(event)))
+        for entry, event in zip(entries, events, strict=True)
+    ]
+
+
+@pytest.mark.parametrize("switch", ["kill_switch", "shadow_mode"])
+def test_switch__of_a_filter__is_told_of_each_as_a_change_of_that_customer(acme: Api, switch: str) -> None:
+    alone = acme.provision("alone")
+    filtered = [acme.provision(f"shop-{n}", plan_tier="growth") for n in range(3)]
+    unheld = acme.provision("unheld", plan_tier="growth")
+    before = {api: len(told(acme, api)) for api in (alone, *filtered, unheld)}
+    only = {"filter": {"plan_tier": "growth"}}
+    of_partner(acme, unheld, **{switch: {"active": True, "reason": "one"}})
+
+    for said in (
+        {"active": True, "reason": "one"},
+        {"active": True, "reason": "two"},
+        {"active": True, "reason": "two"},
+        {"active": False, "reason": ""},
+    ):
+        of_partner(acme, alone, **{switch: said})
+        path = f"/api/partners/{switch.replace('_', '-')}"
+        answer = acme.put(path, said | {"only": only})
+        assert answer.status_code == 200, answer.content
+
+    expected = told(acme, alone)[before[alone] :]
+    assert len(expected) == 3
+    for api in filtered:
+        assert told(acme, api)[before[api] :] == expected
+    assert told(acme, unheld)[before[unheld] :] == expected  # as it was: told when it was turned alone
+    assert len(audited(acme)) == 3
 
 
 @pytest.mark.parametrize(
