@@ -14,7 +14,7 @@ PRODUCTION = RETIVO_DEVELOPMENT=0 ALLOWED_HOSTS=retivo.example \
 	SECRET_KEY="$$($(PY) -c 'import secrets; print(secrets.token_urlsafe(64))')" \
 	ENCRYPTION_KEYS="$$($(PY) -c 'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())')"
 
-.PHONY: help run test check format openapi lock deadlocks inputs bench bench-growth bench-deletion forward demo simulate clean
+.PHONY: help run test check format openapi lock soak deadlocks inputs bench bench-growth bench-deletion forward demo simulate clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.* ## \(.*\)/  make \1	\2/p' Makefile | expand -t 20
@@ -51,6 +51,9 @@ lock: .venv/installed-dev ## write requirements*.txt from requirements*.in (ARGS
 	$(LOCK) --constraint requirements-dev.txt requirements-otel.in --output-file requirements-otel.txt
 	$(LOCK) --constraint requirements-dev.txt requirements-embedded.in --output-file requirements-embedded.txt
 	$(LOCK) --constraint requirements-dev.txt requirements.in --output-file requirements.txt
+
+soak: .venv/installed-dev ## run the tests at their whole size, as before a release: hours (ARGS="-k chaos")
+	@SOAK=1 RETIVO_DEVELOPMENT=1 exec $(PY) -m pytest $(ARGS)
 
 deadlocks: .venv/installed-dev ## run every pair of writers against each other (LOCK_TRANSACTIONS=10000)
 	@RETIVO_DEVELOPMENT=1 LOCK_TRANSACTIONS="$${LOCK_TRANSACTIONS:-10000}" \

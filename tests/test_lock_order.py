@@ -40,8 +40,9 @@ from tests.owner import as_owner
 from tests.partners.rollouts import cast as rollouts
 from tests.partners.webhooks.cast import WEBHOOKS
 from tests.partners.webhooks.cast import make as make_webhook
+from tests.sizes import size
 
-TRANSACTIONS = int(os.environ.get("LOCK_TRANSACTIONS", "420"))
+TRANSACTIONS = int(os.environ.get("LOCK_TRANSACTIONS", size(300, whole=10_000)))
 THREADS = 6
 PAIRS_A_SHOP = 15  # what a shop has grows, and what grows is slower to settle, score and erase
 USERS_THERE = [f"u{n}" for n in range(8)]

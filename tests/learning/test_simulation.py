@@ -7,6 +7,7 @@ import pytest
 
 from bench import picture, population
 from bench.simulation import OURS, POLICIES, Played, calibration_error, play, reliability
+from tests.sizes import size
 
 pytestmark = pytest.mark.no_database
 
@@ -50,7 +51,7 @@ def test_picture__of_what_was_played__is_written(played: dict[str, list[Played]]
 def started() -> list[list[population.Start]]:
     """New merchants of three populations: cold, with the pattern of 500 others at ε = 1, and with it permuted."""
     found = []
-    for seed in range(3):
+    for seed in range(size(1, whole=3)):
         people = population.population(seed)
         given = [population.given(people, 1000 * seed + n) for n in range(500)]
         pattern = population.released(given, 1.0, seed)

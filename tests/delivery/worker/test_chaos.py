@@ -15,12 +15,13 @@ from tests.conftest import REPOSITORY
 from tests.delivery.receiver import Answer, Received, receiver
 from tests.delivery.worker.processes import wait_for
 from tests.retivo.database.test_embedded_postgres import new_folder, query, server_of
+from tests.sizes import size
 
 pytestmark = pytest.mark.no_database  # but for the one that is killed
 
-ACTIONS = 5000
+ACTIONS = size(1_500, whole=5_000)
 WORKERS = 2
-KILLS = 8  # every third is PostgreSQL
+KILLS = size(4, whole=8)  # every third is PostgreSQL
 PATIENCE = 120
 
 

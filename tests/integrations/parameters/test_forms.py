@@ -148,4 +148,5 @@ def is_said_to_be_open(schema: dict[str, Any]) -> bool:
         or schema.get("additionalProperties") in (True, {})
         or any(isinstance(schema.get(name), dict) for name in ("properties", "not", "if", "additionalProperties"))
         or schema.get("minProperties") == 1
+        or schema.get("not") is False
     )

@@ -128,9 +128,11 @@ _MEANINGFUL = {
 # Of valid bodies alone, members that depend on each other, or on what there is.
 _ALSO: dict[str, dict[str, Any]] = {
     "/api/partners/endpoints/{endpointId}/recover": {"until": _FUTURE},
-    "/api/partners/integrations/{integrationId}/webhooks": dict.fromkeys(
-        ("from_origin", "to_origin"), "https://hooks.acme.example"
-    ),
+    "/api/partners/integrations/{integrationId}/webhooks": {
+        "from_origin": "https://hooks.acme.example",
+        "to_origin": "https://new.acme.example",
+    },
+    "/api/partners/customers/{customerId}": {"rate_limit": {"requests": 100, "seconds": 60}},
     "/api/partners/integrations/{integrationId}/rollouts": {"revision": 1, "stages": [], "to": "all"},
     "/api/partners/usage-alerts": {"metric": "active_users", "limit": 1000},
 }
