@@ -477,7 +477,7 @@ SPECTACULAR_SETTINGS = {
         "ActionStatus": "delivery.models.ActionStatus",
         "OutcomeStatus": "delivery.models.OutcomeStatus",
         "EndpointStatus": "delivery.models.EndpointStatus",
-        "EndpointRecoveryStatus": "partners.endpoints.serializers.RECOVERY_STATUSES",
+        "EndpointRecoveryStatus": "delivery.models.RecoveryStatus",
         "CertificationStatus": "delivery.models.CertificationStatus",
         "LifecycleStage": "events.models.LifecycleStage",
         "RiskLevel": "events.models.RiskLevel",

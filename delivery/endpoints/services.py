@@ -6,7 +6,6 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from django.utils import timezone
 
 from delivery.endpoints import queries
 from delivery.models import Certification, Endpoint, Recovery, RecoveryStatus
@@ -46,7 +45,6 @@ def recover(
     endpoint_id: UUID,
     since: datetime,
     until: datetime | None = None,
-    dry_run: bool = False,
 ) -> Recovery:
     """Send failed actions to an endpoint again, those of all customers, which a worker does a batch at a time.
 
@@ -54,27 +52,19 @@ def recover(
 
     Args:
         since: of actions dispatched from then on, and before `until`.
-        dry_run: count them alone; what is answered has no id and is not stored.
 
     Raises:
         Problem: 404, 400 for a window that ends before it begins, 409 `endpoint_disabled`, 409 `recovery_in_progress`
             while one of another window is.
     """
     endpoint = queries.find(partner_id=partner_id, endpoint_id=endpoint_id)
-    if until is not None and until <= since:
-        fault = FieldError(pointer="/until", code="not_after_since", detail="Must be after `since`.")
-        raise validation_failed([fault])
     window: dict[str, Any] = {"endpoint_id": endpoint_id, "since": since, "until": until}
+    counts = _recoverable(partner_id, **window)
+    if endpoint.disabled_at is not None:
+        detail = "This endpoint is disabled, so all would fail again. Enable it first."
+        raise Problem(409, "endpoint_disabled", detail)
+    _check_no_other(partner_id, **window)
     with connection.cursor() as cursor:
-        cursor.execute(_RECOVERABLE, {"partner_id": partner_id, **window})
-        actions, customers = cursor.fetchone()
-        counts = {"actions": actions, "customers": customers}
-        if dry_run:
-            return Recovery(id="", **window, **counts, status="dry_run", replayed=0, created_at=timezone.now())
-        if endpoint.disabled_at is not None:
-            detail = "This endpoint is disabled, so all would fail again. Enable it first."
-            raise Problem(409, "endpoint_disabled", detail)
-        _check_no_other(partner_id, **window)
         cursor.execute(_RECOVER, {"partner_id": partner_id, **window, **counts})
         (recovery_id,) = row if (row := cursor.fetchone()) else (None,)
     rows = Recovery.objects.filter(tenant_id=partner_id, endpoint_id=endpoint_id)
@@ -82,6 +72,38 @@ def recover(
     if recovery_id is not None:
         _tell(actor, "endpoint.recovery_started", endpoint, **_data(recovery))
     return recovery
+
+
+def recoverable(
+    *, partner_id: UUID, endpoint_id: UUID, since: datetime, until: datetime | None = None
+) -> dict[str, Any]:
+    """What `recover` would do, without doing it: how many `actions` it would send, and of how many `customers`.
+
+    Raises:
+        Problem: 404, 400 for a window that ends before it begins.
+    """
+    queries.find(partner_id=partner_id, endpoint_id=endpoint_id)
+    return {
+        "since": since,
+        "until": until,
+        **_recoverable(partner_id, endpoint_id=endpoint_id, since=since, until=until),
+    }
+
+
+def _recoverable(partner_id: UUID, *, endpoint_id: UUID, since: datetime, until: datetime | None) -> dict[str, int]:
+    if until is not None and until <= since:
+        fault = FieldError(pointer="/until", code="not_after_since", detail="Must be after `since`.")
+        raise validation_failed([fault])
+    asked: dict[str, Any] = {
+        "partner_id": partner_id,
+        "endpoint_id": endpoint_id,
+        "since": since,
+        "until": until,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_RECOVERABLE, asked)
+        actions, customers = cursor.fetchone()
+    return {"actions": actions, "customers": customers}
 
 
 def _check_no_other(partner_id: UUID, *, endpoint_id: UUID, since: datetime, until: datetime | None) -> None:

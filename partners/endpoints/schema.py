@@ -5,7 +5,7 @@ from typing import Any
 
 from partners.endpoints import serializers
 from partners.operation import ENDPOINTS, INTEGRATION, TEMPLATE, partner_operation
-from retivo.api.schema import INVALID_QUERY, KEY_IN_USE, NOT_FOUND, Link, conflict
+from retivo.api.schema import INVALID_QUERY, KEY_IN_USE, NOT_FOUND, Link, Success, conflict
 from tenants.models import Scope
 
 _CHECKED = {"check": "signed_probe", "passed": True, "saw": "200", "why": None}
@@ -96,8 +96,8 @@ recover_endpoint = _acting(
     "Sends actions again that failed there and have not expired, of all customers: those that were dispatched within "
     "the window. At most 200 a second are put on their way, each once, under the same id and with the whole schedule "
     "of retries. The same window asked for twice is the same recovery, which goes on if it was stopped because the "
-    "endpoint was disabled. Of an endpoint one recovery runs at a time. `dry_run` counts what it would send and does "
-    "nothing; what it answers has no id.",
+    "endpoint was disabled. Of an endpoint one recovery runs at a time. With `dry_run` nothing is sent, and the "
+    "answer is 200 with what would be.",
     takes=serializers.RecoverRequestSerializer,
     requests={
         "Since a time": {"since": _RECOVERY["since"]},
@@ -106,6 +106,13 @@ recover_endpoint = _acting(
     status=202,
     answers=serializers.RecoveryResponseSerializer,
     example={"recovery": {**_RECOVERY, "replayed": 0}},
+    also={
+        200: Success(
+            serializers.RecoveryDryRunResponseSerializer,
+            200,
+            {"dry_run": {name: _RECOVERY[name] for name in ("since", "until", "actions", "customers")}},
+        )
+    },
     problems=[
         NOT_FOUND,
         conflict(

@@ -15,8 +15,6 @@ from retivo.api.serializers import (
     UUIDField,
 )
 
-RECOVERY_STATUSES = [*RecoveryStatus.choices, ("dry_run", "Dry run")]
-
 
 class EndpointListQuerySerializer(PageQuerySerializer):
     cursor = CursorField(required=False, help_text="`next_cursor` of the page before.")
@@ -59,8 +57,8 @@ class EndpointSerializer(serializers.Serializer[Any]):
 
 
 class RecoverySerializer(serializers.Serializer[Any]):
-    id = serializers.CharField(allow_blank=True, help_text="Empty of a dry run.")
-    status = serializers.ChoiceField(RECOVERY_STATUSES)
+    id = serializers.CharField()
+    status = serializers.ChoiceField(RecoveryStatus.choices)
     since = serializers.DateTimeField()
     until = serializers.DateTimeField(allow_null=True)
     actions = serializers.IntegerField(help_text="That could be sent again when it was asked for.")
@@ -111,6 +109,17 @@ class RecoverRequestSerializer(StrictSerializer):
 
 class RecoveryResponseSerializer(serializers.Serializer[Any]):
     recovery = RecoverySerializer()
+
+
+class RecoveryDryRunSerializer(serializers.Serializer[Any]):
+    since = serializers.DateTimeField()
+    until = serializers.DateTimeField(allow_null=True)
+    actions = serializers.IntegerField(help_text="How many would be sent again.")
+    customers = serializers.IntegerField(help_text="Whose those are.")
+
+
+class RecoveryDryRunResponseSerializer(serializers.Serializer[Any]):
+    dry_run = RecoveryDryRunSerializer()
 
 
 class CertifyRequestSerializer(StrictSerializer):

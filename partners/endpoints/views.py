@@ -16,6 +16,7 @@ from partners.endpoints.serializers import (
     EndpointListQuerySerializer,
     EndpointSerializer,
     RecoverRequestSerializer,
+    RecoveryDryRunSerializer,
     RecoverySerializer,
 )
 from partners.viewset import PartnerViewSet
@@ -62,6 +63,9 @@ class EndpointViewSet(PartnerViewSet):
     def recover(self, request: Request, endpoint_id: UUID) -> Response:
         def recover() -> tuple[int, Any]:
             asked = self._body(RecoverRequestSerializer)
+            if asked.pop("dry_run"):
+                found = services.recoverable(**self._of(endpoint_id), **asked)
+                return 200, {"dry_run": RecoveryDryRunSerializer(found).data}
             recovery = services.recover(**self._of(endpoint_id), actor=self.caller.actor, **asked)
             return 202, {"recovery": RecoverySerializer(recovery).data}
 

@@ -43,7 +43,7 @@ STATUSES = {
     "listEndpoints": {"200", "400"} | AUTHENTICATED,
     "getEndpoint": {"200", "404"} | AUTHENTICATED,
     "enableEndpoint": {"200", "404"} | POST,
-    "recoverEndpoint": {"202", "404"} | POST,
+    "recoverEndpoint": {"200", "202", "404"} | POST,
     "getRecovery": {"200", "404"} | AUTHENTICATED,
     "certifyEndpoint": {"202", "404"} | POST,
     "getCertification": {"200", "404"} | AUTHENTICATED,
