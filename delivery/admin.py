@@ -2,11 +2,9 @@
 
 from typing import Any
 
-from django import forms
-from django.contrib import admin, messages
-from django.contrib.admin.utils import quote, unquote
+from django.contrib import admin
+from django.contrib.admin.utils import quote
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
@@ -16,8 +14,7 @@ from delivery import services
 from delivery.endpoints.admin import EndpointAdmin
 from delivery.models import ActionRow, ActionStatus, Attempt, EndpointRow, Webhook
 from delivery.webhooks.admin import PartnerEventAdmin, WebhookAdmin
-from retivo.api.errors import Problem
-from retivo.staff.pages import ROWS_SHOWN, Table, actor, code, column, link, page_action, url_of
+from retivo.staff.pages import ROWS_SHOWN, Table, actor, code, column, link, page_action
 from tenants.models import PartnerEvent
 from tenants.staff.newest import ExactFilter, NewestAdmin
 
@@ -113,22 +110,12 @@ class ActionAdmin(NewestAdmin):
 
     @page_action(title="Replay", path="replay", permission="delivery.change_actionrow", icon="replay")
     def replay(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        action = self.get_object(request, unquote(object_id))
-        if action is None:
-            return self.gone(request, object_id)
-        if request.method == "POST":
-            try:
-                services.replay(tenant_id=action.tenant_id, action_id=action.id, actor=actor(request))
-                self.message_user(request, "It is on its way again.", messages.SUCCESS)
-            except Problem as problem:
-                self.message_user(request, problem.detail, messages.ERROR)
-            return redirect(url_of(action))
-        return self.form_page(
+        return self.asked(
             request,
-            forms.Form(),
+            object_id,
+            lambda action, _: services.replay(tenant_id=action.tenant_id, action_id=action.id, actor=actor(request)),
             title="Replay this action?",
             text="It is sent again under the same id, with the whole schedule of retries before it.",
             submit="Replay",
-            back=url_of(action),
-            obj=action,
+            done="It is on its way again.",
         )

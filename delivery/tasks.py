@@ -5,10 +5,9 @@ from uuid import UUID
 from procrastinate.contrib.django import app
 
 from delivery import services
-from delivery.worker import actions, endpoints, webhooks
-from tenants import feed
+from delivery.worker import actions, endpoints
 from tenants.context import tenant_context
-from tenants.upkeep import rounds
+from tenants.upkeep import forgetting, rounds
 from tenants.upkeep.rounds import Turn
 
 
@@ -32,9 +31,8 @@ def forget_events(timestamp: int) -> None:
     """Delete partners' events after 90 days, with their deliveries, what was sent to webhooks that are deleted, and
     recoveries, certifications and replays that were over 90 days ago.
     """
-    feed.forget()
-    webhooks.forget()
-    endpoints.forget()
+    for function in ("forget_partner_events", "forget_webhooks", "forget_finished"):
+        forgetting.by_function(function)
 
 
 @rounds.periodic(cron="* * * * *", tenants="SELECT id FROM tenants_tenant WHERE delete_at IS NOT NULL ORDER BY id")

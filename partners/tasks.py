@@ -4,10 +4,9 @@ from uuid import UUID
 
 from procrastinate.contrib.django import app
 
-from integrations.rollouts import steps
 from integrations.rollouts.steps import TO_RUN
 from partners.rollouts import job
-from tenants.upkeep import rounds
+from tenants.upkeep import forgetting, rounds
 from tenants.upkeep.rounds import Turn
 
 
@@ -21,4 +20,4 @@ def move_customers(tenant_id: UUID, turn: Turn) -> None:
 @app.task(queueing_lock="forget_rollouts")
 def forget_rollouts(timestamp: int) -> None:
     """Delete the rows of customers of roll-outs that cannot be rolled back any more, and sharings of before."""
-    steps.forget()
+    forgetting.by_function("forget_rollouts")

@@ -1,7 +1,5 @@
 """A partner's events as it is shown them, in its feed and by its webhooks."""
 
-from django.db import connection
-
 # The columns of `tenants_partnerevent e` as JSON. Of staff no name is told.
 WIRE = """(
     left(json_build_object(
@@ -21,15 +19,3 @@ WIRE = """(
 )"""
 
 DAYS_KEPT = 90  # a test holds the database's function forget_partner_events and the docs to it
-
-
-def forget() -> int:
-    """Delete the events of all partners that are past their time, in short transactions; how many."""
-    total = 0
-    while True:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT forget_partner_events()")
-            forgotten: int = cursor.fetchone()[0]
-        if not forgotten:
-            return total
-        total += forgotten

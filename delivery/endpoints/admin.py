@@ -1,14 +1,10 @@
 """Staff pages of receivers' addresses: how each is, and what the API lets a partner do with its own."""
 
-from collections.abc import Callable
 from typing import Any
 
 from django import forms
-from django.contrib import messages
-from django.contrib.admin.utils import unquote
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
@@ -17,7 +13,6 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 from delivery.endpoints import queries, services
 from delivery.models import Certification, Endpoint, EndpointRow, EndpointStatus, Recovery
 from integrations.models import ActionType, PartnerIntegration, RevisionTemplate
-from retivo.api.errors import Problem
 from retivo.staff.pages import (
     ROWS_SHOWN,
     StaffAdmin,
@@ -127,21 +122,21 @@ class EndpointAdmin(StaffAdmin):
 
     @page_action(title="Enable", path="enable", permission="delivery.change_endpointrow", icon="restart_alt")
     def enable(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        return self._asked(
+        return self.asked(
             request,
             object_id,
             lambda endpoint, form: services.enable(
                 actor=actor(request), owner_id=endpoint.tenant_id, endpoint_id=endpoint.id
             ),
-            form=lambda endpoint, *data: forms.Form(*data),
             title="Enable this endpoint?",
+            submit="Enable",
             text="Its circuit closes, and it is enabled where it answered 410: what is due for it is sent at once.",
             done="It is tried again from now on.",
         )
 
     @page_action(title="Recover", path="recover", permission="delivery.change_endpointrow", icon="replay")
     def recover(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        return self._asked(
+        return self.asked(
             request,
             object_id,
             lambda endpoint, form: services.recover(
@@ -149,13 +144,14 @@ class EndpointAdmin(StaffAdmin):
             ),
             form=lambda endpoint, *data: RecoverForm(*data),
             title="Recover this endpoint?",
+            submit="Recover",
             text="Actions that failed there and have not expired are sent again, those of all customers.",
             done="They are sent again, a batch each second.",
         )
 
     @page_action(title="Certify", path="certify", permission="delivery.change_endpointrow", icon="verified")
     def certify(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        return self._asked(
+        return self.asked(
             request,
             object_id,
             lambda endpoint, form: services.certify(
@@ -166,40 +162,9 @@ class EndpointAdmin(StaffAdmin):
             ),
             form=CertifyForm,
             title="Certify this endpoint?",
+            submit="Certify",
             text="It is sent probes, which are no actions, and must take some and refuse others.",
             done="Probes are on their way.",
-        )
-
-    def _asked(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        work: Callable[[EndpointRow, Any], object],
-        *,
-        form: Callable[..., forms.Form],
-        title: str,
-        text: str,
-        done: str,
-    ) -> HttpResponse:
-        endpoint = self.get_object(request, unquote(object_id))
-        if endpoint is None:
-            return self.gone(request, object_id)
-        asked = form(endpoint, request.POST) if request.method == "POST" else form(endpoint)
-        if request.method == "POST" and asked.is_valid():
-            try:
-                work(endpoint, asked)
-                self.message_user(request, done, messages.SUCCESS)
-            except Problem as problem:
-                self.message_user(request, problem.detail, messages.ERROR)
-            return redirect(url_of(endpoint))
-        return self.form_page(
-            request,
-            asked,
-            title=title,
-            text=text,
-            submit=title.partition(" ")[0],
-            back=url_of(endpoint),
-            obj=endpoint,
         )
 
 

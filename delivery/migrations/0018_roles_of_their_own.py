@@ -40,7 +40,7 @@ _LATER = dict.fromkeys(
         "recover_actions",
         "recoverable_actions",
         "redact_answers",
-        "refuse_change_of_certification",
+        "refuse_change",
         "register_endpoint",
         "status_of_endpoint",
     )

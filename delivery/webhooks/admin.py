@@ -3,18 +3,15 @@
 from typing import Any
 
 from django import forms
-from django.contrib import admin, messages
-from django.contrib.admin.utils import unquote
+from django.contrib import admin
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from delivery.models import DeliveryStatus, Webhook, WebhookAttempt, WebhookDelivery, WebhookReader
 from delivery.webhooks import services
-from retivo.api.errors import Problem
 from retivo.staff.pages import ROWS_SHOWN, StaffAdmin, Table, actor, badge, code, column, link, page_action, url_of
 from tenants.feed import DAYS_KEPT
 from tenants.models import PartnerEvent, Tenant
@@ -178,22 +175,17 @@ class WebhookAdmin(StaffAdmin):
 
     @page_action(title="Replay", path="replay", permission="delivery.change_webhook", icon="replay")
     def replay(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        webhook = self.get_object(request, unquote(object_id))
-        if webhook is None:
-            return self.gone(request, object_id)
-        form = ReplayForm(request.POST or None)
-        if request.method == "POST" and form.is_valid():
-            try:
-                services.replay(
-                    actor=actor(request),
-                    partner_id=webhook.tenant_id,
-                    webhook_id=webhook.id,
-                    since=form.cleaned_data["since"],
-                )
-                self.message_user(request, "The events are on their way.", messages.SUCCESS)
-            except Problem as problem:
-                self.message_user(request, problem.detail, messages.ERROR)
-            return redirect(url_of(webhook))
-        return self.form_page(
-            request, form, title="Replay events to this webhook?", submit="Replay", back=url_of(webhook), obj=webhook
+        return self.asked(
+            request,
+            object_id,
+            lambda webhook, form: services.replay(
+                actor=actor(request),
+                partner_id=webhook.tenant_id,
+                webhook_id=webhook.id,
+                since=form.cleaned_data["since"],
+            ),
+            form=lambda webhook, *data: ReplayForm(*data),
+            title="Replay events to this webhook?",
+            submit="Replay",
+            done="The events are on their way.",
         )

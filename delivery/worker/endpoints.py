@@ -88,18 +88,6 @@ def count() -> int:
     return changed
 
 
-def forget() -> int:
-    """Delete recoveries, certifications and replays that were over long ago and that nothing needs; how many."""
-    total = 0
-    while True:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT forget_finished()")
-            forgotten: int = cursor.fetchone()[0]
-        if not forgotten:
-            return total
-        total += forgotten
-
-
 def count_failed(owner_id: UUID, url: str, failed: int) -> None:
     """Count actions that failed at an endpoint in this hour, and forget what is older than a day."""
     parameters: dict[str, Any] = {

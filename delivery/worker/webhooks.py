@@ -63,18 +63,6 @@ def claim(room: Room) -> list[DeliveryLease]:
     return queues.each_apart(by_tenant, lambda found: _read(*found), what="deliveries_not_read")
 
 
-def forget() -> int:
-    """Delete what was sent to webhooks that are deleted; how many deliveries."""
-    total = 0
-    while True:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT forget_webhooks()")
-            forgotten: int = cursor.fetchone()[0]
-        if not forgotten:
-            return total
-        total += forgotten
-
-
 def _read(tenant_id: UUID, flags: dict[tuple[str, str], Sequence[bool]]) -> list[DeliveryLease]:
     webhooks, events = zip(*flags, strict=True)
     with tenant_context(tenant_id), connection.cursor() as cursor:

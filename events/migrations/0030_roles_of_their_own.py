@@ -18,6 +18,7 @@ _NEW = (
     "events_usagealert",
     "events_usagecount",
     "reach_thresholds",
+    "refuse_change",
     "refuse_closed_usage",
     "usage_of_periods",
     "usage_periods",

@@ -22,8 +22,7 @@ _LATER = dict.fromkeys(
         "integrations_sharing",
         "note_address",
         "note_secret_version",
-        "refuse_change_of_revision",
-        "refuse_loss_of_revision",
+        "refuse_change",
         "shadowed_names",
         "skip_later_templates",
     )

@@ -53,6 +53,34 @@ CREATE POLICY upkeep ON integrations_sharing FOR SELECT TO app_upkeep USING (tru
 GRANT SELECT (tenant_id, finished_at) ON integrations_sharing TO app_upkeep;
 """
 
+REFUSE_CHANGE_OF_REVISION = """CREATE OR REPLACE FUNCTION refuse_change_of_revision() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+    BEGIN
+        RAISE EXCEPTION 'permission denied: a revision stays as it was published'
+            USING ERRCODE = 'insufficient_privilege';
+    END
+    $$;
+
+REVOKE ALL ON FUNCTION refuse_change_of_revision FROM PUBLIC;
+
+CREATE OR REPLACE TRIGGER revision_stays BEFORE UPDATE ON integrations_revision FOR EACH ROW
+    EXECUTE FUNCTION refuse_change_of_revision();
+
+CREATE OR REPLACE TRIGGER revision_stays BEFORE UPDATE ON integrations_revisiontemplate FOR EACH ROW
+    WHEN (
+        (
+            OLD.integration_id, OLD.tenant_id, OLD.revision, OLD.name, OLD.template_id, OLD.position, OLD.description,
+            OLD.parameters_schema, OLD.estimated_cost_usd
+        ) IS DISTINCT FROM (
+            NEW.integration_id, NEW.tenant_id, NEW.revision, NEW.name, NEW.template_id, NEW.position, NEW.description,
+            NEW.parameters_schema, NEW.estimated_cost_usd
+        )
+    )
+    EXECUTE FUNCTION refuse_change_of_revision();
+"""
+
 
 class Migration(migrations.Migration):
     dependencies = [("integrations", "0010_revision_of_integrations"), ("tenants", "0030_events_kept")]
@@ -496,10 +524,8 @@ class Migration(migrations.Migration):
             ],
             reverse_sql=migrations.RunSQL.noop,
         ),
-        InForce(
-            "integrations",
-            "refuse_change_of_revision",
-            digest="d526e018b3a8",
+        migrations.RunSQL(
+            sql=[REFUSE_CHANGE_OF_REVISION],
             reverse_sql=[
                 "DROP TRIGGER revision_stays ON integrations_revisiontemplate",
                 "DROP TRIGGER revision_stays ON integrations_revision",

@@ -9,7 +9,6 @@ from math import ceil
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -136,15 +135,3 @@ def due(*, partner_id: UUID) -> list[str]:
 def put_off(*, partner_id: UUID, rollout_id: str) -> None:
     """Look at it again in a minute: a step of it failed."""
     Rollout.objects.filter(tenant_id=partner_id, id=rollout_id, finished_at=None).update(due_at=Now() + _REST)
-
-
-def forget() -> int:
-    """Delete the rows of customers of roll-outs that are long over, and sharings; how many. Of all partners."""
-    total = 0
-    while True:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT forget_rollouts()")
-            forgotten: int = cursor.fetchone()[0]
-        if not forgotten:
-            return total
-        total += forgotten

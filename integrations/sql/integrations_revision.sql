@@ -1,5 +1,5 @@
 -- A partner publishes revisions of its integrations. A customer sees those of integrations that it has, or had: events are
--- renamed as its own revision says. Nobody changes one: refuse_change_of_revision.
+-- renamed as its own revision says. Nobody changes one: refuse_change.
 ALTER TABLE integrations_revision ENABLE ROW LEVEL SECURITY;
 
 DROP POLICY IF EXISTS tenant_isolation ON integrations_revision;

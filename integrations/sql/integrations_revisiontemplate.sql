@@ -1,5 +1,5 @@
 -- As integrations_revision: a partner's, and for whoever has the integration. An action that was decided under an earlier
--- revision is sent by it. Where actions are sent is all that changes: refuse_change_of_revision.
+-- revision is sent by it. Where actions are sent is all that changes: refuse_change.
 ALTER TABLE integrations_revisiontemplate ENABLE ROW LEVEL SECURITY;
 
 DROP POLICY IF EXISTS tenant_isolation ON integrations_revisiontemplate;

@@ -3,17 +3,12 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from django import forms
-from django.contrib import messages
-from django.contrib.admin.utils import unquote
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
 
 from integrations.models import MOVING, Rollout
 from integrations.rollouts import services
 from integrations.staff.jobs import JobAdmin, shown_status
-from retivo.api.errors import Problem
-from retivo.staff.pages import Figure, Table, actor, badge, column, page_action, url_of
+from retivo.staff.pages import Figure, Table, actor, badge, column, page_action
 
 _CHANGE = "integrations.change_rollout"
 _STAGE_BADGES = {"Done": "success", "To come": "default"}
@@ -114,24 +109,14 @@ class RolloutAdmin(JobAdmin):
         done: str,
         text: str = "",
     ) -> HttpResponse:
-        rollout = self.get_object(request, unquote(object_id))
-        if rollout is None:
-            return self.gone(request, object_id)
-        if request.method == "POST":
-            try:
-                steer(actor=actor(request), partner_id=rollout.tenant_id, rollout_id=rollout.id)
-                self.message_user(request, done, messages.SUCCESS)
-            except Problem as problem:
-                self.message_user(request, problem.detail, messages.ERROR)
-            return redirect(url_of(rollout))
-        return self.form_page(
+        return self.asked(
             request,
-            forms.Form(),
+            object_id,
+            lambda rollout, _: steer(actor=actor(request), partner_id=rollout.tenant_id, rollout_id=rollout.id),
             title=f"{submit} this roll-out?",
             text=text or done,
             submit=submit,
-            back=url_of(rollout),
-            obj=rollout,
+            done=done,
         )
 
 

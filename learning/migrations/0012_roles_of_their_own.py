@@ -9,7 +9,7 @@ _first = import_module("learning.migrations.0007_contribute")
 _ledger = import_module("learning.migrations.0009_ledger_of_receipts")
 
 _NEW = ("learning_noisysum", "discrete_gaussian", "happens_by_exp", "uniform_below")
-_LATER = dict.fromkeys((*_NEW, "announce_release", "report_decisions", "worth_of_outcome")) | {
+_LATER = dict.fromkeys((*_NEW, "announce_release", "refuse_change", "report_decisions", "worth_of_outcome")) | {
     "contribute": _ledger.CONTRIBUTE,
     "learning_receipt": _first.RECEIPTS,
 }

@@ -3,7 +3,7 @@
 NAME is the name of a function or of a table:
 
 - A function's file contains its definition, its owner if that is not the owner of the tables, its EXECUTE rights and
-  the triggers that call it.
+  the triggers that call it. In a room above, a file of the same name has the triggers of that room's tables.
 - A table's file enables row-level security and contains the table's policies and grants. Staff's rights are in it only
   if they differ from what `retivo.database.roles.prepare_database` grants them on every table.
 

@@ -9,6 +9,7 @@ from typing import Any, TypeVar, cast
 import unfold.decorators
 import unfold.fields
 from django import forms
+from django.contrib import messages
 from django.contrib.admin import ShowFacets
 from django.contrib.admin.checks import ModelAdminChecks
 from django.contrib.admin.utils import quote, unquote
@@ -24,6 +25,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 
+from retivo.api.errors import Problem
 from retivo.staff.lists import StaffList, StaffPaginator
 
 
@@ -144,6 +146,40 @@ class StaffAdmin(ModelAdmin):  # type: ignore[misc]  # unfold carries no types
 
     def gone(self, request: HttpRequest, object_id: str) -> HttpResponse:
         return cast("HttpResponse", self._get_obj_does_not_exist_redirect(request, self.opts, object_id))
+
+    def asked(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        work: Callable[[Any, Any], object],
+        *,
+        title: str,
+        submit: str,
+        done: str,
+        text: str = "",
+        form: Callable[..., forms.BaseForm] = lambda obj, *data: forms.Form(*data),
+    ) -> HttpResponse:
+        """The page of a button: asks, does it with the object and the form, and leads back to the object.
+
+        Args:
+            work: what raises Problem if the object's state does not allow it, which is then said.
+            title: with `{}` for the object.
+            form: makes the form of the object and, where it was sent, its data.
+        """
+        obj = self.get_object(request, unquote(object_id))
+        if obj is None:
+            return self.gone(request, object_id)
+        sent = form(obj, request.POST) if request.method == "POST" else form(obj)
+        if sent.is_valid():
+            try:
+                work(obj, sent)
+                self.message_user(request, done.format(obj), messages.SUCCESS)
+            except Problem as problem:
+                self.message_user(request, problem.detail, messages.ERROR)
+            return redirect(url_of(obj))
+        return self.form_page(
+            request, sent, title=title.format(obj), text=text, submit=submit, back=url_of(obj), obj=obj
+        )
 
     def form_page(
         self,

@@ -115,28 +115,19 @@ class DeletableAdmin(StaffAdmin):
 
     @page_action(title="Restore", path="restore", permission="tenants.change_tenant", icon="restore_from_trash")
     def restore(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        tenant = self.get_object(request, object_id)
-        if tenant is None:
-            return self.gone(request, object_id)
-        form = forms.Form(request.POST or None)
-        if request.method == "POST":
-            try:
-                locked = services.locked(tenant_id=tenant.id)
-                self.before_restore(locked)
-                services.restore(actor=actor(request), tenant=locked)
-            except Problem as problem:
-                messages.error(request, problem.detail)
-            else:
-                messages.success(request, f"{tenant.name} is restored.")
-            return redirect(url_of(tenant))
-        return self.form_page(
+        def restore(tenant: Tenant, form: Any) -> None:
+            locked = services.locked(tenant_id=tenant.id)
+            self.before_restore(locked)
+            services.restore(actor=actor(request), tenant=locked)
+
+        return self.asked(
             request,
-            form,
-            title=f"Restore {tenant.name}?",
+            object_id,
+            restore,
+            title="Restore {}?",
             text="Its deletion is called off, and its keys work again. What waited to be sent stays cancelled.",
             submit="Restore",
-            back=url_of(tenant),
-            obj=tenant,
+            done="{} is restored.",
         )
 
 

@@ -43,3 +43,12 @@ def by(statement: str, **parameters: Any) -> Step:
         return gone, newest
 
     return step
+
+
+def by_function(name: str) -> None:
+    """Have a function of the database delete rows of all tenants, a batch a transaction, until it finds none."""
+    gone = True
+    while gone:
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT {name}()")
+            gone = bool(cursor.fetchone()[0])

@@ -9,6 +9,9 @@ from tenants.models import Deletion, DeletionStatus, PlanStatus
 from tenants.services import set_plan_status
 from tests.conftest import Api
 from tests.owner import as_owner
+from tests.tenants.scene import two_partners
+
+__all__ = ["two_partners"]  # the fixture
 
 
 @pytest.mark.parametrize("table", ["auth_user", "django_session", "auth_group", "django_admin_log"])
@@ -234,4 +237,40 @@ def test_staff__of_a_partner_whose_deletion_is_due__delete_what_was_kept(acme: A
     for table in tables:
         with staff_context(), connection.cursor() as cursor:
             cursor.execute(delete.format(table), [acme.tenant_id])
+            assert cursor.rowcount > 0, table
+
+
+def test_staff__what_the_trigger_keeps__delete_with_its_tenant_alone(two_partners: tuple[Api, Api]) -> None:
+    """Deletions of tenants run as staff, so staff have the right; the trigger bounds it."""
+    kept = as_owner(
+        "SELECT tgrelid::regclass::text, coalesce(nullif(encode(tgargs, 'escape'), ''), '') FROM pg_trigger"
+        " WHERE tgfoid = 'refuse_change'::regproc AND (tgtype & 8) <> 0 AND tgparentid = 0"
+    )
+    tenants = {table: "partner_id" if "partner_id" in arguments else "tenant_id" for table, arguments in kept}
+    assert tenants.keys() == {
+        "delivery_certification",
+        "events_reachedthreshold",
+        "integrations_revision",
+        "integrations_revisiontemplate",
+        "integrations_secretversion",
+        "learning_pattern",
+        "tenants_eventhead",
+        "tenants_partnerevent",
+    }
+    partner = two_partners[0].tenant_id
+    as_owner("UPDATE delivery_certification SET status = 'failed', finished_at = now() WHERE finished_at IS NULL")
+    for table, column in tenants.items():
+        statement = f"DELETE FROM {table} WHERE {column} = %s"
+        found = as_owner(f"SELECT count(*) FROM {table} WHERE {column} = %s", partner)
+        assert found[0][0] > 0, table
+        with pytest.raises(ProgrammingError, match="permission denied: "), staff_context():
+            connection.cursor().execute(statement, [partner])
+    for nobodys in as_owner("SELECT id FROM learning_pattern WHERE partner_id IS NULL"):
+        with pytest.raises(ProgrammingError, match="permission denied: "), staff_context():
+            connection.cursor().execute("DELETE FROM learning_pattern WHERE id = %s", nobodys)
+
+    as_owner("UPDATE tenants_tenant SET plan_status = 'deleting', delete_at = now() WHERE id = %s", partner)
+    with staff_context(), connection.cursor() as cursor:
+        for table, column in (("events_reachedthreshold", "tenant_id"), ("learning_pattern", "partner_id")):
+            cursor.execute(f"DELETE FROM {table} WHERE {column} = %s", [partner])
             assert cursor.rowcount > 0, table
