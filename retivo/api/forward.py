@@ -7,8 +7,6 @@ snapshots and where in the walk the reader stands, so it leads on for ever. No o
 have committed, however long it stays open.
 """
 
-import base64
-import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -19,7 +17,17 @@ from uuid import UUID
 from django.db import connection
 
 from retivo.api.listing import IN_ORDER, LOOK, Listing, Page
-from retivo.api.pagination import ADDED, Cursor, CursorField, NameCursor, PageQuerySerializer, bounded, invalid_cursor
+from retivo.api.pagination import (
+    ADDED,
+    Cursor,
+    CursorField,
+    NameCursor,
+    PageQuerySerializer,
+    bounded,
+    invalid_cursor,
+    sealed,
+    unsealed,
+)
 from retivo.api.serializers import ChoiceField, StringField
 from retivo.database.commits import Snapshot, snapshot
 
@@ -44,8 +52,7 @@ class Place:
         value, row_id = self.last or ("", "")
         if isinstance(value, datetime):
             value = value.astimezone(UTC).isoformat()
-        text = f"{_MARK} {self.before or ''} {self.now or ''} {value} {row_id}"
-        return base64.urlsafe_b64encode(text.encode()).decode()
+        return sealed(f"{_MARK} {self.before or ''} {self.now or ''} {value} {row_id}")
 
     @classmethod
     def parse(cls, text: str) -> "Place | None":
@@ -55,9 +62,9 @@ class Place:
             Problem: 400 for one that no answer of ours held.
         """
         try:
-            mark, *parts = base64.b64decode(text.encode(), altchars=b"-_", validate=True).decode().split(" ", 4)
+            mark, *parts = unsealed(text).split(" ", 4)
             return _parsed(*parts) if mark == _MARK else None
-        except (ValueError, TypeError, binascii.Error, OverflowError) as error:
+        except (ValueError, TypeError, OverflowError) as error:
             raise invalid_cursor() from error
 
 

@@ -11,7 +11,7 @@ from tenants.models import Scope
 TAG = "Audit"
 
 ENTRY: dict[str, Any] = {
-    "id": "aud_48213",
+    "id": "aud_0c8e4f1d2b7a4c35a9d6e1f08b3c5d72",
     "seq": 4182,
     "created_at": "2026-12-02T10:00:00.123456Z",
     "actor": {"type": "api_key", "id": "c1f4c7a2-8a55-4e0e-b5a8-0f6c2b7d9e30", "label": "Backend"},

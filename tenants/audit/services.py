@@ -89,7 +89,7 @@ class Whose:
 
 
 _COLUMNS = (
-    "id, created_at, action, shown_actor, target_type, target_id, tenant_id AS about_id, family_id, address,"
+    "id, created_at, public_id, action, shown_actor, target_type, target_id, tenant_id AS about_id, family_id, address,"
     " request_id, detail, redacted_hash, content_hash, family_seq, family_previous_hash, family_hash"
 )
 _JOINED = """
@@ -101,7 +101,7 @@ _JOINED = """
 
 # An entry `t` as `audit_family_hash()` has it, and `tenants.audit.serializers.AuditEntrySerializer` describes it.
 _SHOWN = """json_build_object(
-    'id', 'aud_' || t.id,
+    'id', coalesce(t.public_id, 'aud_' || t.id),
     'seq', t.family_seq,
     'created_at', to_char(t.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
     'actor', json_build_object(

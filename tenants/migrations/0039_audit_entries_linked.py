@@ -118,6 +118,43 @@ def _index(name: str, *fields: str) -> AddIndexConcurrently:
     )
 
 
+# As it was until entries had random ids.
+TENANTS_AUDITENTRY = r"""
+-- A tenant appends to the audit trail, of itself or of a customer, by its keys, and reads what is about itself and, as a
+-- partner, about its family. Who of the staff did something, staff alone read. Nobody changes the trail or takes anything out
+-- of it: chain_entry gives each entry its positions and the hashes of those before.
+ALTER TABLE tenants_auditentry ENABLE ROW LEVEL SECURITY;
+
+DROP POLICY IF EXISTS tenant_isolation ON tenants_auditentry;
+CREATE POLICY tenant_isolation ON tenants_auditentry FOR INSERT TO app_web
+    WITH CHECK (
+        actor LIKE 'api\_key:%'
+        AND (
+            tenant_id = (SELECT current_tenant())
+            OR EXISTS (
+                SELECT 1 FROM tenants_tenant t
+                WHERE t.id = tenants_auditentry.tenant_id
+                    AND t.parent_id = (SELECT current_tenant())
+            )
+        )
+    );
+
+DROP POLICY IF EXISTS shown ON tenants_auditentry;
+CREATE POLICY shown ON tenants_auditentry FOR SELECT TO app_web
+    USING (family_id = (SELECT current_tenant()) OR tenant_id = (SELECT current_tenant()));
+
+DROP POLICY IF EXISTS staff ON tenants_auditentry;
+CREATE POLICY staff ON tenants_auditentry TO app_staff USING (true) WITH CHECK (true);
+
+REVOKE INSERT, UPDATE, DELETE ON tenants_auditentry FROM app_staff;
+GRANT INSERT (actor, action, tenant_id, target_type, target_id, address, request_id, detail) ON tenants_auditentry TO app_web, app_staff;
+GRANT SELECT (
+    id, created_at, shown_actor, action, tenant_id, target_type, target_id, address, request_id, detail, redacted_hash,
+    content_hash, family_id, family_seq, family_previous_hash, family_hash
+) ON tenants_auditentry TO app_web;
+"""  # noqa: E501
+
+
 class Migration(migrations.Migration):
     atomic = False
 
@@ -141,10 +178,8 @@ class Migration(migrations.Migration):
         _index("audit_of_family_by_action", "family_id", "action", "created_at", "id"),
         _index("audit_of_family_by_actor", "family_id", "shown_actor", "created_at", "id"),
         _index("audit_of_tenant", "tenant_id", "created_at", "id"),
-        InForce(
-            "tenants",
-            "tenants_auditentry",
-            digest="08e42b57859b",
+        migrations.RunSQL(
+            sql=[TENANTS_AUDITENTRY],
             reverse_sql=[
                 "DROP POLICY shown ON tenants_auditentry",
                 "REVOKE SELECT ON tenants_auditentry FROM app_web",

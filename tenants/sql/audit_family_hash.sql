@@ -7,7 +7,7 @@ CREATE OR REPLACE FUNCTION audit_family_hash(entry tenants_auditentry) RETURNS b
     SET search_path = pg_catalog, pg_temp
     AS $$
         SELECT sha256(convert_to(encode(entry.family_previous_hash, 'hex') || jsonb_build_object(
-            'id', 'aud_' || entry.id,
+            'id', coalesce(entry.public_id, 'aud_' || entry.id),
             'seq', entry.family_seq,
             'created_at', to_char(entry.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
             'actor', entry.shown_actor,

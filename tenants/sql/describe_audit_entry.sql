@@ -1,7 +1,8 @@
--- An audit entry with what its tenant is shown of it whatever its place in the chain: the family, the actor, and the hash
--- of its content. An entry that is about no tenant has none of these.
+-- An audit entry with what its tenant is shown of it whatever its place in the chain: its id, the family, the actor, and the
+-- hash of its content. An entry that is about no tenant has none of these.
 --
--- A family is a partner and its customers, or a tenant without a partner.
+-- A family is a partner and its customers, or a tenant without a partner. The id is random: a number would tell tenants how
+-- many entries others have. An entry that is in the chain of all keeps what it has.
 CREATE OR REPLACE FUNCTION describe_audit_entry(entry tenants_auditentry) RETURNS tenants_auditentry
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
@@ -22,6 +23,9 @@ CREATE OR REPLACE FUNCTION describe_audit_entry(entry tenants_auditentry) RETURN
             WHEN entry.actor ~ '^(staff|command):' THEN 'staff'
             ELSE 'system'
         END;
+        IF entry.position IS NULL THEN
+            entry.public_id := 'aud_' || replace(gen_random_uuid()::text, '-', '');
+        END IF;
         entry.content_hash := public.audit_content_hash(entry);
         RETURN entry;
     END

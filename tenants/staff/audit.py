@@ -72,7 +72,19 @@ class AuditEntryAdmin(StaffAdmin):
     list_display = ["created_at", "actor", "address", "action", "tenant", "short_detail"]
     list_filter = [ActionFilter, ("created_at", DateFieldListFilter), AboutFilter]
     ordering = ["-id"]
-    fields = ["created_at", "actor", "address", "action", "tenant", "tenant_id", "detail", "place", "hash", "is_intact"]
+    fields = [
+        "created_at",
+        "actor",
+        "address",
+        "action",
+        "tenant",
+        "tenant_id",
+        "detail",
+        "public_id",
+        "place",
+        "hash",
+        "is_intact",
+    ]
     readonly_fields = ["tenant", "place", "hash", "is_intact"]
 
     def get_search_results(

@@ -1,5 +1,6 @@
 """The audit trail as tenants and partners read it."""
 
+import re
 from typing import Any
 
 import pytest
@@ -79,6 +80,17 @@ def test_entry__of_something_new__tells_what_it_is(acme: Api) -> None:
     assert entry["target"] == {"type": "api_key", "id": answer.json()["key"]["id"]}
     assert entry["customer"] is None
     assert {"field": "label", "from": None, "to": "CI"} in entry["changes"]
+
+
+def test_ids__of_entries__are_random(acme: Api, rival: Api) -> None:
+    """A number would tell how many entries others have."""
+    write(rival, "one")
+    write(acme, "two", "three")
+
+    found = [entry["id"] for api in (acme, rival) for entry in entries(api)]
+
+    assert len({*found}) == len(found)
+    assert all(re.fullmatch("aud_[0-9a-f]{32}", name) for name in found)
 
 
 def test_staff__in_an_entry__have_no_name_and_no_address(acme: Api, merchant: Api) -> None:

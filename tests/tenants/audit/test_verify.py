@@ -1,6 +1,7 @@
 """Whoever has an export and the checkpoints finds what was changed by somebody who writes past all rights."""
 
 import json
+import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from importlib import import_module
@@ -11,6 +12,7 @@ from django.db import ProgrammingError, connection, connections
 
 from tenants.audit import checkpoints
 from tenants.context import staff_context, tenant_context
+from tenants.upkeep import audit_chain
 from tests.conftest import Api
 from tests.owner import as_owner
 from tests.tenants.audit.lines import OWN, PARTNERS, export, exported, verify
@@ -170,6 +172,30 @@ def test_entries__from_before__are_linked_by_the_migration(acme: Api, merchant: 
 
     assert exported(acme) == before
     assert verify(tmp_path, export(acme))[0] == 0
+
+
+def test_entries__from_before_ids_were_random__are_verified_and_followed_by_new_ones(
+    acme: Api, merchant: Api, tmp_path: Path
+) -> None:
+    """As the chain made them then: of an entry that has what is new, none of it was there."""
+    as_owner("TRUNCATE tenants_auditentry")
+    as_owner("UPDATE tenants_audithead SET position = 0, hash = decode(repeat('00', 32), 'hex')")
+    former = import_module("tenants.migrations.0048_chained_at_once").DESCRIBE_AUDIT_ENTRY
+    ((present,),) = as_owner("SELECT pg_get_functiondef('describe_audit_entry'::regproc)")
+    as_owner(former)
+    try:
+        suspend_as_staff(merchant)
+    finally:
+        as_owner(present)
+    checkpoints.sign_heads()
+    write(acme, "new")
+
+    found = exported(acme)
+
+    assert re.fullmatch("aud_[0-9]{1,19}", found[0]["id"])
+    assert re.fullmatch("aud_[0-9a-f]{32}", found[1]["id"])
+    assert verify(tmp_path, export(acme), **signed(acme))[0] == 0
+    audit_chain.verify()
 
 
 @pytest.mark.parametrize("table", ["tenants_auditentry", "tenants_auditcheckpoint"])
