@@ -16,7 +16,7 @@ _former = import_module("tenants.migrations.0048_chained_at_once")
 class Migration(migrations.Migration):
     atomic = False  # a lock on one table at a time
 
-    dependencies = [("tenants", "0049_head_moved_by_first")]
+    dependencies = [("tenants", "0050_refuse_change")]
 
     operations = [
         migrations.AddField(
