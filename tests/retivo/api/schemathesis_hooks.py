@@ -8,6 +8,7 @@ from collections.abc import MutableMapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import schemathesis
 import yaml
@@ -142,6 +143,9 @@ def _is_valid(case: Any) -> bool:
     return case.meta is None or bool(case.meta.generation.mode.is_positive)
 
 
+_LONGEST_QUERY = 4_000  # gunicorn refuses a request line of more than 8,190 characters before any operation sees it
+
+
 @schemathesis.hook
 def before_call(context: Any, case: Any, kwargs: Any) -> None:
     """Renews what must be unique wherever it is well-formed, or most requests would end as 409, 422 or `not_unique`."""
@@ -153,6 +157,8 @@ def before_call(context: Any, case: Any, kwargs: Any) -> None:
             case.body.update({name: value for name, value in _ALSO[case.operation.path].items() if name in case.body})
         if case.body.get("overlap_hours") == 0:  # the key that all requests are made with stays
             case.body["overlap_hours"] = 1
+    if case.query and len(urlencode(case.query)) > _LONGEST_QUERY:
+        case.query.clear()
     if case.query and case.query.get("confirm") == "self":
         case.query.pop("confirm")
     if case.query and case.operation.path == "/api/partners/usage" and _is_valid(case):
@@ -171,9 +177,10 @@ def before_call(context: Any, case: Any, kwargs: Any) -> None:
 
 
 # They would end the key that all requests are made with, or need an id of a certain kind.
-SUCCEED_ELSEWHERE = {  # in tests/partners/test_every_change.py
+SUCCEED_ELSEWHERE = {  # in test_every_change.py of tests/partners and of tests/tenants/audit
     "POST /api/partners/api-keys/revoke-all",
     "POST /api/settings/api-keys/revoke-all",
+    "POST /api/settings/api-keys/{keyId}/rotate",
     "POST /api/partners/customers/{customerId}/api-keys/{keyId}/rotate",
     "PATCH /api/partners/integrations/{integrationId}/webhooks",
     "DELETE /api/partners/integrations/{integrationId}",
