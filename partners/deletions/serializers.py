@@ -19,6 +19,11 @@ class DeletedTableSerializer(serializers.Serializer[Any]):
     left = serializers.IntegerField(help_text="Counted in a transaction of its own when all were deleted: always 0.")
 
 
+class KeptTableSerializer(serializers.Serializer[Any]):
+    table = serializers.CharField()
+    why = serializers.CharField()
+
+
 class ContributionSerializer(serializers.Serializer[Any]):
     release = serializers.IntegerField()
     epsilon = serializers.FloatField()
@@ -34,6 +39,11 @@ class CertificateSerializer(serializers.Serializer[Any]):
     requested_at = serializers.DateTimeField()
     finished_at = serializers.DateTimeField()
     tables = DeletedTableSerializer(many=True)
+    kept = KeptTableSerializer(
+        many=True,
+        required=False,
+        help_text="Where rows about the customer stay, and why. Earlier releases did not say.",
+    )
     releases_contributed = ContributionSerializer(many=True, help_text="Releases of patterns that it was in.")
     statement_on_patterns = serializers.CharField()
     backups_expire_at = serializers.DateTimeField(help_text="From then on no backup holds the customer's data.")

@@ -184,10 +184,12 @@ class DeletionAdmin(StaffAdmin):
             certificate = certificates.read(deletion.jws)
             counted = [(code(t["table"]), f"{t['deleted']:,}", t["left"]) for t in certificate["tables"]]
             releases = [(r["release"], r["epsilon"]) for r in certificate["releases_contributed"]]
+            kept = [(code(k["table"]), k["why"]) for k in certificate.get("kept", [])]
             said = [(name, certificate[field]) for name, field in _SAID]
             return [
                 Table(title="Certificate", headers=["", ""], rows=said, total=len(said)),
                 Table(title="Tables", headers=["Table", "Rows deleted", "Left"], rows=counted, total=len(counted)),
+                Table(title="Kept", headers=["Table", "Why"], rows=kept, total=len(kept)),
                 Table(title="Releases it was in", headers=["Release", "Epsilon"], rows=releases, total=len(releases)),
             ]
         so_far = [(code(table), f"{count:,}") for table, count in sorted(deletion.tables.items())]

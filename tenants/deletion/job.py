@@ -221,6 +221,7 @@ class _Deleting:
                         {"table": table, "deleted": deletion.tables.get(table, 0), "left": left.get(table, 0)}
                         for table in tables
                     ],
+                    "kept": [{"table": table, "why": why} for table, why in rows.KEPT.items()],
                     "releases_contributed": deletion.releases or [],
                     "statement_on_patterns": STATEMENT_ON_PATTERNS,
                     "backups_expire_at": finished_at + timedelta(days=settings.BACKUPS_KEPT_DAYS),

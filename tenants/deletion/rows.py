@@ -85,6 +85,16 @@ def gone_with_the_tenant() -> list[tuple[str, str]]:
 
 TRAIL = "tenants_auditentry"
 
+# Tables with rows about a tenant that stay when it is deleted, and why. A test asks of every table of the database that
+# it is deleted from, is one of these, or names no tenant.
+KEPT = {
+    TRAIL: "Who did what and when: as the partner and the operator have to show. What it was about is taken out.",
+    "tenants_auditcheckpoint": "Where the trail of a partner and its customers stood on each day, signed.",
+    "tenants_partnerevent": "What its partner was told, in the order in which it was. What named the tenant but by its "
+    "id is taken out.",
+    "tenants_deletion": "This certificate. Hashes stand for the ids.",
+}
+
 
 def parts(named: list[tuple[str, str]]) -> list[Part]:
     """These tables, with each partition in its table's place."""

@@ -70,6 +70,19 @@ REVOKE ALL ON FUNCTION take_permits FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION take_permits TO app_web;
 """
 
+# As it was until each count named the tenant that it is of.
+TENANTS_PERMIT = """\
+-- How many requests were permitted in the present window, to a tenant or with a key. Only take_permits reads and counts
+-- them; what is past is taken away in upkeep.
+ALTER TABLE tenants_permit ENABLE ROW LEVEL SECURITY;
+
+DROP POLICY IF EXISTS upkeep ON tenants_permit;
+CREATE POLICY upkeep ON tenants_permit TO app_upkeep USING (true);
+
+REVOKE ALL ON tenants_permit FROM app_staff;
+GRANT SELECT, DELETE ON tenants_permit TO app_upkeep;
+"""
+
 
 class Migration(migrations.Migration):
     dependencies = [("tenants", "0035_deleting")]
@@ -119,6 +132,6 @@ class Migration(migrations.Migration):
             """,
             reverse_sql="DROP TABLE tenants_permit",
         ),
-        InForce("tenants", "tenants_permit", digest="941da9d9600a", reverse_sql=migrations.RunSQL.noop),
+        migrations.RunSQL(sql=[TENANTS_PERMIT], reverse_sql=migrations.RunSQL.noop),
         migrations.RunSQL(sql=[TAKE_PERMITS], reverse_sql="DROP FUNCTION take_permits"),
     ]

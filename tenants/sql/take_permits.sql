@@ -41,7 +41,8 @@ CREATE OR REPLACE FUNCTION take_permits(
         END IF;
         FOR n IN 1..2 LOOP
             window_end := to_timestamp((floor(extract(epoch FROM moment) / seconds[n]) + 1) * seconds[n]);
-            INSERT INTO public.tenants_permit AS p (id, ends_at, taken) VALUES (holders[n], window_end, wanted[n])
+            INSERT INTO public.tenants_permit AS p (id, tenant_id, ends_at, taken)
+            VALUES (holders[n], holders[1], window_end, wanted[n])
             ON CONFLICT (id) DO UPDATE SET ends_at = excluded.ends_at, taken = excluded.taken + CASE
                 -- More was asked for than was left, maybe.
                 WHEN p.ends_at = excluded.ends_at THEN greatest(least(p.taken, limits[n]) - CASE

@@ -81,6 +81,8 @@ def test_certificate__of_a_deletion__says_what_went_and_names_nobody(acme: Api, 
     assert (tables["tenants_tenant"], tables["learning_receipt"]) == (1, 1)
     assert {table["left"] for table in certificate["tables"]} == {0}
     assert set(tables) == named_tables()
+    assert tables["tenants_permit"] > 0
+    assert {kept["table"] for kept in certificate["kept"]} == rows.KEPT.keys()
     assert sum(tables.values()) == deletion["rows_deleted"]
     assert [release["release"] for release in certificate["releases_contributed"]] == [1]
     assert certificate["releases_contributed"][0]["epsilon"] > 0
