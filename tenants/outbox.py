@@ -38,7 +38,7 @@ def record(
 ) -> None:
     """Append an audit entry, and an event of the partner that the tenant is or has.
 
-    Neither ever holds a secret, and `data` and `previous` no end user's data.
+    Neither ever holds a secret, and `data` and `previous` no end user's data. The queries of addresses are masked.
 
     Args:
         action: an action of the catalogue.
@@ -125,7 +125,9 @@ def parameters(
     **detail: Any,
 ) -> dict[str, Any]:
     """The parameters of RECORDED, from the arguments of `record`."""
+    data, detail = _masked(data or {}), _masked(detail)
     if changes is not None:
+        changes = _masked(changes)
         detail["changes"] = changes
         previous = {name: change["from"] for name, change in changes.items()} if previous is None else previous
     event = None if tenant_id is None else catalogue.ACTIONS[action]
@@ -137,11 +139,32 @@ def parameters(
         "target_id": target and str(target.id),
         "address": caller_address(),
         "request_id": request_id() or None,
-        "detail": encode({**(data or {}), **detail}).decode(),
+        "detail": encode({**data, **detail}).decode(),
         "version": event and event.version,
-        "data": encode(data or {}).decode(),
-        "previous": None if previous is None else encode(previous).decode(),
+        "data": encode(data).decode(),
+        "previous": None if previous is None else encode(_masked(previous)).decode(),
     }
+
+
+# Members of events, and fields that change, which are addresses that Retivo sends to.
+_URLS = frozenset({"url", "delivery_webhook"})
+
+
+def _masked(members: Mapping[str, Any]) -> dict[str, Any]:
+    """Without the queries of addresses: a token may stand there, and whoever reads events need not hold it."""
+    return {name: _without_query(value) if name in _URLS else value for name, value in members.items()}
+
+
+def _without_query(value: Any) -> Any:
+    match value:
+        case str() if "?" in value:
+            return f"{value.partition('?')[0]}?{MASKED}"
+        case {"from": before, "to": after}:
+            return {"from": _without_query(before), "to": _without_query(after)}
+    return value
+
+
+MASKED = "…"
 
 
 _ANNOUNCED = """

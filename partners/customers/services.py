@@ -10,7 +10,7 @@ from learning.patterns import library
 from partners.customers.listing import rows_of
 from partners.customers.queries import DETAIL, customer_detail, is_already
 from partners.deletions import services as deletions
-from retivo.api.errors import Problem, not_found
+from retivo.api.errors import Problem, not_found, sent_elsewhere
 from tenants import customers, outbox
 from tenants import services as tenants
 from tenants.api_keys import services as api_keys
@@ -34,13 +34,15 @@ def change_customer(*, actor: str, partner_id: UUID, customer_id: UUID, changes:
         Problem: 404 if the partner has no such customer; 409 `external_id_taken`; what
             `tenants.services.change_settings` raises.
     """
+    fields, said, pointers = _as_said(changes)
     try:
-        fields, said = _as_said(changes)
         tenants.change_settings(actor=actor, tenant_id=customer_id, partner_id=partner_id, changes=fields, said=said)
     except Tenant.DoesNotExist as error:
         raise not_found() from error
     except ExternalIdTakenError as error:
         raise error.problem from error
+    except Problem as problem:
+        raise sent_elsewhere(problem, pointers) from problem
     return _detail(partner_id, customer_id)
 
 
@@ -76,8 +78,11 @@ def put_customer(
     return 200, {"customer": _detail(partner_id, customer_id), "changed": changed}
 
 
-def _as_said(changes: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Fields of the customer, and what the partner says of it in its layer."""
+def _as_said(changes: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any], dict[str, str]]:
+    """Fields of the customer, what the partner says of it in its layer, and where values of the config were sent.
+
+    The last has pointers to members of `controls` by those to what they become in `config`.
+    """
     fields = dict(changes)
     said: dict[str, Any] = dict(fields.pop("controls", {}))
     values = {}
@@ -92,7 +97,7 @@ def _as_said(changes: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]
             said.setdefault(name, {"active": fields.pop(short)})
     if "suspension" in fields:
         said["suspension"] = fields.pop("suspension")
-    return fields, said
+    return fields, said, {f"/config/{key}": f"/controls/{key}/value" for key in values}
 
 
 def provision_customer(**asked: Any) -> dict[str, Any]:

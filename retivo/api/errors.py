@@ -86,6 +86,18 @@ class Problem(Exception):  # noqa: N818 - as RFC 9457 calls it
         return body
 
 
+def sent_elsewhere(problem: Problem, pointers: Mapping[str, str]) -> Problem:
+    """The same problem, with pointers to what the caller sent: `pointers` has them by what they were made into."""
+    errors = [
+        FieldError(**{**error, "pointer": pointers.get(error["pointer"], error["pointer"])}) for error in problem.errors
+    ]
+    detail = problem.detail
+    for made, sent in pointers.items():
+        if detail.startswith(f"{made}: "):
+            detail = sent + detail.removeprefix(made)
+    return Problem(problem.status, problem.code, detail, errors=errors, headers=problem.headers, extra=problem.extra)
+
+
 def not_found() -> Problem:
     """One 404 for what does not exist and for what is another's."""
     return Problem(404, "not_found", "There is nothing here that this API key can see.")

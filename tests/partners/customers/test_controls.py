@@ -72,7 +72,7 @@ def test_lock__by_the_partner__is_the_customers_to_see_and_not_to_change(acme: A
 def test_partner__beyond_its_own_bound__is_400(acme: Api, merchant: Api) -> None:
     answer = of_partner(acme, merchant, action_budget_usd={"value": 11, "max": 10})
 
-    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, "/config/action_budget_usd")
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, "/controls/action_budget_usd/value")
     assert acme.get(path(merchant)).json()["customer"]["controls"]["action_budget_usd"]["max"] is None
 
 
@@ -161,3 +161,39 @@ def test_max__of_the_holdout__is_refused_with_what_there_is(acme: Api, merchant:
     (error,) = answer.json()["errors"]
     assert error["pointer"] == "/controls/holdout_percent/max"
     assert "min" in error["detail"]
+
+
+BUDGET, HOLDOUT = "action_budget_usd", "holdout_percent"
+
+
+@pytest.mark.parametrize(
+    ("body", "pointers"),
+    [
+        ({"controls": {BUDGET: {"value": 30}}}, [f"/controls/{BUDGET}/value"]),
+        ({"config": {BUDGET: 30}}, [f"/config/{BUDGET}"]),
+        (
+            {"config": {HOLDOUT: 1}, "controls": {BUDGET: {"value": 30}}},
+            [f"/controls/{BUDGET}/value", f"/config/{HOLDOUT}"],
+        ),
+        # What stands in `controls` counts.
+        ({"config": {BUDGET: 5}, "controls": {BUDGET: {"value": 30}}}, [f"/controls/{BUDGET}/value"]),
+        ({"controls": {BUDGET: {"value": "much"}}}, [f"/controls/{BUDGET}/value"]),
+        ({"controls": {HOLDOUT: {"value": 51}}}, [f"/controls/{HOLDOUT}/value"]),
+        ({"controls": {BUDGET: {"value": 5}}, "config": {"overage": "maybe"}}, ["/config/overage"]),
+    ],
+)
+@pytest.mark.parametrize("by", ["partner", "staff"])
+def test_fault__of_a_body_with_controls__points_to_what_was_sent(
+    acme: Api, merchant: Api, by: str, body: dict[str, Any], pointers: list[str]
+) -> None:
+    bounds = {BUDGET: {"max": "20"}, HOLDOUT: {"min": 5}}
+    if by == "staff":
+        of_staff(merchant, **bounds)
+    else:
+        of_partner(acme, merchant, **bounds)
+
+    answer = acme.patch(path(merchant), body)
+
+    assert answer.status_code in (400, 403)
+    assert [error["pointer"] for error in answer.json()["errors"]] == pointers
+    assert answer.json()["detail"].startswith(f"{pointers[0]}: ")
