@@ -11,9 +11,10 @@ from tenants.services import MAX_METADATA
 
 MAX_PAIRS, MAX_KEY, MAX_VALUE = MAX_METADATA, 40, 500  # as the database's function `is_metadata` has them
 
-_KEY = {"minLength": 1, "maxLength": MAX_KEY}
+_WITHOUT_NUL = {"pattern": r"^[^\u0000]*$"}
+_KEY = {"minLength": 1, "maxLength": MAX_KEY, **_WITHOUT_NUL}
 _PAIRS = {"type": "object", "maxProperties": MAX_PAIRS, "propertyNames": _KEY}
-_TEXT = {"type": "string", "maxLength": MAX_VALUE, "pattern": r"^[^\u0000]*$"}
+_TEXT = {"type": "string", "maxLength": MAX_VALUE, **_WITHOUT_NUL}
 
 
 @extend_schema_field({"type": "string", "minLength": 1, "maxLength": MAX_EXTERNAL_ID, "format": "external-id"})

@@ -23,7 +23,7 @@ from tests.partners.webhooks.cast import make
 from tests.sizes import size
 
 SEED = 1
-MAX_EXAMPLES = size(8, whole=40)
+MAX_EXAMPLES = size(20, whole=60)
 
 CONFIG = """
 seed = {seed}
@@ -64,7 +64,7 @@ enabled = false
 
 # Which of the known keys is which customer's, no schema can say.
 [[operations]]
-include-operation-id = ["rotateCustomerApiKey", "putCustomer"]
+include-operation-id = ["rotateCustomerApiKey", "rotateApiKey", "putCustomer"]
 warnings = false
 
 # Ids that exist, or most of what is behind a 404 would go unseen.
@@ -119,7 +119,7 @@ ACTION_TYPE = {
 def test_schemathesis__all_checks__finds_nothing(acme: Api, rival: Api, server: Server, tmp_path: Path) -> None:
     # Several, for some are deleted, revoked and rolled out meanwhile.
     shared = [acme.register(f"seed-{n}")["id"] for n in range(4)]
-    customers = [acme.provision(f"seed-{n}", external_id=f"seed-{n}").tenant_id for n in range(4)]
+    customers = [acme.provision(f"seed-{n}", external_id=f"seed-{n}").tenant_id for n in range(8)]
     deletions = [deletion_of(acme, acme.provision(f"gone-{n}")) for n in range(2)]
     url = "https://hooks.acme.example/of-one-alone"
     acme.register("alone", action_type_templates=[TemplateBody(delivery_webhook=url)])
