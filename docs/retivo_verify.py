@@ -86,6 +86,8 @@ def _read(number: int, line: str) -> Entry:
 def _hash(entry: dict[str, Any]) -> str | None:
     """The entry's hash; None where its content is not what its hash says."""
     content = {"changes": entry["changes"], "ip": entry["ip"]}
+    if entry.get("content_salt") is not None:  # entries of earlier releases have none
+        content["salt"] = entry["content_salt"]
     if entry["redacted"]:
         if content != {"changes": [], "ip": None}:
             return None

@@ -22,6 +22,7 @@ ENTRY: dict[str, Any] = {
     "request_id": "4a1f0c7e2b9d4c58a6e3d1b70f92c844",
     "ip": "203.0.113.7",
     "redacted": False,
+    "content_salt": "6f1c0a9e4d7b42c8b35e8a1f20d94c67",
     "content_sha256": "a5c1d0c5b4f6f9d0f0f3c9be4a2c1b8f0f7b7d5b4c3a29181716151413121110",
     "previous_hash": "5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef",
     "hash": "9b74c9897bac770ffc029102a200c5de2a1c7a5d5a2f3ab0f8c4e6d0b1a29384",

@@ -108,7 +108,12 @@ class AuditEntrySerializer(serializers.Serializer[Any]):
     redacted = serializers.BooleanField(
         help_text="Whether the customer was deleted, and `changes` and `ip` with it: they are empty then."
     )
-    content_sha256 = serializers.CharField(help_text="Of `changes` and `ip` as they were written.")
+    content_salt = serializers.CharField(
+        allow_null=True, help_text="Random, 16 bytes in hex. Null where `redacted`, and of entries of earlier releases."
+    )
+    content_sha256 = serializers.CharField(
+        help_text="Of `changes` and `ip` as they were written, and of `content_salt` where there was one."
+    )
     previous_hash = serializers.CharField(help_text="The `hash` of the entry before, in hex.")
     hash = serializers.CharField(help_text="SHA-256 of `previous_hash` and of the entry, in hex.")
 

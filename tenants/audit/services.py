@@ -90,7 +90,7 @@ class Whose:
 
 _COLUMNS = (
     "id, created_at, public_id, action, shown_actor, target_type, target_id, tenant_id AS about_id, family_id, address,"
-    " request_id, detail, redacted_hash, content_hash, family_seq, family_previous_hash, family_hash"
+    " request_id, detail, redacted_hash, content_salt, content_hash, family_seq, family_previous_hash, family_hash"
 )
 _JOINED = """
     LEFT JOIN tenants_apikey k ON k.id = CASE
@@ -118,6 +118,7 @@ _SHOWN = """json_build_object(
     'request_id', t.request_id,
     'ip', CASE WHEN t.shown_actor <> 'staff' THEN host(t.address) END,
     'redacted', t.redacted_hash IS NOT NULL,
+    'content_salt', encode(t.content_salt, 'hex'),
     'content_sha256', encode(t.content_hash, 'hex'),
     'previous_hash', encode(t.family_previous_hash, 'hex'),
     'hash', encode(t.family_hash, 'hex')

@@ -86,6 +86,24 @@ def _field(name: str, field: models.Field) -> migrations.AddField:  # type: igno
     return migrations.AddField(model_name="auditentry", name=name, field=field)
 
 
+# As it was until the content was hashed with a salt.
+AUDIT_CONTENT_HASH = """\
+-- SHA-256 of what goes out of an audit entry when its tenant is deleted, as the tenant was shown it.
+CREATE OR REPLACE FUNCTION audit_content_hash(entry tenants_auditentry) RETURNS bytea
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+        SELECT sha256(convert_to(jsonb_build_object(
+            'changes', public.audit_changes(entry.detail)::jsonb,
+            'ip', CASE WHEN entry.shown_actor <> 'staff' THEN host(entry.address) END
+        )::text, 'UTF8'))
+    $$;
+
+REVOKE ALL ON FUNCTION audit_content_hash FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION audit_content_hash TO app_staff;
+"""
+
+
 class Migration(migrations.Migration):
     dependencies = [("tenants", "0037_rate_limits_validated")]
 
@@ -129,7 +147,7 @@ class Migration(migrations.Migration):
         InForce("tenants", "tenants_auditcheckpoint", digest="d403dfb3fa6a", reverse_sql=migrations.RunSQL.noop),
         InForce("tenants", "audit_hash", digest="3610ce7161b9", reverse_sql=[_chain.AUDIT_HASH]),
         InForce("tenants", "audit_changes", digest="ed7c484319e8", reverse_sql="DROP FUNCTION audit_changes"),
-        InForce("tenants", "audit_content_hash", digest="a78e4f9ac0ac", reverse_sql="DROP FUNCTION audit_content_hash"),
+        migrations.RunSQL(sql=[AUDIT_CONTENT_HASH], reverse_sql="DROP FUNCTION audit_content_hash"),
         migrations.RunSQL(sql=[AUDIT_FAMILY_HASH], reverse_sql="DROP FUNCTION audit_family_hash"),
         migrations.RunSQL(sql=[LINK_AUDIT_ENTRY], reverse_sql="DROP FUNCTION link_audit_entry"),
     ]

@@ -41,6 +41,9 @@ class AuditEntry(models.Model):
     content_hash = models.BinaryField(
         max_length=32, null=True, editable=False, help_text="Of what goes when the tenant is deleted"
     )
+    content_salt = models.BinaryField(
+        max_length=16, null=True, editable=False, help_text="Random, and goes with the content; none of earlier entries"
+    )
     public_id = models.CharField(  # noqa: DJ001  # as the next
         max_length=40, null=True, editable=False, help_text="Random; none of an entry from before there was one"
     )

@@ -44,6 +44,7 @@ CREATE OR REPLACE FUNCTION chain_entry() RETURNS trigger
                 position = entry.position,
                 previous_hash = entry.previous_hash,
                 public_id = entry.public_id,
+                content_salt = entry.content_salt,
                 family_id = entry.family_id,
                 family_seq = entry.family_seq,
                 family_previous_hash = entry.family_previous_hash,

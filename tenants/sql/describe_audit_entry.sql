@@ -2,7 +2,8 @@
 -- hash of its content. An entry that is about no tenant has none of these.
 --
 -- A family is a partner and its customers, or a tenant without a partner. The id is random: a number would tell tenants how
--- many entries others have. An entry that is in the chain of all keeps what it has.
+-- many entries others have. So is the salt of the content, without which nobody finds by trial what was redacted. An entry
+-- that is in the chain of all keeps what it has.
 CREATE OR REPLACE FUNCTION describe_audit_entry(entry tenants_auditentry) RETURNS tenants_auditentry
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
@@ -25,6 +26,7 @@ CREATE OR REPLACE FUNCTION describe_audit_entry(entry tenants_auditentry) RETURN
         END;
         IF entry.position IS NULL THEN
             entry.public_id := 'aud_' || replace(gen_random_uuid()::text, '-', '');
+            entry.content_salt := uuid_send(gen_random_uuid());
         END IF;
         entry.content_hash := public.audit_content_hash(entry);
         RETURN entry;

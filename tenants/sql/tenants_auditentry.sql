@@ -28,5 +28,5 @@ REVOKE INSERT, UPDATE, DELETE ON tenants_auditentry FROM app_staff;
 GRANT INSERT (actor, action, tenant_id, target_type, target_id, address, request_id, detail) ON tenants_auditentry TO app_web, app_staff;
 GRANT SELECT (
     id, created_at, public_id, shown_actor, action, tenant_id, target_type, target_id, address, request_id, detail, redacted_hash,
-    content_hash, family_id, family_seq, family_previous_hash, family_hash
+    content_salt, content_hash, family_id, family_seq, family_previous_hash, family_hash
 ) ON tenants_auditentry TO app_web;

@@ -27,6 +27,7 @@ ENTRY = {
     "request_id",
     "ip",
     "redacted",
+    "content_salt",
     "content_sha256",
     "previous_hash",
     "hash",

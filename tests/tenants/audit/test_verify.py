@@ -58,6 +58,9 @@ def test_export__as_it_was_written__is_verified_offline(acme: Api, merchant: Api
         ("UPDATE tenants_auditentry SET request_id = 'x' WHERE family_seq = 3", "Entry 3, aud_"),
         ("UPDATE tenants_auditentry SET redacted_hash = '', detail = '{}' WHERE family_seq = 3", "Entry 3, aud_"),
         ("UPDATE tenants_auditentry SET content_hash = '' WHERE family_seq = 3", "Entry 3, aud_"),
+        ("UPDATE tenants_auditentry SET content_salt = NULL WHERE family_seq = 3", "Entry 3, aud_"),
+        ("UPDATE tenants_auditentry SET redacted_hash = '', detail = '{}', address = NULL WHERE family_seq = 3",
+         "Entry 3, aud_"),
         ("DELETE FROM tenants_auditentry WHERE family_seq = 3", "Entry 3 is missing"),
         ("DELETE FROM tenants_auditentry WHERE family_seq >= 4", "Entry 4, which the checkpoint of"),
     ],
@@ -156,6 +159,30 @@ def test_entry__of_a_deleted_customer__stays_in_the_chain_without_its_details(
     assert (code, said[:60]) == (0, "5 entries are as they were written, 2 of them of deleted cus")
 
 
+def test_entry__that_was_redacted__is_not_found_by_whoever_guesses_what_it_said(acme: Api, merchant: Api) -> None:
+    """Of what is left, no hash is that of the whole content, even to those who read the database."""
+    acme.patch(f"/api/partners/customers/{merchant.tenant_id}", {"plan_tier": "scale"})
+    as_owner("CREATE TEMPORARY TABLE said AS SELECT id, detail, address, content_salt FROM tenants_auditentry")
+    as_owner("DELETE FROM tenants_apikey WHERE tenant_id = %s", merchant.tenant_id)
+    as_owner("DELETE FROM tenants_tenant WHERE id = %s", merchant.tenant_id)
+    as_owner("SELECT redact_audit_entries(%s)", merchant.tenant_id)
+
+    redacted = "tenants_auditentry WHERE redacted_hash IS NOT NULL"
+    assert as_owner(f"SELECT count(*), count(content_salt) FROM {redacted}") == [(2, 0)]
+    assert [entry["content_salt"] for entry in exported(acme) if entry["redacted"]] == [None, None]
+    guessed = as_owner(
+        f"""
+        SELECT salt IS NOT NULL, audit_content_hash(g) = g.content_hash, audit_hash(g) = r.redacted_hash
+        FROM (SELECT * FROM {redacted}) r JOIN said s USING (id), unnest(ARRAY[NULL, s.content_salt]) salt,
+        LATERAL jsonb_populate_record(NULL::tenants_auditentry, to_jsonb(r) - 'redacted_hash' || jsonb_build_object(
+            'detail', s.detail, 'address', s.address, 'content_salt', salt
+        )) g
+        """
+    )
+    as_owner("DROP TABLE said")
+    assert sorted(guessed) == [(False, False, False)] * 2 + [(True, True, True)] * 2
+
+
 def test_entries__from_before__are_linked_by_the_migration(acme: Api, merchant: Api, tmp_path: Path) -> None:
     suspend_as_staff(merchant)
     before = exported(acme)
@@ -174,10 +201,10 @@ def test_entries__from_before__are_linked_by_the_migration(acme: Api, merchant: 
     assert verify(tmp_path, export(acme))[0] == 0
 
 
-def test_entries__from_before_ids_were_random__are_verified_and_followed_by_new_ones(
+def test_entries__of_earlier_releases__are_verified_and_followed_by_new_ones(
     acme: Api, merchant: Api, tmp_path: Path
 ) -> None:
-    """As the chain made them then: of an entry that has what is new, none of it was there."""
+    """They have a number as their id, and no salt."""
     as_owner("TRUNCATE tenants_auditentry")
     as_owner("UPDATE tenants_audithead SET position = 0, hash = decode(repeat('00', 32), 'hex')")
     former = import_module("tenants.migrations.0048_chained_at_once").DESCRIBE_AUDIT_ENTRY
@@ -194,6 +221,8 @@ def test_entries__from_before_ids_were_random__are_verified_and_followed_by_new_
 
     assert re.fullmatch("aud_[0-9]{1,19}", found[0]["id"])
     assert re.fullmatch("aud_[0-9a-f]{32}", found[1]["id"])
+    assert found[0]["content_salt"] is None
+    assert re.fullmatch("[0-9a-f]{32}", found[1]["content_salt"])
     assert verify(tmp_path, export(acme), **signed(acme))[0] == 0
     audit_chain.verify()
 
