@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection
+from django.db import DatabaseError, connection, transaction
 
 from learning.model.prior import SHARED, Pattern
 from learning.model.state import NOTHING
@@ -23,6 +23,7 @@ from learning.models import NoisySum, Release
 from learning.models import Pattern as PatternRow
 from learning.patterns import privacy, taxonomy
 from learning.patterns import statistic as patterns
+from retivo.api.errors import BEING_DELETED
 from tenants.context import release_context
 
 LEAST_TENANTS = 50  # divided by ε: fewer, as far as the noise lets it be seen, are not told of
@@ -160,14 +161,24 @@ def _publish(release: Release) -> Outcome:
         # The noise of each is in the sum. That costs nobody anything more: it is made of noisy sums.
         published.append((None, _surely(everyone, release.deviation)))
         rows = [
-            _row(release, partner_id, block, pattern)
+            row
             for partner_id, found in published
             if SHARED in found and found[SHARED].count >= LEAST_TENANTS / release.epsilon
-            for block, pattern in found.items()
+            for row in _stored([_row(release, partner_id, block, pattern) for block, pattern in found.items()])
         ]
-        PatternRow.objects.bulk_create(rows)
         _announce(release, [*sums])
     return Outcome(release.id, len(rows), sum(row.partner_id is None for row in rows), release.epsilon)
+
+
+def _stored(rows: list[PatternRow]) -> list[PatternRow]:
+    """A partner's patterns, stored; none of a partner whose deletion has begun, which the database refuses."""
+    try:
+        with transaction.atomic():
+            return PatternRow.objects.bulk_create(rows)
+    except DatabaseError as error:
+        if getattr(error.__cause__, "sqlstate", None) != BEING_DELETED:
+            raise
+        return []
 
 
 def _announce(release: Release, partners: list[UUID]) -> None:

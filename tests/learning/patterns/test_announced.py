@@ -11,6 +11,8 @@ from learning.models import Pattern, Release
 from learning.patterns.releases import release_if_due, release_patterns
 from tenants import catalogue
 from tenants.context import release_context, staff_context, tenant_context
+from tenants.deletion import services as deletions
+from tenants.tasks import delete_tenants
 from tests.conftest import Api
 from tests.learning.cast import noise
 from tests.owner import as_owner
@@ -106,3 +108,45 @@ def test_role__that_releases__has_no_right_to_events_or_tenants(statement: str) 
 def test_announce__in_a_tenants_context__is_denied(acme: Api) -> None:
     with pytest.raises(ProgrammingError, match="permission denied"), tenant_context(acme.tenant_id):
         connection.cursor().execute("SELECT announce_release(1, ARRAY[%s]::uuid[])", [acme.tenant_id])
+
+
+def test_announce__again__tells_nobody_twice(acme: Api, rival: Api, customers: list[Api]) -> None:
+    rival.register("rival-points", domain="loyalty")
+    release_id = release_patterns().release_id
+
+    for _ in range(2):
+        with release_context():
+            partners = [acme.tenant_id, acme.tenant_id, rival.tenant_id]
+            connection.cursor().execute("SELECT announce_release(%s, %s)", [release_id, partners])
+
+    assert [data["release_id"] for data in (*told(acme), *told(rival))] == [release_id] * 2
+
+
+def delete_partner(partner: Api, *, wholly: bool) -> None:
+    with staff_context():
+        tenant = deletions.locked(tenant_id=partner.tenant_id)
+        deletions.schedule(actor="test", tenant=tenant, grace_days=0 if wholly else 30)
+    if wholly:
+        delete_tenants(timestamp=0)
+
+
+@pytest.mark.parametrize("wholly", [False, True])
+@pytest.mark.parametrize("when", ["before", "between"])
+def test_release__a_partner_whose_deletion_began__is_left_out_and_stops_nobodys(
+    acme: Api, rival: Api, customers: list[Api], when: str, wholly: bool
+) -> None:
+    rival.register("rival-points", domain="loyalty")
+    with noise("(2 ^ 40)"):  # something is published of each partner that was asked
+        if when == "between":  # its charge and its patterns
+            as_owner("ALTER TABLE learning_pattern ADD CONSTRAINT none_today CHECK (false)")
+            with pytest.raises(IntegrityError, match="none_today"):
+                release_if_due()
+            as_owner("ALTER TABLE learning_pattern DROP CONSTRAINT none_today")
+        delete_partner(rival, wholly=wholly)
+        release_if_due()
+
+    assert as_owner("SELECT DISTINCT partner_id FROM learning_pattern WHERE partner_id IS NOT NULL") == [
+        (acme.tenant_id,)
+    ]
+    assert as_owner("SELECT count(*) FROM learning_noisysum") == [(0,)]
+    assert len(told(acme)) == 1
