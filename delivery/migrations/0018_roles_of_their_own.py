@@ -15,6 +15,7 @@ _SEQUENCES = "procrastinate_jobs_id_seq, procrastinate_events_id_seq, procrastin
 
 _LATER = dict.fromkeys(
     (
+        "advance_recoveries",
         "cancel_actions",
         "cancel_actions_of_share",
         "certified_at",
@@ -33,6 +34,7 @@ _LATER = dict.fromkeys(
         "fate_of_rollout",
         "forget_finished",
         "forget_webhooks",
+        "hand_out_events",
         "keep_revision",
         "record_outcome_by_url",
         "record_outcome_of_own_integration",

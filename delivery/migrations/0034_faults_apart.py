@@ -11,11 +11,6 @@ _recoveries = import_module("delivery.migrations.0031_recoveries_and_certificati
 _registered = import_module("delivery.migrations.0032_register_endpoint")
 
 
-def _returns_more(function: str) -> migrations.RunSQL:
-    """What a function returns is not changed by replacing it."""
-    return migrations.RunSQL(sql=f"DROP FUNCTION {function}", reverse_sql=migrations.RunSQL.noop)
-
-
 class Migration(migrations.Migration):
     dependencies = [("delivery", "0033_failed_by_expiry"), ("tenants", "0039_audit_entries_linked")]
 
@@ -28,20 +23,16 @@ class Migration(migrations.Migration):
                 null=True,
             ),
         ),
-        _returns_more("fan_out_events"),
+        # New names, for they return more: workers of the release before go on with the former ones.
+        InForce("delivery", "hand_out_events", digest="5d82afdde582", reverse_sql="DROP FUNCTION hand_out_events"),
+        InForce("delivery", "fan_out_events", digest="43efb13a7b8e", reverse_sql=[_webhooks.FAN_OUT_EVENTS]),
         InForce(
             "delivery",
-            "fan_out_events",
-            digest="55d2ab5d1bbc",
-            reverse_sql=["DROP FUNCTION fan_out_events", _webhooks.FAN_OUT_EVENTS],
+            "advance_recoveries",
+            digest="9df82be3ffe8",
+            reverse_sql="DROP FUNCTION advance_recoveries",
         ),
-        _returns_more("recover_actions"),
-        InForce(
-            "delivery",
-            "recover_actions",
-            digest="0cb13f4528d4",
-            reverse_sql=["DROP FUNCTION recover_actions", _recoveries.RECOVER_ACTIONS],
-        ),
+        InForce("delivery", "recover_actions", digest="bbb82fe47747", reverse_sql=[_recoveries.RECOVER_ACTIONS]),
         InForce("delivery", "count_endpoints", digest="6db38cfcd0df", reverse_sql=[_recoveries.COUNT_ENDPOINTS]),
         InForce(
             "delivery", "claim_certifications", digest="b7d20fbd3742", reverse_sql=[_recoveries.CLAIM_CERTIFICATIONS]

@@ -54,7 +54,7 @@ class FailureReason(models.TextChoices):
     INTERNAL_ERROR = "internal_error"
 
 
-# What the endpoint, or Retivo, failed at: the action itself can be sent again. recover_actions() has the same.
+# What the endpoint, or Retivo, failed at: the action itself can be sent again. advance_recoveries() has the same.
 RECOVERABLE = (FailureReason.ATTEMPTS_EXHAUSTED, FailureReason.ENDPOINT_GONE, FailureReason.INTERNAL_ERROR)
 
 

@@ -103,7 +103,7 @@ class RecoveryStatus(models.TextChoices):
 
 
 class Recovery(models.Model):
-    """Failed actions to an endpoint are sent again, those of all customers: the row is the job of recover_actions().
+    """Failed actions to an endpoint are sent again, those of all customers: the row is the job of advance_recoveries().
 
     There is one for a window of an endpoint, `recovery_of_window`, and one that runs, `recovery_one_at_a_time`; its
     foreign key is `recovery_of_own_endpoint`.

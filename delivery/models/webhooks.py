@@ -51,7 +51,7 @@ class Webhook(models.Model):
 
 
 class WebhookReader(models.Model):
-    """How far a webhook has got in its partner's events: `fan_out_events` makes a delivery of each that it passes.
+    """How far a webhook has got in its partner's events: `hand_out_events` makes a delivery of each that it passes.
 
     Each webhook has one that follows the feed for ever, and one for each replay, which ends at `until_seq`.
     """

@@ -1,4 +1,4 @@
--- A partner begins recoveries of its endpoints, and begins one that was stopped again. recover_actions does the work.
+-- A partner begins recoveries of its endpoints, and begins one that was stopped again. advance_recoveries does the work.
 ALTER TABLE delivery_recovery ENABLE ROW LEVEL SECURITY;
 
 DROP POLICY IF EXISTS tenant_isolation ON delivery_recovery;

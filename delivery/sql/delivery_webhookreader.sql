@@ -1,4 +1,4 @@
--- A partner sees how far its webhooks have got. fan_out_events moves them on.
+-- A partner sees how far its webhooks have got. hand_out_events moves them on.
 ALTER TABLE delivery_webhookreader ENABLE ROW LEVEL SECURITY;
 
 DROP POLICY IF EXISTS tenant_isolation ON delivery_webhookreader;

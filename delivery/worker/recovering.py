@@ -19,7 +19,7 @@ PAUSE_SECONDS = 1.0
 def advance(*, most: int = BATCH, pause_seconds: float = PAUSE_SECONDS) -> None:
     """Take each recovery that is due a batch further, and end those that are done. One with a fault rests a minute."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT * FROM recover_actions(%s::int, make_interval(secs => %s))", [most, pause_seconds])
+        cursor.execute("SELECT * FROM advance_recoveries(%s::int, make_interval(secs => %s))", [most, pause_seconds])
         ended = cursor.fetchall()
     for tenant_id, recovery_id, is_stopped, fault in ended:
         if fault:

@@ -43,7 +43,7 @@ def fan_out() -> int:
     A reader with a fault is logged, and rests.
     """
     with connection.cursor() as cursor:
-        cursor.execute("SELECT * FROM fan_out_events()")
+        cursor.execute("SELECT * FROM hand_out_events()")
         readers = cursor.fetchall()
     for tenant_id, reader_id, _, fault in readers:
         if fault:

@@ -16,8 +16,9 @@ policy or a grant:
 3. Add a migration that applies it, with that former text as its `reverse_sql`. `CREATE OR REPLACE` and `GRANT` take
    nothing away, so this migration first drops or revokes what the file no longer contains: a policy, a right, a former
    signature of a function. A parameter that is added to a function has a default: a call that waited for the
-   migration's locks goes on in its caller's former text. An earlier `AppliedAnew` of the room gets the former text as
-   `later`.
+   migration's locks goes on in its caller's former text. A function that returns other columns than before gets another
+   name, and the former one calls it: a prepared call of the release before would fail. An earlier `AppliedAnew` of the
+   room gets the former text as `later`.
 
 Where all files change in the same way, as when a role gets another name, do not freeze the former text of each. Edit
 the files and the digests in place, and let a migration of each room apply all of its files anew (`AppliedAnew`). New

@@ -65,7 +65,7 @@ def test_fan_out__of_a_partner_that_is_being_deleted__rests(acme: Api, rival: Ap
     with staff_context():
         deletions.schedule(actor="staff:oscar", tenant=deletions.locked(tenant_id=acme.tenant_id))
 
-    readers = as_owner("SELECT tenant_id, fault FROM fan_out_events()")
+    readers = as_owner("SELECT tenant_id, fault FROM hand_out_events()")
 
     assert set(readers) == {(rival.tenant_id, None)}
 
@@ -109,7 +109,9 @@ def test_certify__one_that_cannot_be_read__leaves_the_others_to_be_done(acme: Ap
     assert [one.id for one in certifying.claim()] == asked[1:]
 
 
-@pytest.mark.parametrize("function", ["claim_deliveries", "fan_out_events", "recover_actions", "claim_certifications"])
+@pytest.mark.parametrize(
+    "function", ["claim_deliveries", "hand_out_events", "advance_recoveries", "claim_certifications"]
+)
 def test_worker__of_which_a_part_cannot_be_done__goes_on_with_actions(shop: Merchant, function: str) -> None:
     as_owner(f"ALTER FUNCTION {function} RENAME TO broken")
     try:
