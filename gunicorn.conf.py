@@ -107,9 +107,17 @@ def post_worker_init(worker: "Worker") -> None:
 
 
 def pre_request(_worker: "Worker", request: "Request") -> None:
-    """Refuse a request of HTTP/1.1 without a `Host`, as RFC 9112 (3.2) demands; Django takes the server's own name."""
+    """Refuse a request of HTTP/1.1 without a `Host`, as RFC 9112 (3.2) demands; Django takes the server's own name.
+
+    One with two of `Idempotency-Key` the application refuses.
+    """
     if request.version == (1, 1) and not any(name == "HOST" for name, _ in request.headers):
         raise _NoHost("Host", request)
+    keys = [value for name, value in request.headers if name == "IDEMPOTENCY-KEY"]
+    if len(keys) > 1:
+        # gunicorn joins them by a comma alone, which a key may have. A blank it may not, so this is refused as a key.
+        others = [header for header in request.headers if header[0] != "IDEMPOTENCY-KEY"]
+        request.headers[:] = [*others, ("IDEMPOTENCY-KEY", ", ".join(keys))]
 
 
 class _NoHost(InvalidHeader):  # type: ignore[misc]  # gunicorn carries no types

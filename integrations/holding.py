@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from integrations.models import PartnerIntegration
-from retivo.api.errors import FieldError, Problem
+from retivo.api.errors import FieldError, not_found
 from tenants.models import Layer
 
 WHOLE = "*"
@@ -77,8 +77,7 @@ def hold(
     if not integrations:
         member = "integration_id" if integration_id is not None else "action_type"
         detail = "You have no such integration." if integration_id is not None else "You have no such action type."
-        fault = FieldError(pointer=f"/only/{member}", code="not_found", detail=detail)
-        raise Problem(404, "not_found", f"{fault['pointer']}: {detail}", errors=[fault])
+        raise not_found([FieldError(pointer=f"/only/{member}", code="not_found", detail=detail)])
     for integration in integrations:
         held = _turned(integration.held, name, switch, {"reason": reason or None, "since": now} if active else None)
         if held != integration.held:

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 from django.db import connection
 from msgspec.json import decode
 
-from retivo.api.errors import Problem, not_found
+from retivo.api.errors import FieldError, Problem, not_found
 from retivo.api.json import encode
 from tenants import config
 
@@ -107,15 +107,20 @@ def taken_by(*, partner_id: UUID, external_id: str) -> ExternalIdTakenError | No
     return ExternalIdTakenError(*row) if row else None
 
 
-def check_changeable(*, partner_id: UUID, customer_id: UUID) -> None:
-    """Raises Problem 404 if the partner has no such customer, 409 `customer_deleting` if it is being deleted."""
+def check_changeable(*, partner_id: UUID, customer_id: UUID, pointer: str = "") -> None:
+    """Raises Problem 404 if the partner has no such customer, 409 `customer_deleting` if it is being deleted.
+
+    Args:
+        pointer: to the member of the body that names the customer, where it is not in the path.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT delete_at FROM tenants_tenant WHERE id = %s AND parent_id = %s", [customer_id, partner_id]
         )
         row = cursor.fetchone()
     if row is None:
-        raise not_found()
+        fault = FieldError(pointer=pointer, code="not_found", detail="You have no such customer.")
+        raise not_found([fault] if pointer else [])
     if row[0] is not None:
         raise deleting(customer_id, row[0])
 

@@ -179,7 +179,7 @@ def _shown(row: Sequence[Any]) -> Intervention:
 
 
 def _nowhere(field: str, detail: str) -> Problem:
-    return Problem(404, "not_found", detail, errors=[FieldError(pointer=f"/{field}", code="not_found", detail=detail)])
+    return not_found([FieldError(pointer=f"/{field}", code="not_found", detail=detail)])
 
 
 def literals(statuses: Sequence[InterventionStatus]) -> str:

@@ -22,7 +22,7 @@ from learning import services as learning
 from learning.model import features, policy
 from learning.model.policy import Choice
 from learning.model.state import NOTHING, State
-from retivo.api.errors import FieldError, Problem
+from retivo.api.errors import FieldError, Problem, not_found
 from retivo.api.json import encode
 from retivo.database.cursor import kept_cursor
 from retivo.logging import request_id
@@ -307,7 +307,7 @@ def _no_such_user() -> Problem:
 
 
 def _unknown(pointer: str, detail: str) -> Problem:
-    return Problem(404, "not_found", detail, errors=[FieldError(pointer=pointer, code="not_found", detail=detail)])
+    return not_found([FieldError(pointer=pointer, code="not_found", detail=detail)])
 
 
 _COLUMNS = (

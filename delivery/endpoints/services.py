@@ -123,7 +123,8 @@ def certify(*, actor: str, partner_id: UUID, endpoint_id: UUID, integration_id: 
         integration_id: whose secret signs; may be left out where one integration alone sends there.
 
     Raises:
-        Problem: 404, 400 where an integration has to be named, or another does not send there.
+        Problem: 404, also for an integration that does not send there; 409 `several_integrations` where one has to be
+            named, or `endpoint_unused`.
     """
     endpoint = queries.find(partner_id=partner_id, endpoint_id=endpoint_id)
     integration_id = _sender(queries.integrations(partner_id=partner_id, endpoint=endpoint), integration_id)
@@ -165,7 +166,8 @@ def _sender(senders: list[UUID], named: UUID | None) -> UUID:
     if not senders:
         raise _unused()
     if named is not None:
-        raise not_found()
+        detail = "You have no such integration, or it does not send to this endpoint."
+        raise not_found([FieldError(pointer="/integration_id", code="not_found", detail=detail)])
     raise Problem(409, "several_integrations", "Several integrations send there: name one in `integration_id`.")
 
 

@@ -1,8 +1,10 @@
 """Publishing what an integration becomes, and reading it. Every function runs in the partner's context, or as staff."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -53,8 +55,10 @@ def publish(
     action_type_templates: Sequence[Mapping[str, Any]] | None = None,
     event_mappings: Sequence[Mapping[str, Any]] | None = None,
     note: str = "",
-) -> Shown:
-    """The integration's next revision. Nobody has it before a roll-out.
+) -> tuple[Shown, bool]:
+    """The integration's next revision, which nobody has before a roll-out; and whether it is new.
+
+    What the newest one holds already is not published again: that one is answered, with its own note.
 
     Args:
         action_type_templates: all that the revision has; those of the integration's revision where None.
@@ -65,7 +69,12 @@ def publish(
     """
     integration = found(partner_id=partner_id, integration_id=integration_id, lock=True)
     base = Revision.objects.get(integration_id=integration.id, number=integration.revision)
-    newest = Revision.objects.filter(integration_id=integration.id).latest("number").number
+    last = Revision.objects.filter(integration_id=integration.id).latest("number")
+    newest = last.number
+    mappings = base.event_mappings if event_mappings is None else list(event_mappings)
+    templates = _fields_of(integration, base.number) if action_type_templates is None else action_type_templates
+    if _text(mappings, templates) == _text(last.event_mappings, _fields_of(integration, newest)):
+        return get(partner_id=partner_id, integration_id=integration.id, number=newest), False
     if newest >= MAX_REVISIONS:
         raise Problem(
             403,
@@ -73,8 +82,6 @@ def publish(
             f"An integration has at most {MAX_REVISIONS:,} revisions.",
             extra={"current": newest, "limit": MAX_REVISIONS, "upgrade_to": None},
         )
-    mappings = base.event_mappings if event_mappings is None else list(event_mappings)
-    templates = _fields_of(integration, base.number) if action_type_templates is None else action_type_templates
     revision = Revision(
         integration_id=integration.id,
         tenant_id=partner_id,
@@ -101,7 +108,7 @@ def publish(
             "compatibility": shown.compatibility,
         },
     )
-    return shown
+    return shown, True
 
 
 def get(*, partner_id: UUID, integration_id: UUID, number: int, against: int | None = None) -> Shown:
@@ -157,7 +164,7 @@ def content_of(integration_id: UUID, number: int) -> Content:
                 "delivery_webhook": template.delivery_webhook,
                 "estimated_cost_usd": None
                 if template.estimated_cost_usd is None
-                else f"{template.estimated_cost_usd.normalize():f}",
+                else _number(template.estimated_cost_usd),
             }
             for template in templates
         },
@@ -235,6 +242,18 @@ def _one(partner_id: UUID, integration_id: UUID, number: int) -> Revision:
 def _fields_of(integration: PartnerIntegration, number: int) -> list[dict[str, Any]]:
     names = ("name", "description", "parameters_schema", "delivery_webhook", "estimated_cost_usd")
     return list(RevisionTemplate.objects.filter(integration_id=integration.id, revision=number).values(*names))
+
+
+def _text(mappings: Sequence[Mapping[str, Any]], templates: Sequence[Mapping[str, Any]]) -> str:
+    """What a revision holds, so that it is equal where that is: to Python true and 1 are."""
+    otherwise: dict[str, Any] = {"description": "", "parameters_schema": {}, "estimated_cost_usd": None}
+    return json.dumps(
+        [mappings, [{**otherwise, **template} for template in templates]], sort_keys=True, default=_number
+    )
+
+
+def _number(value: Decimal) -> str:
+    return f"{value.normalize():f}"
 
 
 def _insert_templates(revision: Revision, templates: Sequence[Mapping[str, Any]]) -> None:

@@ -4,6 +4,7 @@ from dataclasses import fields
 from typing import Any
 
 from django.conf import settings
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from events.ingestion.serializers import UsageSerializer
@@ -213,10 +214,22 @@ class ActionTypeCountsSerializer(serializers.Serializer[Any]):
     active = serializers.IntegerField()
 
 
-class CustomerEffectiveSerializer(EffectiveSerializer):
-    """With the keys of the config that are in force, each under its name."""
+@extend_schema_field({"type": ["number", "string"]})
+class DollarsField(serializers.Field[Any, Any, Any, Any]):
+    """As they stand in the config."""
 
-    learning = serializers.CharField()
+    def to_representation(self, value: Any) -> Any:
+        return value
+
+
+class CustomerEffectiveSerializer(EffectiveSerializer):
+    """Beside the state, `learning`, and those keys that you set of the config, as they are in force."""
+
+    learning = serializers.ChoiceField(["contribute", "use_only", "off"])
+    overage = serializers.ChoiceField(["reject", "allow"], required=False)
+    retention_days = serializers.IntegerField(required=False)
+    holdout_percent = serializers.FloatField(required=False)
+    action_budget_usd = DollarsField(required=False)
 
 
 class CustomerDetailSerializer(CustomerSerializer):

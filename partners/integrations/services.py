@@ -24,7 +24,7 @@ def share_integration(*, actor: str, partner_id: UUID, integration_id: UUID, cus
     Raises:
         Problem: 404 unless both are the partner's; 409 `customer_deleting`.
     """
-    customers.check_changeable(partner_id=partner_id, customer_id=customer_id)
+    customers.check_changeable(partner_id=partner_id, customer_id=customer_id, pointer="/customer_tenant_id")
     registered = shares.share(
         actor=actor, partner_id=partner_id, integration_id=integration_id, customer_id=customer_id
     )

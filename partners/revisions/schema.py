@@ -4,7 +4,7 @@ from typing import Any
 
 from partners.operation import FORBIDDEN, INTEGRATION, INTEGRATIONS, TEMPLATE, partner_operation
 from partners.revisions import serializers
-from retivo.api.schema import INVALID_QUERY, KEY_IN_USE, NOT_FOUND, Link, Problems
+from retivo.api.schema import INVALID_QUERY, KEY_IN_USE, NOT_FOUND, Link, Problems, Success
 from tenants.models import Scope
 
 _NEXT = {**TEMPLATE, "description": "Grants loyalty points, at most 500 a day."}
@@ -56,7 +56,8 @@ publish_revision = partner_operation(
     "Publish a revision",
     "What the integration is to become: all of its action types and event mappings. What you leave out stays as it is. "
     "Nobody has the revision before you roll it out, and it never changes. The answer says what differs, and whether "
-    "that may break what works: a removed action type, a parameter that became required, a narrower type.",
+    "that may break what works: a removed action type, a parameter that became required, a narrower type. What the "
+    "newest revision holds already is not published again: the answer is 200 with that one.",
     scope=Scope.PARTNER_INTEGRATIONS,
     tag=INTEGRATIONS,
     takes=serializers.RevisionRequestSerializer,
@@ -67,6 +68,7 @@ publish_revision = partner_operation(
     status=201,
     answers=serializers.RevisionResponseSerializer,
     example={"revision": _REVISION},
+    also={200: Success(serializers.RevisionResponseSerializer, 200, {"revision": _REVISION})},
     problems=[NOT_FOUND, KEY_IN_USE, _LIMIT],
     links=[Link("getRevision", "number", "/revision/number")],
     forbidden=None,

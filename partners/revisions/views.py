@@ -44,13 +44,13 @@ class RevisionViewSet(PartnerViewSet):
         def publish() -> tuple[int, Any]:
             body = RevisionRequestSerializer(data=request.data)
             body.is_valid(raise_exception=True)
-            published = services.publish(
+            published, is_new = services.publish(
                 actor=self.caller.actor,
                 partner_id=self.caller.tenant_id,
                 integration_id=integration_id,
                 **body.validated_data,
             )
-            return 201, {"revision": RevisionSerializer(published).data}
+            return 201 if is_new else 200, {"revision": RevisionSerializer(published).data}
 
         return self.once(request, publish)
 

@@ -10,7 +10,7 @@ from integrations.rollouts.services import To
 from partners.customers.listing import CustomerFilter
 from partners.references import EXTERNAL
 from partners.rollouts.serializers import ALL
-from retivo.api.errors import FieldError, validation_failed
+from retivo.api.errors import FieldError, not_found, validation_failed
 
 MAX_FILTERED = 100_000  # customers that a filter may match
 
@@ -19,7 +19,7 @@ def whom(*, partner_id: UUID, to: str | Mapping[str, Any]) -> To:
     """Whom a roll-out moves, by what was sent. What is kept of that names no customer, as none outlives its deletion.
 
     Raises:
-        Problem: 400 for a customer that the partner has not, or a filter that matches more than `MAX_FILTERED`.
+        Problem: 404 for a customer that the partner has not, 400 for a filter that matches more than `MAX_FILTERED`.
     """
     if to == ALL or isinstance(to, str):
         return To(asked=ALL)
@@ -42,7 +42,7 @@ def _named(partner_id: UUID, references: Sequence[str]) -> list[UUID]:
         if reference not in found
     ]
     if faults:
-        raise validation_failed(faults)
+        raise not_found(faults)
     return [found[reference] for reference in references]
 
 

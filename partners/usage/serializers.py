@@ -104,12 +104,17 @@ class UsageListSerializer(LookedAtPageSerializer):
 
 @extend_schema_field({"type": ["integer", "string"], "description": "US dollars as a string, all else as a number."})
 class AmountField(serializers.Field[Any, Any, Any, Any]):
-    default_error_messages = {"invalid": "Must be a number above 0, of at most 12 digits; of dollars, a string."}
+    default_error_messages = {
+        "invalid": "Must be a number of at most 12 digits; of dollars, a string with at most 6 more behind the point.",
+        "min_value": "Must be above 0.",
+    }
 
     def to_internal_value(self, data: Any) -> Decimal:
         text = str(data) if isinstance(data, str | int) and not isinstance(data, bool) else ""
-        if not re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,6})?", text, re.ASCII) or not Decimal(text):
+        if not re.fullmatch(r"-?[0-9]{1,12}(\.[0-9]{1,6})?", text, re.ASCII):
             self.fail("invalid")
+        if Decimal(text) <= 0:
+            self.fail("min_value")
         return Decimal(text)
 
     def to_representation(self, value: Any) -> Any:

@@ -98,8 +98,14 @@ def sent_elsewhere(problem: Problem, pointers: Mapping[str, str]) -> Problem:
     return Problem(problem.status, problem.code, detail, errors=errors, headers=problem.headers, extra=problem.extra)
 
 
-def not_found() -> Problem:
-    """One 404 for what does not exist and for what is another's."""
+def not_found(errors: Sequence[FieldError] = ()) -> Problem:
+    """One 404 for what does not exist and for what is another's.
+
+    Args:
+        errors: the members of the body that name it, where it is not in the path.
+    """
+    if errors:
+        return _of_fields(404, "not_found", errors)
     return Problem(404, "not_found", "There is nothing here that this API key can see.")
 
 
@@ -152,6 +158,10 @@ def _unavailable(error: OperationalError | InterfaceError) -> Problem:
 
 
 def validation_failed(errors: Sequence[FieldError]) -> Problem:
+    return _of_fields(400, "validation_failed", errors)
+
+
+def _of_fields(status: int, code: str, errors: Sequence[FieldError]) -> Problem:
     """The first faults one by one; the sentence says how many there are."""
     told = [
         FieldError(pointer=error["pointer"][:MAX_TEXT], code=error["code"], detail=error["detail"][:MAX_TEXT])
@@ -160,7 +170,7 @@ def validation_failed(errors: Sequence[FieldError]) -> Problem:
     first = told[0]
     where = f"{first['pointer']}: " if first["pointer"] else ""
     more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-    return Problem(400, "validation_failed", f"{where}{first['detail']}{more}", errors=told)
+    return Problem(status, code, f"{where}{first['detail']}{more}", errors=told)
 
 
 def body_too_large() -> Problem:

@@ -4,6 +4,7 @@ Each is a function of a connection that answers with what it found. It has a con
 that one that hangs holds up no other.
 """
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -195,8 +196,11 @@ def _deletions(connection: PatientConnection) -> Found:
 
 
 def _address(connection: PatientConnection) -> Found:
-    if settings.PUBLIC_URL:
+    if os.environ.get("PUBLIC_URL"):
         return Grade.OK, f"others reach the API at {settings.PUBLIC_URL}"
+    if settings.PUBLIC_URL:
+        # `manage.py run` tells its server and its worker another, if it has another port.
+        return Grade.OK, f"PUBLIC_URL is not set; {settings.PUBLIC_URL} is taken for it where nothing else is said"
     return Grade.WARNING, "PUBLIC_URL is not known: receivers are sent no outcome_url"
 
 

@@ -140,8 +140,9 @@ def _key(request: Request) -> str | None:
         return None
     # A structured-field string (RFC 8941) is quoted; most clients send it bare.
     key = value[1:-1] if len(value) >= 2 and value[0] == value[-1] == '"' else value
-    if not _PRINTABLE(key):
-        detail = f"{HEADER} takes 1 to 255 printable ASCII characters without spaces."
+    # Two headers are sent on as one, with a comma and a blank, or quotes, between them: see gunicorn.conf.py.
+    if not _PRINTABLE(key) or (key is not value and '"' in key):
+        detail = f"{HEADER} is one header of 1 to 255 printable ASCII characters without spaces."
         error = FieldError(pointer=f"/{HEADER}", code="invalid_idempotency_key", detail=detail)
         raise Problem(400, "invalid_idempotency_key", detail, errors=[error])
     return key

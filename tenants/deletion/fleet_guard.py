@@ -35,19 +35,21 @@ class _Token(msgspec.Struct, frozen=True):
 def check(*, partner_id: UUID, customer_id: UUID, key_id: UUID, confirm_token: str | None) -> None:
     """Let one more deletion of the partner's pass, whose row the caller has locked.
 
+    A token that is sent has to be good, whether one is needed or not.
+
     Raises:
         Problem: 409 `fleet_guard` with a `confirm_token` if there are many; 400 for a token that is not for this
             customer, or is too old; 403 `second_key_required` if the same key sends it, one that it issued, or one that
             is younger than a day.
     """
+    if confirm_token is not None:
+        _check_token(confirm_token, customer_id=customer_id, key_id=key_id)
+        return
     with connection.cursor() as cursor:
         cursor.execute(_COUNT, {"partner_id": partner_id, "within": str(WITHIN), "few": FEW})
         deletions, customers = cursor.fetchone()
     limit = max(FEW, customers * PERCENT // 100)
     if deletions < limit:
-        return
-    if confirm_token is not None:
-        _check_token(confirm_token, customer_id=customer_id, key_id=key_id)
         return
     token = _Token(_PURPOSE, customer_id, key_id, timezone.now().timestamp())
     raise Problem(

@@ -99,7 +99,9 @@ CHANGES: dict[str, Change] = {
     "unshareIntegration": lambda acme, scene: acme.send(
         "DELETE", f"{scene.rollout['path']}/share/{scene.rollout['customer']}", {"actions": "cancel"}
     ),
-    "publishRevision": lambda acme, scene: acme.post(f"{scene.path}/revisions", {"note": "The same"}),
+    "publishRevision": lambda acme, scene: acme.post(
+        f"{scene.path}/revisions", {"action_type_templates": [], "note": "Nothing"}
+    ),
     "startRollout": lambda acme, scene: acme.post(f"{scene.path}/rollouts", {"revision": 1}),
     "pauseRollout": lambda acme, scene: acme.post(f"/api/partners/rollouts/{scene.rollout['planned']}/pause", {}),
     "resumeRollout": lambda acme, scene: acme.post(f"/api/partners/rollouts/{scene.rollout['paused']}/resume", {}),

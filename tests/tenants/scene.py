@@ -29,7 +29,10 @@ def make_two_partners() -> tuple[Api, Api]:
         integration = partner.register()["id"]
         answer = partner.post("/api/partners/customers", {"name": "M", "slug": "merchant"}, Idempotency_Key="one")
         partner.post(f"/api/partners/integrations/{integration}/share", {"all": True})
-        partner.post(f"/api/partners/integrations/{integration}/revisions", {})
+        partner.post(
+            f"/api/partners/integrations/{integration}/revisions",
+            {"event_mappings": [{"from": "order.paid", "to": "paid"}]},
+        )
         partner.post(f"/api/partners/integrations/{integration}/rollouts", {"revision": 2})
         customer = Api(answer.json()["customer"]["tenant_id"], answer.json()["customer"]["api_key"])
         for api in (partner, customer):

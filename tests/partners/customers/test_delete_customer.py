@@ -377,6 +377,13 @@ def test_fleet_guard__token_of_another_customer_or_partner_or_of_before__is_none
     assert delete(other, tenth, confirm_token=token).status_code == 400
 
 
+def test_fleet_guard__token_that_is_not_good_where_none_is_needed__is_none(acme: Api, merchant: Api) -> None:
+    answer = delete(acme, merchant, confirm_token="x")
+
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (400, "invalid_confirm_token")
+    assert delete(acme, merchant).status_code == 202
+
+
 def test_fleet_guard__what_was_undone_or_is_a_day_old__does_not_count(acme: Api, tenth: Api) -> None:
     as_owner(
         "UPDATE tenants_deletion SET requested_at = now() - interval '25 hours' WHERE id = ("

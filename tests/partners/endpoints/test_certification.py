@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.core.management import call_command
@@ -375,3 +376,16 @@ def test_certify__with_a_secret_that_cannot_be_read__fails(
     assert "cannot be read" in found["report"][0]["why"]
     assert inbox.received == []
     assert told(acme)[-1]["type"] == "endpoint.certification_failed"
+
+
+def test_certify__for_an_integration_that_does_not_send_there__is_404_and_names_the_member(
+    acme: Api, rival: Api, inbox: Receiver
+) -> None:
+    acme.register("fit", action_type_templates=[points(inbox.url)])
+    other, foreign = acme.register("other"), rival.register("foreign")
+
+    for named in (other["id"], foreign["id"], str(UUID(int=7))):
+        answer = act(acme, endpoint(acme, inbox.url), "certify", {"integration_id": named})
+
+        assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+        assert [each["pointer"] for each in answer.json()["errors"]] == ["/integration_id"]

@@ -144,7 +144,7 @@ def test_share__again_after_it_was_taken__keeps_what_the_customer_switched_off(a
     found = {each["name"]: each for each in shop.get(ACTION_TYPES).json()["action_types"]}
     shop.delete(f"{ACTION_TYPES}/{found['send_voucher']['id']}")
     acme.delete(f"{path}/share/ext:shop-1")
-    acme.post(f"{path}/revisions", {"note": "The same"})
+    acme.post(f"{path}/revisions", {"event_mappings": [{"from": "order.paid", "to": "paid"}]})
     roll_out(acme, path.rpartition("/")[2])
     cast.work(acme)
 

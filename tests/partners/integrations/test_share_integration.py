@@ -59,6 +59,8 @@ def test_share__what_is_not_the_callers__is_404(acme: Api, rival: Api, merchant:
     ]:
         response = share(acme, integration_id, customer_id)
         assert (response.status_code, response.json()["code"]) == (404, "not_found")
+        pointers = [each["pointer"] for each in response.json().get("errors", [])]
+        assert pointers == ([] if customer_id == merchant.tenant_id else ["/customer_tenant_id"])
     with staff_context():
         assert ActionType.objects.filter(tenant_id=merchant.tenant_id).count() == 0
 

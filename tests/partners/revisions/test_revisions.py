@@ -47,6 +47,46 @@ def test_publish__other_action_types__says_what_differs(acme: Api, integration: 
     assert [each["name"] for each in shown["action_type_templates"]] == ["grant_points", "send_voucher"]
 
 
+@pytest.mark.parametrize("body", [{}, {"note": "Again"}, {"action_type_templates": TEMPLATES, "event_mappings": []}])
+def test_publish__what_the_newest_holds__answers_that_one_and_changes_nothing(acme: Api, body: dict[str, Any]) -> None:
+    path = f"{INTEGRATIONS}/{acme.register()['id']}/revisions"
+    told = cast.events(acme, "")
+
+    for _ in range(2):
+        answer = acme.post(path, body)
+
+        assert (answer.status_code, answer.json()["revision"]["number"]) == (200, 1)
+        assert answer.json()["revision"] == acme.get(f"{path}/1").json()["revision"]
+    assert acme.get(path).json()["total"] == 1
+    assert cast.events(acme, "") == told
+    assert acme.post(path, {"action_type_templates": TEMPLATES[:1]}).status_code == 201
+    assert acme.post(path, {"action_type_templates": TEMPLATES[:1]}).json()["revision"]["number"] == 2
+    assert acme.post(path, {}).json()["revision"]["number"] == 3  # as new customers have it, which the newest is not
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"description": "Other"},
+        {"estimated_cost_usd": "0.25"},
+        {"delivery_webhook": "https://hooks.acme.example/else"},
+        {"parameters_schema": {"a": {"type": "boolean", "default": True}}},
+    ],
+)
+def test_publish__one_field_that_differs__is_new(acme: Api, change: dict[str, Any]) -> None:
+    first = {**TEMPLATES[0], "parameters_schema": {"a": {"type": "boolean", "default": 1}}, "estimated_cost_usd": "0.5"}
+    path = f"{INTEGRATIONS}/{acme.register(action_type_templates=[first])['id']}/revisions"
+    assert acme.post(path, {"action_type_templates": [first | {"estimated_cost_usd": "0.50"}]}).status_code == 200
+
+    assert acme.post(path, {"action_type_templates": [first | change]}).status_code == 201
+
+
+def test_publish__the_same_in_another_order__is_new(acme: Api) -> None:
+    path = f"{INTEGRATIONS}/{acme.register()['id']}/revisions"
+
+    assert acme.post(path, {"action_type_templates": TEMPLATES[::-1]}).status_code == 201
+
+
 def test_get__a_revision__compares_it_to_the_one_that_is_named(acme: Api, integration: str) -> None:
     publish(acme, integration)
     publish(acme, integration, action_type_templates=TEMPLATES)

@@ -19,6 +19,7 @@ from tests.partners.rollouts.cast import (
     INTEGRATIONS,
     NEXT,
     ROLLOUTS,
+    TEMPLATES,
     events,
     let_stage_pass,
     publish,
@@ -261,7 +262,7 @@ def test_rollback__of_an_earlier_rollout__is_409(acme: Api, integration: str) ->
     publish(acme, integration)
     first = roll_out(acme, integration)
     work(acme)
-    publish(acme, integration)
+    publish(acme, integration, action_type_templates=TEMPLATES)
     roll_out(acme, integration, revision=3)
     work(acme)
 
@@ -334,7 +335,6 @@ def test_action__of_a_type_that_was_withdrawn__is_sent_still(acme: Api, inbox: R
         ({"revision": 2, "to": "some"}, "/to", "invalid"),
         ({"revision": 2, "to": {}}, "/to", "not_one"),
         ({"revision": 2, "to": {"percent": 101}}, "/to/percent", "max_value"),
-        ({"revision": 2, "to": {"customer_ids": ["ext:nobody"]}}, "/to/customer_ids/0", "not_found"),
         ({"revision": 2, "to": {"filter": {}}}, "/to/filter", "empty"),
         ({"revision": 2, "stages": [{"percent": 50}, {"percent": 50}]}, "/stages/1/percent", "not_rising"),
         ({"revision": 2, "guard": {"max_failure_rate": 2}}, "/guard/max_failure_rate", "max_value"),
@@ -368,6 +368,20 @@ def test_rollout__beside_another__is_409(acme: Api, integration: str) -> None:
             " SELECT tenant_id, integration_id, 2, 1, '\"all\"', true, '[]', 'paused', 0, 0, 0, 'x'"
             " FROM integrations_rollout"
         )
+
+
+def test_rollout__to_customers_that_are_not_the_partners__is_404_and_names_each(
+    acme: Api, rival: Api, integration: str
+) -> None:
+    publish(acme, integration)
+    own, theirs = acme.provision("own"), rival.provision("theirs")
+    named = ["ext:nobody", str(own.tenant_id), str(theirs.tenant_id)]
+
+    answer = acme.post(f"{INTEGRATIONS}/{integration}/rollouts", {"revision": 2, "to": {"customer_ids": named}})
+
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+    found = [(each["pointer"], each["code"]) for each in answer.json()["errors"]]
+    assert found == [("/to/customer_ids/0", "not_found"), ("/to/customer_ids/2", "not_found")]
 
 
 def test_rollout__of_another_partner__is_404(acme: Api, rival: Api, integration: str) -> None:

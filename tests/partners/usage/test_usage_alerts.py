@@ -63,3 +63,13 @@ def test_alert__that_is_none__is_refused(acme: Api, change: dict[str, Any], poin
 
     assert answer.status_code == 400
     assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
+
+
+@pytest.mark.parametrize(
+    ("limit", "code"),
+    [(-5, "min_value"), (0, "min_value"), ("-0.5", "min_value"), ("1.5", "not_an_integer"), ("much", "invalid")],
+)
+def test_set__limit_that_is_none__says_what_is_wrong_with_it(acme: Api, limit: Any, code: str) -> None:
+    answer = acme.put(PATH, USERS | {"metric": "events", "limit": limit})
+
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (400, code)

@@ -79,7 +79,7 @@ STATUSES = {
     "getSharing": {"200", "404"} | AUTHENTICATED,
     "unshareIntegration": {"200", "404", "409"} | CHANGE,
     "listRevisions": {"200", "400", "404"} | AUTHENTICATED,
-    "publishRevision": {"201", "404"} | POST,
+    "publishRevision": {"200", "201", "404"} | POST,
     "getRevision": {"200", "400", "404"} | AUTHENTICATED,
     "listRollouts": {"200", "400", "404"} | AUTHENTICATED,
     "startRollout": {"200", "202", "404"} | POST,

@@ -193,7 +193,7 @@ def rollout_of(partner: Api, integration: str) -> str:
     """Of a second revision, which no worker begins with."""
     path = f"/api/partners/integrations/{integration}"
     templates = partner.get(path).json()["integration"]["action_type_templates"]
-    partner.post(f"{path}/revisions", {"action_type_templates": templates, "note": "Seed"})
+    partner.post(f"{path}/revisions", {"action_type_templates": [each | {"description": "Seed"} for each in templates]})
     return str(partner.post(f"{path}/rollouts", {"revision": 2, "to": "all"}).json()["rollout"]["id"])
 
 

@@ -268,10 +268,21 @@ def test_doctor__keys_that_are_none_or_others__are_found(
     assert detail in text
 
 
-def test_doctor__without_a_public_url__is_warned_of(settings: Any) -> None:
+def test_doctor__without_a_public_url__is_warned_of(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PUBLIC_URL", raising=False)
     settings.PUBLIC_URL = ""
 
     assert found("address")[0] == Grade.WARNING
+
+
+def test_doctor__public_url_that_nobody_set__is_told_as_such(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`manage.py run` tells its own processes another, which this one does not know."""
+    settings.PUBLIC_URL = "http://127.0.0.1:8000"
+    monkeypatch.delenv("PUBLIC_URL", raising=False)
+    assert "PUBLIC_URL is not set" in found("address")[1]
+    monkeypatch.setenv("PUBLIC_URL", settings.PUBLIC_URL)
+
+    assert found("address") == (Grade.OK, "others reach the API at http://127.0.0.1:8000")
 
 
 def test_doctor__as_the_owner__is_not_bound_by_row_level_security(monkeypatch: pytest.MonkeyPatch) -> None:

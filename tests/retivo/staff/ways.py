@@ -249,7 +249,10 @@ def make_scene() -> dict[type, Any]:
     make(acme)
     integration = acme.get("/api/partners/integrations").json()["integrations"][0]["id"]
     acme.post(f"/api/partners/integrations/{integration}/share", {"all": True})
-    acme.post(f"/api/partners/integrations/{integration}/revisions", {})
+    acme.post(
+        f"/api/partners/integrations/{integration}/revisions",
+        {"event_mappings": [{"from": "order.paid", "to": "paid"}]},
+    )
     acme.post(f"/api/partners/integrations/{integration}/rollouts", {"revision": 2})
     as_owner("UPDATE delivery_action SET status = 'failed', failure_reason = 'attempts_exhausted', attempts = 8")
     as_owner("UPDATE delivery_endpoint SET consecutive_failures = 5, openings = 1")

@@ -133,7 +133,7 @@ def test_claim__thirty_in_parallel__does_the_work_once(acme: Api, server: Server
     assert acme.get(PATH).json()["total"] == 1
 
 
-@pytest.mark.parametrize("key", ["", "has space", "x" * 256, '""', "é"])
+@pytest.mark.parametrize("key", ["", "has space", "x" * 256, '""', "é", '"a","b"'])
 def test_key__malformed__is_400(acme: Api, key: str) -> None:
     response = provision(acme, key)
 
@@ -146,3 +146,15 @@ def test_key__on_a_get__is_ignored(acme: Api) -> None:
 
 def post(server: Server, api: Api, key: str) -> httpx.Response:
     return server.send(api, "POST", PATH, {"name": "M", "slug": "merchant"}, Idempotency_Key=key)
+
+
+def test_key__sent_in_two_headers__is_400(server: Server, acme: Api) -> None:
+    """Whichever of them would be taken, the client means another."""
+    for keys in (["a", "b"], ["a", "a"], ['"a"', '"b"']):
+        headers = [*acme.headers({}).items(), *(("Idempotency-Key", key) for key in keys)]
+        body = {"name": "M", "slug": "merchant"}
+
+        answer = httpx.post(f"{server.url}{PATH}", json=body, headers=headers, timeout=60)
+
+        assert (answer.status_code, answer.json()["code"]) == (400, "invalid_idempotency_key")
+    assert acme.get(PATH).json()["total"] == 0
