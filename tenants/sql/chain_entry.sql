@@ -10,9 +10,16 @@
 -- a position it sees no others, but for those from before there was a chain, whose ids are lower. The later runs find
 -- theirs done. So the head is moved once. Every update of a row leaves a version of it that the next update in the same
 -- transaction reads past, so moving the head for each entry would take quadratic time.
+--
+-- A plan that was made when the table was small, and is kept, would read all of a transaction's rows for each of them. So
+-- would one that goes by the index by position, which has an item for each entry that ever was without one: no index
+-- serves coalesce.
 CREATE OR REPLACE FUNCTION chain_entry() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
+    SET enable_seqscan = off
+    SET enable_bitmapscan = off
+    SET enable_sort = off
     AS $$
     DECLARE
         head public.tenants_audithead;
@@ -20,15 +27,14 @@ CREATE OR REPLACE FUNCTION chain_entry() RETURNS trigger
         entries public.tenants_auditentry[];
     BEGIN
         IF TG_OP = 'INSERT' THEN
-            UPDATE public.tenants_auditentry SET position = NULL WHERE id = NEW.id AND position IS NULL;
+            UPDATE public.tenants_auditentry SET position = NULL WHERE id = NEW.id AND coalesce(position, 0) = 0;
             RETURN NULL;
         END IF;
-        PERFORM FROM public.tenants_auditentry e WHERE e.id = NEW.id AND e.position IS NULL;
+        PERFORM FROM public.tenants_auditentry e WHERE e.id = NEW.id AND coalesce(e.position, 0) = 0;
         IF NOT FOUND THEN
             RETURN NULL;
         END IF;
-        -- What needs no place in a chain is made before others have to wait. By id: the index by position has an item for
-        -- each entry that ever was without one.
+        -- What needs no place in a chain is made before others have to wait.
         entries := ARRAY(
             SELECT public.describe_audit_entry(e) FROM public.tenants_auditentry e
             WHERE e.id >= NEW.id AND coalesce(e.position, 0) = 0 ORDER BY e.id

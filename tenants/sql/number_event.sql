@@ -6,9 +6,14 @@
 -- of a row leaves a version of it that the next update in the same transaction reads past, so moving the head for each
 -- event would take quadratic time. It is locked before the first event and moved once, behind the last: the first event
 -- is written with its tenant again, which runs the trigger on UPDATE after all that was deferred until then.
+--
+-- A plan that was made when the table was small, and is kept, would read all of a transaction's rows for each of them.
 CREATE OR REPLACE FUNCTION number_event() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
+    SET enable_seqscan = off
+    SET enable_bitmapscan = off
+    SET enable_sort = off
     AS $$
     DECLARE
         head bigint;

@@ -54,6 +54,33 @@ def test_places__of_many_rows_in_one_transaction__move_the_head_once(acme: Api, 
         assert of_rows() <= 2 * n
 
 
+def reads(table: str) -> int:
+    """How many rows of it and its indexes were read until now, but for what others have not reported yet."""
+    as_owner("SELECT pg_stat_force_next_flush()")
+    ((number,),) = as_owner(
+        "SELECT seq_tup_read + (SELECT sum(idx_tup_read) FROM pg_stat_user_indexes i WHERE i.relid = t.relid)"
+        " FROM pg_stat_user_tables t WHERE relname = %s",
+        table,
+    )
+    return int(number)
+
+
+@pytest.mark.parametrize("table", HEADS)
+def test_places__of_many_rows__are_found_by_indexes_though_plans_were_made_of_a_small_table(
+    acme: Api, table: str
+) -> None:
+    as_owner(f"ANALYZE {table}, {HEADS[table]}")
+    for _ in range(10):  # from the sixth on a plan is kept
+        as_owner(MANY[table], partner=acme.tenant_id, n=1)
+
+    before = {name: reads(name) for name in (table, HEADS[table])}
+
+    as_owner(MANY[table], partner=acme.tenant_id, n=400)
+
+    for name, number in before.items():
+        assert reads(name) - number < 10 * 400
+
+
 def told(name: str, tenant_id: UUID) -> None:
     outbox.record(actor="test", action="customer.updated", tenant_id=tenant_id, data={"changed": [name]})
 
