@@ -17,6 +17,7 @@ from tenants.controls import state
 from tenants.models import Control, Layer
 
 MAX_FILTERED = 10_000  # customers that a filter may match: they are turned in one transaction
+BATCH = 1000  # of them that a statement turns, or tells of: well within its deadline
 
 
 @transaction.atomic(savepoint=False)
@@ -82,13 +83,16 @@ def _turn_for(*, actor: str, partner_id: UUID, switch: str, said: Mapping[str, A
             detail = f"Matches more than {MAX_FILTERED:,} customers. Narrow it, or turn the switch for all of them."
             fault = FieldError(pointer="/only/filter", code="too_wide", detail=detail)
             raise validation_failed([fault])
-    changes = controls.turn(customers=found, switch=switch, **said)
-    if changes:
-        outbox.record_each(
-            actor=actor,
-            action="customer.controls_changed",
-            tenant_ids=changes,
-            data={"changed": [switch], "by": Layer.PARTNER},
-            changes=changes,
-        )
-    return len(changes)
+    number = 0
+    for start in range(0, len(found), BATCH):
+        changes = controls.turn(customers=found[start : start + BATCH], switch=switch, **said)
+        number += len(changes)
+        if changes:
+            outbox.record_each(
+                actor=actor,
+                action="customer.controls_changed",
+                tenant_ids=changes,
+                data={"changed": [switch], "by": Layer.PARTNER},
+                changes=changes,
+            )
+    return number

@@ -136,7 +136,10 @@ def told(acme: Api, customer: Api) -> list[tuple[Any, Any]]:
 
 
 @pytest.mark.parametrize("switch", ["kill_switch", "shadow_mode"])
-def test_switch__of_a_filter__is_told_of_each_as_a_change_of_that_customer(acme: Api, switch: str) -> None:
+def test_switch__of_a_filter__is_told_of_each_as_a_change_of_that_customer(
+    acme: Api, switch: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("partners.switches.services.BATCH", 2)
     alone = acme.provision("alone")
     filtered = [acme.provision(f"shop-{n}", plan_tier="growth") for n in range(3)]
     unheld = acme.provision("unheld", plan_tier="growth")
