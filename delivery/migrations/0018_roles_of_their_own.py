@@ -43,7 +43,7 @@ _LATER = dict.fromkeys(
         "recoverable_actions",
         "redact_answers",
         "refuse_change",
-        "register_endpoint",
+        "register_endpoints",
         "status_of_endpoint",
     )
 ) | {

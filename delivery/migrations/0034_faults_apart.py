@@ -10,6 +10,25 @@ _webhooks = import_module("delivery.migrations.0024_partner_webhooks")
 _recoveries = import_module("delivery.migrations.0031_recoveries_and_certifications")
 _registered = import_module("delivery.migrations.0032_register_endpoint")
 
+# One address at a time.
+REGISTER_ENDPOINT = """CREATE OR REPLACE FUNCTION register_endpoint(owner uuid, address text) RETURNS void
+    LANGUAGE sql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+    INSERT INTO public.delivery_endpoint AS e
+        (tenant_id, id, url, registered_at, consecutive_failures, openings, last_failure)
+    SELECT owner, md5(owner::text || address)::uuid, address, now(), 0, 0, ''
+     -- ON CONFLICT locks a row that it leaves as it is, too.
+     WHERE NOT EXISTS (
+        SELECT FROM public.delivery_endpoint r
+         WHERE r.tenant_id = owner AND r.id = md5(owner::text || address)::uuid AND r.registered_at IS NOT NULL
+     )
+    ON CONFLICT (tenant_id, id) DO UPDATE SET registered_at = now() WHERE e.registered_at IS NULL
+    $$;
+
+REVOKE ALL ON FUNCTION register_endpoint FROM PUBLIC;
+"""
+
 
 class Migration(migrations.Migration):
     dependencies = [("delivery", "0033_failed_by_expiry"), ("tenants", "0039_audit_entries_linked")]
@@ -37,5 +56,5 @@ class Migration(migrations.Migration):
         InForce(
             "delivery", "claim_certifications", digest="b7d20fbd3742", reverse_sql=[_recoveries.CLAIM_CERTIFICATIONS]
         ),
-        InForce("delivery", "register_endpoint", digest="e612129efa65", reverse_sql=[_registered.REGISTER_ENDPOINT]),
+        migrations.RunSQL(sql=[REGISTER_ENDPOINT], reverse_sql=[_registered.REGISTER_ENDPOINT]),
     ]

@@ -27,7 +27,7 @@ class DisabledBecause(models.TextChoices):
 class Endpoint(models.Model):
     """A receiver's address, and how it is: of the tenant that registered it, whose customers it may serve.
 
-    Each address of a partner's integrations has a row: the trigger `register_endpoint` makes it. Any other has one once
+    Each address of a partner's integrations has a row: the trigger `note_address` makes it. Any other has one once
     it failed or was slow.
     """
 

@@ -81,6 +81,37 @@ CREATE OR REPLACE TRIGGER revision_stays BEFORE UPDATE ON integrations_revisiont
     EXECUTE FUNCTION refuse_change_of_revision();
 """
 
+# One action type at a time.
+FIRST_REVISION = """CREATE OR REPLACE FUNCTION first_revision() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+    BEGIN
+        IF TG_TABLE_NAME = 'integrations_partnerintegration' THEN
+            INSERT INTO public.integrations_revision
+                (integration_id, tenant_id, number, event_mappings, note, created_at)
+            VALUES (NEW.id, NEW.tenant_id, 1, NEW.event_mappings, '', NEW.created_at);
+        ELSE
+            INSERT INTO public.integrations_revisiontemplate
+                (integration_id, tenant_id, revision, name, template_id, position, description, parameters_schema,
+                 delivery_webhook, estimated_cost_usd)
+            VALUES (NEW.integration_id, NEW.tenant_id, 1, NEW.name, NEW.id, NEW.position, NEW.description,
+                    NEW.parameters_schema, NEW.delivery_webhook, NEW.estimated_cost_usd);
+        END IF;
+        RETURN NULL;
+    END
+    $$;
+
+REVOKE ALL ON FUNCTION first_revision FROM PUBLIC;
+
+CREATE OR REPLACE TRIGGER first_revision AFTER INSERT ON integrations_partnerintegration FOR EACH ROW
+    EXECUTE FUNCTION first_revision();
+
+CREATE OR REPLACE TRIGGER first_revision AFTER INSERT ON integrations_actiontypetemplate FOR EACH ROW
+    WHEN (NEW.since_revision = 1)
+    EXECUTE FUNCTION first_revision();
+"""
+
 
 class Migration(migrations.Migration):
     dependencies = [("integrations", "0010_revision_of_integrations"), ("tenants", "0030_events_kept")]
@@ -495,10 +526,8 @@ class Migration(migrations.Migration):
                 "DROP POLICY tenant_isolation ON integrations_sharing",
             ],
         ),
-        InForce(
-            "integrations",
-            "first_revision",
-            digest="3fe393fe9942",
+        migrations.RunSQL(
+            sql=[FIRST_REVISION],
             reverse_sql=[
                 "DROP TRIGGER first_revision ON integrations_actiontypetemplate",
                 "DROP TRIGGER first_revision ON integrations_partnerintegration",

@@ -5,17 +5,30 @@ The release before registers integrations as this one does; the trigger makes th
 
 from django.db import migrations
 
-from retivo.database.sql import InForce
+# One address at a time.
+NOTE_ADDRESS = """CREATE OR REPLACE FUNCTION note_address() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+    BEGIN
+        PERFORM public.register_endpoint(NEW.tenant_id, NEW.delivery_webhook);
+        RETURN NULL;
+    END
+    $$;
+
+REVOKE ALL ON FUNCTION note_address FROM PUBLIC;
+
+CREATE OR REPLACE TRIGGER note_address AFTER INSERT OR UPDATE OF delivery_webhook ON integrations_revisiontemplate
+    FOR EACH ROW EXECUTE FUNCTION note_address();
+"""
 
 
 class Migration(migrations.Migration):
     dependencies = [("integrations", "0017_templates_by_address"), ("delivery", "0032_register_endpoint")]
 
     operations = [
-        InForce(
-            "integrations",
-            "note_address",
-            digest="8bc9b8391a87",
+        migrations.RunSQL(
+            sql=[NOTE_ADDRESS],
             reverse_sql=[
                 "DROP TRIGGER note_address ON integrations_revisiontemplate",
                 "DROP FUNCTION note_address",

@@ -12,8 +12,9 @@ CREATE OR REPLACE FUNCTION first_revision() RETURNS trigger
             INSERT INTO public.integrations_revisiontemplate
                 (integration_id, tenant_id, revision, name, template_id, position, description, parameters_schema,
                  delivery_webhook, estimated_cost_usd)
-            VALUES (NEW.integration_id, NEW.tenant_id, 1, NEW.name, NEW.id, NEW.position, NEW.description,
-                    NEW.parameters_schema, NEW.delivery_webhook, NEW.estimated_cost_usd);
+            SELECT a.integration_id, a.tenant_id, 1, a.name, a.id, a.position, a.description, a.parameters_schema,
+                   a.delivery_webhook, a.estimated_cost_usd
+            FROM added a WHERE a.since_revision = 1;
         END IF;
         RETURN NULL;
     END
@@ -24,6 +25,5 @@ REVOKE ALL ON FUNCTION first_revision FROM PUBLIC;
 CREATE OR REPLACE TRIGGER first_revision AFTER INSERT ON integrations_partnerintegration FOR EACH ROW
     EXECUTE FUNCTION first_revision();
 
-CREATE OR REPLACE TRIGGER first_revision AFTER INSERT ON integrations_actiontypetemplate FOR EACH ROW
-    WHEN (NEW.since_revision = 1)
-    EXECUTE FUNCTION first_revision();
+CREATE OR REPLACE TRIGGER first_revision AFTER INSERT ON integrations_actiontypetemplate
+    REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION first_revision();
