@@ -22,6 +22,7 @@ from retivo.api import docs
 from retivo.threads import places
 from tenants.access import keys, shares
 from tests.conftest import Api, Server, gunicorn
+from tests.delivery.outcomes.reporting import FORM, path_of, report
 from tests.owner import as_owner, owner_cursor
 from tests.tenants.staff.people import log_in
 
@@ -350,6 +351,69 @@ def test_description__first_asked_for_by_many_at_once__is_made_once() -> None:
         first, *others = pool.map(ask, range(4))
 
     assert all(other is first for other in others)
+
+
+# --- Outcome URLs -----------------------------------------------------------------------------------------------------
+
+
+def outcome(of: Api) -> int:
+    """The answer to a report for an action that is not there: 404 if it was looked for."""
+    return int(report(path_of(tenant_id=of.tenant_id, action_id=f"ea_{0:032x}")).status_code)
+
+
+def test_outcome_urls__of_a_tenant_beyond_its_share__are_refused_and_nothing_else(
+    merchant: Api, rival: Api, settings: Any, statements: list[str]
+) -> None:
+    assert (outcome(merchant), merchant.get("/api/settings").status_code) == (404, 200)
+    settings.TENANT_THREADS = 1
+    statements.clear()
+
+    with held(("outcomes", merchant.tenant_id)):
+        answer = report(path_of(tenant_id=merchant.tenant_id, action_id=f"ea_{0:032x}"))
+        asked = list(statements)
+        others = (outcome(rival), merchant.get("/api/settings").status_code)
+
+    assert (answer.status_code, answer.json()["code"]) == (429, "too_many_concurrent_requests")
+    assert answer["Retry-After"] == "1"
+    assert asked == []
+    assert others == (404, 200)
+    assert outcome(merchant) == 404
+
+
+def test_outcome_urls__of_all_tenants_beyond_their_share__are_refused_and_nothing_else(
+    merchant: Api, rival: Api, settings: Any
+) -> None:
+    assert merchant.get("/api/settings").status_code == 200
+    settings.UNKNOWN_KEYS_THREADS = 1
+
+    with held("outcomes"):
+        refused = (outcome(merchant), outcome(rival))
+        others = (merchant.get("/api/settings").status_code, Client().get("/api/openapi.json").status_code)
+
+    assert refused == (429, 429)
+    assert others == (200, 200)
+    assert (outcome(merchant), outcome(rival)) == (404, 404)
+
+
+def test_outcome_urls__with_a_wrong_token__take_their_place_from_pages_without_a_key(
+    merchant: Api, settings: Any
+) -> None:
+    settings.OPEN_PAGES_THREADS = 1
+    wrong = FORM.format("A" * 72)
+
+    with held("pages without a key"):
+        answers = (report(wrong).status_code, outcome(merchant))
+
+    assert answers == (429, 404)
+    assert report(wrong).status_code == 404
+
+
+def test_outcome_url__whatever_became_of_the_report__gives_its_place_back(merchant: Api) -> None:
+    outcome(merchant)
+    report(FORM.format("A" * 72))
+
+    for party in (("outcomes", merchant.tenant_id), "outcomes", "pages without a key"):
+        assert places.taken(party) == 0
 
 
 # --- Places are given back --------------------------------------------------------------------------------------------
