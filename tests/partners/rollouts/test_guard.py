@@ -82,7 +82,7 @@ def test_guard__of_a_stage_that_does_not_wait__lets_the_next_begin_once_it_has_s
     acme: Api, shops: list[Merchant], integration: str, inbox: Receiver
 ) -> None:
     """Of each stage: what was seen of the one before says nothing of those that were moved in this one."""
-    publish(acme, integration, action_type_templates=[points(f"{inbox.url}/good")])
+    publish(acme, integration, action_type_templates=[{**points(f"{inbox.url}/good"), "description": "Anew"}])
     stages = [{"percent": 50, "wait_minutes": 0}, {"percent": 75, "wait_minutes": 0}]
     rollout = roll_out(acme, integration, stages=stages, guard=GUARD)["id"]
     work(acme)
@@ -102,7 +102,7 @@ def test_guard__of_a_stage_that_does_not_wait__lets_the_next_begin_once_it_has_s
 def test_guard__of_quiet_customers__holds_nothing_up_for_long(
     acme: Api, shops: list[Merchant], integration: str, inbox: Receiver
 ) -> None:
-    publish(acme, integration, action_type_templates=[points(f"{inbox.url}/good")])
+    publish(acme, integration, action_type_templates=[{**points(f"{inbox.url}/good"), "description": "Anew"}])
     rollout = roll_out(acme, integration, stages=[{"percent": 50, "wait_minutes": 0}], guard=GUARD)["id"]
     work(acme)
     look(acme)
@@ -151,7 +151,7 @@ def test_guard__of_a_customer_with_very_many_actions__reads_few_of_them(
     acme: Api, shops: list[Merchant], integration: str, inbox: Receiver
 ) -> None:
     """Those that match nothing, too: of other revisions, and of before."""
-    publish(acme, integration, action_type_templates=[points(f"{inbox.url}/good")])
+    publish(acme, integration, action_type_templates=[{**points(f"{inbox.url}/good"), "description": "Anew"}])
     rollout = roll_out(acme, integration, guard=GUARD)["id"]
     work(acme)
     for shop in shops:
