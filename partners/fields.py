@@ -6,9 +6,10 @@ from uuid import UUID
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from partners.references import EXTERNAL, MAX_EXTERNAL_ID, CustomerReference
+from partners.references import MAX_EXTERNAL_ID, CustomerReference
 from retivo.api.pagination import CursorField
 from retivo.api.serializers import QueryIntegerField, StrictSerializer, StringField, UUIDField
+from tenants.deletion.named import EXTERNAL
 
 _CUSTOMER = r"^(ext:[\s\S]+|[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12})$"
 

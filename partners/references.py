@@ -7,8 +7,8 @@ from django.urls import register_converter
 
 from retivo.api.errors import FieldError, Problem
 from retivo.api.paths import AnyUUIDConverter, value_of
+from tenants.deletion.named import EXTERNAL
 
-EXTERNAL = "ext:"
 MAX_EXTERNAL_ID = 255
 
 

@@ -8,12 +8,14 @@ from partners.permissions import IsPartner
 from partners.references import CustomerReference, checked
 from retivo.api.errors import not_found
 from tenants.access.viewset import TenantViewSet
+from tenants.deletion.named import named_in
 
 
 class PartnerViewSet(TenantViewSet):
     """A resource of the Partner API: each request is one transaction in the partner's tenant context."""
 
     permission_classes = [IsPartner]
+    named: frozenset[str] = frozenset()  # customers that the request is about
 
     def customer_id(self, reference: CustomerReference) -> UUID:
         """The tenant of one of the caller's customers.
@@ -30,7 +32,11 @@ class PartnerViewSet(TenantViewSet):
         if row is None:
             raise not_found()
         customer_id: UUID = row[0]
+        self.named |= {str(customer_id)}
         return customer_id
+
+    def customers_named(self, body: bytes) -> frozenset[str]:
+        return self.named | named_in(body)
 
 
 _FIND = {

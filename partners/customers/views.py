@@ -51,8 +51,7 @@ class CustomerViewSet(PartnerViewSet, OneStatementView):
                 actor=self.caller.actor, partner_id=self.caller.tenant_id, **body.validated_data
             )
 
-        # The answer names the customer: it goes when the customer is deleted.
-        return self.once(request, provision, about=lambda data: str(data["customer"]["tenant_id"]))
+        return self.once(request, provision)
 
     @schema.get_customer
     def retrieve(self, request: Request, customer_id: CustomerReference) -> Response:
@@ -110,4 +109,4 @@ class CustomerViewSet(PartnerViewSet, OneStatementView):
                 actor=self.caller.actor, partner_id=self.caller.tenant_id, customer_id=self.customer_id(customer_id)
             )
 
-        return self.once(request, restore, about=lambda data: str(data["customer"]["tenant_id"]))
+        return self.once(request, restore)

@@ -112,9 +112,9 @@ class IntegrationViewSet(PartnerViewSet):
             if "all" in body.validated_data:
                 begun = sharing.start(**self._who, integration_id=integration_id)
                 return 202, {"sharing": SharingSerializer(begun).data}
-            return 200, services.share_integration(
-                **self._who, integration_id=integration_id, customer_id=body.validated_data["customer_tenant_id"]
-            )
+            customer_id = body.validated_data["customer_tenant_id"]
+            self.named |= {str(customer_id)}
+            return 200, services.share_integration(**self._who, integration_id=integration_id, customer_id=customer_id)
 
         return self.once(request, share)
 

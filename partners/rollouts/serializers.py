@@ -8,7 +8,6 @@ from rest_framework import serializers
 from integrations.models import RolloutStatus
 from integrations.rollouts.services import MAX_STAGES, left, stage_number
 from partners.customers.filters import CustomerFilterSerializer
-from partners.references import EXTERNAL
 from partners.revisions.serializers import MAX_NUMBER, ReasonSerializer
 from retivo.api.pagination import CursorField, NameCursor, PageSerializer
 from retivo.api.serializers import (
@@ -18,6 +17,7 @@ from retivo.api.serializers import (
     StrictSerializer,
     StringField,
 )
+from tenants.deletion.named import EXTERNAL
 
 ALL = "all"
 MAX_NAMED = 1000

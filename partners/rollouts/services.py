@@ -8,9 +8,9 @@ from django.db import connection
 
 from integrations.rollouts.services import To
 from partners.customers.listing import CustomerFilter
-from partners.references import EXTERNAL
 from partners.rollouts.serializers import ALL
 from retivo.api.errors import FieldError, not_found, validation_failed
+from tenants.deletion.named import EXTERNAL
 
 MAX_FILTERED = 100_000  # customers that a filter may match
 

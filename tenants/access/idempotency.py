@@ -9,6 +9,7 @@ An answer may hold the text of a new API key, so it is given to the key that ask
 
 import hashlib
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -77,11 +78,12 @@ def claim(request: Request, *, tenant_id: UUID, api_key_id: UUID) -> Claim | Ans
     return Answer(status=status, body=encryption.decrypt(bytes(body)))
 
 
-def store(claim: Claim, answer: Answer, *, about: str | None = None) -> None:
+def store(claim: Claim, answer: Answer, *, about: str | None = None, customers: Collection[str] = ()) -> None:
     """Keep the answer, and drop a few of the tenant's that are past their time.
 
     Args:
         about: the id of the user whose data the answer holds. Erasure and export find it by that.
+        customers: what names customers of a partner in the answer; the deletion of one finds it by that.
     """
     with connection.cursor() as cursor:
         cursor.execute(
@@ -94,6 +96,7 @@ def store(claim: Claim, answer: Answer, *, about: str | None = None) -> None:
                 "status": answer.status,
                 "body": encryption.encrypt(answer.body),
                 "about": None if about is None else _sha256(about),
+                "customers": [_sha256(name) for name in customers] or None,
                 "kept_for": str(KEPT_FOR),
             },
         )
@@ -126,11 +129,12 @@ _STORE = """
             ORDER BY created_at LIMIT 10 FOR UPDATE SKIP LOCKED
         )
     )
-    INSERT INTO tenants_idempotentanswer (tenant_id, api_key_id, key, fingerprint, status, body, about)
-    VALUES (%(tenant_id)s, %(api_key_id)s, %(key)s, %(fingerprint)s, %(status)s, %(body)s, %(about)s)
+    INSERT INTO tenants_idempotentanswer (tenant_id, api_key_id, key, fingerprint, status, body, about, customers)
+    VALUES (%(tenant_id)s, %(api_key_id)s, %(key)s, %(fingerprint)s, %(status)s, %(body)s, %(about)s,
+        %(customers)s::bytea[])
     ON CONFLICT (tenant_id, key) DO UPDATE SET
         api_key_id = excluded.api_key_id, fingerprint = excluded.fingerprint, status = excluded.status,
-        body = excluded.body, about = excluded.about, created_at = now()
+        body = excluded.body, about = excluded.about, customers = excluded.customers, created_at = now()
 """
 
 

@@ -1,6 +1,6 @@
 """The view that every authenticated endpoint is made of: one request, one transaction, one tenant context."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, cast
 
 from django.db import InterfaceError, OperationalError, transaction
@@ -176,8 +176,13 @@ class TenantView(APIView):
         status, data = work()
         body = encode(data)
         if claim is not None:
-            idempotency.store(claim, idempotency.Answer(status=status, body=body), about=about(data))
+            answer = idempotency.Answer(status=status, body=body)
+            idempotency.store(claim, answer, about=about(data), customers=self.customers_named(body))
         return Response(body, status=status)
+
+    def customers_named(self, body: bytes) -> Collection[str]:
+        """What names customers of the caller in an answer, which goes when one of them is deleted."""
+        return ()
 
 
 _READS = ("GET", "HEAD")

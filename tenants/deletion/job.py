@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from tenants import outbox
 from tenants.context import staff_context, tenant_context
-from tenants.deletion import certificates, rows, services
+from tenants.deletion import certificates, named, rows, services
 from tenants.models import Deletion, DeletionStatus, Tenant
 
 log = structlog.get_logger("retivo.deletion")
@@ -175,9 +175,9 @@ class _Deleting:
             tenant = Tenant.objects.select_for_update().filter(id=self.tenant_id).first()
             if tenant is None:
                 return
-            named = rows.tables()
-            read_whole = {part.table for part in rows.parts(named) if part.is_read_whole}
-            for table, column in named:
+            tables = rows.tables()
+            read_whole = {part.table for part in rows.parts(tables) if part.is_read_whole}
+            for table, column in tables:
                 if table not in read_whole:
                     cursor.execute(f"DELETE FROM {table} WHERE {column} = %s", [self.tenant_id])  # noqa: S608
                     self._note(table, cursor.rowcount)
@@ -194,8 +194,7 @@ class _Deleting:
                 data={"deletion_id": deletion.id, "rows": deletion.rows_deleted},
             )
             cursor.execute("DELETE FROM tenants_tenant WHERE id = %s", [self.tenant_id])
-            about = services.hash_of(str(tenant.id))
-            cursor.execute(_FORGET_ANSWERS, {"partner_id": tenant.parent_id, "about": about})
+            cursor.execute(_FORGET_ANSWERS, {"partner_id": tenant.parent_id, "named": named.hashes_of(tenant)})
             cursor.execute("SELECT redact_audit_entries(%(id)s), redact_partner_events(%(id)s)", {"id": tenant.id})
 
     def _releases(self) -> list[dict[str, Any]]:
@@ -288,5 +287,5 @@ _RELEASES = """
 _FORGET_ANSWERS = """
     DELETE FROM tenants_idempotentanswer
     WHERE tenant_id = %(partner_id)s
-      AND (about = decode(%(about)s, 'hex') OR created_at < now() - interval '24 hours')
+      AND (customers && %(named)s::bytea[] OR about = %(named)s[1] OR created_at < now() - interval '24 hours')
 """

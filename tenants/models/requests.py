@@ -1,5 +1,6 @@
 """Answers kept for requests that are sent again."""
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
 
@@ -17,6 +18,11 @@ class IdempotentAnswer(models.Model):
     status = models.PositiveSmallIntegerField()
     body = models.BinaryField()
     about = models.BinaryField(max_length=32, null=True, help_text="SHA-256 of the user's id whose data it holds")
+    customers = ArrayField(
+        models.BinaryField(max_length=32),
+        null=True,
+        help_text="Of a partner's answer: SHA-256 of what names customers in it, see `tenants.deletion.named`",
+    )
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:

@@ -13,8 +13,11 @@ import pytest
 from django.db import OperationalError
 
 from learning.patterns.releases import release_patterns
+from retivo import encryption
+from retivo.api.json import encode
 from tenants.context import staff_context
 from tenants.deletion import certificates, job, rows
+from tenants.deletion.named import named_in
 from tenants.models import Deletion, DeletionStatus
 from tenants.tasks import delete_tenants
 from tests.conftest import REPOSITORY, Api, Server, service_environment
@@ -22,6 +25,7 @@ from tests.delivery.worker.processes import wait_for, worker
 from tests.learning.cast import learn
 from tests.owner import as_owner
 from tests.partners.customers.test_delete_customer import delete, ends_in, restore
+from tests.partners.rollouts.cast import publish, steer, work
 
 DELETIONS = "/api/partners/deletions"
 
@@ -292,6 +296,55 @@ def test_answers__stored_for_the_partner__of_a_customer_go_with_it(acme: Api) ->
     delete_tenants(timestamp=0)
 
     assert as_owner("SELECT count(*) FROM tenants_idempotentanswer") == [(1,)]
+
+
+def test_answers__of_every_operation_that_names_a_customer__go_with_it(acme: Api) -> None:
+    path = "/api/partners/customers"
+    made = acme.post(path, {"name": "Canary", "slug": "canary", "external_id": "can-1"}).json()["customer"]
+    other = acme.post(path, {"name": "Other", "slug": "other", "external_id": "other-1"}).json()["customer"]
+    integration = acme.register("bound")["id"]
+    publish(acme, integration)
+    to: list[tuple[str, dict[str, Any]]] = []
+    for customer, name in ((made["tenant_id"], "ext:can-1"), (other["tenant_id"], "ext:other-1")):
+        for reference in (customer, name):
+            to.append((f"{path}/{reference}/api-keys", {"scopes": ["full"], "label": "one"}))
+            to.append((f"{path}/{reference}/api-keys/revoke-all", {"reissue": True}))
+        to.append((f"/api/partners/integrations/{integration}/share", {"customer_tenant_id": customer}))
+        to.append((f"/api/partners/integrations/{integration}/rollouts", {"to": {"customer_ids": [name]}}))
+    to.append((f"/api/partners/integrations/{integration}/rollouts", {"to": {"filter": {"q": "canary"}}}))
+    for number, (where, body) in enumerate(to):
+        if where.endswith("/rollouts"):
+            body |= {"revision": 2, "dry_run": False}
+        answer = acme.post(where, body, Idempotency_Key=f"k{number}")
+        assert answer.status_code in (200, 201, 202), (where, body, answer.content)
+        if where.endswith("/rollouts"):
+            work(acme)
+            steer(acme, answer.json()["rollout"]["id"], "rollback")
+            work(acme)
+    of_canary = 5  # a roll-out tells how many customers it is about, not which
+    assert as_owner("SELECT count(*) FROM tenants_idempotentanswer") == [(len(to),)]
+
+    schedule(acme, Api(UUID(made["tenant_id"]), made["api_key"]), grace_days=0)
+    delete_tenants(timestamp=0)
+
+    assert as_owner("SELECT count(*) FROM tenants_idempotentanswer") == [(len(to) - of_canary,)]
+    left = b"".join(
+        encryption.decrypt(bytes(body)) for (body,) in as_owner("SELECT body FROM tenants_idempotentanswer")
+    ).decode()
+    assert not [text for text in (made["tenant_id"], "can-1", "canary") if text in left]
+
+
+@pytest.mark.parametrize(
+    ("answer", "names"),
+    [
+        ({"id": "0b9f6d7e-5a3c-4c57-9d0e-3f5d1f6a7b21"}, {"0b9f6d7e-5a3c-4c57-9d0e-3f5d1f6a7b21"}),
+        ({"to": {"customer_ids": ['ext:a"b/é\\', "ext:c"]}}, {'ext:a"b/é\\', "ext:c"}),
+        ({"customer": {"external_id": 'shop é"'}}, {'ext:shop é"'}),
+        ({"customer": {"external_id": None}, "text": "ext"}, set()),
+    ],
+)
+def test_names__in_an_answer__are_found(answer: dict[str, Any], names: set[str]) -> None:
+    assert named_in(encode(answer)) == names
 
 
 def test_requests_in_flight__when_it_is_deleted__leave_no_row(acme: Api, server: Server) -> None:
