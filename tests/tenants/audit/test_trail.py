@@ -291,3 +291,33 @@ def test_list__of_many__reads_an_index_whatever_is_asked_for(acme: Api, merchant
         with reads() as seen:
             entries(acme, **query)
         assert max(read.rows for read in seen) < 12_000, query
+
+
+FAMILY = 300
+
+
+def test_list__of_a_large_family__looks_each_label_up_by_an_index(acme: Api) -> None:
+    as_owner(
+        "INSERT INTO tenants_tenant (id, name, slug, tenant_role, plan_tier, plan_status, tracked_user_limit, config,"
+        " parent_id) SELECT gen_random_uuid(), 'Shop', 'shop-' || n, 'customer', 'starter', 'active', 10, '{}', %s"
+        f" FROM generate_series(1, {FAMILY}) n",
+        acme.tenant_id,
+    )
+    as_owner(
+        "INSERT INTO tenants_apikey (id, tenant_id, prefix, label, scopes, digest) SELECT gen_random_uuid(), id,"
+        " 'rt_live_aaaa', 'Shop', '{full}', sha256(id::text::bytea) FROM tenants_tenant WHERE parent_id = %s",
+        acme.tenant_id,
+    )
+    as_owner(
+        "INSERT INTO tenants_auditentry (actor, action, tenant_id, detail)"
+        " SELECT 'api_key:' || k.id, 'seen', t.id, '{}'"
+        " FROM tenants_tenant t JOIN tenants_apikey k ON k.tenant_id = t.id WHERE t.parent_id = %s",
+        acme.tenant_id,
+    )
+    as_owner("ANALYZE tenants_apikey, tenants_tenant, tenants_auditentry")
+
+    with reads() as seen:
+        found = entries(acme, limit=FAMILY)
+
+    assert [each["actor"]["label"] for each in found] == ["Shop"] * FAMILY
+    assert max(read.unequal for read in seen) == 0
