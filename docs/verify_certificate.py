@@ -70,6 +70,16 @@ def _decoded(text: str) -> bytes:
     return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
 
 
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise NotGenuineError(f"{path} cannot be read as JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise NotGenuineError(f"{path} is no JSON object.")
+    return found
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("certificate", type=Path)
@@ -79,11 +89,13 @@ def main() -> int:
     asked = parser.parse_args()
     if asked.external_id and not asked.tenant_id:
         parser.error("--external-id needs --tenant-id.")
-    certificate = json.loads(asked.certificate.read_text(encoding="utf-8"))
-    certificate = certificate.get("deletion") or certificate
-    certificate = certificate.get("certificate") or certificate
     try:
-        signed = verify(certificate, json.loads(asked.keys.read_text(encoding="utf-8"))["keys"])
+        certificate, keys = _read(asked.certificate), _read(asked.keys)
+        certificate = certificate.get("deletion") or certificate
+        certificate = certificate.get("certificate") or certificate
+        if not isinstance(keys.get("keys"), list):
+            raise NotGenuineError(f"{asked.keys} has no `keys`: it is not what /api/.well-known/retivo-keys answers.")
+        signed = verify(certificate, keys["keys"])
         if asked.tenant_id:
             check_subject(signed, asked.tenant_id, asked.external_id)
     except NotGenuineError as error:

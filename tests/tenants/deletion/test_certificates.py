@@ -106,3 +106,31 @@ def test_keys__after_encryption_keys_changed__still_have_the_former_one(
 
 def test_keys__under_a_tenants_context__are_not_those_of_the_tenant(acme: Api) -> None:
     assert acme.get(KEYS).json() == keys()
+
+
+@pytest.mark.parametrize(
+    ("certificate", "published", "names"),
+    [
+        ({"keys": []}, {"jws": "a.b.c"}, "keys.json has no `keys`"),  # the one for the other
+        ([], {"keys": []}, "certificate.json is no JSON object"),
+        ({"jws": "a.b.c"}, "none", "keys.json is no JSON object"),
+        ({"jws": 5}, {"keys": [5]}, "no signature"),
+    ],
+)
+@pytest.mark.no_database
+def test_script__on_something_else__says_which_file_is_wrong(
+    certificate: Any, published: Any, names: str, tmp_path: Path
+) -> None:
+    done = run(tmp_path, certificate, published)
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("NOT GENUINE: ")
+    assert names in done.stderr
+
+
+@pytest.mark.no_database
+def test_script__without_a_file__says_so(tmp_path: Path) -> None:
+    command = [sys.executable, "-I", str(SCRIPT), "certificate.json", "keys.json"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+
+    assert (done.returncode, done.stderr.splitlines()[0][:40]) == (1, "NOT GENUINE: certificate.json cannot be ")
