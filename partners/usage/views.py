@@ -11,6 +11,7 @@ from events.usage.reading import Asked
 from partners.usage import schema, services
 from partners.usage.serializers import UsageAlertSerializer, UsageQuerySerializer
 from partners.viewset import PartnerViewSet
+from retivo.api.accept import preferred_type
 from retivo.api.json import Response
 from retivo.api.serializers import sent_once
 from tenants.access.authentication import key_context
@@ -32,7 +33,7 @@ class UsageViewSet(PartnerViewSet):
             customer_id=reference and self.customer_id(reference),
             metrics=found["metrics"],
         )
-        wanted = request._request.get_preferred_type(["application/json", *_STREAMED])
+        wanted = preferred_type(request, "application/json", *_STREAMED)
         if wanted in _STREAMED:
             pieces = _STREAMED[wanted](asked=asked, context=key_context(self.key))
             return StreamingHttpResponse(pieces, content_type=wanted)

@@ -6,6 +6,7 @@ from django.http.response import HttpResponseBase, StreamingHttpResponse
 from rest_framework.decorators import action
 from rest_framework.request import Request
 
+from retivo.api.accept import preferred_type
 from retivo.api.json import Response
 from retivo.api.serializers import sent_once
 from tenants.access.authentication import key_context
@@ -33,7 +34,7 @@ class AuditViewSet(TenantViewSet):
 
 def answer_entries(view: TenantView, query: AuditQuerySerializer, whose: Whose | None) -> HttpResponseBase:
     """A page, or all of them where lines are asked for; none where `whose` is None."""
-    if view.request._request.get_preferred_type(["application/json", _LINES]) == _LINES:
+    if preferred_type(view.request, "application/json", _LINES) == _LINES:
         lines: Any = whose and services.export(whose=whose, where=query.where, context=key_context(view.key))
         return StreamingHttpResponse(lines or (), content_type=_LINES)
     if whose is None:

@@ -239,6 +239,24 @@ def test_export__of_many__is_whole_and_in_the_order_of_the_chain(acme: Api, monk
             assert [entry["seq"] for entry in exported(acme, query=query)] == [*range(1, 43)]
 
 
+@pytest.mark.parametrize(
+    ("accept", "answered"),
+    [
+        ("application/x-ndjson; charset=utf-8", "application/x-ndjson"),
+        ('Application/X-NDJSON;charset="utf-8";q=0.9, text/html;q=0.1', "application/x-ndjson"),
+        ("application/json;q=0.1, application/x-ndjson; charset=utf-8; q=0.2", "application/x-ndjson"),
+        ("application/json;charset=utf-8, application/x-ndjson;charset=utf-8;q=0.9", "application/json"),
+        ("application/x-ndjson;charset=utf-8;q=0", "application/json"),
+        ("*/*", "application/json"),
+        ("text/html", "application/json"),
+        (",;/", "application/json"),
+    ],
+)
+def test_answer__by_accept__is_of_the_type_that_is_preferred(accept: str, answered: str, acme: Api) -> None:
+    assert acme.get(PARTNERS, Accept=accept)["Content-Type"] == answered
+    assert acme.get("/api/partners/usage", Accept=accept)["Content-Type"] == answered
+
+
 def test_export__while_others_write__ends_and_skips_nothing(acme: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tenants.audit.services.BATCH", 4)
     write(acme, *map(str, range(10)))
