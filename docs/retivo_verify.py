@@ -10,7 +10,8 @@
 It says which entry is the first one that is not as it was written, and exits with 1 then. The lines have to be as they
 were received: a program that reads and writes them may write numbers in another way.
 
-Of an export with a filter, or of a customer's own, entries are missing: `--part` verifies each one by itself.
+Of an export with a filter, and of a partner's or a customer's own of /api/audit, entries are missing: `--part` verifies
+each one by itself.
 """
 
 import argparse

@@ -46,9 +46,13 @@ def _checkpoint(now: datetime, family_id: UUID, seq: int, digest: bytes) -> dict
     return {"family_id": family_id, "day": now.date(), "signed_at": now, "seq": seq, "hash": digest, "jws": jws}
 
 
-def list_checkpoints(*, tenant_id: UUID, limit: int, after: Cursor | None = None) -> dict[str, Any]:
-    """A page of the family's checkpoints, newest first. In the tenant's context."""
-    return _LISTING.page(tenant_id=tenant_id, limit=limit, after=after).named("checkpoints")
+def list_checkpoints(*, family_id: UUID, limit: int, after: Cursor | None = None) -> dict[str, Any]:
+    """A page of the family's checkpoints, newest first. In the context of its tenant."""
+    return _LISTING.page(tenant_id=family_id, limit=limit, after=after).named("checkpoints")
+
+
+def no_checkpoints() -> dict[str, Any]:
+    return {"checkpoints": [], "total": 0, "total_is_exact": True, "next_cursor": None}
 
 
 _SHOWN = ("day", "signed_at", "seq", "hash", "jws")

@@ -86,7 +86,8 @@ list_own_entries = list_entries(
     operation,
     "listAuditEntries",
     "List your audit trail",
-    "What was changed about your tenant: by your keys, your partner's, or Retivo's staff.",
+    "What was changed about your tenant: by your keys, your partner's, or Retivo's staff. What was changed about its "
+    "customers, a partner lists at `/api/partners/audit`.",
     scope=Scope.SETTINGS_WRITE,
     parameters=[serializers.AuditQuerySerializer],
     example=_OWN,
@@ -96,6 +97,7 @@ list_own_checkpoints = list_checkpoints(
     operation,
     "listAuditCheckpoints",
     "List signed checkpoints of your audit trail",
-    "Where the chain of your audit trail stood, signed. A customer has none: its entries are in its partner's chain.",
+    "Where the chain of your audit trail stood, signed. A partner and its customers have none here: their entries are "
+    "in one chain, whose checkpoints the partner lists at `/api/partners/audit/checkpoints`.",
     scope=Scope.SETTINGS_WRITE,
 )

@@ -71,21 +71,30 @@ _CONDITIONS = {
 
 @dataclass(frozen=True)
 class Whose:
-    """Whose entries: those that are about one tenant, or all of a family.
-
-    A customer's family is its partner's, so it reads by its own id; any other tenant's family has its id.
-    """
+    """Whose entries: those that are about one tenant, or all of a family, which has a chain of its own."""
 
     column: str
     id: UUID
 
     @classmethod
-    def of_caller(cls, tenant_id: UUID, role: TenantRole) -> "Whose":
-        return cls("tenant_id" if role == TenantRole.CUSTOMER else "family_id", tenant_id)
+    def own(cls, tenant_id: UUID, role: TenantRole) -> "Whose":
+        """What any key of the tenant with `settings:write` may read: a partner's family takes a scope `partner:…`.
+
+        A tenant without a partner is a family by itself.
+        """
+        return cls.family(tenant_id) if role == TenantRole.STANDALONE else cls.about(tenant_id)
 
     @classmethod
     def about(cls, tenant_id: UUID) -> "Whose":
         return cls("tenant_id", tenant_id)
+
+    @classmethod
+    def family(cls, family_id: UUID) -> "Whose":
+        return cls("family_id", family_id)
+
+    @property
+    def is_family(self) -> bool:
+        return self.column == "family_id"
 
 
 _COLUMNS = (
@@ -175,7 +184,7 @@ def export(*, whose: Whose, where: AuditFilter, context: Context) -> Iterator[by
     A family's are in the order of its chain, unless a time is asked for: whatever is committed meanwhile comes behind
     what was read. Each piece is read in a transaction of its own, because whoever reads the export may take their time.
     """
-    by_chain = whose.column == "family_id" and where.range == "true"
+    by_chain = whose.is_family and where.range == "true"
     key = ("t.family_seq",) if by_chain else ("t.created_at", "t.id")
     matching = " AND ".join(where.remaining()) or "true"
     after: tuple[Any, ...] | None = None

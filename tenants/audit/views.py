@@ -24,12 +24,16 @@ class AuditViewSet(TenantViewSet):
     def list(self, request: Request) -> HttpResponseBase:
         query = AuditQuerySerializer(data=sent_once(request.query_params))
         query.is_valid(raise_exception=True)
-        return answer_entries(self, query, Whose.of_caller(self.caller.tenant_id, self.caller.tenant_role))
+        return answer_entries(self, query, self._own)
 
     @schema.list_own_checkpoints
     @action(detail=False)
     def checkpoints(self, request: Request) -> Response:
-        return answer_checkpoints(self, request)
+        return answer_checkpoints(request, self._own)
+
+    @property
+    def _own(self) -> Whose:
+        return Whose.own(self.caller.tenant_id, self.caller.tenant_role)
 
 
 def answer_entries(view: TenantView, query: AuditQuerySerializer, whose: Whose | None) -> HttpResponseBase:
@@ -42,8 +46,10 @@ def answer_entries(view: TenantView, query: AuditQuerySerializer, whose: Whose |
     return Response(services.list_entries(whose=whose, where=query.where, **query.page))
 
 
-def answer_checkpoints(view: TenantView, request: Request) -> Response:
+def answer_checkpoints(request: Request, whose: Whose) -> Response:
     query = CheckpointQuerySerializer(data=sent_once(request.query_params))
     query.is_valid(raise_exception=True)
     page = {"limit": query.validated_data["limit"], "after": query.validated_data.get("cursor")}
-    return Response(checkpoints.list_checkpoints(tenant_id=view.caller.tenant_id, **page))
+    if not whose.is_family:  # a checkpoint tells of the chain of all
+        return Response(checkpoints.no_checkpoints())
+    return Response(checkpoints.list_checkpoints(family_id=whose.id, **page))

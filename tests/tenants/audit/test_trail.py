@@ -7,12 +7,14 @@ import pytest
 from django.db import connection
 
 from tenants import outbox, services
+from tenants.audit import checkpoints
 from tenants.audit.services import BATCH
 from tenants.context import staff_context, tenant_context
-from tenants.models import PlanStatus
+from tenants.models import PlanStatus, Scope
 from tests.buffers import reads
 from tests.conftest import Api
 from tests.owner import as_owner, wait_for_commits
+from tests.tenants.api_keys.places import key_with
 from tests.tenants.audit.lines import OWN, PARTNERS, entries, export, exported
 
 ENTRY = {
@@ -129,6 +131,29 @@ def test_customer__reads_what_is_about_itself_alone(acme: Api, merchant: Api) ->
     assert found
     assert {entry["customer"]["tenant_id"] for entry in found} == {str(merchant.tenant_id)}
     assert merchant.get(PARTNERS).status_code == 403
+
+
+@pytest.mark.parametrize("scope", [Scope.SETTINGS_WRITE, Scope.FULL])
+def test_partner__by_a_key_without_its_scope__reads_what_is_about_itself_alone(
+    scope: Scope, acme: Api, merchant: Api
+) -> None:
+    suspend_as_staff(merchant)
+    write(acme, "own")
+    checkpoints.sign_heads()
+    key = key_with(acme, scope)
+
+    found = entries(key, OWN)
+
+    assert found
+    assert [entry["customer"] for entry in found] == [None] * len(found)
+    assert exported(key, OWN) == found[::-1]
+    assert str(merchant.tenant_id) not in export(key, OWN)
+    assert entries(key, OWN, q="suspend") == []
+    assert key.get(f"{OWN}/checkpoints").json()["checkpoints"] == []
+    for path in (PARTNERS, f"{PARTNERS}/checkpoints"):
+        assert key.get(path).json()["code"] == "partner_scope_required"
+    assert {entry["id"] for entry in found} < {entry["id"] for entry in entries(acme)}
+    assert len(acme.get(f"{PARTNERS}/checkpoints").json()["checkpoints"]) == 1
 
 
 def test_raw_sql__a_partner__sees_its_family_and_a_customer_itself(acme: Api, merchant: Api, rival: Api) -> None:
