@@ -10,8 +10,11 @@
 It says which entry is the first one that is not as it was written, and exits with 1 then. The lines have to be as they
 were received: a program that reads and writes them may write numbers in another way.
 
+A redacted entry has lost what it said. Only an entry about a customer that was deleted may be redacted, and the entry
+of that deletion, `customer.deleted`, has to come behind it.
+
 Of an export with a filter, and of a partner's or a customer's own of /api/audit, entries are missing: `--part` verifies
-each one by itself.
+each one by itself, and says whose deletion the export does not show.
 """
 
 import argparse
@@ -47,14 +50,27 @@ class Entry(NamedTuple):
     previous: str
     stated: str  # the hash that it says it has
     found: str | None  # the hash that it has; None where its content is not what it was
+    customer: str | None
     is_redacted: bool
+    is_deletion: bool  # of its customer
 
 
-def verify(lines: Iterable[str], *, part: bool = False) -> tuple[dict[int, str], int]:
-    """The hash of each entry by its `seq`, and how many of them were redacted.
+class Found(NamedTuple):
+    """What is known of entries that are as they were written."""
+
+    hashes: dict[int, str]  # of each entry by its `seq`
+    redacted: int  # how many were redacted
+    unproven: dict[str, int]  # how many of these, by their customers whose deletion the entries do not show
+
+
+def verify(lines: Iterable[str], *, part: bool = False) -> Found:
+    """What the entries are found to be.
+
+    Args:
+        part: entries may be missing, so that redacted ones may be there without the deletion.
 
     Raises:
-        TamperedError: an entry was changed, put in or taken out.
+        TamperedError: an entry was changed, put in or taken out, or redacted without a deletion.
     """
     entries = sorted((_read(number, line) for number, line in enumerate(lines, 1)), key=lambda entry: entry.seq)
     hashes: dict[int, str] = {}
@@ -70,15 +86,43 @@ def verify(lines: Iterable[str], *, part: bool = False) -> tuple[dict[int, str],
         if not part and entry.previous != before:
             raise TamperedError(f"Entry {entry.seq}, {entry.name}, does not follow the entry before it.")
         hashes[entry.seq] = before = entry.stated
-    return hashes, sum(entry.is_redacted for entry in entries)
+    redacted = sum(entry.is_redacted for entry in entries)
+    return Found(hashes, redacted, _without_deletion(entries, part=part))
+
+
+def _without_deletion(entries: list[Entry], *, part: bool) -> dict[str, int]:
+    """How many entries were redacted, by their customers, where no entry shows the customer's deletion."""
+    deletions = {entry.customer: entry.seq for entry in entries if entry.is_deletion}
+    unproven: dict[str, int] = {}
+    for entry in entries:
+        if not entry.is_redacted or entry.seq < deletions.get(entry.customer, 0):
+            continue
+        if entry.customer is None:
+            raise TamperedError(f"Entry {entry.seq}, {entry.name}, is redacted, and about no customer.")
+        if not part or entry.customer in deletions:
+            raise TamperedError(
+                f"Entry {entry.seq}, {entry.name}, is redacted, and no later entry is the deletion of its customer "
+                f"{entry.customer}."
+            )
+        unproven[entry.customer] = unproven.get(entry.customer, 0) + 1
+    return unproven
 
 
 def _read(number: int, line: str) -> Entry:
     try:
         entry = json.loads(line, parse_int=Number, parse_float=Number)
         name = f"{entry['id']} ({entry['action']}, {entry['created_at']})"
+        customer, is_redacted = (entry["customer"] or {}).get("tenant_id"), bool(entry["redacted"])
+        is_deletion = entry["action"] == "customer.deleted" and customer is not None and not is_redacted
         return Entry(
-            int(entry["seq"]), name, entry["previous_hash"], entry["hash"], _hash(entry), entry["redacted"] is True
+            seq=int(entry["seq"]),
+            name=name,
+            previous=entry["previous_hash"],
+            stated=entry["hash"],
+            found=_hash(entry),
+            customer=customer,
+            is_redacted=is_redacted,
+            is_deletion=is_deletion,
         )
     except (KeyError, TypeError, ValueError) as error:
         raise TamperedError(f"Line {number} is no entry: {error!r}") from error
@@ -183,15 +227,20 @@ def main() -> int:
     keys = json.loads(asked.keys.read_text(encoding="utf-8"))["keys"] if asked.keys else []
     try:
         with asked.export.open(encoding="utf-8", newline="\n") as lines:
-            hashes, redacted = verify(lines, part=asked.part)
-        met = verify_checkpoints(checkpoints, keys, hashes, part=asked.part)
+            found = verify(lines, part=asked.part)
+        met = verify_checkpoints(checkpoints, keys, found.hashes, part=asked.part)
     except TamperedError as error:
         sys.stderr.write(f"TAMPERED: {error}\n")
         return 1
     sys.stdout.write(
-        f"{len(hashes):,} entries are as they were written, {redacted:,} of them of deleted customers. "
+        f"{len(found.hashes):,} entries are as they were written, {found.redacted:,} of them redacted. "
         f"{met:,} of {len(checkpoints):,} checkpoints are met.\n"
     )
+    for customer, count in found.unproven.items():
+        sys.stdout.write(
+            f"NOT PROVEN: {count:,} redacted entries are about the customer {customer}, whose deletion is not in this "
+            "export.\n"
+        )
     return 0
 
 

@@ -4,7 +4,8 @@ The database's function `chain_entry` makes the chain. It shows changes by those
 roles, such as the owner of the tables. They could also make a new chain: a head that was noted elsewhere shows that.
 
 When a tenant is deleted its entries lose what was told of it, and keep the hash that they had
-(`redact_audit_entries`). Of such an entry the chain shows that it was there, and no longer what it said.
+(`redact_audit_entries`). Of such an entry the chain shows that it was there, and no longer what it said. The entry of
+the deletion has to come behind it.
 """
 
 from dataclasses import dataclass
@@ -68,13 +69,15 @@ def verify(*, noted: Head = START) -> Head:
             entries = cursor.fetchall()
         if not entries:
             raise ChainError(f"The entries after position {found.position} are missing.")
-        for position, previous, digest, is_shown_so in entries:
+        for position, previous, digest, is_shown_so, is_redacted_rightly in entries:
             if position != found.position + 1:
                 raise ChainError(f"Position {found.position + 1} is missing or there twice.")
             if bytes(previous) != found.hash:
                 raise ChainError(f"The entry at position {found.position} is not the one that was written.")
             if not is_shown_so:
                 raise ChainError(f"The entry at position {position} is not the one that its tenant was shown.")
+            if not is_redacted_rightly:
+                raise ChainError(f"The entry at position {position} is redacted, and its tenant was not deleted then.")
             found = Head(position=position, hash=bytes(digest))
             is_noted = is_noted or found == noted
     if found != head:
@@ -85,7 +88,19 @@ def verify(*, noted: Head = START) -> Head:
 
 
 _NEXT = """
-    SELECT position, previous_hash, coalesce(redacted_hash, audit_hash(e)), is_audit_entry_intact(e) IS NOT FALSE
-    FROM tenants_auditentry e
-    WHERE position > %(after)s AND position <= %(last)s ORDER BY position LIMIT %(limit)s
+    WITH next AS MATERIALIZED (
+        SELECT position, previous_hash, tenant_id, redacted_hash, audit_hash(e) AS found_hash,
+            is_audit_entry_intact(e) IS NOT FALSE AS is_shown_so
+        FROM tenants_auditentry e
+        WHERE position > %(after)s AND position <= %(last)s ORDER BY position LIMIT %(limit)s
+    ), deletion AS (
+        SELECT r.tenant_id, max(d.position) AS position
+        FROM (SELECT DISTINCT tenant_id FROM next WHERE redacted_hash IS NOT NULL) r
+        JOIN tenants_auditentry d USING (tenant_id)
+        WHERE d.action IN ('customer.deleted', 'tenant.deleted') AND d.redacted_hash IS NULL
+        GROUP BY r.tenant_id
+    )
+    SELECT n.position, n.previous_hash, coalesce(n.redacted_hash, n.found_hash), n.is_shown_so,
+        n.redacted_hash IS NULL OR coalesce(deletion.position > n.position, false)
+    FROM next n LEFT JOIN deletion USING (tenant_id) ORDER BY n.position
 """

@@ -13,13 +13,19 @@ from django.db import ProgrammingError, connection, connections
 from tenants.audit import checkpoints
 from tenants.context import staff_context, tenant_context
 from tenants.models import Scope, Tenant, TenantRole
+from tenants.tasks import delete_tenants
 from tenants.upkeep import audit_chain
 from tests.conftest import Api
 from tests.owner import as_owner
+from tests.partners.customers.test_delete_customer import delete
 from tests.tenants.api_keys.places import key_with
 from tests.tenants.audit.lines import OWN, PARTNERS, export, exported, verify
 from tests.tenants.audit.test_trail import suspend_as_staff, write
 
+# By the owner, as `redact_audit_entries` has it.
+REDACTION = (
+    "UPDATE tenants_auditentry e SET redacted_hash = audit_hash(e), detail = '{}', address = NULL, content_salt = NULL"
+)
 CHECKPOINTS = f"{PARTNERS}/checkpoints"
 KEYS = "/api/.well-known/retivo-keys"
 
@@ -42,7 +48,7 @@ def test_export__as_it_was_written__is_verified_offline(acme: Api, merchant: Api
 
     assert (code, said) == (
         0,
-        "6 entries are as they were written, 0 of them of deleted customers. 1 of 1 checkpoints are met.\n",
+        "6 entries are as they were written, 0 of them redacted. 1 of 1 checkpoints are met.\n",
     )
     assert verify(tmp_path, own, "--part")[0] == 0
     assert verify(tmp_path, export(acme, OWN), "--part", **signed(acme))[0] == 0
@@ -77,6 +83,8 @@ def test_export__of_a_tenant_without_a_partner__is_its_whole_chain(tmp_path: Pat
         ("UPDATE tenants_auditentry SET content_salt = NULL WHERE family_seq = 3", "Entry 3, aud_"),
         ("UPDATE tenants_auditentry SET redacted_hash = '', detail = '{}', address = NULL WHERE family_seq = 3",
          "Entry 3, aud_"),
+        (f"{REDACTION} WHERE family_seq = 3", "Entry 3, aud_"),
+        (f"{REDACTION} WHERE family_seq = 1", "Entry 1, aud_"),
         ("DELETE FROM tenants_auditentry WHERE family_seq = 3", "Entry 3 is missing"),
         ("DELETE FROM tenants_auditentry WHERE family_seq >= 4", "Entry 4, which the checkpoint of"),
     ],
@@ -160,19 +168,76 @@ def test_entry__of_a_deleted_customer__stays_in_the_chain_without_its_details(
     acme: Api, merchant: Api, tmp_path: Path
 ) -> None:
     acme.patch(f"/api/partners/customers/{merchant.tenant_id}", {"name": "Canary"})
-    as_owner("DELETE FROM tenants_apikey WHERE tenant_id = %s", merchant.tenant_id)
-    as_owner("DELETE FROM tenants_tenant WHERE id = %s", merchant.tenant_id)
-    as_owner("SELECT redact_audit_entries(%s)", merchant.tenant_id)
-    as_owner("INSERT INTO tenants_auditentry (actor, action, tenant_id, detail) VALUES ('staff:x', 'gone', %s, '{}')",
-             merchant.tenant_id)  # fmt: skip
+    delete(acme, merchant, grace_days=0)
+    delete_tenants(timestamp=0)
 
     found = exported(acme)
 
     assert "Canary" not in export(acme)
-    assert [entry["redacted"] for entry in found] == [False, False, True, True, False]
+    assert [entry["redacted"] for entry in found] == [False, False, True, True, True, False]
     assert found[2]["customer"] == {"tenant_id": str(merchant.tenant_id), "external_id": None}
-    code, said = verify(tmp_path, export(acme))
-    assert (code, said[:60]) == (0, "5 entries are as they were written, 2 of them of deleted cus")
+    checkpoints.sign_heads()
+    code, said = verify(tmp_path, export(acme), **signed(acme))
+    assert (code, said) == (
+        0, "6 entries are as they were written, 3 of them redacted. 1 of 1 checkpoints are met.\n"
+    )  # fmt: skip
+    audit_chain.verify()
+
+
+@pytest.mark.parametrize(
+    "query", [{"until": "the deletion"}, {"action": "customer.created"}, {"since": "2999-01-01T00:00:00Z"}]
+)
+def test_redacted_entries__in_an_export_without_the_deletion__are_said_to_be_unproven(
+    query: dict[str, str], acme: Api, merchant: Api, tmp_path: Path
+) -> None:
+    delete(acme, merchant, grace_days=0)
+    delete_tenants(timestamp=0)
+    deleted = exported(acme)[-1]
+    assert deleted["action"] == "customer.deleted"
+    if "until" in query:
+        query = {"until": deleted["created_at"]}
+    part = export(acme, query=query)
+
+    code, said = verify(tmp_path, part, "--part")
+
+    assert code == 0
+    count = part.count('"redacted" : true')
+    named = f"NOT PROVEN: {count} redacted entries are about the customer {merchant.tenant_id}, whose deletion"
+    assert (named in said) == (count > 0) == ("since" not in query)
+    assert (
+        "NOT PROVEN" not in verify(tmp_path, export(acme, query={"customer_id": str(merchant.tenant_id)}), "--part")[1]
+    )
+    if "until" in query:
+        code, said = verify(tmp_path, part)
+        assert (code, f"no later entry is the deletion of its customer {merchant.tenant_id}" in said) == (1, True)
+
+
+@pytest.mark.parametrize("option", [(), ("--part",)])
+@pytest.mark.parametrize("action", ["customer.created", "customer.deleted", "sibling", "late", "own"])
+def test_redaction__of_what_no_later_entry_says_was_deleted__is_found(
+    action: str, option: tuple[str, ...], acme: Api, merchant: Api, tmp_path: Path
+) -> None:
+    """Of one that is there still, of one after its deletion, of the deletion, of the partner: each hash is right."""
+    sibling = acme.provision("sibling")
+    delete(acme, merchant, grace_days=0)
+    delete_tenants(timestamp=0)
+    as_owner("INSERT INTO tenants_auditentry (actor, action, tenant_id, detail) VALUES ('staff:x', 'late', %s, '{}')",
+             merchant.tenant_id)  # fmt: skip
+    of = {"sibling": sibling.tenant_id, "own": acme.tenant_id}.get(action, merchant.tenant_id)
+    chosen = "tenant_id = %s" if action in ("sibling", "own") else "tenant_id = %s AND action = %s"
+    named = (of,) if action in ("sibling", "own") else (of, action)
+    as_owner(f"{REDACTION} WHERE {chosen} AND redacted_hash IS NULL", *named)
+    unshown = option and action in ("sibling", "customer.deleted")  # the deletion could be missing
+
+    code, said = verify(tmp_path, export(acme), *option)
+
+    if action == "customer.created":
+        assert code == 0
+        audit_chain.verify()
+        return
+    assert (code, "NOT PROVEN" in said) == ((0, True) if unshown else (1, False)), said
+    with pytest.raises(audit_chain.ChainError, match="is redacted, and its tenant was not deleted then"):
+        audit_chain.verify()
 
 
 def test_entry__that_was_redacted__is_not_found_by_whoever_guesses_what_it_said(acme: Api, merchant: Api) -> None:
