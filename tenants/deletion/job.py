@@ -131,9 +131,9 @@ class _Deleting:
         self._delete_tenant()
         # Tables without a foreign key to the tenant took rows until then.
         yield from self._delete_rows()
-        left: dict[str, int] = {}
-        for part in self._parts(everything=True):
-            left.setdefault(part.table, 0)
+        parts = self._parts(everything=True)
+        left = dict.fromkeys((part.table for part in parts), 0)
+        for part in self._filled(parts):
             whole = rows.in_passing if part.is_read_whole else rows.at_once
             for step in whole(part, self.tenant_id):
                 with staff_context():
@@ -150,8 +150,12 @@ class _Deleting:
                 return rows.parts([*rows.tables(), *rows.gone_with_the_tenant()])
             return [part for part in rows.parts(rows.tables()) if part.is_readable]
 
+    def _filled(self, parts: list[rows.Part]) -> list[rows.Part]:
+        with staff_context():
+            return rows.filled(parts, self.tenant_id)
+
     def _delete_rows(self) -> Iterator[None]:
-        for part in self._parts(everything=False):
+        for part in self._filled(self._parts(everything=False)):
             if not part.is_indexed:
                 for step in rows.in_passing(part, self.tenant_id):
                     self._delete(step)
