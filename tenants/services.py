@@ -297,13 +297,10 @@ def _configured(tenant: Tenant, patch: Mapping[str, Any], layer: Layer) -> dict[
 
 
 def _record_change(actor: str, tenant: Tenant, changed: Mapping[str, Change], layer: Layer) -> None:
-    """A partner is told which fields of a customer changed, and what they were.
-
-    Of metadata the names of the pairs are entered: the customer reads the entry, and they are its partner's notes.
-    """
+    """A partner is told which fields of a customer changed, and what they were."""
     previous = dict(_before(changed))
     if "metadata" in changed:
-        changed = {**changed, "metadata": {side: sorted(pairs) for side, pairs in changed["metadata"].items()}}
+        changed = {name: change for name, change in changed.items() if name != "metadata"} | _pairs(changed["metadata"])
     switches = changed.keys() & _SWITCHES if tenant.tenant_role == TenantRole.PARTNER and layer is Layer.SELF else ()
     for name in switches:  # one at a time: each has an operation of its own
         said = {"active": changed[name]["to"]["active"], "reason": changed[name]["to"]["reason"]}
@@ -329,6 +326,20 @@ def _record_change(actor: str, tenant: Tenant, changed: Mapping[str, Change], la
     if action == "customer.suspended":
         data |= {name: changed["suspension"]["to"].get(name) for name in ("mode", "reason")}
     outbox.record(actor=actor, action=action, tenant_id=tenant.id, data=data, changes=changed, previous=previous)
+
+
+def _pairs(metadata: Change) -> dict[str, Change]:
+    """The pairs that changed, without their values: the customer reads the entry, and they are its partner's notes."""
+
+    def shown(pairs: Mapping[str, str], key: str) -> str | None:
+        return outbox.MASKED if key in pairs else None
+
+    before, after = metadata["from"], metadata["to"]
+    return {
+        f"metadata.{key}": {"from": shown(before, key), "to": shown(after, key)}
+        for key in before | after
+        if before.get(key) != after.get(key)
+    }
 
 
 _SWITCHES = {"kill_switch", "shadow_mode"}

@@ -75,6 +75,58 @@ def test_entry__of_a_change__tells_who_did_what_to_whom(acme: Api, merchant: Api
     ]
 
 
+@pytest.mark.parametrize(
+    ("before", "change", "told"),
+    [
+        (
+            {"metadata": {"kept": "k1", "new.s": "a", "zz": "a"}},
+            {"metadata": {"new.s": None, "zz": "b", "added": ""}},
+            [("metadata.added", None, "…"), ("metadata.new.s", "…", None), ("metadata.zz", "…", "…")],
+        ),
+        (
+            {"rate_limit": {"requests": 10, "seconds": 1}},
+            {"rate_limit": {"requests": 20, "seconds": 1}},
+            [("rate_limit.requests", 10, 20)],
+        ),
+        (
+            {"rate_limit": {"requests": 10, "seconds": 1}},
+            {"rate_limit": None},
+            [("rate_limit", {"requests": 10, "seconds": 1}, None)],
+        ),
+        (
+            {"config": {"theme": {"a": 1, "b": 2}, "kept": 1}},
+            {"config": {"theme": {"a": 3}, "mine": [1]}},
+            [("config.mine", None, [1]), ("config.theme", {"a": 1, "b": 2}, {"a": 3, "b": 2})],
+        ),
+    ],
+)
+def test_entry__of_an_object__has_each_member_that_changed(
+    before: dict[str, Any], change: dict[str, Any], told: list[tuple[Any, ...]], acme: Api, merchant: Api
+) -> None:
+    customer = f"/api/partners/customers/{merchant.tenant_id}"
+    assert acme.patch(customer, before).status_code == 200
+
+    answer = acme.patch(customer, change)
+
+    assert answer.status_code == 200, answer.content
+    changes = [{"field": field, "from": was, "to": now} for field, was, now in told]
+    assert entries(acme, limit=1)[0]["changes"] == changes
+    assert entries(merchant, OWN, limit=1)[0]["changes"] == changes
+
+
+def test_entry__of_metadata__masks_values_that_the_partners_event_has(acme: Api, merchant: Api) -> None:
+    """The customer reads the entry, and no other operation shows it its partner's notes."""
+    customer = f"/api/partners/customers/{merchant.tenant_id}"
+    for value in ("Canary 1", "Canary 2"):
+        assert acme.patch(customer, {"metadata": {"risk": value}}).status_code == 200
+    assert acme.put("/api/partners/customers/ext:shop", {"name": "M", "metadata": {"a": "Canary"}}).status_code == 201
+
+    assert "Canary" not in export(merchant, OWN) + export(acme)
+    assert entries(merchant, OWN, q="canary") == []
+    events = acme.get("/api/partners/events", {"types": "customer.updated"}).json()["events"]
+    assert [event["previous"] for event in events] == [{"metadata": {}}, {"metadata": {"risk": "Canary 1"}}]
+
+
 def test_entry__of_something_new__tells_what_it_is(acme: Api) -> None:
     answer = acme.post("/api/partners/api-keys", {"label": "CI", "scopes": ["partner:read"]})
 
