@@ -213,6 +213,15 @@ def _decoded(text: str) -> bytes:
     return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
 
 
+def _member(parser: argparse.ArgumentParser, path: Path, name: str) -> list[dict[str, Any]]:
+    """A list in an answer that was saved; the program ends with status 2 if the file is another one."""
+    try:
+        found: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))[name]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        parser.error(f"{path} has no `{name}` that can be read: {error!r}")
+    return found
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("export", type=Path)
@@ -222,9 +231,10 @@ def main() -> int:
     asked = parser.parse_args()
     if asked.checkpoints and not asked.keys:
         parser.error("--checkpoints needs --keys.")
-    answers = [json.loads(path.read_text(encoding="utf-8")) for path in asked.checkpoints]
-    checkpoints = [each for answer in answers for each in answer["checkpoints"]]
-    keys = json.loads(asked.keys.read_text(encoding="utf-8"))["keys"] if asked.keys else []
+    checkpoints = [each for path in asked.checkpoints for each in _member(parser, path, "checkpoints")]
+    keys = _member(parser, asked.keys, "keys") if asked.keys else []
+    if not asked.export.is_file() or not asked.export.stat().st_size:
+        parser.error(f"{asked.export} is missing or empty: there is nothing to verify.")
     try:
         with asked.export.open(encoding="utf-8", newline="\n") as lines:
             found = verify(lines, part=asked.part)
@@ -236,6 +246,8 @@ def main() -> int:
         f"{len(found.hashes):,} entries are as they were written, {found.redacted:,} of them redacted. "
         f"{met:,} of {len(checkpoints):,} checkpoints are met.\n"
     )
+    if not met and not asked.part:
+        sys.stdout.write("NOT PROVEN: no checkpoint is met, so entries at the end may have been cut off.\n")
     for customer, count in found.unproven.items():
         sys.stdout.write(
             f"NOT PROVEN: {count:,} redacted entries are about the customer {customer}, whose deletion is not in this "

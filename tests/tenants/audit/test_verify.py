@@ -320,3 +320,11 @@ def test_trail__a_role_that_was_granted_everything__may_still_not_change_it(tabl
                 connection.cursor().execute(statement)
     finally:
         as_owner(f"REVOKE UPDATE, DELETE, TRUNCATE ON {table} FROM {role}")
+
+
+def test_script__without_entries_or_checkpoints__does_not_pass_for_a_proof(acme: Api, tmp_path: Path) -> None:
+    code, said = verify(tmp_path, "")
+    assert (code, "nothing to verify" in said) == (2, True)
+
+    code, said = verify(tmp_path, export(acme))
+    assert (code, "NOT PROVEN: no checkpoint is met" in said) == (0, True)
