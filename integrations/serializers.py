@@ -125,7 +125,7 @@ class IntegrationSerializer(serializers.Serializer[Any]):
     def get_held(self, integration: Any) -> list[dict[str, Any]]:
         return [
             {**switch, "action_type": None if name == holding.WHOLE else name}
-            for name in sorted(integration.held)
+            for name in (holding.WHOLE, *integration.held_names)
             for switch in holding.said(integration.held, name)
         ]
 

@@ -10,6 +10,7 @@ from django.db import connection
 from django.db.models import Count, F, OuterRef, Prefetch, Subquery
 from django.db.models.functions import Coalesce, Now
 
+from integrations import holding
 from integrations.models import ActionTypeTemplate, IntegrationShare, PartnerIntegration, Revision, RevisionTemplate
 from retivo import encryption
 from retivo.api.errors import Problem, not_found
@@ -242,7 +243,11 @@ def _with_templates(partner_id: UUID) -> Any:
     return (
         PartnerIntegration.objects.filter(tenant_id=partner_id, deleted_at=None)
         # A look-up for each integration of the page; a join would read the shares of all of them first.
-        .annotate(customers_shared=Coalesce(Subquery(_shares_of_one), 0), current_mappings=Subquery(_mappings_of_one))
+        .annotate(
+            customers_shared=Coalesce(Subquery(_shares_of_one), 0),
+            current_mappings=Subquery(_mappings_of_one),
+            held_names=holding.NAMES_OF_ITS_OWN,
+        )
         .prefetch_related(Prefetch("revision_templates", _current.filter(tenant_id=partner_id), to_attr="current"))
         .order_by("created_at", "id")
     )

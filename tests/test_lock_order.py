@@ -36,6 +36,7 @@ from tests.decisions.cast import ask, playbook
 from tests.decisions.deciding import configure, shop_of
 from tests.events.cast import change_tenant, event
 from tests.events.users.people import USERS, path
+from tests.factories import IntegrationBody
 from tests.owner import as_owner
 from tests.partners.rollouts import cast as rollouts
 from tests.partners.webhooks.cast import WEBHOOKS
@@ -205,6 +206,17 @@ def hold(api: Api, rng: random.Random) -> object:
     return PARTNERS[api.tenant_id].patch(f"{CUSTOMERS}/{api.tenant_id}", body)
 
 
+def hold_name(api: Api, rng: random.Random) -> object:
+    """A switch for a name in all integrations, which another that is registered meanwhile has, too."""
+    partner = PARTNERS[api.tenant_id]
+    switch, only = rng.choice(["kill-switch", "shadow-mode"]), {"action_type": rng.choice(ADDRESSES)}
+    partner.put(f"/api/partners/{switch}", {"active": True, "only": only})
+    made = IntegrationBody(provider=f"more-{rng.getrandbits(40)}")
+    registered = partner.post(rollouts.INTEGRATIONS, made).json()["integration"]["id"]
+    partner.delete(f"{rollouts.INTEGRATIONS}/{registered}")
+    return partner.put(f"/api/partners/{switch}", {"active": False, "only": only})
+
+
 def put(api: Api, rng: random.Random) -> object:
     return PARTNERS[api.tenant_id].put(f"{CUSTOMERS}/ext:shop-{rng.randrange(5)}", {"name": f"Shop {rng.randrange(3)}"})
 
@@ -212,7 +224,7 @@ def put(api: Api, rng: random.Random) -> object:
 def roll_out(api: Api, rng: random.Random) -> object:
     """A revision to all customers, by whichever of them asks first."""
     partner = PARTNERS[api.tenant_id]
-    (integration,) = partner.get(rollouts.INTEGRATIONS).json()["integrations"]
+    integration, *_ = partner.get(rollouts.INTEGRATIONS).json()["integrations"]
     templates = [{**each, "description": str(rng.random())} for each in integration["action_type_templates"]]
     place = f"{rollouts.INTEGRATIONS}/{integration['id']}"
     published = partner.post(f"{place}/revisions", {"action_type_templates": templates})
@@ -294,6 +306,7 @@ WRITERS: list[Writer] = [
     fold,
     manage_keys,
     hold,
+    hold_name,
     put,
     roll_out,
     keep_up,

@@ -14,6 +14,7 @@ _LATER = dict.fromkeys(
         "first_revision",
         "forget_rollouts",
         "held_parts",
+        "hold_names",
         "integrations_revision",
         "integrations_revisiontemplate",
         "integrations_rollout",

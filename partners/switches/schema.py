@@ -38,10 +38,10 @@ _turning = partial(
     problems=[NOT_FOUND],
 )
 _PARTS = (
-    " With `only` it is turned for a part: for an integration or an action type, whichever customer has it, or for "
-    "each customer that a filter matches now, as `controls` of the customer would, with an audit entry and an event "
-    "`customer.controls_changed` of each that it changes. What is queued waits until the switch is lifted or it "
-    "expires; what is being sent is not called back. A customer cannot lift it."
+    " With `only` it is turned for a part: for an integration or an action type, whichever customer has it, now or "
+    "later, or for each customer that a filter matches now, as `controls` of the customer would, with an audit entry "
+    "and an event `customer.controls_changed` of each that it changes. What is queued waits until the switch is lifted "
+    "or it expires; what is being sent is not called back. A customer cannot lift it."
 )
 
 get_kill_switch = _reading(

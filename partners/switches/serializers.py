@@ -15,8 +15,12 @@ class OnlySerializer(StrictSerializer):
 
     bounds = {"minProperties": 1, "maxProperties": 1}
 
-    integration_id = UUIDField(required=False, help_text="All actions of this integration.")
-    action_type = StringField(required=False, max_length=100, help_text="All actions of this name, of any integration.")
+    integration_id = UUIDField(required=False, help_text="All actions of this integration, of later revisions too.")
+    action_type = StringField(
+        required=False,
+        max_length=100,
+        help_text="All actions of this name, of any integration and revision, later ones too.",
+    )
     filter = CustomerFilterSerializer(required=False, help_text="Each customer that matches now, and no later one.")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -31,8 +35,10 @@ class FleetSwitchRequestSerializer(SwitchRequestSerializer):
 
 
 class PartSerializer(serializers.Serializer[Any]):
-    integration_id = serializers.UUIDField()
-    provider = serializers.CharField()
+    integration_id = serializers.UUIDField(
+        allow_null=True, help_text="null: no integration has the action type any more; one that comes later is held."
+    )
+    provider = serializers.CharField(allow_null=True)
     action_type = serializers.CharField(allow_null=True, help_text="null: all of the integration.")
     reason = serializers.CharField(allow_null=True)
     since = serializers.DateTimeField()

@@ -40,17 +40,28 @@ def turn(
     if only is None:
         tenants.change_settings(actor=actor, tenant_id=partner_id, changes={}, said={switch: said})
     else:
+        told: dict[str, Any] = {}
         if "filter" in only:
             where = CustomerFilter(**only["filter"])
             changed = customers = _turn_for(actor=actor, partner_id=partner_id, switch=switch, said=said, where=where)
         else:
-            changed = holding.hold(
+            part = holding.hold(
                 partner_id=partner_id, switch=switch, active=active, reason=reason, now=timezone.now(), **only
             )
+            changed = part is not None
+            told = _from_to(switch, part, only) if part else {}
         if changed:
             data = {"active": active, "reason": reason or None, "only": _told(only), "customers": customers}
-            outbox.record(actor=actor, action=f"partner.{switch}", tenant_id=partner_id, data=data)
+            outbox.record(actor=actor, action=f"partner.{switch}", tenant_id=partner_id, data=data, **told)
     return {**turned(partner_id=partner_id, switch=switch), "customers_changed": customers}
+
+
+def _from_to(switch: str, part: holding.Turned, only: Mapping[str, Any]) -> dict[str, Any]:
+    """What the entry shows of a part, which it names, and what the event has as `previous`."""
+    return {
+        "changes": {switch: {"from": part.before, "to": part.after}, "only": {"from": None, "to": only}},
+        "previous": {member: part.before[member] for member in ("active", "reason")},
+    }
 
 
 def _told(only: Mapping[str, Any]) -> dict[str, Any]:
