@@ -233,7 +233,7 @@ def main() -> int:
         parser.error("--checkpoints needs --keys.")
     checkpoints = [each for path in asked.checkpoints for each in _member(parser, path, "checkpoints")]
     keys = _member(parser, asked.keys, "keys") if asked.keys else []
-    if not asked.export.is_file() or not asked.export.stat().st_size:
+    if not asked.export.is_file() or not (asked.part or asked.export.stat().st_size):
         parser.error(f"{asked.export} is missing or empty: there is nothing to verify.")
     try:
         with asked.export.open(encoding="utf-8", newline="\n") as lines:
