@@ -76,21 +76,21 @@ def _effective_state(key: str) -> float:
     asked = "SELECT * FROM controls_of_caller()"
     plain = "SELECT t.kill_switch_active, t.shadow_mode FROM tenants_tenant t WHERE t.id = current_tenant()"
     look_up = f"SELECT * FROM {{}}('\\x{keys.digest(key).hex()}'::bytea)"
-    with connections["owner"].cursor() as cursor:
-        cursor.execute("SET statement_timeout = 0")
-        cursor.execute(without.replace("authenticate_api_key", "authenticate_before"))
-        with transaction.atomic("owner"):
-            cursor.execute("SET LOCAL ROLE app_web")
-            cursor.execute(look_up.format("authenticate_api_key"))
-            costs = [
-                min(_cost(cursor, statement) for _ in range(3))
-                for statement in (
-                    look_up.format("authenticate_api_key"),
-                    look_up.format("authenticate_before"),
-                    asked,
-                    plain,
-                )
-            ]
+    with connections["owner"].cursor() as owner:
+        owner.execute(without.replace("authenticate_api_key", "authenticate_before"))
+    with transaction.atomic("web"), connections["web"].cursor() as cursor:
+        cursor.execute("SET LOCAL statement_timeout = 0")
+        cursor.execute(look_up.format("authenticate_api_key"))  # the tenant's context
+        costs = [
+            min(_cost(cursor, statement) for _ in range(3))
+            for statement in (
+                look_up.format("authenticate_api_key"),
+                look_up.format("authenticate_before"),
+                asked,
+                plain,
+            )
+        ]
+    connections["web"].close()  # or the database could not be dropped
     return costs[0] - costs[1] + costs[2] - costs[3]
 
 
