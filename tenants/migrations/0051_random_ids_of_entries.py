@@ -158,8 +158,6 @@ REVOKE ALL ON FUNCTION describe_audit_entry FROM PUBLIC;
 
 
 class Migration(migrations.Migration):
-    atomic = False  # a lock on one table at a time
-
     dependencies = [("tenants", "0050_refuse_change")]
 
     operations = [

@@ -85,8 +85,6 @@ CREATE CONSTRAINT TRIGGER entry_chained AFTER UPDATE OF position ON tenants_audi
 
 
 class Migration(migrations.Migration):
-    atomic = False  # a lock on one table at a time
-
     dependencies = [("tenants", "0052_permits_of_tenants")]
 
     operations = [
