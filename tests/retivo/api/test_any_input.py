@@ -14,8 +14,16 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from tests.conftest import Api, Server
+from tests.partners.webhooks.cast import make
 from tests.retivo.api.inputs import USERS, Ids, Request, requests
-from tests.retivo.api.test_schemathesis import ACTION_TYPE, seed_actions, tokens_of
+from tests.retivo.api.test_schemathesis import (
+    ACTION_TYPE,
+    deletion_of,
+    keys_of,
+    rollout_of,
+    seed_actions,
+    tokens_of,
+)
 
 logging.getLogger("httpx").setLevel(logging.WARNING)
 
@@ -29,9 +37,18 @@ def ids(acme: Api) -> Ids:
     acme.post("/api/track", {"events": [{"user_id": user, "event": "clicked"} for user in [*USERS, "user-43"]]})
     action_type = acme.post("/api/external/action-types", ACTION_TYPE).json()["action_type"]["id"]
     actions = seed_actions(acme, action_type)
+    customers = [acme.provision(f"seed-{n}").tenant_id for n in range(3)]
+    integration = acme.register("seed")["id"]
+    acme.post(f"/api/partners/integrations/{integration}/share", {"all": True})
     return {
-        "customerId": [str(acme.provision(f"seed-{n}").tenant_id) for n in range(3)],
-        "integrationId": [acme.register("seed")["id"]],
+        "customerId": [*map(str, customers)],
+        "integrationId": [integration],
+        "keyId": keys_of(acme, customers[0]),
+        "webhookId": [make(acme, f"https://acme.example/{n}")["id"] for n in range(3)],
+        "deletionId": [deletion_of(acme, acme.provision("gone"))],
+        "rolloutId": [rollout_of(acme, integration)],
+        "endpointId": [each["id"] for each in acme.get("/api/partners/endpoints").json()["endpoints"]],
+        "number": ["1", "2"],
         "userId": USERS,
         "playbookId": [acme.post("/api/playbooks", {"name": f"seed {n}"}).json()["id"] for n in range(3)],
         "interventionId": [acme.post("/api/interventions", {"user_id": "user-42"}).json()["id"] for _ in range(20)],
