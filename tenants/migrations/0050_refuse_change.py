@@ -12,7 +12,7 @@ _former = import_module("tenants.migrations.0045_what_stays")
 class Migration(migrations.Migration):
     atomic = False  # a lock on one table at a time
 
-    dependencies = [("tenants", "0049_head_moved_by_first")]
+    dependencies = [("tenants", "0049_numbered_at_once")]
 
     operations = [
         InForce("tenants", "refuse_change", digest="6a6715a09c8f", reverse_sql="DROP FUNCTION refuse_change"),

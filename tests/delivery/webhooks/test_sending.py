@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import hmac
+import re
 from pathlib import Path
 from typing import Any
 
@@ -373,7 +374,7 @@ def test_action_failed__many_in_an_hour__is_told_once_without_the_user(
         "reason": "attempts_exhausted",
         "failed_in_hour_before": 0,
     }
-    assert "u1" not in str(event)
+    assert not re.search(r"\bu1\b", str(event))
 
 
 def test_action_failed__in_the_next_hour__counts_those_of_the_hour_before(failing: Merchant, acme: Api) -> None:

@@ -1,6 +1,7 @@
 """Lists and pages of roll-outs and of sharings with all show how far each is, with a bar."""
 
 import pytest
+from django.contrib.admin.utils import quote
 from django.test import Client
 
 from tests.conftest import Api
@@ -30,7 +31,7 @@ def test_bar__of_a_job__is_in_its_list_on_its_page_and_on_its_integrations(
         superuser.get(f"/admin/integrations/{kind}/"),
         superuser.get(f"/admin/integrations/partnerintegration/{integration}/change/"),
     ]
-    page = superuser.get(f"/admin/integrations/{kind}/{id}/change/").content.decode()
+    page = superuser.get(f"/admin/integrations/{kind}/{quote(id)}/change/").content.decode()
 
     for answer in pages:
         assert expected in answer.content.decode()

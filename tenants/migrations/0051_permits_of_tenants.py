@@ -11,7 +11,7 @@ _bursts = import_module("tenants.migrations.0041_bursts")
 
 
 class Migration(migrations.Migration):
-    dependencies = [("tenants", "0051_random_ids_of_entries")]
+    dependencies = [("tenants", "0050_refuse_change")]
 
     operations = [
         migrations.RunSQL(

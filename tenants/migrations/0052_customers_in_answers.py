@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("tenants", "0054_places_by_index"),
+        ("tenants", "0051_permits_of_tenants"),
     ]
 
     operations = [
