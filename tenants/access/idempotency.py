@@ -95,8 +95,8 @@ def store(claim: Claim, answer: Answer, *, about: str | None = None, customers: 
                 "fingerprint": claim.fingerprint,
                 "status": answer.status,
                 "body": encryption.encrypt(answer.body),
-                "about": None if about is None else _sha256(about),
-                "customers": [_sha256(name) for name in customers] or None,
+                "about": None if about is None else hash_of(about),
+                "customers": [hash_of(name) for name in customers] or None,
                 "kept_for": str(KEPT_FOR),
             },
         )
@@ -104,7 +104,12 @@ def store(claim: Claim, answer: Answer, *, about: str | None = None, customers: 
 
 def digest(key: str) -> str:
     """As a key is stored."""
-    return _sha256(key).hex()
+    return hash_of(key).hex()
+
+
+def hash_of(name: str) -> bytes:
+    """SHA-256 of a key or of what is kept beside an answer: who or what the answer names."""
+    return hashlib.sha256(name.encode()).digest()
 
 
 _LOCK = "SELECT pg_try_advisory_xact_lock(hashtextextended(%(tenant_id)s::text || ' ' || %(key)s, 0))"
@@ -155,7 +160,3 @@ def _key(request: Request) -> str | None:
 def _fingerprint(request: Request) -> bytes:
     """Of what was asked: method, path and the raw body."""
     return hashlib.sha256(b"\0".join([str(request.method).encode(), request.path.encode(), request.body])).digest()
-
-
-def _sha256(text: str) -> bytes:
-    return hashlib.sha256(text.encode()).digest()

@@ -288,6 +288,7 @@ _RELEASES = """
 """
 
 # What the partner was answered when it provisioned the customer, and all that is past its time.
+# The release before kept the id of a provisioned customer as `about`, and no `customers`.
 _FORGET_ANSWERS = """
     DELETE FROM tenants_idempotentanswer
     WHERE tenant_id = %(partner_id)s

@@ -3,10 +3,10 @@
 Answers are encrypted, so what names customers in them is kept beside each as hashes.
 """
 
-import hashlib
 import json
 import re
 
+from tenants.access.idempotency import hash_of
 from tenants.models import Tenant
 
 EXTERNAL = "ext:"
@@ -30,7 +30,3 @@ def hashes_of(customer: Tenant) -> list[bytes]:
     """Of all that may name this customer; of its id first."""
     own = [] if customer.external_id is None else [EXTERNAL + customer.external_id]
     return [hash_of(name) for name in (str(customer.id), *own)]
-
-
-def hash_of(name: str) -> bytes:
-    return hashlib.sha256(name.encode()).digest()
