@@ -8,7 +8,7 @@ from delivery import services as delivery
 from integrations import shares
 from learning.patterns import library
 from partners.customers.listing import rows_of
-from partners.customers.queries import DETAIL, customer_detail, is_already
+from partners.customers.queries import DETAIL, customer_detail
 from partners.deletions import services as deletions
 from retivo.api.errors import Problem, not_found, sent_elsewhere
 from tenants import customers, outbox
@@ -47,20 +47,15 @@ def change_customer(*, actor: str, partner_id: UUID, customer_id: UUID, changes:
 
 
 def put_customer(
-    *, actor: str, partner_id: UUID, external_id: str, fields: Mapping[str, Any], seen: tuple[Any, ...] | None
+    *, actor: str, partner_id: UUID, external_id: str, fields: Mapping[str, Any]
 ) -> tuple[int, dict[str, Any]]:
     """The customer of this external id, made or changed to be as `fields` say: the status and the body of the answer.
 
     201 as `provision_customer` answers, with its key; 200 with what changed. Of many at once one makes it.
 
-    Args:
-        seen: what `customer_query` found. A customer that is as wanted already is neither locked nor written.
-
     Raises:
         Problem: 409 `slug_fixed` for another slug than it has; what `provision_customer` and `change_customer` raise.
     """
-    if seen is not None and is_already(seen, fields):
-        return 200, {"customer": customer_detail(seen), "changed": []}
     holder = customers.taken_by(partner_id=partner_id, external_id=external_id)
     if holder is None:
         try:

@@ -19,22 +19,19 @@ from partners.viewset import PartnerViewSet
 from retivo.api.errors import not_found
 from retivo.api.json import Response
 from retivo.api.serializers import sent_once
-from tenants.access.authentication import Query
+from tenants.access.authentication import Query, key_context
 from tenants.access.view import OneStatementView
 
 
 class CustomerViewSet(PartnerViewSet, OneStatementView):
-    """The partner's customers; one of them is read by one statement."""
+    """The partner's customers; one of them is read by one statement, and most that are put are as they should be."""
 
     lookup_url_kwarg = "customer_id"
     lookup_value_converter = "customer"
+    reads = OneStatementView.reads | {"PUT"}
 
     def query(self, *, customer_id: CustomerReference | None = None) -> Query | None:  # type: ignore[override]
         return None if customer_id is None else queries.customer_query(customer_id)
-
-    def asked(self) -> Query | None:
-        """With the look-up of the key: most of the customers that a partner puts are as it says already."""
-        return queries.customer_query(self.kwargs["customer_id"]) if self.action == "update" else super().asked()
 
     @schema.list_customers
     def list(self, request: Request) -> Response:
@@ -78,13 +75,13 @@ class CustomerViewSet(PartnerViewSet, OneStatementView):
         if customer_id.external_id is None:
             raise not_found()
         external_id = checked(customer_id.external_id)
-        status, answer = services.put_customer(
-            actor=self.caller.actor,
-            partner_id=self.caller.tenant_id,
-            external_id=external_id,
-            fields=body.validated_data,
-            seen=self.answer,
-        )
+        fields = body.validated_data
+        if self.answer is not None and queries.is_already(self.answer, fields):
+            return Response({"customer": queries.customer_detail(self.answer), "changed": []})
+        with key_context(self.key)():
+            status, answer = services.put_customer(
+                actor=self.caller.actor, partner_id=self.caller.tenant_id, external_id=external_id, fields=fields
+            )
         return Response(answer, status=status)
 
     @schema.delete_customer

@@ -185,9 +185,6 @@ class TenantView(APIView):
         return ()
 
 
-_READS = ("GET", "HEAD")
-
-
 class OneStatementView(TenantView):
     """A view that reads by one statement: the look-up of the key with the view's query behind it, in one round trip.
 
@@ -195,6 +192,7 @@ class OneStatementView(TenantView):
     or has no query, is as in any `TenantView`.
     """
 
+    reads = frozenset({"GET", "HEAD"})  # the methods that read, if their query is not None
     _query: Query | None = None
 
     def query(self, **path: Any) -> Query | None:
@@ -209,5 +207,5 @@ class OneStatementView(TenantView):
         return self._query
 
     def answered(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        self._query = self.query(**kwargs) if request.method in _READS else None
+        self._query = self.query(**kwargs) if request.method in self.reads else None
         return (super().answered if self._query is None else self.respond)(request, *args, **kwargs)
