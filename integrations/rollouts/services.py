@@ -28,11 +28,18 @@ from integrations.rollouts import moving
 from retivo.api.errors import FieldError, Problem, not_found, validation_failed
 from retivo.api.pagination import Cursor, cut
 from tenants import outbox
+from tenants.models import PlanStatus
 
 MAX_STAGES = 20
 MAX_CONFLICTS = 100
 # For how long it can be rolled back, and the row of each of its customers is kept: forget_rollouts() has a day more.
 KEPT_FOR = timedelta(days=90)
+
+# Why a customer that is named cannot be moved, by its status; None of one that has not the integration.
+_UNMOVABLE: dict[str | None, tuple[str, str]] = {
+    None: ("not_shared", "Has not this integration."),
+    PlanStatus.DELETING: ("customer_deleting", "Is being deleted. Restore it first."),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -253,15 +260,15 @@ def _chosen(rollout: Rollout, to: To) -> list[UUID]:
     """In the order of their random ids: a part of them is a sample."""
     having = IntegrationShare.objects.filter(integration_id=rollout.integration_id, ended_at=None)
     if to.customers is not None and not to.all_known:
-        have = set(having.filter(tenant_id__in=to.customers).values_list("tenant_id", flat=True))
+        have = dict(having.filter(tenant_id__in=to.customers).values_list("tenant_id", "tenant__plan_status"))
         faults = [
-            FieldError(pointer=f"{to.pointer}/{place}", code="not_shared", detail="Has not this integration.")
+            FieldError(pointer=f"{to.pointer}/{place}", code=why[0], detail=why[1])
             for place, customer in enumerate(to.customers)
-            if customer not in have
+            if (why := _UNMOVABLE.get(have.get(customer)))
         ]
         if faults:
             raise validation_failed(faults)
-    elsewhere = having.exclude(revision=rollout.revision).exclude(tenant__plan_status="deleting")
+    elsewhere = having.exclude(revision=rollout.revision).exclude(tenant__plan_status=PlanStatus.DELETING)
     if to.customers is not None:
         elsewhere = elsewhere.filter(tenant_id__in=to.customers)
     chosen = list(elsewhere.order_by("tenant_id").values_list("tenant_id", flat=True))

@@ -7,6 +7,7 @@ from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 
 from retivo.api.errors import Problem
+from retivo.logging import caller_address
 from tenants.api_keys.parties import Issuer
 from tenants.models import ApiKey, Scope, Tenant, TenantRole
 
@@ -82,22 +83,32 @@ def refuse_lockout(by: Issuer, tenant: Tenant, ended: Collection[ApiKey]) -> Non
     ends = [key.expires_at for key in managing if key.expires_at is not None]
     ended_at = max(ends) if len(ends) == len(managing) else None
     with connection.cursor() as cursor:
-        cursor.execute(_LEAVES_MANAGING, {"tenant_id": tenant.id, "managing": [*_MANAGING], "ended_at": ended_at})
+        parameters = {
+            "tenant_id": tenant.id,
+            "managing": [*_MANAGING],
+            "ended_at": ended_at,
+            "address": caller_address(),
+        }
+        cursor.execute(_LEAVES_MANAGING, parameters)
         (may,) = cursor.fetchone()
     if not may:
-        detail = "This would leave no key that holds `partner:keys` and is valid for another day: issue one first."
+        detail = (
+            "This would leave no key that holds `partner:keys`, is valid for another day, and is let in from where you "
+            "are or was used before: issue one first."
+        )
         raise Problem(409, "last_partner_key", detail)
 
 
 _MANAGING = frozenset({Scope.PARTNER, Scope.PARTNER_KEYS})
 
 # A key that has a successor is not counted, as it is on its way out. Where nothing that ended was valid for another
-# day, it is enough that what is left is valid as long.
+# day, it is enough that what is left is valid as long. Nobody may be in the networks of a key that was never used.
 _LEAVES_MANAGING = """
     SELECT coalesce(%(ended_at)s <= now(), false) OR EXISTS (
         SELECT FROM tenants_apikey k
         WHERE k.tenant_id = %(tenant_id)s AND k.scopes && %(managing)s AND k.revoked_at IS NULL
           AND (k.expires_at IS NULL OR k.expires_at >= least(%(ended_at)s, now() + interval '1 day'))
+          AND (k.allowed_cidrs IS NULL OR k.last_used_at IS NOT NULL OR %(address)s::inet <<= ANY (k.allowed_cidrs))
           AND NOT EXISTS (SELECT FROM tenants_apikey s WHERE s.replaces_id = k.id)
     )
 """

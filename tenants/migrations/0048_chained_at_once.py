@@ -48,7 +48,7 @@ class Migration(migrations.Migration):
         _in_force("tenants_auditentry", "5b04d0af5826", _linked.TENANTS_AUDITENTRY),
         _in_force("audit_content_hash", "f8a3af46cfbf", _families.AUDIT_CONTENT_HASH),
         _in_force("audit_family_hash", "9eb105bd393b", _families.AUDIT_FAMILY_HASH),
-        _in_force("redact_audit_entries", "efa45245d223", _redacted.REDACT_AUDIT_ENTRIES),
+        _in_force("redact_audit_entries", "2622de4bdfd6", _redacted.REDACT_AUDIT_ENTRIES),
         _in_force("is_audit_entry_intact", "3170144b8def", "DROP FUNCTION is_audit_entry_intact"),
         _in_force("describe_audit_entry", "0840323ed223", "DROP FUNCTION describe_audit_entry"),
         _in_force("link_audit_entry", "67e607243958", _families.LINK_AUDIT_ENTRY),

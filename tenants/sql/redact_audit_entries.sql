@@ -11,7 +11,7 @@ CREATE OR REPLACE FUNCTION redact_audit_entries(tenant uuid) RETURNS bigint
             UPDATE public.tenants_auditentry e
                SET redacted_hash = CASE WHEN e.position IS NOT NULL THEN public.audit_hash(e) END,
                    detail = '{}', address = NULL, content_salt = NULL
-             WHERE e.tenant_id = redact_audit_entries.tenant AND e.action NOT LIKE '%.deleted'
+             WHERE e.tenant_id = redact_audit_entries.tenant AND e.action NOT IN ('tenant.deleted', 'customer.deleted')
                AND (e.detail, e.address) IS DISTINCT FROM ('{}'::jsonb, NULL::inet)
                AND NOT EXISTS (SELECT FROM public.tenants_tenant t WHERE t.id = redact_audit_entries.tenant)
             RETURNING 1

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from django.db import IntegrityError, connection
@@ -18,7 +17,6 @@ from tests.owner import as_owner
 from tests.partners.rollouts.cast import (
     INTEGRATIONS,
     NEXT,
-    ROLLOUTS,
     TEMPLATES,
     events,
     let_stage_pass,
@@ -322,83 +320,6 @@ def test_action__of_a_type_that_was_withdrawn__is_sent_still(acme: Api, inbox: R
     assert shop.action(queued).status == "delivered"
     with pytest.raises(Exception, match="not active"):
         shop.dispatch("u2")
-
-
-# --- Asked for wrongly ----------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("body", "pointer", "code"),
-    [
-        ({}, "/revision", "required"),
-        ({"revision": 7}, "/revision", "unknown_revision"),
-        ({"revision": 2, "to": "some"}, "/to", "invalid"),
-        ({"revision": 2, "to": {}}, "/to", "not_one"),
-        ({"revision": 2, "to": {"percent": 101}}, "/to/percent", "max_value"),
-        ({"revision": 2, "to": {"filter": {}}}, "/to/filter", "empty"),
-        ({"revision": 2, "stages": [{"percent": 50}, {"percent": 50}]}, "/stages/1/percent", "not_rising"),
-        ({"revision": 2, "guard": {"max_failure_rate": 2}}, "/guard/max_failure_rate", "max_value"),
-        ({"revision": 2, "guard": {"max_failure_rate": "0"}}, "/guard/max_failure_rate", "not_a_number"),
-        ({"revision": 2, "nonsense": 1}, "/nonsense", "unknown_field"),
-    ],
-)
-def test_rollout__bad_body__is_400_and_names_the_field(
-    acme: Api, integration: str, body: Any, pointer: str, code: str
-) -> None:
-    publish(acme, integration)
-
-    answer = acme.post(f"{INTEGRATIONS}/{integration}/rollouts", body)
-
-    assert answer.status_code == 400, answer.content
-    assert (answer.json()["errors"][0]["pointer"], answer.json()["errors"][0]["code"]) == (pointer, code)
-
-
-def test_rollout__beside_another__is_409(acme: Api, integration: str) -> None:
-    publish(acme, integration)
-    provision(acme, 1)
-    roll_out(acme, integration, stages=[{"percent": 50, "wait_minutes": 5}])
-
-    answer = acme.post(f"{INTEGRATIONS}/{integration}/rollouts", {"revision": 2})
-
-    assert (answer.status_code, answer.json()["code"]) == (409, "rollout_in_progress")
-    with pytest.raises(IntegrityError, match="rollout_one_at_a_time"), tenant_context(acme.tenant_id):
-        connection.cursor().execute(
-            "INSERT INTO integrations_rollout (tenant_id, integration_id, revision, revision_before, target,"
-            " is_for_all, stages, status, stage, total, moved, asked_by)"
-            " SELECT tenant_id, integration_id, 2, 1, '\"all\"', true, '[]', 'paused', 0, 0, 0, 'x'"
-            " FROM integrations_rollout"
-        )
-
-
-def test_rollout__to_customers_that_are_not_the_partners__is_404_and_names_each(
-    acme: Api, rival: Api, integration: str
-) -> None:
-    publish(acme, integration)
-    own, theirs = acme.provision("own"), rival.provision("theirs")
-    named = ["ext:nobody", str(own.tenant_id), str(theirs.tenant_id)]
-
-    answer = acme.post(f"{INTEGRATIONS}/{integration}/rollouts", {"revision": 2, "to": {"customer_ids": named}})
-
-    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
-    found = [(each["pointer"], each["code"]) for each in answer.json()["errors"]]
-    assert found == [("/to/customer_ids/0", "not_found"), ("/to/customer_ids/2", "not_found")]
-
-
-def test_rollout__of_another_partner__is_404(acme: Api, rival: Api, integration: str) -> None:
-    publish(acme, integration)
-    rollout = roll_out(acme, integration)
-
-    answers = [
-        rival.get(f"{ROLLOUTS}/{rollout['id']}"),
-        *(steer(rival, rollout["id"], how) for how in ("pause", "resume", "rollback")),
-        rival.get(f"{INTEGRATIONS}/{integration}/rollouts"),
-        rival.post(f"{INTEGRATIONS}/{integration}/rollouts", {"revision": 2}),
-        acme.get(f"{INTEGRATIONS}/{uuid4()}/rollouts"),
-        acme.get(f"{ROLLOUTS}/ro_{'0' * 32}"),
-        acme.get(f"{ROLLOUTS}/nonsense"),
-    ]
-
-    assert [answer.status_code for answer in answers] == [404] * len(answers)
 
 
 def test_list__of_rollouts__has_the_newest_first_page_by_page(acme: Api, integration: str) -> None:

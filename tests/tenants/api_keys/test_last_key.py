@@ -36,12 +36,21 @@ LEFT = {
     "none": None,
     "one without the scope": (Scope.FULL, Scope.PARTNER_READ),
     "one for less than a day": (Scope.PARTNER_KEYS,),
+    "one for other networks": (Scope.PARTNER_KEYS,),
+    "one for other networks, used": (Scope.PARTNER_KEYS,),
+    "one for this network": (Scope.PARTNER_KEYS,),
     "one that lasts": (Scope.PARTNER_KEYS,),
 }
+LASTS = {"one for other networks, used", "one for this network", "one that lasts"}
+ELSEWHERE, HERE = "{192.0.2.0/24}", "{127.0.0.0/8}"
 
 
 def expire(api: Api, hours: float) -> None:
     as_owner("UPDATE tenants_apikey SET expires_at = %s WHERE id = %s", in_hours(hours), id_of(api))
+
+
+def bind(api: Api, networks: str) -> None:
+    as_owner("UPDATE tenants_apikey SET allowed_cidrs = %s WHERE id = %s", networks, id_of(api))
 
 
 def count(table: str) -> Any:
@@ -58,12 +67,16 @@ def test_key_that_manages__ends__leaves_another_that_lasts(acme: Api, path: str,
         other = key_with(acme, *scopes)
         if left == "one for less than a day":
             expire(other, 23)
+        if left == "one for other networks, used":
+            assert other.get("/api/me").status_code == 200
+        if "network" in left:
+            bind(other, HERE if left == "one for this network" else ELSEWHERE)
     acme.get("/api/me")  # its use is noted, and told
     before = count("tenants_auditentry"), count("tenants_partnerevent"), count("tenants_apikey")
 
     answer = acme.send(method, path + place.format(id=id_of(acme)), body)
 
-    if may or (left == "one that lasts" and way != "all revoked"):
+    if may or (left in LASTS and way != "all revoked"):
         assert answer.status_code in (200, 201), answer.content
     else:
         assert (answer.status_code, answer.json()["code"]) == (409, "last_partner_key")
