@@ -45,7 +45,8 @@ def measure(seconds: float) -> list[report.Figure]:
                 turn(ours, recommend),
                 turn(theirs, recommend),
             )
-        state_us = _effective_state(key)
+        looked_up_us, guarded_us = _effective_state(key)
+        state_us = looked_up_us + guarded_us
     return [
         *cpu_figures("get customer", gets, at_most=0.95),
         report.figure("the peer's look-up of a customer", their_gets.cpu_ms, "ms CPU"),
@@ -54,7 +55,8 @@ def measure(seconds: float) -> list[report.Figure]:
         report.figure("the peer's look-up of a user", their_look_ups.cpu_ms, "ms CPU"),
         report.figure("recommend / peer", recommendations.cpu_ms / their_look_ups.cpu_ms, "×"),
         report.figure("recommend / get customer, CPU", recommendations.cpu_ms / gets.cpu_ms, "×"),
-        report.figure("the effective state, looked up twice", state_us, "µs CPU"),
+        report.figure("the effective state, with the key, as every request looks it up", looked_up_us, "µs CPU"),
+        report.figure("the same, and by a recommendation's guardrails", state_us, "µs CPU"),
         report.figure("of a recommendation", state_us / recommendations.cpu_ms / 10, "%", at_most=3),
         report.figure("get customer, requests", gets.per_second, "1/s"),
         report.figure("recommend, requests", recommendations.per_second, "1/s"),
@@ -64,11 +66,10 @@ def measure(seconds: float) -> list[report.Figure]:
     ]
 
 
-def _effective_state(key: str) -> float:
-    """What layers of controls add to a recommendation, in µs of a backend's CPU.
+def _effective_state(key: str) -> tuple[float, float]:
+    """What layers of controls add to the look-up of the key, and to a recommendation's guardrails, in µs of CPU.
 
-    They are asked for by the look-up of the key and by the guardrails. Both are compared with the same statement that
-    asks for no layer.
+    Each is compared with the same statement that asks for no layer.
     """
     text = (Path(tenants.__file__).parent / "sql" / "authenticate_api_key.sql").read_text()
     before, state = text.split("CASE WHEN t.delete_at", 1)
@@ -91,7 +92,7 @@ def _effective_state(key: str) -> float:
             )
         ]
     connections["web"].close()  # or the database could not be dropped
-    return costs[0] - costs[1] + costs[2] - costs[3]
+    return costs[0] - costs[1], costs[2] - costs[3]
 
 
 def _cost(cursor: Any, statement: str, times: int = 10_000) -> float:

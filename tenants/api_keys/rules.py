@@ -1,6 +1,7 @@
 """What may not be done with keys: which scopes are granted, how many there are, and which may end."""
 
 from collections.abc import Collection
+from typing import Any
 
 from django.db import connection
 from django.db.models import Exists, OuterRef, Q
@@ -83,7 +84,7 @@ def refuse_lockout(by: Issuer, tenant: Tenant, ended: Collection[ApiKey]) -> Non
     ends = [key.expires_at for key in managing if key.expires_at is not None]
     ended_at = max(ends) if len(ends) == len(managing) else None
     with connection.cursor() as cursor:
-        parameters = {
+        parameters: dict[str, Any] = {
             "tenant_id": tenant.id,
             "managing": [*_MANAGING],
             "ended_at": ended_at,

@@ -46,8 +46,8 @@ _LIMIT = {"api_key_limit_reached": "A tenant has at most 20 active keys, whateve
 _CALLING = {"calling_key": "This is the key that you are calling with: send `?confirm=self` if you mean it."}
 _LAST = {
     "last_partner_key": (
-        "This would leave no key that holds `partner:keys`, is valid for another day, and is let in from where you are or "
-        "was used before: issue one first."
+        "This would leave no key that holds `partner:keys`, is valid for another day, and is let in from where you are "
+        "or was used before: issue one first."
     )
 }
 _DELETING = {"customer_deleting": "This customer is being deleted. Restore it first."}
