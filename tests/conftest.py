@@ -34,12 +34,15 @@ from retivo.sight import exposition, probes
 from tenants.access import keys
 from tenants.context import staff_context
 from tenants.models import ApiKey
+from tests import plain_http
 from tests.factories import CustomerBody, IntegrationBody, PartnerFactory
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # The tests start some hundred processes: each would compile the code anew.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     embedded_postgres.start_if_configured()
     # The tests' own process does the worker's part, and has the web's deadlines.
     settings.DATABASES["default"] |= {name: settings.DATABASES["worker"][name] for name in ("USER", "PASSWORD")}
@@ -216,7 +219,7 @@ class Server:
         """
         deadline = time.monotonic() + 120
         while True:
-            answer = httpx.request(method, self.url + path, json=body, headers=api.headers(headers), timeout=60)
+            answer = plain_http.request(method, self.url + path, json=body, headers=api.headers(headers), timeout=60)
             if answer.status_code != 503 or answer.json()["code"] != "overloaded":
                 return answer
             assert time.monotonic() < deadline, "the server had no thread for two minutes"

@@ -7,7 +7,6 @@ import subprocess
 import sys
 from typing import Any
 
-import httpx
 import pytest
 from django.conf import settings
 from django.test import RequestFactory
@@ -16,6 +15,7 @@ from django.utils.log import log_response
 
 from retivo.api.errors import handler500
 from tenants.access import keys
+from tests import plain_http
 from tests.conftest import REPOSITORY, Api, Server
 
 LOG = """
@@ -63,7 +63,8 @@ def test_request__whose_path_may_name_a_user__is_logged_by_its_route(
 ) -> None:
     before = server.log.stat().st_size
 
-    request_id = httpx.get(server.url + path, headers={"Authorization": f"Bearer {acme.key}"}).headers["X-Request-Id"]
+    answer = plain_http.get(server.url + path, headers={"Authorization": f"Bearer {acme.key}"})
+    request_id = answer.headers["X-Request-Id"]
 
     written = server.log.read_text()[before:]
     (line,) = [line for line in map(json.loads, written.splitlines()) if line["request_id"] == request_id]

@@ -17,6 +17,7 @@ import httpx
 import psutil  # type: ignore[import-untyped]
 import pytest
 
+from tests import plain_http
 from tests.retivo.database.test_embedded_postgres import CHECKOUT, new_folder, query, server_of, socket_dir_of
 
 pytestmark = pytest.mark.no_database  # but for the one that `make run` starts
@@ -58,7 +59,7 @@ class Run:
         self.sender, *self.workers = sorted(self.arbiter.children(), key=lambda child: child.create_time())
 
     def get(self, path: str) -> httpx.Response:
-        return httpx.get(f"http://127.0.0.1:{self.port}{path}", timeout=10, trust_env=False)
+        return plain_http.get(f"http://127.0.0.1:{self.port}{path}", timeout=10)
 
     def wait_until_gone(self) -> None:
         _, alive = psutil.wait_procs([self.make, self.arbiter, self.sender, *self.workers], timeout=PATIENCE)
@@ -89,7 +90,7 @@ def make_run(data_dir: Path, port: int) -> Iterator[Run]:
 
 def answers(port: int) -> bool:
     try:
-        return httpx.get(f"http://127.0.0.1:{port}/api/health", timeout=10, trust_env=False).status_code == 200
+        return plain_http.get(f"http://127.0.0.1:{port}/api/health", timeout=10).status_code == 200
     except httpx.TransportError:
         return False
 

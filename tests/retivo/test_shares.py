@@ -21,6 +21,7 @@ from django.test import Client
 from retivo.api import docs
 from retivo.threads import places
 from tenants.access import keys, shares
+from tests import plain_http
 from tests.conftest import Api, Server, gunicorn
 from tests.delivery.outcomes.reporting import FORM, path_of, report
 from tests.owner import as_owner, owner_cursor
@@ -91,7 +92,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 def get(server: Server, path: str, api: Api | None = None) -> httpx.Response:
     headers = {} if api is None else {"Authorization": f"Bearer {api.key}"}
-    return httpx.get(server.url + path, headers=headers, timeout=PATIENCE, trust_env=False)
+    return plain_http.get(server.url + path, headers=headers, timeout=PATIENCE)
 
 
 def lines(server: Server, event: str) -> list[dict[str, Any]]:
@@ -255,7 +256,7 @@ def test_key__that_turns_out_to_be_of_a_tenant_with_its_share__is_refused(mercha
 
 def test_logins__that_are_guessed_on_many_connections__leave_threads_to_the_api(own_server: Server, acme: Api) -> None:
     log_in("vera")
-    page = httpx.get(f"{own_server.url}/admin/login/", trust_env=False)
+    page = plain_http.get(f"{own_server.url}/admin/login/")
     found = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page.text)
     assert found
     form = {"username": "vera", "password": "a wrong password", "csrfmiddlewaretoken": found[1]}

@@ -9,7 +9,6 @@ from ipaddress import ip_network
 from typing import Any
 from uuid import uuid4
 
-import httpx
 import pytest
 from cryptography.fernet import Fernet
 from django.core.cache import cache
@@ -18,6 +17,7 @@ from django.test import Client
 
 from delivery.outcomes.tokens import WINDOW
 from delivery.outcomes.views import REPORTS, WRONG_TOKENS
+from tests import plain_http
 from tests.conftest import Api, Server
 from tests.delivery.cast import Merchant, merchant_of, work
 from tests.delivery.outcomes.reporting import path_of, report, sent
@@ -90,7 +90,7 @@ def test_url__twenty_reports_by_two_ways_at_once__one_wins(shop: Merchant, inbox
         if number % 2:
             return server.send(shop.api, "POST", f"{ACTIONS}/{id}/outcome", {"status": "completed"}).status_code
         while True:  # as clients do, it sends again what there was no thread for
-            status = httpx.post(server.url + path, json={"status": "ignored"}, timeout=60).status_code
+            status = plain_http.post(server.url + path, json={"status": "ignored"}, timeout=60).status_code
             if status not in (429, 503):
                 return status
 
@@ -334,9 +334,9 @@ def test_url__reported_and_refused__is_in_no_log(shop: Merchant, inbox: Receiver
     before = len(server.log.read_text())
 
     for body in ({"status": "done"}, {"status": "completed"}, {"status": "completed"}):
-        httpx.post(server.url + path, json=body, timeout=60)
-    httpx.post(server.url + path[:-2], json={}, timeout=60)
-    httpx.get(server.url + path, timeout=60)
+        plain_http.post(server.url + path, json=body, timeout=60)
+    plain_http.post(server.url + path[:-2], json={}, timeout=60)
+    plain_http.get(server.url + path, timeout=60)
 
     logged = server.log.read_text()[before:]
     assert logged.count('"/api/outcomes/<outcome_token:token>"') == 4

@@ -3,9 +3,9 @@
 import time
 from pathlib import Path
 
-import httpx
 import pytest
 
+from tests import plain_http
 from tests.delivery.cast import Merchant
 from tests.delivery.receiver import Answer, Receiver
 from tests.delivery.worker.processes import wait_for, worker
@@ -28,8 +28,8 @@ def test_metrics__of_a_worker__tell_of_attempts_tasks_and_itself(shop: Merchant,
         second = shop.dispatch()
         wait_for(lambda: shop.action(second).status == "delivered")
         time.sleep(5.1)  # what the database said is kept so long
-        response = httpx.get(f"http://127.0.0.1:{port}/metrics", headers=OPENMETRICS, timeout=30, trust_env=False)
-        elsewhere = httpx.get(f"http://127.0.0.1:{port}/", timeout=30, trust_env=False)
+        response = plain_http.get(f"http://127.0.0.1:{port}/metrics", headers=OPENMETRICS, timeout=30)
+        elsewhere = plain_http.get(f"http://127.0.0.1:{port}/", timeout=30)
 
     samples = read(response.text)
     assert elsewhere.status_code == 404

@@ -9,10 +9,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from tests import plain_http
 from tests.conftest import REPOSITORY
 from tests.delivery.cast import Merchant
 from tests.delivery.receiver import Receiver
@@ -89,16 +89,15 @@ def test_traces__of_a_request_and_what_it_had_sent__reach_the_collector_without_
     with web(log, **variables) as server, worker(log, **variables):
         sent = False
         while not sent:  # it may be best to do nothing
-            answer = httpx.post(
+            answer = plain_http.post(
                 f"{server.url}/api/decisions/recommend",
                 json={"user_id": "u1", "dispatch": True},
                 headers=headers,
                 timeout=30,
-                trust_env=False,
             )
             assert answer.status_code == 200, answer.text
             sent = answer.json()["action_id"] is not None
-        httpx.get(f"{server.url}/api/customers/someone-private", headers=headers, timeout=30, trust_env=False)
+        plain_http.get(f"{server.url}/api/customers/someone-private", headers=headers, timeout=30)
         wait_for(
             lambda: (
                 bool(collector.named("attempt"))

@@ -6,10 +6,10 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-import httpx
 import pytest
 from mixpanel import BufferedConsumer, Consumer, Mixpanel, MixpanelException, ServiceAccountCredentials
 
+from tests import plain_http
 from tests.conftest import Api, Server
 from tests.events.connectors.flaky import Flaky, flaky  # noqa: F401 - a fixture
 from tests.events.connectors.stored import assert_holds_no_key, events, names, rows, traits
@@ -183,7 +183,7 @@ def test_form__base64_that_nobody_escaped__is_read(merchant: Api, server: Server
     body = b"data=" + base64.b64encode(sent)
     assert b"+" in body
 
-    response = httpx.post(
+    response = plain_http.post(
         f"{server.url}{PATH}/track{query}",
         content=body,
         headers={"Content-Type": "application/x-www-form-urlencoded"},
@@ -200,12 +200,12 @@ def test_query__as_the_sdk_for_node_sends_one_event__is_answered_with_a_digit(
     data = base64.b64encode(json.dumps(event(token=merchant.key, distinct_id=user)).encode()).decode()
     url = f"{server.url}{PATH}/track"
 
-    response = httpx.get(url, params={"ip": "0", "verbose": "0", "data": data})
+    response = plain_http.get(url, params={"ip": "0", "verbose": "0", "data": data})
 
     assert response.text == answer
     assert len(events(merchant)) == int(answer)
-    assert httpx.head(url, params={"data": data}, auth=(merchant.key, "")).status_code == 405
-    assert httpx.get(url, params={"data": "e30="}).status_code == 401
+    assert plain_http.head(url, params={"data": data}, auth=(merchant.key, "")).status_code == 405
+    assert plain_http.get(url, params={"data": "e30="}).status_code == 401
     assert data not in server.log.read_text()
     assert_holds_no_key(merchant)
 
@@ -214,7 +214,7 @@ def test_query__as_the_sdk_for_node_sends_one_event__is_answered_with_a_digit(
 def test_import__gzipped_lines_with_basic_credentials__are_read(merchant: Api, server: Server, user: str) -> None:
     lines = b"\n".join(json.dumps(event(n=n, **{"$insert_id": f"i{n}"})).encode() for n in range(300)) + b"\n\nrubbish"
 
-    response = httpx.post(
+    response = plain_http.post(
         f"{server.url}{PATH}/import?strict=1",
         content=gzip_.compress(lines),
         headers={"Content-Type": "application/x-ndjson", "Content-Encoding": "gzip"},

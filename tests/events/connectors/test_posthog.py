@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
-import httpx
 import pytest
 from posthog import Posthog
 
+from tests import plain_http
 from tests.conftest import Api, Server
 from tests.events.connectors.flaky import Flaky, flaky  # noqa: F401 - a fixture
 from tests.events.connectors.stored import assert_holds_no_key, events, names, rows, traits
@@ -198,7 +198,7 @@ def test_events__of_posthogs_own__are_skipped(merchant: Api) -> None:
 def test_paths__that_its_libraries_use__are_taken(merchant: Api, server: Server, path: str) -> None:
     body = event(api_key=merchant.key, properties={"token": merchant.key, "distinct_id": "u1", "value": 1})
 
-    response = httpx.post(f"{server.url}{PATH}{path}", json=body)
+    response = plain_http.post(f"{server.url}{PATH}{path}", json=body)
 
     assert response.json()["accepted"] == 1
     assert events(merchant) == [("u1", "clicked", {"value": 1})]
@@ -211,8 +211,8 @@ def test_body__as_its_library_for_browsers_packs_it__is_read(merchant: Api, serv
     url = f"{server.url}{PATH}/e/?ip=0&_=1777197600000&ver=1.300.0"
     plain, form = {"Content-Type": "text/plain"}, {"Content-Type": "application/x-www-form-urlencoded"}
 
-    packed = httpx.post(f"{url}&compression=gzip-js", content=gzip_.compress(data), headers=plain)
-    coded = httpx.post(
+    packed = plain_http.post(f"{url}&compression=gzip-js", content=gzip_.compress(data), headers=plain)
+    coded = plain_http.post(
         f"{url}&compression=base64", content=f"data={quote(base64.b64encode(data).decode())}", headers=form
     )
 

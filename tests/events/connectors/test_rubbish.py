@@ -5,10 +5,10 @@ import gzip
 import json
 from typing import Any
 
-import httpx
 import pytest
 from django.test import Client
 
+from tests import plain_http
 from tests.conftest import Api, Server
 from tests.events.connectors.stored import events, rows
 
@@ -281,7 +281,7 @@ def test_key__after_messages_without_one__is_found(merchant: Api, vendor: str, s
     names = {"segment": "writeKey", "posthog": "api_key", "mixpanel": "token"}
     sent = [5, {}, message(vendor), {**message(vendor), names[vendor]: merchant.key}]
 
-    assert httpx.post(server.url + PATHS[vendor], json=sent).json()["accepted"] == 2
+    assert plain_http.post(server.url + PATHS[vendor], json=sent).json()["accepted"] == 2
 
 
 @every_vendor

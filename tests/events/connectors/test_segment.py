@@ -6,10 +6,10 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-import httpx
 import pytest
 from segment.analytics.client import Client
 
+from tests import plain_http
 from tests.conftest import Api, Server
 from tests.events.connectors.flaky import Flaky, flaky  # noqa: F401 - a fixture
 from tests.events.connectors.stored import assert_holds_no_key, events, names, rows, traits
@@ -158,7 +158,7 @@ def test_webhook__a_batch_or_an_array__is_taken_message_by_message(merchant: Api
 def test_http_api__a_message_whose_type_the_path_says__is_taken(
     merchant: Api, server: Server, kind: str, body: dict[str, Any], stored: list[Any]
 ) -> None:
-    response = httpx.post(f"{server.url}{PATH}/v1/{kind}", json=body, auth=(merchant.key, ""))
+    response = plain_http.post(f"{server.url}{PATH}/v1/{kind}", json=body, auth=(merchant.key, ""))
 
     assert response.json()["success"] is True
     assert events(merchant) == stored
@@ -201,7 +201,7 @@ def test_http_api__an_unknown_type__is_404(merchant: Api) -> None:
 def test_key__in_the_body_of_one_message__is_taken_and_not_stored(merchant: Api, server: Server) -> None:
     body = message(writeKey=merchant.key, properties={"key": merchant.key, "value": 1})
 
-    assert httpx.post(f"{server.url}{PATH}", json=body).status_code == 200
+    assert plain_http.post(f"{server.url}{PATH}", json=body).status_code == 200
     assert events(merchant) == [("u1", "clicked", {"value": 1})]
     assert_holds_no_key(merchant)
 

@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests import plain_http
 from tests.retivo.database.test_embedded_postgres import kill_server, new_folder, query
 from tests.retivo.test_run import PATIENCE, make_run, manage, port, wait_for
 
@@ -153,7 +154,7 @@ def test_disk__full__is_503_and_nothing_that_was_acknowledged_is_lost(port: int)
             for item in events:
                 item["properties"]["filler"] = os.urandom(8000).hex()  # does not compress
             url = f"http://127.0.0.1:{port}/api/track"
-            response = httpx.post(url, json={"events": events}, headers=headers, timeout=60, trust_env=False)
+            response = plain_http.post(url, json={"events": events}, headers=headers, timeout=60)
             if response.status_code == 200:
                 acknowledged.update(keys)
             else:

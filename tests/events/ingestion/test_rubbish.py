@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests import plain_http
 from tests.conftest import Api, Server
 from tests.events.cast import count, event
 
@@ -16,7 +17,7 @@ MIB = 1024 * 1024
 
 def send(server: Server, api: Api, body: bytes, path: str = "/api/track", **headers: str) -> httpx.Response:
     named = {"Authorization": f"Bearer {api.key}", "Content-Type": "application/json"} | headers
-    return httpx.post(server.url + path, content=body, headers=named, timeout=60)
+    return plain_http.post(server.url + path, content=body, headers=named, timeout=60)
 
 
 def batch(*events: Any) -> bytes:

@@ -1,8 +1,8 @@
 from typing import Any
 
-import httpx
 import pytest
 
+from tests import plain_http
 from tests.conftest import Api, Server
 from tests.events.users.people import get, path, save, score
 
@@ -35,9 +35,9 @@ ODD_IDS = [
 def test_get__an_id_of_any_characters__is_found(merchant: Api, server: Server, user_id: str) -> None:
     event = {"user_id": user_id, "event": "clicked"}
     headers = {"Authorization": f"Bearer {merchant.key}"}
-    httpx.post(f"{server.url}/api/track", json={"events": [event]}, headers=headers, timeout=60)
+    plain_http.post(f"{server.url}/api/track", json={"events": [event]}, headers=headers, timeout=60)
 
-    response = httpx.get(server.url + path(user_id), headers=headers, timeout=60)
+    response = plain_http.get(server.url + path(user_id), headers=headers, timeout=60)
 
     assert response.status_code == 200, response.text
     assert response.json()["customer"]["id"] == user_id
@@ -93,7 +93,7 @@ def test_get__is_one_statement(merchant: Api, statements: list[str]) -> None:
 def test_get__no_such_user__is_404(merchant: Api, server: Server, rubbish: str) -> None:
     headers = {"Authorization": f"Bearer {merchant.key}"}
 
-    response = httpx.get(f"{server.url}/api/customers/{rubbish}", headers=headers)
+    response = plain_http.get(f"{server.url}/api/customers/{rubbish}", headers=headers)
 
     assert (response.status_code, response.json()["code"]) == (404, "not_found")
 
@@ -101,7 +101,7 @@ def test_get__no_such_user__is_404(merchant: Api, server: Server, rubbish: str) 
 def test_head__a_user__has_no_body(merchant: Api, server: Server) -> None:
     save(merchant, "u1")
 
-    response = httpx.head(server.url + path("u1"), headers={"Authorization": f"Bearer {merchant.key}"})
+    response = plain_http.head(server.url + path("u1"), headers={"Authorization": f"Bearer {merchant.key}"})
 
     assert (response.status_code, response.content) == (200, b"")
 

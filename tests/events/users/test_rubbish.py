@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests import plain_http
 from tests.conftest import Api, Server
 from tests.events.users.people import USERS, path, save
 
@@ -46,7 +47,7 @@ def assert_answered(response: httpx.Response) -> None:
 
 def send(server: Server, api: Api, method: str, wanted: str, **request: Any) -> httpx.Response:
     headers = {"Authorization": f"Bearer {api.key}", "Content-Type": "application/json"}
-    return httpx.request(method, server.url + wanted, headers=headers, timeout=60, **request)
+    return plain_http.request(method, server.url + wanted, headers=headers, timeout=60, **request)
 
 
 @examples
@@ -82,6 +83,6 @@ def test_content_type__other_than_json__is_415(merchant: Api, server: Server, co
     headers = {b"Authorization": f"Bearer {merchant.key}".encode(), b"Content-Type": content_type.encode()}
     wanted = USERS if method == "POST" else path("u1")
 
-    response = httpx.request(method, server.url + wanted, headers=headers, content=b"name=x")
+    response = plain_http.request(method, server.url + wanted, headers=headers, content=b"name=x")
 
     assert (response.status_code, response.json()["code"]) == (415, "unsupported_media_type")

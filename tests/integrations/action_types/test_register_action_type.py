@@ -2,13 +2,13 @@ import threading
 from collections import Counter
 from typing import Any
 
-import httpx
 import pytest
 
 from integrations.models import ActionType
 from integrations.parameters.children import children
 from retivo import encryption
 from tenants.context import tenant_context
+from tests import plain_http
 from tests.conftest import Api, Server
 from tests.integrations.cast import GIFT, PATH, audited, listed, names, register, shared
 
@@ -94,7 +94,7 @@ def test_register__the_same_name_at_once__one_wins(merchant: Api, server: Server
 
     def send() -> None:
         headers = {"Authorization": f"Bearer {merchant.key}"}
-        answers[httpx.post(server.url + PATH, json=GIFT, headers=headers, timeout=60).status_code] += 1
+        answers[plain_http.post(server.url + PATH, json=GIFT, headers=headers, timeout=60).status_code] += 1
 
     threads = [threading.Thread(target=send) for _ in range(4)]
     for thread in threads:

@@ -2,9 +2,9 @@ from importlib import import_module
 from typing import Any
 from uuid import UUID, uuid4
 
-import httpx
 import pytest
 
+from tests import plain_http
 from tests.conftest import Api, Server
 from tests.owner import owner_cursor
 
@@ -124,7 +124,7 @@ def test_get__uuid_in_upper_case__is_the_same_customer(acme: Api, merchant: Api)
 def test_head__own_customer__is_200_and_anothers_404(acme: Api, rival: Api, merchant: Api, server: Server) -> None:
     for api, status in ((acme, 200), (rival, 404)):
         headers = {"Authorization": f"Bearer {api.key}"}
-        response = httpx.head(f"{server.url}{path(merchant.tenant_id)}", headers=headers)
+        response = plain_http.head(f"{server.url}{path(merchant.tenant_id)}", headers=headers)
         assert (response.status_code, response.content) == (status, b"")
 
 

@@ -4,11 +4,11 @@ import gzip
 import json
 import tracemalloc
 
-import httpx
 import pytest
 
 from retivo.api.compression import gunzip
 from retivo.api.errors import Problem
+from tests import plain_http
 from tests.conftest import Api, Server
 
 TRACK = json.dumps({"events": [{"user_id": "u1", "event": "clicked"}]}).encode()
@@ -26,7 +26,7 @@ def test_body__in_an_encoding_we_know__is_read_by_every_endpoint(acme: Api, enco
 
 def test_body__gzipped_and_in_chunks__is_read(merchant: Api, server: Server) -> None:
     sent = GZIPPED
-    response = httpx.post(
+    response = plain_http.post(
         f"{server.url}/api/track",
         content=(sent[at : at + 10] for at in range(0, len(sent), 10)),
         headers={

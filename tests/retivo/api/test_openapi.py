@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import httpx
 import pytest
 import yaml
 from django.core.management import call_command
@@ -16,6 +15,7 @@ from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
 from tenants.models import Scope
+from tests import plain_http
 from tests.conftest import REPOSITORY, Api, Server
 
 SCHEMA: dict[str, Any] = yaml.safe_load((REPOSITORY / "openapi.yaml").read_text())
@@ -327,7 +327,7 @@ class Resources(HTMLParser):
 
 
 def test_docs__the_page__loads_nothing_from_elsewhere(server: Server) -> None:
-    response = httpx.get(f"{server.url}/api/docs")
+    response = plain_http.get(f"{server.url}/api/docs")
     page = Resources()
     page.feed(response.text)
 
@@ -335,4 +335,4 @@ def test_docs__the_page__loads_nothing_from_elsewhere(server: Server) -> None:
     assert not re.findall(r"(?:https?:)?//[a-z0-9.-]+\.[a-z]{2,}", response.text)
     for url in page.urls:
         assert not urlsplit(url).netloc
-        assert httpx.get(server.url + url).status_code == 200
+        assert plain_http.get(server.url + url).status_code == 200

@@ -21,6 +21,7 @@ from psycopg import errors
 from retivo import processes
 from retivo.database import checks, deadlines, embedded_postgres, roles
 from tenants.context import staff_context, tenant_context
+from tests import plain_http
 from tests.conftest import REPOSITORY, Api, Server, database_url, free_port, gunicorn, service_environment
 from tests.proxy import Proxy, proxy
 
@@ -29,12 +30,11 @@ PATIENCE = 60
 
 
 def track(server: Server, api: Api, user_id: str, **options: Any) -> httpx.Response:
-    return httpx.post(
+    return plain_http.post(
         f"{server.url}/api/track",
         json={"events": [{"user_id": user_id, "event": "opened", "idempotency_key": f"key-{user_id}"}]},
         headers={"Authorization": f"Bearer {api.key}"},
         timeout=PATIENCE,
-        trust_env=False,
         **options,
     )
 
@@ -276,7 +276,7 @@ def test_web__started_before_the_database__waits_and_says_so_once(tmp_path: Path
 
 def answers(url: str) -> bool:
     try:
-        return httpx.get(url, timeout=PATIENCE, trust_env=False).status_code == 200
+        return plain_http.get(url, timeout=PATIENCE).status_code == 200
     except httpx.TransportError:
         return False
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests import plain_http
 from tests.conftest import Api, Server, gunicorn
 from tests.pooler import PGBOUNCER, needs_pgbouncer, pgbouncer, version
 
@@ -23,7 +24,7 @@ def test_requests__through_a_pooler_that_loses_prepared_statements__all_succeed(
         with gunicorn(log, DATABASE_URL=url, TENANT_SHARE_OF_THREADS="1") as server:
             with ThreadPoolExecutor(8) as threads:
                 answers = list(threads.map(lambda n: track(server, merchant, n), range(200)))
-            page = httpx.get(f"{server.url}/api/customers", headers=headers(merchant), timeout=60, trust_env=False)
+            page = plain_http.get(f"{server.url}/api/customers", headers=headers(merchant), timeout=60)
 
     assert {answer.status_code for answer in answers} == {200}
     assert page.json()["total"] == 20
@@ -35,7 +36,7 @@ def track(server: Server, api: Api, number: int) -> httpx.Response:
     body = {"events": [{"user_id": f"user-{number % 20}", "event": "opened", "idempotency_key": f"{number}"}]}
     deadline = time.monotonic() + 120
     while True:
-        answer = httpx.post(f"{server.url}/api/track", json=body, headers=headers(api), timeout=60, trust_env=False)
+        answer = plain_http.post(f"{server.url}/api/track", json=body, headers=headers(api), timeout=60)
         if answer.status_code not in {429, 503}:
             return answer
         assert time.monotonic() < deadline

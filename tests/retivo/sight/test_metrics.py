@@ -20,6 +20,7 @@ from django.test import Client
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from retivo.metrics import files
+from tests import plain_http
 from tests.conftest import REPOSITORY, Api, service_environment
 from tests.delivery.worker.processes import wait_for
 from tests.owner import as_owner
@@ -54,7 +55,7 @@ class Web:
         self.process = process
 
     def get(self, path: str, **headers: str) -> httpx.Response:
-        return httpx.get(f"{self.url}{path}", headers=headers, timeout=30, trust_env=False)
+        return plain_http.get(f"{self.url}{path}", headers=headers, timeout=30)
 
     def samples(self) -> Samples:
         response = self.get("/metrics", **OPENMETRICS)
@@ -115,7 +116,7 @@ def test_metrics__of_all_workers__are_the_sum_and_survive_the_death_of_one(merch
 
         def send(number: int) -> int:
             body = {"events": [event(number), event(number), {"user_id": "", "event": "x"}]}
-            return httpx.post(f"{server.url}/api/track", json=body, headers=headers, trust_env=False).status_code
+            return plain_http.post(f"{server.url}/api/track", json=body, headers=headers).status_code
 
         assert set(pool.map(send, range(40))) == {200}
         list(pool.map(lambda number: server.get(f"/api/no/such/path/{number}"), range(10)))

@@ -4,7 +4,6 @@ from ipaddress import ip_network
 from typing import Any
 from uuid import UUID
 
-import httpx
 import pytest
 from django.core.exceptions import ValidationError
 from django.db import connections
@@ -15,6 +14,7 @@ from tenants import services
 from tenants.access import keys
 from tenants.context import staff_context
 from tenants.models import ApiKey, AuditEntry, KeyMode, PlanStatus, Scope
+from tests import plain_http
 from tests.conftest import Api, Server
 from tests.factories import ApiKeyFactory
 from tests.owner import as_owner, owner_cursor
@@ -233,7 +233,7 @@ def test_log_and_audit__of_a_request__have_the_keys_id_and_the_address(server: S
     assert server.send(acme, "POST", "/api/partners/customers", body).status_code == 201
     assert server.send(acme, "GET", f"/api/partners/customers/{NOBODY}").status_code == 404
     assert server.send(revoked, "GET", PATH).status_code == 401
-    assert httpx.get(server.url + PATH).status_code == 401
+    assert plain_http.get(server.url + PATH).status_code == 401
 
     lines = [json.loads(line) for line in server.log.read_text()[before:].splitlines()]
     requests = {line["status"]: line for line in lines if line["event"] == "request" and line["method"] == "POST"}

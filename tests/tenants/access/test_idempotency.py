@@ -11,6 +11,7 @@ from tenants.access import idempotency
 from tenants.context import staff_context, tenant_context
 from tenants.models import IdempotentAnswer, Scope
 from tenants.services import issue_key
+from tests import plain_http
 from tests.conftest import Api, Server
 
 PATH = "/api/partners/customers"
@@ -154,7 +155,7 @@ def test_key__sent_in_two_headers__is_400(server: Server, acme: Api) -> None:
         headers = [*acme.headers({}).items(), *(("Idempotency-Key", key) for key in keys)]
         body = {"name": "M", "slug": "merchant"}
 
-        answer = httpx.post(f"{server.url}{PATH}", json=body, headers=headers, timeout=60)
+        answer = plain_http.post(f"{server.url}{PATH}", json=body, headers=headers, timeout=60)
 
         assert (answer.status_code, answer.json()["code"]) == (400, "invalid_idempotency_key")
     assert acme.get(PATH).json()["total"] == 0

@@ -4,7 +4,6 @@ from concurrent.futures import ThreadPoolExecutor
 from ipaddress import ip_network
 from typing import Any
 
-import httpx
 import pytest
 from django.core.cache import cache
 from django.test import Client
@@ -14,6 +13,7 @@ from tenants.access import keys
 from tenants.context import staff_context
 from tenants.leaks.views import REPORTS
 from tenants.models import ApiKey, AuditEntry, Scope
+from tests import plain_http
 from tests.conftest import Api, Server
 
 PATH = "/api/keys/report-leak"
@@ -83,7 +83,9 @@ def test_report__key_that_was_revoked_before__changes_nothing(acme: Api) -> None
 
 def test_report__sent_by_many_at_once__has_one_entry(acme: Api, server: Server) -> None:
     with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda _: httpx.post(server.url + PATH, json={"key": acme.key}, timeout=60), range(8)))
+        answers = list(
+            pool.map(lambda _: plain_http.post(server.url + PATH, json={"key": acme.key}, timeout=60), range(8))
+        )
 
     # A process gives reports a part of its threads.
     assert 202 in {answer.status_code for answer in answers} <= {202, 429}
@@ -161,7 +163,7 @@ def test_report__done__is_seen_by_staff_and_found_by_the_filter(viewer: Client, 
 
 
 def test_report__its_text__is_in_no_log(server: Server, acme: Api) -> None:
-    httpx.post(server.url + PATH, json={"key": acme.key})
-    httpx.post(server.url + PATH, json={"key": acme.key, acme.key: acme.key})
+    plain_http.post(server.url + PATH, json={"key": acme.key})
+    plain_http.post(server.url + PATH, json={"key": acme.key, acme.key: acme.key})
 
     assert acme.key not in server.log.read_text()

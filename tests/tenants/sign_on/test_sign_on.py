@@ -17,6 +17,7 @@ from django.test import Client
 from tenants.context import staff_context
 from tenants.models import AuditEntry
 from tenants.sign_on.provider import MOST_BYTES
+from tests import plain_http
 from tests.conftest import REPOSITORY, Server, gunicorn, service_environment
 from tests.tenants.sign_on.provider import SECRET, Provider, new_key, provider
 from tests.tenants.staff.people import PASSWORD, TENANTS
@@ -262,7 +263,7 @@ def test_provider__that_is_slow__is_waited_for(site: Server, asked: Provider, ve
 def test_callback__of_another_browser__is_refused(site: Server, asked: Provider, vera: User) -> None:
     """Or a link would log its reader in as whoever made it."""
     mine = browser(site, follow=False)
-    back = httpx.get(mine.get(SIGN_ON).headers["Location"]).headers["Location"]
+    back = plain_http.get(mine.get(SIGN_ON).headers["Location"]).headers["Location"]
     path = f"{urlsplit(back).path}?{urlsplit(back).query}"
 
     assert_refused(browser(site).get(path))
