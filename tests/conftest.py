@@ -12,6 +12,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -49,6 +50,12 @@ def pytest_configure(config: pytest.Config) -> None:
     # The tests' own process has as many threads as a test wants.
     settings.TENANT_THREADS = settings.PARTNER_THREADS = settings.UNKNOWN_KEYS_THREADS = 1000
     settings.STAFF_THREADS = settings.OPEN_PAGES_THREADS = 1000
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that take long first, then those of the most tests: a worker that began one last would go on alone."""
+    tests = Counter(item.path for item in items)
+    items.sort(key=lambda item: (item.get_closest_marker("long") is None, -tests[item.path]))
 
 
 # --- Database -------------------------------------------------------------------------------------------------------

@@ -43,6 +43,8 @@ from tests.partners.webhooks.cast import WEBHOOKS
 from tests.partners.webhooks.cast import make as make_webhook
 from tests.sizes import size
 
+pytestmark = pytest.mark.long
+
 TRANSACTIONS = int(os.environ.get("LOCK_TRANSACTIONS", size(300, whole=10_000)))
 THREADS = 6
 PAIRS_A_SHOP = 15  # what a shop has grows, and what grows is slower to settle, score and erase

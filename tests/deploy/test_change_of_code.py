@@ -20,6 +20,8 @@ from tests.delivery.worker.processes import PATIENCE, wait_for
 from tests.deploy.load import Load
 from tests.owner import as_owner
 
+pytestmark = pytest.mark.long
+
 NEW = "99.0.0"
 # One tenant makes all the load: it may not use all threads.
 THREADS = "32"

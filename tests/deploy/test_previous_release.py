@@ -15,6 +15,8 @@ from tests.delivery.worker.processes import wait_for
 from tests.deploy.releases import THIS, Release, Web, database, errors, previous_release
 from tests.owner import as_owner
 
+pytestmark = pytest.mark.long
+
 TEMPLATE = {
     "name": "grant_points",
     "parameters_schema": {"amount": {"type": "number", "required": True, "default": 10}},

@@ -20,7 +20,7 @@ import pytest
 from tests import plain_http
 from tests.retivo.database.test_embedded_postgres import CHECKOUT, new_folder, query, server_of, socket_dir_of
 
-pytestmark = pytest.mark.no_database  # but for the one that `make run` starts
+pytestmark = [pytest.mark.long, pytest.mark.no_database]  # but for the one that `make run` starts
 
 # Seconds; a machine that runs the other tests as well is slow.
 PATIENCE = 90

@@ -27,6 +27,8 @@ from tests.delivery.outcomes.reporting import FORM, path_of, report
 from tests.owner import as_owner, owner_cursor
 from tests.tenants.staff.people import log_in
 
+pytestmark = pytest.mark.long
+
 # Seconds. A stuck thread waits for longer than a test does, so this separates "served" from "never", with room for a
 # machine that does much else.
 PATIENCE = 10

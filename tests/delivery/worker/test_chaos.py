@@ -17,7 +17,7 @@ from tests.delivery.worker.processes import wait_for
 from tests.retivo.database.test_embedded_postgres import new_folder, query, server_of
 from tests.sizes import size
 
-pytestmark = pytest.mark.no_database  # but for the one that is killed
+pytestmark = [pytest.mark.long, pytest.mark.no_database]  # but for the one that is killed
 
 ACTIONS = size(1_500, whole=5_000)
 WORKERS = 2

@@ -18,7 +18,7 @@ from tests import plain_http
 from tests.retivo.database.test_embedded_postgres import kill_server, new_folder, query
 from tests.retivo.test_run import PATIENCE, make_run, manage, port, wait_for
 
-pytestmark = pytest.mark.no_database  # but for the one that `make run` starts
+pytestmark = [pytest.mark.long, pytest.mark.no_database]  # but for the one that `make run` starts
 
 __all__ = ["port"]
 

@@ -2,12 +2,15 @@
 
 from pathlib import Path
 
+import pytest
 from django.db import connections
 
 from tests.conftest import Api
 from tests.delivery.worker.processes import start, wait_for
 from tests.owner import as_owner
 from tests.partners.rollouts.cast import INTEGRATIONS, publish, revisions, roll_out, rollout_of
+
+pytestmark = pytest.mark.long
 
 CUSTOMERS = 4000
 

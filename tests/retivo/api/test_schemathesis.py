@@ -13,6 +13,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
+import pytest
+
 from delivery import services as delivery
 from delivery.outcomes import tokens
 from tenants.context import tenant_context
@@ -21,6 +23,8 @@ from tests.factories import TemplateBody
 from tests.owner import as_owner
 from tests.partners.webhooks.cast import make
 from tests.sizes import size
+
+pytestmark = pytest.mark.long
 
 SEED = 1
 MAX_EXAMPLES = size(20, whole=60)

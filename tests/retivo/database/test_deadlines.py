@@ -25,6 +25,8 @@ from tests import plain_http
 from tests.conftest import REPOSITORY, Api, Server, database_url, free_port, gunicorn, service_environment
 from tests.proxy import Proxy, proxy
 
+pytestmark = pytest.mark.long
+
 # Seconds that separate what has a deadline from what has none, on a machine that is slow.
 PATIENCE = 60
 

@@ -16,6 +16,8 @@ from tests.owner import as_owner
 from tests.retivo.database.test_embedded_postgres import new_folder, query, server_of
 from tests.retivo.test_run import Run, make_run, wait_for
 
+pytestmark = pytest.mark.long
+
 # Between "has a deadline of a second" and "waits for ever", on a machine that is busy.
 PROMPTLY = 5.0
 KEPT = 1.1  # an answer serves for a second
