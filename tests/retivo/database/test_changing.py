@@ -19,14 +19,34 @@ from retivo.database import roles
 from tests.conftest import REPOSITORY, database_url, service_environment
 from tests.delivery.worker.processes import wait_for
 
+pytestmark = pytest.mark.long
+
 PATIENCE = 90
 
 EXCLUSIVE, CONCURRENT = "0002_exclusive", "0003_concurrent"
 
 
+class Twice(MigrationExecutor):
+    """Runs what is not atomic once more before it is recorded, as after `kill -9` at its end."""
+
+    def __init__(self, connection: Any) -> None:
+        super().__init__(connection)
+        self.again: set[str] = set()
+
+    def apply_migration(self, state: Any, migration: Any, fake: bool = False, fake_initial: bool = False) -> Any:
+        if not migration.atomic:
+            with self.connection.schema_editor(atomic=False) as editor:
+                migration.apply(state.clone(), editor)
+            self.again.add(str(migration))
+        return super().apply_migration(state, migration, fake=fake, fake_initial=fake_initial)
+
+
 @pytest.fixture(scope="module")
-def database(django_db_setup: None, django_db_blocker: Any, worker_id: str) -> Iterator[None]:
-    """A database of this module's own behind the alias `owner`, so that its schema can be changed."""
+def ran_twice(django_db_setup: None, django_db_blocker: Any, worker_id: str) -> Iterator[set[str]]:
+    """A database of this module's own behind the alias `owner`, so that its schema can be changed.
+
+    What is not atomic was migrated twice there; the names of these.
+    """
     name = f"test_retivo_changing_{worker_id}"
     with django_db_blocker.unblock():
         owner = connections["owner"]
@@ -35,15 +55,19 @@ def database(django_db_setup: None, django_db_blocker: Any, worker_id: str) -> I
             cursor.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
             cursor.execute(f"CREATE DATABASE {name}")
         _use(name)
+        with session() as connection:
+            roles.prepare_database(connection)
+        executor = Twice(owner)
+        executor.migrate(executor.loader.graph.leaf_nodes())
         assert migrate().returncode == 0
-        yield
+        yield executor.again
         _use(home)
         with owner.cursor() as cursor:
             cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture(autouse=True)
-def _database(database: None, django_db_blocker: Any) -> Iterator[None]:
+def _database(ran_twice: set[str], django_db_blocker: Any) -> Iterator[None]:
     """In the place of the fixture that truncates: there is nothing to clean."""
     with django_db_blocker.unblock():
         yield
@@ -236,26 +260,5 @@ def test_migrate__on_two_hosts__takes_turns() -> None:
     assert "No migrations to apply" in outputs[1]
 
 
-class Twice(MigrationExecutor):
-    """Runs what is not atomic once more before it is recorded, as after `kill -9` at its end."""
-
-    def apply_migration(self, state: Any, migration: Any, fake: bool = False, fake_initial: bool = False) -> Any:
-        if not migration.atomic:
-            with self.connection.schema_editor(atomic=False) as editor:
-                migration.apply(state.clone(), editor)
-            self.again.add(str(migration))
-        return super().apply_migration(state, migration, fake=fake, fake_initial=fake_initial)
-
-    again: set[str] = set()
-
-
-def test_migrations__that_are_not_atomic__can_each_run_again() -> None:
-    with session() as connection:
-        connection.execute("DROP SCHEMA public CASCADE")
-        connection.execute("CREATE SCHEMA public")
-        roles.prepare_database(connection)
-    executor = Twice(connections["owner"])
-
-    executor.migrate(executor.loader.graph.leaf_nodes())
-
-    assert len(Twice.again) > 2
+def test_migrations__that_are_not_atomic__can_each_run_again(ran_twice: set[str]) -> None:
+    assert len(ran_twice) > 2
