@@ -1,27 +1,15 @@
 """The audit trail as it is exported, and the script of the docs that verifies it."""
 
-import importlib.util
 import json
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from tests.conftest import REPOSITORY, Api
 
 SCRIPT = REPOSITORY / "docs" / "retivo_verify.py"
 PARTNERS, OWN = "/api/partners/audit", "/api/audit"
-
-
-def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("retivo_verify", SCRIPT)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 def export(api: Api, path: str = PARTNERS, query: dict[str, Any] | None = None) -> str:
@@ -42,13 +30,13 @@ def entries(api: Api, path: str = PARTNERS, **query: Any) -> list[dict[str, Any]
     return found
 
 
-def verify(directory: Path, lines: str, *options: str, **answers: Any) -> tuple[int, str]:
-    """What the script says of an export, as whoever has it would run it."""
-    (directory / "audit.ndjson").write_text(lines)
-    command = [sys.executable, "-I", str(SCRIPT), str(directory / "audit.ndjson"), *options]
+def verify(directory: Path, lines: str | bytes, *options: str, **answers: Any) -> tuple[int, str]:
+    """What the script says of an export, as whoever has it would run it. Bytes are an answer as it is in its file."""
+    (directory / "audit.ndjson").write_bytes(lines if isinstance(lines, bytes) else lines.encode())
+    command = [sys.executable, "-I", str(SCRIPT), "audit.ndjson", *options]
     for name, answer in answers.items():
         path = directory / f"{name}.json"
-        path.write_text(json.dumps(answer))
-        command += [f"--{name}", str(path)]
+        path.write_bytes(answer if isinstance(answer, bytes) else json.dumps(answer).encode())
+        command += [f"--{name}", path.name]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=directory, timeout=60)
     return done.returncode, done.stdout + done.stderr

@@ -30,6 +30,10 @@ CHECKPOINTS = f"{PARTNERS}/checkpoints"
 KEYS = "/api/.well-known/retivo-keys"
 
 
+def unproven_from(seq: int) -> str:
+    return f"NOT PROVEN: no checkpoint vouches for entries from {seq} on. They may have been cut off, or made anew.\n"
+
+
 def signed(api: Api) -> dict[str, object]:
     """The checkpoints of a partner, and the keys, as the script takes them."""
     return {"checkpoints": api.get(CHECKPOINTS).json(), "keys": api.get(KEYS).json()}
@@ -48,7 +52,7 @@ def test_export__as_it_was_written__is_verified_offline(acme: Api, merchant: Api
 
     assert (code, said) == (
         0,
-        "6 entries are as they were written, 0 of them redacted. 1 of 1 checkpoints are met.\n",
+        "6 entries are as they were written, 0 of them redacted. 1 of 1 checkpoints are met.\n" + unproven_from(6),
     )
     assert verify(tmp_path, own, "--part")[0] == 0
     assert verify(tmp_path, export(acme, OWN), "--part", **signed(acme))[0] == 0
@@ -125,7 +129,7 @@ def test_checkpoint__that_was_changed__is_not_genuine(part: str, acme: Api, tmp_
     code, said = verify(tmp_path, export(acme), **answers)
 
     assert code == 1
-    assert "checkpoint of" in said
+    assert "TAMPERED: checkpoints.json, checkpoints[0]: " in said
 
 
 def test_checkpoints__are_made_once_a_day_of_what_is_new(acme: Api, rival: Api) -> None:
@@ -178,9 +182,8 @@ def test_entry__of_a_deleted_customer__stays_in_the_chain_without_its_details(
     assert found[2]["customer"] == {"tenant_id": str(merchant.tenant_id), "external_id": None}
     checkpoints.sign_heads()
     code, said = verify(tmp_path, export(acme), **signed(acme))
-    assert (code, said) == (
-        0, "6 entries are as they were written, 3 of them redacted. 1 of 1 checkpoints are met.\n"
-    )  # fmt: skip
+    found_so = "6 entries are as they were written, 3 of them redacted. 1 of 1 checkpoints are met.\n"
+    assert (code, said) == (0, found_so + unproven_from(7))
     audit_chain.verify()
 
 
@@ -328,4 +331,17 @@ def test_script__without_entries_or_checkpoints__does_not_pass_for_a_proof(acme:
     assert (code, "nothing to verify" in said) == (2, True)
 
     code, said = verify(tmp_path, export(acme))
-    assert (code, "NOT PROVEN: no checkpoint is met" in said) == (0, True)
+    assert (code, unproven_from(1) in said) == (0, True)
+
+
+def test_script__of_entries_behind_the_newest_checkpoint__says_that_nothing_vouches_for_them(
+    acme: Api, tmp_path: Path
+) -> None:
+    checkpoints.sign_heads()
+    write(acme, "one", "two")
+    whole = export(acme).splitlines(keepends=True)
+
+    for lines in (whole, whole[:-1]):
+        code, said = verify(tmp_path, "".join(lines), **signed(acme))
+        assert (code, unproven_from(3) in said) == (0, True), said
+    assert "NOT PROVEN" not in verify(tmp_path, "".join(whole), "--part", **signed(acme))[1]
