@@ -13,6 +13,8 @@ import base64
 import hashlib
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,34 +26,36 @@ class NotGenuineError(Exception):
     """The text says why."""
 
 
-def verify(certificate: dict[str, Any], keys: list[dict[str, Any]]) -> dict[str, Any]:
+def verify(certificate: dict[str, Any], keys: dict[str, Ed25519PublicKey]) -> dict[str, Any]:
     """What was signed, if it is all that the certificate says.
 
     Raises:
         NotGenuineError: it is not.
     """
+    header, payload, signature = certificate["jws"].split(".")
+    named, signed = json.loads(_decoded(header)), json.loads(_decoded(payload))
+    if named["alg"] != "EdDSA":
+        raise NotGenuineError(f"It is signed by {named['alg']}, not by EdDSA.")
+    if named["kid"] not in keys:
+        raise NotGenuineError(f"The key {named['kid']} is not among those published.")
     try:
-        header, payload, signature = str(certificate["jws"]).split(".")
-        named = json.loads(_decoded(header))
-        signed: dict[str, Any] = json.loads(_decoded(payload))
-    except (KeyError, ValueError) as error:
-        raise NotGenuineError(f"There is no signature that can be read: {error}") from error
-    if named.get("alg") != "EdDSA":
-        raise NotGenuineError(f"It is signed by {named.get('alg')}, not by EdDSA.")
-    found = [key for key in keys if key.get("kid") == named.get("kid") and key.get("crv") == "Ed25519"]
-    if not found:
-        raise NotGenuineError(f"The key {named.get('kid')} is not among those published.")
-    public_key = Ed25519PublicKey.from_public_bytes(_decoded(found[0]["x"]))
-    try:
-        public_key.verify(_decoded(signature), f"{header}.{payload}".encode())
-    except (InvalidSignature, ValueError) as error:
+        keys[named["kid"]].verify(_decoded(signature), f"{header}.{payload}".encode())
+    except InvalidSignature as error:
         raise NotGenuineError("The signature is not of this text.") from error
-    if {name: value for name, value in certificate.items() if name != "jws"} != signed:
+    if "type" in signed:  # the same key signs other things, too
+        raise NotGenuineError(f"It is no certificate of a deletion, but of the type {signed['type']}.")
+    if _text({name: value for name, value in certificate.items() if name != "jws"}) != _text(signed):
         raise NotGenuineError("The certificate says other things than what was signed.")
     left = [table["table"] for table in signed["tables"] if table["left"] != 0]
     if left:
         raise NotGenuineError(f"Rows are left in {', '.join(left)}.")
-    return signed
+    found: dict[str, Any] = signed
+    return found
+
+
+def _text(value: Any) -> str:
+    """To compare by: for Python, `0` and `false` are equal."""
+    return json.dumps(value, sort_keys=True)
 
 
 def check_subject(signed: dict[str, Any], tenant_id: str, external_id: str | None) -> None:
@@ -70,34 +74,53 @@ def _decoded(text: str) -> bytes:
     return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
 
 
-def _read(path: Path) -> dict[str, Any]:
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Whatever in a file has another form than it should ends in a sentence that names the file."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise NotGenuineError(f"{path} cannot be read as JSON: {error}") from error
-    if not isinstance(found, dict):
-        raise NotGenuineError(f"{path} is no JSON object.")
+        yield
+    except (OSError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+        raise NotGenuineError(f"{path} cannot be read, {type(error).__name__}: {error}.") from error
+
+
+def _json(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_once)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object. Of two members of one name, some programs read the first and some the last."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError(f"of {', '.join(found)} one is there twice")
     return found
+
+
+def _given(text: str) -> str:
+    """The value of an option. An empty one is most likely a variable that is not set."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("is empty")
+    return text
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("certificate", type=Path)
     parser.add_argument("keys", type=Path)
-    parser.add_argument("--tenant-id")
-    parser.add_argument("--external-id")
+    parser.add_argument("--tenant-id", type=_given)
+    parser.add_argument("--external-id", type=_given)
     asked = parser.parse_args()
     if asked.external_id and not asked.tenant_id:
         parser.error("--external-id needs --tenant-id.")
     try:
-        certificate, keys = _read(asked.certificate), _read(asked.keys)
-        certificate = certificate.get("deletion") or certificate
-        certificate = certificate.get("certificate") or certificate
-        if not isinstance(keys.get("keys"), list):
-            raise NotGenuineError(f"{asked.keys} has no `keys`: it is not what /api/.well-known/retivo-keys answers.")
-        signed = verify(certificate, keys["keys"])
-        if asked.tenant_id:
-            check_subject(signed, asked.tenant_id, asked.external_id)
+        with _reading(asked.keys):
+            published = [key for key in _json(asked.keys)["keys"] if key["crv"] == "Ed25519"]
+            keys = {key["kid"]: Ed25519PublicKey.from_public_bytes(_decoded(key["x"])) for key in published}
+        with _reading(asked.certificate):
+            certificate = _json(asked.certificate)
+            certificate = certificate.get("deletion") or certificate
+            signed = verify(certificate.get("certificate") or certificate, keys)
+            if asked.tenant_id:
+                check_subject(signed, asked.tenant_id, asked.external_id)
     except NotGenuineError as error:
         sys.stderr.write(f"NOT GENUINE: {error}\n")
         return 1

@@ -11,6 +11,7 @@ import pytest
 from cryptography.fernet import Fernet
 from django.test import Client
 
+from tenants.audit import checkpoints
 from tenants.tasks import delete_tenants
 from tests.conftest import REPOSITORY, Api
 from tests.partners.customers.test_delete_customer import delete
@@ -35,9 +36,9 @@ def keys() -> dict[str, Any]:
 
 
 def run(folder: Path, certificate: Any, published: Any, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """The script as its reader runs it: alone, with nothing of the project on its path."""
-    (folder / "certificate.json").write_text(json.dumps(certificate))
-    (folder / "keys.json").write_text(json.dumps(published))
+    """The script as its reader runs it: alone, with nothing of the project on its path. Bytes are a file as it is."""
+    for name, answer in (("certificate", certificate), ("keys", published)):
+        (folder / f"{name}.json").write_bytes(answer if isinstance(answer, bytes) else json.dumps(answer).encode())
     command = [sys.executable, "-I", str(SCRIPT), "certificate.json", "keys.json", *arguments]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
 
@@ -108,24 +109,75 @@ def test_keys__under_a_tenants_context__are_not_those_of_the_tenant(acme: Api) -
     assert acme.get(KEYS).json() == keys()
 
 
-@pytest.mark.parametrize(
-    ("certificate", "published", "names"),
-    [
-        ({"keys": []}, {"jws": "a.b.c"}, "keys.json has no `keys`"),  # the one for the other
-        ([], {"keys": []}, "certificate.json is no JSON object"),
-        ({"jws": "a.b.c"}, "none", "keys.json is no JSON object"),
-        ({"jws": 5}, {"keys": [5]}, "no signature"),
-    ],
-)
-@pytest.mark.no_database
-def test_script__on_something_else__says_which_file_is_wrong(
-    certificate: Any, published: Any, names: str, tmp_path: Path
-) -> None:
-    done = run(tmp_path, certificate, published)
+def test_script__on_what_is_not_the_text_that_was_signed__fails(certificate: dict[str, Any], tmp_path: Path) -> None:
+    """Values that are equal to Python, and members that are there twice, of which it reads the last."""
+    genuine = json.dumps(certificate)
+    for sent in (
+        genuine.replace('"left": 0', '"left": false', 1),
+        genuine.replace('"left": 0', '"left": 0.0', 1),
+        genuine.replace('"deleted": 1}', '"deleted": true}', 1).replace('"deleted": 1,', '"deleted": true,', 1),
+        '{"requested_by": "EVIL", ' + genuine[1:],
+        genuine.replace('{"table"', '{"table": "EVIL", "table"', 1),
+    ):
+        assert sent != genuine
+        done = run(tmp_path, sent.encode(), keys())
+        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1), (sent, done.stderr)
+        assert done.stderr.startswith("NOT GENUINE: "), sent
+
+
+def test_script__on_something_else_that_was_signed__says_what(acme: Api, tmp_path: Path) -> None:
+    assert checkpoints.sign_heads() == 1
+    (checkpoint,) = acme.get("/api/partners/audit/checkpoints").json()["checkpoints"]
+
+    done = run(tmp_path, checkpoint, keys())
 
     assert done.returncode == 1
-    assert done.stderr.startswith("NOT GENUINE: ")
-    assert names in done.stderr
+    assert done.stderr == "NOT GENUINE: It is no certificate of a deletion, but of the type audit_checkpoint.\n"
+
+
+@pytest.mark.parametrize("option", [("--tenant-id", ""), ("--tenant-id", "x", "--external-id", " ")])
+@pytest.mark.no_database
+def test_script__with_an_option_that_is_empty__checks_nothing(option: tuple[str, ...], tmp_path: Path) -> None:
+    done = run(tmp_path, {}, {"keys": []}, *option)
+
+    assert (done.returncode, "is empty" in done.stderr) == (2, True)
+
+
+DEEP = b"[" * 100_000
+KEY = {"kid": "k", "crv": "Ed25519", "x": "A" * 43}
+MALFORMED: list[tuple[Any, Any, str]] = [
+    ({"keys": []}, {"jws": "a.b.c"}, "keys.json"),  # the one for the other
+    ({}, "none", "keys.json"),
+    ({}, [1], "keys.json"),
+    ({}, {"keys": [1]}, "keys.json"),
+    ({}, {"keys": None}, "keys.json"),
+    ({}, {"keys": [{"kid": "k", "crv": "Ed25519"}]}, "keys.json"),
+    ({}, {"keys": [KEY | {"x": "AAAA"}]}, "keys.json"),
+    ({}, {"keys": [KEY | {"x": 5}]}, "keys.json"),
+    ({}, {"keys": [KEY | {"kid": []}]}, "keys.json"),
+    ({}, DEEP, "keys.json"),
+    ({}, b"\xff", "keys.json"),
+    ([], {"keys": []}, "certificate.json"),
+    (b"\xff", {"keys": []}, "certificate.json"),
+    (DEEP, {"keys": []}, "certificate.json"),
+    ({"deletion": "x"}, {"keys": []}, "certificate.json"),
+    ({"deletion": {"certificate": None}}, {"keys": []}, "certificate.json"),
+    ({"certificate": [1]}, {"keys": []}, "certificate.json"),
+    ({"jws": 5}, {"keys": []}, "certificate.json"),
+    ({"jws": "W10.W10.W10"}, {"keys": []}, "certificate.json"),  # of `[]`
+    ({"jws": "WzFd.W10.W10"}, {"keys": []}, "certificate.json"),  # of `[1]`
+    ({"jws": f"{base64.urlsafe_b64encode(DEEP).decode().rstrip('=')}.W10.W10"}, {"keys": []}, "certificate.json"),
+]
+
+
+@pytest.mark.no_database
+def test_script__on_something_else__says_which_file_is_wrong(tmp_path: Path) -> None:
+    for certificate, published, names in MALFORMED:
+        done = run(tmp_path, certificate, published)
+
+        said = (str(certificate)[:80], str(published)[:80], done.stderr)
+        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1), said
+        assert done.stderr.startswith(f"NOT GENUINE: {names} cannot be read, "), said
 
 
 @pytest.mark.no_database
@@ -133,4 +185,5 @@ def test_script__without_a_file__says_so(tmp_path: Path) -> None:
     command = [sys.executable, "-I", str(SCRIPT), "certificate.json", "keys.json"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
 
-    assert (done.returncode, done.stderr.splitlines()[0][:40]) == (1, "NOT GENUINE: certificate.json cannot be ")
+    assert done.returncode == 1
+    assert done.stderr.startswith("NOT GENUINE: keys.json cannot be read, FileNotFoundError: ")
