@@ -5,6 +5,7 @@ fit into a double (float8), objects and arrays nest at most `MAX_DEPTH` levels, 
 freely has at most `MAX_OBJECT_BYTES`. Timestamps are RFC 3339, and UTC once they are read.
 """
 
+import json
 import re
 import sys
 from collections.abc import Iterator
@@ -63,17 +64,39 @@ def decode(body: bytes) -> Any:
     Raises:
         UnacceptableError: it is none, or one that is not accepted.
     """
-    try:
-        data = msgspec.json.decode(body)
-    except RecursionError as error:
-        raise UnacceptableError(_too_deep("")) from error
-    except msgspec.MsgspecError as error:
-        raise UnacceptableError(Fault("", "malformed_json", f"The body is not valid JSON: {error}.")) from error
-    except UnicodeDecodeError as error:
-        raise UnacceptableError(Fault("", "malformed_json", "The body is not valid UTF-8.")) from error
+    data = parse(body)
     if found := fault(data):
         raise UnacceptableError(found)
     return data
+
+
+def parse(body: bytes | msgspec.Raw) -> Any:
+    """The same of JSON whose values are not looked at yet.
+
+    Raises:
+        UnacceptableError: it cannot be read.
+    """
+    try:
+        return msgspec.json.decode(body)
+    except RecursionError as error:
+        raise UnacceptableError(_too_deep("")) from error
+    except msgspec.MsgspecError as error:
+        raise UnacceptableError(_unreadable(bytes(body), str(error))) from error
+    except UnicodeDecodeError as error:
+        raise UnacceptableError(Fault("", "malformed_json", "The body is not valid UTF-8.")) from error
+
+
+def _unreadable(body: bytes, said: str) -> Fault:
+    """Why msgspec cannot read this. It does not name the place of a number, nor half a surrogate pair as what it is."""
+    try:
+        data = json.loads(body.decode(), parse_int=float, parse_constant=_refuse)
+    except (RecursionError, ValueError):
+        return Fault("", "malformed_json", f"The body is not valid JSON: {said}.")
+    return fault(data) or Fault("", "malformed_json", r"Text must not contain half a surrogate pair, such as `\ud800`.")
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON")
 
 
 def fault(data: Any) -> Fault | None:

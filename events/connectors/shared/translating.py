@@ -3,12 +3,11 @@
 from datetime import datetime
 from typing import Any
 
-import msgspec
-
 from events.connectors.shared.reading import Sent, key_in
 from events.connectors.shared.vendor import Vendor
 from events.ingestion import batch
 from events.ingestion.batch import Batch
+from retivo.api import values
 from tenants.access import keys
 
 
@@ -21,9 +20,9 @@ def translate(vendor: Vendor, sent: Sent, *, kind: str, key: str, now: datetime)
     events, skipped = Batch(), 0
     for index, item in enumerate(sent.items):
         try:
-            message = msgspec.json.decode(item)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            events.reject(index, "malformed_json", f"{error}.")
+            message = values.parse(item)
+        except values.UnacceptableError as error:
+            events.reject(index, error.fault.code, error.fault.detail)
             continue
         if not isinstance(message, dict):
             events.reject(index, "invalid_event", "Expected `object`.")

@@ -156,7 +156,9 @@ def test_json__that_is_accepted__postgresql_gives_back(merchant: Api, data: Any,
         (r'"\ud800"', "malformed_json"),
         ('"\udc00"', "malformed_json"),
         ("1" * 310, "number_out_of_range"),
-        ("1e309", "malformed_json"),
+        ("1e309", "number_out_of_range"),
+        ("-1E400", "number_out_of_range"),
+        ("1" * 5000, "number_out_of_range"),
         ("NaN", "malformed_json"),
         ("", "malformed_json"),
     ],
@@ -165,6 +167,28 @@ def test_json__that_is_not_accepted__is_a_fault(body: str, code: str) -> None:
     with pytest.raises(values.UnacceptableError) as caught:
         values.decode(body.encode(errors="surrogatepass"))
     assert caught.value.fault.code == code
+
+
+@pytest.mark.no_database
+@pytest.mark.parametrize(
+    ("body", "pointer", "says"),
+    [
+        ('{"a": [0, {"b/c": 1E400}]}', "/a/1/b~1c", "Numbers must fit into a double"),
+        ('{"a": %s}' % ("9" * 5000), "/a", "Numbers must fit into a double"),
+        (r'{"name": "\ud800"}', "", "half a surrogate pair"),
+        (r'{"name": "\udc00"}', "", "half a surrogate pair"),
+        (r'{"name": "\ud800 and more"}', "", "half a surrogate pair"),
+        (r'{"\ud83d\u0041": 1}', "", "half a surrogate pair"),
+        (r'{"name": "\ud800', "", "not valid JSON"),
+        ('{"a": 1e400', "", "not valid JSON"),
+        ('{"a": NaN}', "", "not valid JSON"),
+        ('{"a": "\udc00"}', "", "not valid UTF-8"),
+    ],
+)
+def test_json__that_is_not_accepted__names_the_rule_and_the_place(body: str, pointer: str, says: str) -> None:
+    with pytest.raises(values.UnacceptableError) as caught:
+        values.decode(body.encode(errors="surrogatepass"))
+    assert (caught.value.fault.pointer, says in caught.value.fault.detail) == (pointer, True), caught.value.fault
 
 
 @pytest.mark.no_database
