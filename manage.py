@@ -9,7 +9,7 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "retivo.settings")
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
-    from django.db import InterfaceError, OperationalError
+    from django.db import DatabaseError, InterfaceError, OperationalError
 
     from retivo import processes
     from retivo.database import embedded_postgres, startup
@@ -22,6 +22,10 @@ def main() -> None:
         sys.exit(f"retivo: {error}")
     except (OperationalError, InterfaceError) as error:
         sys.exit(f"retivo: The database does not answer: {startup.reason(error)}")
+    except DatabaseError:
+        if startup.has_tables():
+            raise
+        sys.exit("retivo: The database has no tables yet: run `manage.py migrate`, against the same database, first.")
     except KeyboardInterrupt:
         sys.exit(130)
 

@@ -1,11 +1,14 @@
 """The README's commands do what it says they do."""
 
+import io
+import json
 import os
 import re
 import subprocess
 from pathlib import Path
 
 import yaml
+from django.core.management import call_command
 
 from tests.conftest import REPOSITORY, Api, free_port, gunicorn
 from tests.delivery.worker.processes import worker
@@ -19,13 +22,17 @@ def test_walk__pasted_into_a_shell__goes_through_the_partners_and_the_merchants_
     walk = README.split("## The Partner API in eight calls")[1].split("\n## Where things are")[0]
     setup, *blocks = re.findall(r"^ *```sh\n(.*?)^ *```$", walk, re.MULTILINE | re.DOTALL)
     assert setup.split("=")[0] == "RETIVO"
+    (command,) = re.findall(r"manage.py (create_api_key .*)", walk)
+    output = io.StringIO()
+    call_command(*command.replace("demo-loyalty", "acme").split(), "--json", stdout=output)
+    key = json.loads(output.getvalue())["api_key"]
 
     with gunicorn(tmp_path / "server") as server, worker(tmp_path / "worker", PUBLIC_URL=server.url):
         done = subprocess.run(
             ["bash", "-euo", "pipefail"],
             input="\n".join(blocks).replace("8809", str(free_port())),  # which may be taken here
             cwd=REPOSITORY,
-            env=os.environ | {"RETIVO": f"{server.url}/api", "KEY": acme.key},
+            env=os.environ | {"RETIVO": f"{server.url}/api", "KEY": key},
             capture_output=True,
             text=True,
             timeout=120,

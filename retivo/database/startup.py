@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import psycopg
 from django.conf import settings
+from django.db import connection as database
 from psycopg import errors
 
 C = TypeVar("C", bound=psycopg.Connection[Any])
@@ -47,6 +48,13 @@ def first(connect: Callable[[], C]) -> C:
 def reason(error: Exception) -> str:
     """What is wrong, in a line; libpq says more."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def has_tables() -> bool:
+    """Whether the default database was ever migrated."""
+    with database.cursor() as cursor:
+        cursor.execute("SELECT to_regclass('django_migrations') IS NOT NULL")
+        return bool(cursor.fetchone()[0])
 
 
 def must_not_prepare(connect: Callable[[], psycopg.Connection[Any]]) -> bool:

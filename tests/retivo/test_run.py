@@ -197,6 +197,15 @@ def test_run__unusable_folder__says_so_in_one_line(tmp_path: Path) -> None:
     assert complaints(result)[0].startswith(f"retivo: The data folder {tmp_path / 'data'} is not usable")
 
 
+def test_command__nothing_is_migrated__says_so_in_one_line() -> None:
+    commands = [["create_api_key", "--tenant", "demo-loyalty", "--scope", "partner"], ["seed_demo"], ["score_users"]]
+    with new_folder("new") as folder:
+        for command in commands:
+            result = manage(*command, data_dir=folder)
+            assert result.returncode == 1
+            assert [line[:40] for line in complaints(result)] == ["retivo: The database has no tables yet: "]
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="does nothing elsewhere")
 def test_run__parent_that_has_ended__ends_too(data_dir: Path) -> None:
     result = manage("run", "--exit-with-parent=1", data_dir=data_dir)
