@@ -118,7 +118,7 @@ class GuardSerializer(StrictSerializer):
 
 class RolloutRequestSerializer(StrictSerializer):
     revision = IntegerField(min_value=1, max_value=MAX_NUMBER, help_text="To which one.")
-    to = ToField(required=False, default=ALL, help_text="Whom: all that have it now and until it is over, or a part.")
+    to = ToField(help_text="Whom: all that have it now and until it is over, or a part. There is no default.")
     stages = StageSerializer(  # type: ignore[call-arg]  # of the list it makes
         many=True,
         required=False,

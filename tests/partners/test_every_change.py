@@ -102,7 +102,7 @@ CHANGES: dict[str, Change] = {
     "publishRevision": lambda acme, scene: acme.post(
         f"{scene.path}/revisions", {"action_type_templates": [], "note": "Nothing"}
     ),
-    "startRollout": lambda acme, scene: acme.post(f"{scene.path}/rollouts", {"revision": 1}),
+    "startRollout": lambda acme, scene: acme.post(f"{scene.path}/rollouts", {"revision": 1, "to": "all"}),
     "pauseRollout": lambda acme, scene: acme.post(f"/api/partners/rollouts/{scene.rollout['planned']}/pause", {}),
     "resumeRollout": lambda acme, scene: acme.post(f"/api/partners/rollouts/{scene.rollout['paused']}/resume", {}),
     "rollBackRollout": lambda acme, scene: acme.post(f"/api/partners/rollouts/{scene.rollout['planned']}/rollback", {}),
@@ -173,7 +173,7 @@ def test_operation__that_changes_something__is_one_event_and_one_audit_entry(
     rollouts = {"customer": str(as_owner("SELECT id FROM tenants_tenant WHERE slug = 'shop'")[0][0])}
     for status in ("planned", "paused"):
         path = f"/api/partners/integrations/{acme.register(f'of-{status}')['id']}"
-        rollouts[status] = acme.post(f"{path}/rollouts", {"revision": 1}).json()["rollout"]["id"]
+        rollouts[status] = acme.post(f"{path}/rollouts", {"revision": 1, "to": "all"}).json()["rollout"]["id"]
     acme.post(f"/api/partners/rollouts/{rollouts['paused']}/pause", {})
     acme.post(f"{path}/share", {"customer_tenant_id": rollouts["customer"]})
     as_owner("UPDATE delivery_endpoint SET consecutive_failures = 5, openings = 1")

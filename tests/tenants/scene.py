@@ -33,7 +33,7 @@ def make_two_partners() -> tuple[Api, Api]:
             f"/api/partners/integrations/{integration}/revisions",
             {"event_mappings": [{"from": "order.paid", "to": "paid"}]},
         )
-        partner.post(f"/api/partners/integrations/{integration}/rollouts", {"revision": 2})
+        partner.post(f"/api/partners/integrations/{integration}/rollouts", {"revision": 2, "to": "all"})
         customer = Api(answer.json()["customer"]["tenant_id"], answer.json()["customer"]["api_key"])
         for api in (partner, customer):
             names = ("one", "two", "three")

@@ -273,9 +273,9 @@ def test_certificate__of_a_revision__falls_away_with_the_next(acme: Api, fit: di
 
     # Nobody gets the next one before its endpoints are certified, which they can be without a customer.
     path = f"{INTEGRATIONS}/{fit['id']}/rollouts"
-    refused = acme.post(path, {"revision": 2})
+    refused = acme.post(path, {"revision": 2, "to": "all"})
     assert (refused.status_code, refused.json()["code"]) == REFUSED
-    dry_run = {"revision": 2, "dry_run": True}
+    dry_run = {"revision": 2, "to": "all", "dry_run": True}
     assert acme.post(path, dry_run).json()["dry_run"]["conflicts"] == [
         {"tenant_id": None, "action_type": "grant_points", "code": "endpoint_not_certified"}
     ]

@@ -30,7 +30,7 @@ def publish(partner: Api, integration_id: object, **body: Any) -> dict[str, Any]
 
 
 def roll_out(partner: Api, integration_id: object, revision: int = 2, **body: Any) -> dict[str, Any]:
-    answer = partner.post(f"{INTEGRATIONS}/{integration_id}/rollouts", {"revision": revision, **body})
+    answer = partner.post(f"{INTEGRATIONS}/{integration_id}/rollouts", {"revision": revision, "to": "all", **body})
     assert answer.status_code == 202, answer.content
     rollout: dict[str, Any] = answer.json()["rollout"]
     return rollout

@@ -20,16 +20,18 @@ def integration(acme: Api) -> str:
 @pytest.mark.parametrize(
     ("body", "pointer", "code"),
     [
-        ({}, "/revision", "required"),
-        ({"revision": 7}, "/revision", "unknown_revision"),
+        ({"to": "all"}, "/revision", "required"),
+        ({"revision": 2}, "/to", "required"),
+        ({"revision": 2, "dry_run": True}, "/to", "required"),
+        ({"revision": 7, "to": "all"}, "/revision", "unknown_revision"),
         ({"revision": 2, "to": "some"}, "/to", "invalid"),
         ({"revision": 2, "to": {}}, "/to", "not_one"),
         ({"revision": 2, "to": {"percent": 101}}, "/to/percent", "max_value"),
         ({"revision": 2, "to": {"filter": {}}}, "/to/filter", "empty"),
-        ({"revision": 2, "stages": [{"percent": 50}, {"percent": 50}]}, "/stages/1/percent", "not_rising"),
-        ({"revision": 2, "guard": {"max_failure_rate": 2}}, "/guard/max_failure_rate", "max_value"),
-        ({"revision": 2, "guard": {"max_failure_rate": "0"}}, "/guard/max_failure_rate", "not_a_number"),
-        ({"revision": 2, "nonsense": 1}, "/nonsense", "unknown_field"),
+        ({"revision": 2, "to": "all", "stages": [{"percent": 50}, {"percent": 50}]}, "/stages/1/percent", "not_rising"),
+        ({"revision": 2, "to": "all", "guard": {"max_failure_rate": 2}}, "/guard/max_failure_rate", "max_value"),
+        ({"revision": 2, "to": "all", "guard": {"max_failure_rate": "0"}}, "/guard/max_failure_rate", "not_a_number"),
+        ({"revision": 2, "to": "all", "nonsense": 1}, "/nonsense", "unknown_field"),
     ],
 )
 def test_rollout__bad_body__is_400_and_names_the_field(
@@ -48,7 +50,7 @@ def test_rollout__beside_another__is_409(acme: Api, integration: str) -> None:
     acme.provision("shop")
     roll_out(acme, integration, stages=[{"percent": 50, "wait_minutes": 5}])
 
-    answer = acme.post(f"{INTEGRATIONS}/{integration}/rollouts", {"revision": 2})
+    answer = acme.post(f"{INTEGRATIONS}/{integration}/rollouts", {"revision": 2, "to": "all"})
 
     assert (answer.status_code, answer.json()["code"]) == (409, "rollout_in_progress")
     with pytest.raises(IntegrityError, match="rollout_one_at_a_time"), tenant_context(acme.tenant_id):
@@ -82,7 +84,7 @@ def test_rollout__of_another_partner__is_404(acme: Api, rival: Api, integration:
         rival.get(f"{ROLLOUTS}/{rollout['id']}"),
         *(steer(rival, rollout["id"], how) for how in ("pause", "resume", "rollback")),
         rival.get(f"{INTEGRATIONS}/{integration}/rollouts"),
-        rival.post(f"{INTEGRATIONS}/{integration}/rollouts", {"revision": 2}),
+        rival.post(f"{INTEGRATIONS}/{integration}/rollouts", {"revision": 2, "to": "all"}),
         acme.get(f"{INTEGRATIONS}/{uuid4()}/rollouts"),
         acme.get(f"{ROLLOUTS}/ro_{'0' * 32}"),
         acme.get(f"{ROLLOUTS}/nonsense"),

@@ -110,7 +110,7 @@ def test_rollout__of_a_name_that_a_customer_has_itself__leaves_its_own_untouched
     own = as_owner("SELECT * FROM integrations_actiontype WHERE integration_id IS NULL")
     publish(acme, integration)
 
-    dry = acme.post(f"{INTEGRATIONS}/{integration}/rollouts", {"revision": 2, "dry_run": True})
+    dry = acme.post(f"{INTEGRATIONS}/{integration}/rollouts", {"revision": 2, "to": "all", "dry_run": True})
     roll_out(acme, integration)
     work(acme)
 

@@ -253,7 +253,7 @@ def make_scene() -> dict[type, Any]:
         f"/api/partners/integrations/{integration}/revisions",
         {"event_mappings": [{"from": "order.paid", "to": "paid"}]},
     )
-    acme.post(f"/api/partners/integrations/{integration}/rollouts", {"revision": 2})
+    acme.post(f"/api/partners/integrations/{integration}/rollouts", {"revision": 2, "to": "all"})
     as_owner("UPDATE delivery_action SET status = 'failed', failure_reason = 'attempts_exhausted', attempts = 8")
     as_owner("UPDATE delivery_endpoint SET consecutive_failures = 5, openings = 1")
     as_owner("INSERT INTO learning_release (epsilon, delta, rho, deviation) VALUES (0.1, 1e-6, 0.001, 45)")
