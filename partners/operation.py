@@ -35,6 +35,13 @@ CUSTOMER_ID = OpenApiParameter(
         OpenApiExample("By your own id", "ext:shop-1841"),
     ],
 )
+CUSTOMER_BY_OWN_ID = OpenApiParameter(
+    "customer_id",
+    {"type": "string", "format": "own-customer-id", "pattern": "^ext:[^/]+$"},
+    OpenApiParameter.PATH,
+    description="`ext:` and the external id, percent-encoded. A `tenant_id` is not found here.",
+    examples=[OpenApiExample("By your own id", "ext:shop-1841")],
+)
 
 CUSTOMER = {
     "tenant_id": "0b9f6d7e-5a3c-4c57-9d0e-3f5d1f6a7b21",

@@ -22,7 +22,7 @@ class CustomerReference(NamedTuple):
 class CustomerConverter:
     """A uuid, or `ext:` and an external id, up to the next segment: slashes in an id are sent as `%2F`."""
 
-    regex = rf"{AnyUUIDConverter.regex}|{EXTERNAL}[^/]+"
+    regex = rf"(?:{AnyUUIDConverter.regex}|{EXTERNAL}[^/]+)"
 
     def to_python(self, value: str) -> CustomerReference:
         if value.startswith(EXTERNAL):

@@ -21,7 +21,7 @@ class EventType:
     data: Schema
     example: Mapping[str, Any]
     version: int = 1
-    since: str = "2026-12-01"
+    since: str = "2026-11-30"
 
 
 def _event(description: str, /, **members: tuple[Schema, Any]) -> EventType:

@@ -4,8 +4,9 @@ from drf_spectacular.utils import OpenApiParameter
 
 from delivery import serializers
 from delivery.outcomes import tokens
+from delivery.outcomes.services import NO_ACTION
 from retivo.api.operation import operation
-from retivo.api.schema import NOT_FOUND, Problems
+from retivo.api.schema import Problems
 
 report_by_url = operation(
     "reportOutcomeByUrl",
@@ -35,7 +36,7 @@ report_by_url = operation(
         "outcome_status": "completed",
     },
     problems=[
-        NOT_FOUND,
+        Problems("NoActionAtUrl", 404, {"not_found": NO_ACTION}),
         Problems(
             "OutcomeStands",
             409,

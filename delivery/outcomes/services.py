@@ -11,6 +11,8 @@ from retivo.api.errors import Problem, not_found
 from retivo.api.json import encode
 from retivo.database.cursor import kept_cursor
 
+NO_ACTION = "This URL belongs to no action. Use `outcome_url` exactly as the action's webhook has it."
+
 
 class Outcome(TypedDict):
     """`status` is one of `OutcomeStatus`; `result` is what its reporter says beside."""
@@ -53,7 +55,15 @@ def record_by_url(*, tenant_id: UUID, action_id: str, outcome: Outcome) -> None:
             "result": encode(outcome["result"]).decode(),
         },
     )
-    _check(*cursor.fetchone())
+    verdict, stands = cursor.fetchone()
+    if verdict == "unknown":
+        raise no_action()
+    _check(verdict, stands)
+
+
+def no_action() -> Problem:
+    """The 404 of an outcome URL, which is sent without an API key."""
+    return Problem(404, "not_found", NO_ACTION)
 
 
 def record_answered(*, tenant_id: UUID, outcomes: Iterable[OfAction]) -> None:

@@ -12,7 +12,7 @@ from delivery.outcomes.tokens import Named
 from delivery.serializers import OutcomeRequestSerializer
 from retivo.api.address import client_network
 from retivo.api.docs import OpenView
-from retivo.api.errors import Problem, not_found
+from retivo.api.errors import Problem
 from retivo.api.json import Response
 from tenants.access import rate_limit
 
@@ -39,7 +39,7 @@ class OutcomeByUrlView(OpenView):
         named = tokens.read(kwargs["token"])
         if named is None:
             rate_limit.spend_without_key(f"token:{client_network(request)}", (WRONG_TOKENS, SECONDS))
-            raise not_found()
+            raise services.no_action()
         # A flood at one URL, or from one receiver, is no other receiver's.
         rate_limit.spend_without_key(f"outcome:{named.action_id}", (REPORTS, SECONDS), name="action")
         sender = f"outcomes:{named.tenant_id}:{client_network(request)}"

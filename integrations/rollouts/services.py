@@ -38,7 +38,7 @@ KEPT_FOR = timedelta(days=90)
 # Why a customer that is named cannot be moved, by its status; None of one that has not the integration.
 _UNMOVABLE: dict[str | None, tuple[str, str]] = {
     None: ("not_shared", "Has not this integration."),
-    PlanStatus.DELETING: ("customer_deleting", "Is being deleted. Restore it first."),
+    PlanStatus.DELETING: ("customer_deleting", "This customer is being deleted. Restore it first."),
 }
 
 

@@ -4,7 +4,16 @@ from typing import Any
 
 from partners.customers import serializers
 from partners.deletions.schema import SCHEDULED
-from partners.operation import CUSTOMER, CUSTOMER_ID, CUSTOMERS, FORBIDDEN, INTEGRATION, USAGE, partner_operation
+from partners.operation import (
+    CUSTOMER,
+    CUSTOMER_BY_OWN_ID,
+    CUSTOMER_ID,
+    CUSTOMERS,
+    FORBIDDEN,
+    INTEGRATION,
+    USAGE,
+    partner_operation,
+)
 from partners.references import EXTERNAL_ID_RULE
 from retivo.api.errors import FieldError
 from retivo.api.schema import INVALID_BODY, INVALID_QUERY, NOT_FOUND, Link, Problems, Success, conflict
@@ -113,7 +122,10 @@ _CUSTOMER_DETAIL: dict[str, dict[str, Any]] = {
         "usage": USAGE,
         "integrations": [
             {
-                **{name: INTEGRATION[name] for name in ("id", "provider", "display_name", "domain", "active")},
+                **{
+                    name: INTEGRATION[name]
+                    for name in ("id", "provider", "display_name", "domain", "active", "revision")
+                },
                 "shared_at": "2026-04-26T10:00:00Z",
             }
         ],
@@ -173,7 +185,7 @@ put_customer = partner_operation(
     "processes: one of them makes the customer. The path takes `ext:` and your id, percent-encoded. A key that was "
     "lost with the answer is not shown again: issue another.",
     scope=Scope.PARTNER_CUSTOMERS,
-    parameters=[CUSTOMER_ID],
+    parameters=[CUSTOMER_BY_OWN_ID],
     tag=CUSTOMERS,
     takes=serializers.PutCustomerSerializer,
     requests={

@@ -206,6 +206,7 @@ class SharedIntegrationSerializer(serializers.Serializer[Any]):
     display_name = serializers.CharField()
     domain = serializers.CharField(allow_blank=True)
     active = serializers.BooleanField()
+    revision = serializers.IntegerField(help_text="At which the customer is.")
     shared_at = serializers.DateTimeField()
 
 
@@ -258,11 +259,11 @@ class CustomerDetailResponseSerializer(serializers.Serializer[Any]):
 
 class ProvisionedCustomerSerializer(serializers.Serializer[Any]):
     tenant_id = serializers.UUIDField()
+    external_id = serializers.CharField(allow_null=True, help_text="What you call the customer.")
     name = serializers.CharField()
     slug = serializers.CharField()
     plan_tier = serializers.ChoiceField(PlanTier.choices)
     api_key = serializers.CharField(help_text="Returned only once.")
-    external_id = serializers.CharField(required=False, help_text="If you gave it one.")
 
 
 class ChangedCustomerSerializer(CustomerDetailResponseSerializer):

@@ -150,11 +150,11 @@ def _provision(
     return {
         "customer": {
             "tenant_id": made.id,
+            "external_id": external_id,
             "name": name,
             "slug": made.slug,
             "plan_tier": made.plan_tier,
             "api_key": key.text,
-            **({} if external_id is None else {"external_id": external_id}),
         },
         "integrations_shared": shared,
         "warm_start": library.warm_start(partner_id=partner_id, customer_id=made.id),

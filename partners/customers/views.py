@@ -16,7 +16,7 @@ from partners.customers.serializers import (
 )
 from partners.references import CustomerReference, checked
 from partners.viewset import PartnerViewSet
-from retivo.api.errors import not_found
+from retivo.api.errors import Problem
 from retivo.api.json import Response
 from retivo.api.serializers import sent_once
 from tenants.access.authentication import Query, key_context
@@ -73,7 +73,8 @@ class CustomerViewSet(PartnerViewSet, OneStatementView):
         body = PutCustomerSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         if customer_id.external_id is None:
-            raise not_found()
+            detail = "PUT finds a customer by `ext:` and your own id. Use PATCH to change one by its `tenant_id`."
+            raise Problem(404, "not_found", detail)
         external_id = checked(customer_id.external_id)
         fields = body.validated_data
         if self.answer is not None and queries.is_already(self.answer, fields):

@@ -45,7 +45,10 @@ class EndpointSerializer(serializers.Serializer[Any]):
     last_failure = LastFailureSerializer(allow_null=True)
     latency_ms = LatencySerializer(allow_null=True, help_text="Of its last 100 answers.")
     waiting = serializers.IntegerField(help_text="Actions that wait to be sent there; counted once a minute.")
-    failed_24h = serializers.IntegerField(help_text="Actions that failed there within the last 24 hours.")
+    failed_24h = serializers.IntegerField(
+        help_text="How often actions failed there within the last 24 hours. One that was recovered and failed again "
+        "counts again."
+    )
     customers_affected = serializers.IntegerField(
         help_text="Customers with actions that wait to be sent there, or that failed there and can be recovered; "
         "counted once a minute."

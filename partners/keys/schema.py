@@ -1,6 +1,6 @@
 """What OpenAPI says of keys in the Partner API."""
 
-from partners.operation import CUSTOMERS, FORBIDDEN, KEYS
+from partners.operation import CUSTOMER_ID, CUSTOMERS, FORBIDDEN, KEYS
 from tenants.api_keys.schema import place
 from tenants.models import Scope
 
@@ -13,4 +13,5 @@ OF_CUSTOMERS = place(
     forbidden=FORBIDDEN,
     may_be_missing=True,
     may_be_calling=False,
+    within=[CUSTOMER_ID],
 )

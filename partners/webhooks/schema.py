@@ -146,7 +146,7 @@ list_attempts = partner_operation(
                 "started_at": "2026-11-02T10:00:01Z",
                 "latency_ms": 84,
                 "status_code": 200,
-                "error": "",
+                "error": None,
                 "response": "ok",
             }
         ],

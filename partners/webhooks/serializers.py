@@ -5,7 +5,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from delivery.models import WebhookReader
+from delivery.models import WebhookAttempt, WebhookReader
 from integrations import webhook_url
 from integrations.fields import WebhookField
 from partners.events.serializers import event_id_field, known_types
@@ -148,8 +148,12 @@ class WebhookAttemptSerializer(serializers.Serializer[Any]):
     started_at = serializers.DateTimeField()
     latency_ms = serializers.IntegerField()
     status_code = serializers.IntegerField(allow_null=True)
-    error = serializers.CharField(allow_blank=True, help_text="Why there is no status, such as `timeout`.")
+    error = serializers.SerializerMethodField(help_text="Why there is no status, such as `timeout`.")
     response = serializers.CharField(allow_blank=True, help_text="The answer's first KiB.")
+
+    @extend_schema_field({"type": ["string", "null"]})
+    def get_error(self, attempt: WebhookAttempt) -> str | None:
+        return attempt.error or None
 
 
 class AttemptListSerializer(PageSerializer):

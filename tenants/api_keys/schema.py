@@ -79,6 +79,7 @@ def place(  # a table
     forbidden: Problems = NO_FULL_ACCESS,
     may_be_missing: bool = False,
     may_be_calling: bool = True,
+    within: Sequence[Any] = (),
 ) -> Place:
     """What is said of the keys `whose` they are: "your", "a customer's".
 
@@ -86,6 +87,7 @@ def place(  # a table
         name: in each operation's id: `listApiKeys`, `listCustomerApiKeys`.
         may_be_missing: whoever holds the keys may be none of the caller's.
         may_be_calling: the key that calls is one of them.
+        within: parameters of the path that they are found under.
     """
 
     def also(more: Mapping[str, Any]) -> Problems:
@@ -96,6 +98,7 @@ def place(  # a table
 
     def said(verb: str, summary: str, description: str, **more: Any) -> Decorator:
         problems: Sequence[Problems] = more.pop("problems", ())
+        parameters = [*within, *more.pop("parameters", ())]
         return operation(
             f"{verb}{name}Key{more.pop('plural', '')}",
             summary.format(whose),
@@ -104,6 +107,7 @@ def place(  # a table
             tag=tag,
             **{"forbidden": forbidden, **more},
             problems=problems,
+            parameters=parameters,
         )
 
     missing = [NOT_FOUND] if may_be_missing else []
@@ -189,7 +193,8 @@ def place(  # a table
             "revokeAll",
             "Revoke all of {} keys",
             "Every key that is let in is refused from now on. With `reissue` one new key takes their place, with all "
-            "of their scopes and, if all were bound to networks, all of these; it expires when the calling key does.",
+            "of their scopes, or `full` where none was let in, and, if all were bound to networks, all of these; it "
+            "expires when the calling key does.",
             plural="s",
             parameters=[serializers.ConfirmQuerySerializer],
             takes=serializers.RevokeAllRequestSerializer,

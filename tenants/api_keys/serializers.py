@@ -136,7 +136,9 @@ class RotateRequestSerializer(StrictSerializer):
 
 class RevokeAllRequestSerializer(StrictSerializer):
     reissue = BooleanField(
-        required=False, default=False, help_text="Issue a key with all the scopes of those that are revoked."
+        required=False,
+        default=False,
+        help_text="Issue a key with all the scopes of those that are revoked; `full` if there were none.",
     )
     encrypt_to = _encrypt_to()
 

@@ -157,7 +157,7 @@ def revoke(*, of: Holder, by: Issuer, key_id: UUID, confirmed: bool = False) -> 
 def revoke_all(*, of: Holder, by: Issuer, reissue: bool, confirmed: bool = False) -> tuple[int, IssuedKey | None]:
     """Revoke every key that is still let in; how many, and a new key with all of their scopes if that is asked for.
 
-    Where no key was left, the new one has full access. It is let in from their networks, if all of them were bound to
+    Where no key was let in, the new one has full access. It is let in from their networks, if all of them were bound to
     some, and otherwise from the issuer's; it expires with the issuer.
 
     Raises:

@@ -53,12 +53,13 @@ def turn(*, customers: list[UUID], switch: str, active: bool, reason: str) -> di
 
 
 def _all(control: Control) -> dict[str, Any]:
-    return {**state.words(control), "suspension": state.suspended(control) and _suspension(control)}
+    return {**state.words(control), "suspension": _suspension(control)}
 
 
-def _suspension(control: Control) -> dict[str, Any]:
-    shown = {**(state.suspended(control) or {}), "cascade_days": control.cascade_days}
-    return {name: value for name, value in shown.items() if value is not None}
+def _suspension(control: Control) -> dict[str, Any] | None:
+    """With the days that staff alone say."""
+    shown = state.suspended(control)
+    return shown and shown | ({} if control.cascade_days is None else {"cascade_days": control.cascade_days})
 
 
 def _same(before: dict[str, Any], control: Control) -> bool:

@@ -120,7 +120,8 @@ def amount(value: Decimal | None) -> str | None:
 
 
 def number(value: Decimal | None) -> float | None:
-    return None if value is None else float(value)
+    """Of `5` it is 5, of `2.5` 2.5."""
+    return None if value is None else int(value) if value == int(value) else float(value)
 
 
 def switch(since: datetime | None, reason: str) -> dict[str, Any]:

@@ -45,7 +45,8 @@ def schedule(
         raise deleting(tenant.id, tenant.delete_at)
     if Tenant.objects.filter(parent_id=tenant.id).exists():
         raise ValidationError(f"{tenant} has customers: delete them first.")
-    delete_at = _from_now(grace_days)
+    now = _now()
+    delete_at = now + timedelta(days=grace_days)
     _set(tenant, PlanStatus.DELETING, delete_at)
     external_id = tenant.external_id
     deletion = Deletion(
@@ -54,6 +55,7 @@ def schedule(
         external_id_hash=None if external_id is None else hash_of(f"{tenant.id}:{external_id}"),
         owner_id=tenant.parent_id,
         requested_by=by or actor,
+        requested_at=now,
         delete_at=delete_at,
         reason=reason,
     )
@@ -83,11 +85,11 @@ def restore(*, actor: str, tenant: Tenant) -> Deletion:
     # Held before the clock is asked: a worker takes up no deletion that somebody is about to undo.
     deletion = Deletion.objects.select_for_update().get(subject_id=tenant.id, status__in=Deletion.OPEN)
     # The trigger `restored_in_time` asks the same clock, a moment later.
-    if tenant.delete_at <= _from_now(0):
+    if tenant.delete_at <= _now():
         raise Problem(409, "deletion_due", "The grace is over: this tenant is being deleted for good.")
     is_suspended = Control.objects.filter(tenant_id=tenant.id, suspended_since__isnull=False).exists()
     _set(tenant, PlanStatus.SUSPENDED if is_suspended else PlanStatus.ACTIVE, None)
-    deletion.status, deletion.finished_at = DeletionStatus.CANCELLED, _from_now(0)
+    deletion.status, deletion.finished_at = DeletionStatus.CANCELLED, _now()
     deletion.save(update_fields=["status", "finished_at"])
     outbox.record(
         actor=actor, action=action(tenant, "restored"), tenant_id=tenant.id, data={"deletion_id": deletion.id}
@@ -122,9 +124,9 @@ def _set(tenant: Tenant, plan_status: PlanStatus, delete_at: datetime | None) ->
     tenant.save(update_fields=["plan_status", "delete_at", "updated_at"])
 
 
-def _from_now(days: int) -> datetime:
+def _now() -> datetime:
     """By the database's clock, at this moment and not when the transaction began."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT clock_timestamp()")
         now: datetime = cursor.fetchone()[0]
-    return now + timedelta(days=days)
+    return now

@@ -193,6 +193,7 @@ def test_url__token_cut_lengthened_or_changed_anywhere__is_not_found(shop: Merch
     wrong = [*changed, token[:-1], token[:-4], token + "A", token + "=", token[1:], "", token.swapcase(), "ö" * 72]
 
     assert {code(report(head + each)) for each in wrong} == {(404, "not_found")}
+    assert "API key" not in report(head + wrong[0]).json()["detail"]  # none was sent
     assert outcome(shop, id) is None
     assert report(path).status_code == 200
 

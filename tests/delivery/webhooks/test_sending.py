@@ -64,6 +64,7 @@ def test_event__of_a_change__is_sent_as_the_feed_has_it_and_signed(acme: Api, me
     assert one.headers["x-retivo-request-id"] == event["request_id"]
     (attempt,) = attempts(acme, webhook)
     assert (attempt["event_id"], attempt["number"], attempt["status_code"]) == (event["id"], 1, 200)
+    assert attempt["error"] is None
 
 
 def test_webhook__added_now__gets_nothing_of_the_past_until_it_is_replayed(

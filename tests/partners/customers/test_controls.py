@@ -57,6 +57,23 @@ def test_bound__below_what_the_customer_has__moves_it(acme: Api, merchant: Api) 
     assert merchant.patch(SETTINGS, {"config": {"action_budget_usd": None, "holdout_percent": 0}}).status_code == 200
 
 
+@pytest.mark.parametrize("sent", ["5", "2.5", "0"])
+def test_bound__of_the_holdout__is_answered_as_it_was_sent(acme: Api, merchant: Api, sent: str) -> None:
+    answer = acme.patch(path(merchant), b'{"controls": {"holdout_percent": {"min": %s}}}' % sent.encode())
+
+    for told in (answer, acme.get(path(merchant))):
+        assert f'"holdout_percent":{{"min":{sent},"locked":false}}' in told.content.decode()
+
+
+def test_suspension__without_a_reason__has_the_same_members_in_its_event(acme: Api, merchant: Api) -> None:
+    suspended = of_partner(acme, merchant, suspension={"mode": "hold"}).json()["customer"]["suspension"]
+    of_partner(acme, merchant, suspension=None)
+
+    (event,) = acme.get("/api/partners/events", {"types": "customer.reactivated"}).json()["events"]
+    assert event["previous"]["suspension"] == suspended
+    assert suspended["reason"] is None
+
+
 def test_lock__by_the_partner__is_the_customers_to_see_and_not_to_change(acme: Api, merchant: Api) -> None:
     of_partner(acme, merchant, holdout_percent={"value": 20, "locked": True})
 

@@ -44,6 +44,8 @@ def test_delete__a_customer__is_accepted_and_says_until_when(acme: Api, merchant
     assert (customer["tenant_id"], customer["plan_status"]) == (str(merchant.tenant_id), "deleting")
     assert customer["delete_at"] == deletion["delete_at"]
     assert days * 86400 - 60 < seconds_left(customer) <= days * 86400
+    begins, ends = (datetime.fromisoformat(deletion[name]) for name in ("requested_at", "delete_at"))
+    assert ends - begins == timedelta(days=days)
     assert (deletion["status"], deletion["tenant_id"]) == ("scheduled", str(merchant.tenant_id))
     assert deletion["requested_by"] == acme.actor
     assert acme.get(path).json()["customer"]["delete_at"] == customer["delete_at"]

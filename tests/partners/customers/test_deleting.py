@@ -29,12 +29,12 @@ OPERATIONS: dict[str, tuple[str, str, Any, tuple[int, str | None]]] = {
     "revokeAllCustomerApiKeys": ("POST", f"{CUSTOMER}/api-keys/revoke-all", {}, (200, None)),
     "shareIntegration": ("POST", "{integration}/share", {"customer_tenant_id": "{customer}"}, REFUSED),
     "unshareIntegration": ("DELETE", "{integration}/share/{customer}", {"actions": "cancel"}, REFUSED),
-    # It stays where it is, as of a roll-out to all.
+    # A roll-out to all leaves it where it is; one that names it is refused.
     "startRollout": (
         "POST",
         "{integration}/rollouts",
         {"revision": 1, "to": {"customer_ids": ["{customer}"]}},
-        (202, None),
+        (400, "validation_failed"),
     ),
     # What is told of it.
     "listPartnerEvents": ("GET", "/api/partners/events?customer_id={customer}", None, (200, None)),

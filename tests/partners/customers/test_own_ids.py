@@ -98,6 +98,20 @@ def test_id__that_is_not_printable_or_too_long__is_refused_everywhere(acme: Api,
     assert acme.get(PATH).json()["total"] == 0
 
 
+def test_put__by_the_tenants_id__is_404_and_says_what_finds_it(acme: Api) -> None:
+    answer = acme.put(f"{PATH}/{acme.provision('shop').tenant_id}", {"name": "Another"})
+
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+    assert "`ext:`" in answer.json()["detail"]
+
+
+def test_id__with_a_slash_that_a_proxy_decoded__is_not_found(acme: Api) -> None:
+    put(acme, "shop/1841")
+
+    assert acme.get(path("shop/1841")).status_code == 200
+    assert acme.get(f"{PATH}/ext:shop/1841").status_code == 404
+
+
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(external_id=st.text(min_size=1, max_size=300))
 def test_put__any_text__is_kept_as_it_is_or_refused(acme: Api, external_id: str) -> None:

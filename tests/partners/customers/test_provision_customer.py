@@ -28,7 +28,12 @@ def test_provision__minimal_body__answers_the_contract_and_its_defaults(acme: Ap
     assert body["integrations_shared"] == 0
     assert body["customer"].pop("api_key").startswith("rt_live_")
     tenant_id = body["customer"].pop("tenant_id")
-    assert body["customer"] == {"name": "Merchant ABC", "slug": "merchant-abc", "plan_tier": "scale"}
+    assert body["customer"] == {
+        "external_id": None,
+        "name": "Merchant ABC",
+        "slug": "merchant-abc",
+        "plan_tier": "scale",
+    }
     assert acme.get(f"{PATH}/{tenant_id}").json()["customer"]["tracked_user_limit"] == 1000
 
 

@@ -40,6 +40,7 @@ schemathesis.openapi.format("external-id", strategies.from_regex(r"[!-~]{1,60}",
 
 # In a path from the dictionary; in a query an id that is nobody's, or one of the partner's own.
 schemathesis.openapi.format("customer-id", strategies.sampled_from([str(uuid.UUID(int=7)), "ext:shop-1"]))
+schemathesis.openapi.format("own-customer-id", strategies.just("ext:shop-1"))
 
 # 32 bytes in Base64.
 _PUBLIC_KEY = "3p7bfXt9wbTTW2HC7OQ1Nz+DQ8hbeGdNrfx+FG+IK08="

@@ -290,6 +290,37 @@ def test_headers__each_answer__names_those_it_has() -> None:
 
 
 @pytest.mark.no_database
+def test_tags__those_of_operations__are_described() -> None:
+    described = [tag["name"] for tag in SCHEMA["tags"]]
+
+    assert {tag for operation in OPERATIONS.values() for tag in operation["tags"]} == {*described}
+    assert len(described) == len({*described})
+
+
+@pytest.mark.no_database
+def test_customer_id__in_every_path__is_described_alike() -> None:
+    """But for a customer that is put, which its partner's own id alone finds."""
+    found: dict[str, dict[str, Any]] = {}
+    for name, operation in OPERATIONS.items():
+        for parameter in operation.get("parameters", []):
+            if parameter["in"] == "path" and parameter["name"] == "customerId":
+                assert name == "putCustomer" or found.setdefault("customerId", parameter) == parameter, name
+    (put,) = [each for each in OPERATIONS["putCustomer"]["parameters"] if each["in"] == "path"]
+    for example in put["examples"].values():
+        assert re.search(put["schema"]["pattern"], example["value"])
+
+
+def test_example__of_a_customer__has_the_members_of_an_answer(acme: Api) -> None:
+    acme.register()
+    customer = acme.get(f"/api/partners/customers/{acme.provision('shop').tenant_id}").json()["customer"]
+    (example,) = examples(OPERATIONS["getCustomer"]["responses"]["200"]["content"]["application/json"])
+
+    assert example["customer"].keys() == customer.keys()
+    for member in ("integrations", "api_keys"):
+        assert example["customer"][member][0].keys() == customer[member][0].keys()
+
+
+@pytest.mark.no_database
 def test_security_scheme__is_a_bearer_key() -> None:
     (name, scheme) = next(iter(SCHEMA["components"]["securitySchemes"].items()))
 
