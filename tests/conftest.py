@@ -146,6 +146,8 @@ def _let_owner_delete() -> None:
     if embedded_postgres.is_configured():
         conninfo = embedded_postgres.superuser_conninfo(embedded_postgres.data_dir())
         with psycopg.connect(conninfo, autocommit=True) as cluster:
+            # Two processes of tests that grant it at once would be told "tuple concurrently updated".
+            cluster.execute("SELECT pg_advisory_lock(hashtext('tests.let_owner_delete'))")
             cluster.execute(f"GRANT SET ON PARAMETER session_replication_role TO {embedded_postgres.OWNER}")
 
 
