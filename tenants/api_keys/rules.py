@@ -1,6 +1,6 @@
 """What may not be done with keys: which scopes are granted, how many there are, and which may end."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from django.db import connection
@@ -70,7 +70,9 @@ def refuse_unless_meant(by: Issuer, found: Collection[ApiKey], confirmed: bool) 
 
 
 def refuse_lockout(by: Issuer, tenant: Tenant, ended: Collection[ApiKey]) -> None:
-    """Refuse what has left a partner no key that manages keys: it would be locked out until staff issue another.
+    """Refuse what has left a partner no key that issues keys for what those that ended may do in the Partner API.
+
+    It would be locked out of that until staff issue another.
 
     Every change that ends keys asks this of what it has left, and what it has issued counts. Staff may do it, and so
     may whoever reports a leaked key, which does not come here.
@@ -90,28 +92,37 @@ def refuse_lockout(by: Issuer, tenant: Tenant, ended: Collection[ApiKey]) -> Non
             "ended_at": ended_at,
             "address": caller_address(),
         }
-        cursor.execute(_LEAVES_MANAGING, parameters)
-        (may,) = cursor.fetchone()
-    if not may:
-        detail = (
-            "This would leave no key that holds `partner:keys`, is valid for another day, and is let in from where you "
-            "are or was used before: issue one first."
-        )
-        raise Problem(409, "last_partner_key", detail)
+        cursor.execute(_LEFT, parameters)
+        had_ended, left = cursor.fetchone()
+    if not had_ended and not _of_partner(left) >= _of_partner(scope for key in managing for scope in key.scopes):
+        raise Problem(409, "last_partner_key", LAST_PARTNER_KEY)
+
+
+LAST_PARTNER_KEY = (
+    "This would leave no key that can issue keys for what this one may do in the Partner API, is valid for another "
+    "day, and is let in from where you are or was used before. Issue one first."
+)
+
+
+def _of_partner(scopes: Iterable[str]) -> frozenset[Scope]:
+    """What these scopes include of the Partner API."""
+    included = (scope for held in scopes if held in Scope for scope in Scope(held).included)
+    return frozenset(scope for scope in included if scope.family == Scope.PARTNER)
 
 
 _MANAGING = frozenset({Scope.PARTNER, Scope.PARTNER_KEYS})
 
+# What the keys that manage keys hold together, which is what they can issue.
+#
 # A key that has a successor is not counted, as it is on its way out. Where nothing that ended was valid for another
 # day, it is enough that what is left is valid as long. Nobody may be in the networks of a key that was never used.
-_LEAVES_MANAGING = """
-    SELECT coalesce(%(ended_at)s <= now(), false) OR EXISTS (
-        SELECT FROM tenants_apikey k
-        WHERE k.tenant_id = %(tenant_id)s AND k.scopes && %(managing)s AND k.revoked_at IS NULL
-          AND (k.expires_at IS NULL OR k.expires_at >= least(%(ended_at)s, now() + interval '1 day'))
-          AND (k.allowed_cidrs IS NULL OR k.last_used_at IS NOT NULL OR %(address)s::inet <<= ANY (k.allowed_cidrs))
-          AND NOT EXISTS (SELECT FROM tenants_apikey s WHERE s.replaces_id = k.id)
-    )
+_LEFT = """
+    SELECT coalesce(%(ended_at)s <= now(), false), coalesce(array_agg(DISTINCT scope), '{}')
+    FROM tenants_apikey k, unnest(k.scopes) scope
+    WHERE k.tenant_id = %(tenant_id)s AND k.scopes && %(managing)s AND k.revoked_at IS NULL
+      AND (k.expires_at IS NULL OR k.expires_at >= least(%(ended_at)s, now() + interval '1 day'))
+      AND (k.allowed_cidrs IS NULL OR k.last_used_at IS NOT NULL OR %(address)s::inet <<= ANY (k.allowed_cidrs))
+      AND NOT EXISTS (SELECT FROM tenants_apikey s WHERE s.replaces_id = k.id)
 """
 
 

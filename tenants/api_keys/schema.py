@@ -7,6 +7,7 @@ from retivo.api.errors import FieldError
 from retivo.api.operation import Decorator, operation
 from retivo.api.schema import INVALID_QUERY, KEY_IN_USE, NO_FULL_ACCESS, NOT_FOUND, Problems
 from tenants.api_keys import serializers
+from tenants.api_keys.rules import LAST_PARTNER_KEY
 from tenants.models import Scope
 
 KEY: dict[str, Any] = {
@@ -44,12 +45,7 @@ _NOT_GRANTABLE: dict[str, Any] = {
 }
 _LIMIT = {"api_key_limit_reached": "A tenant has at most 20 active keys, whatever its plan. Revoke one first."}
 _CALLING = {"calling_key": "This is the key that you are calling with: send `?confirm=self` if you mean it."}
-_LAST = {
-    "last_partner_key": (
-        "This would leave no key that holds `partner:keys`, is valid for another day, and is let in from where you are "
-        "or was used before: issue one first."
-    )
-}
+_LAST = {"last_partner_key": LAST_PARTNER_KEY}
 _DELETING = {"customer_deleting": "This customer is being deleted. Restore it first."}
 _NOT_ROTATABLE = {
     "already_rotated": "This key was rotated already: its successor can be.",

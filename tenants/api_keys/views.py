@@ -4,12 +4,15 @@ from datetime import timedelta
 from typing import Any, cast
 from uuid import UUID
 
+from django.http import HttpRequest
 from rest_framework.decorators import action
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 
 from retivo.api.errors import not_found
 from retivo.api.json import Response
 from retivo.api.serializers import StrictSerializer, sent_once
+from tenants.access.authentication import note_use
 from tenants.access.viewset import TenantViewSet
 from tenants.api_keys import queries, schema, sealing, services
 from tenants.api_keys.parties import Holder, Issuer
@@ -34,6 +37,15 @@ def key_viewset(base: type[TenantViewSet], said: schema.Place) -> Any:
     class KeyViewSet(base):  # type: ignore[misc, valid-type]  # a class, which mypy takes for a variable
         lookup_url_kwarg = "key_id"
         lookup_value_converter = "any_uuid"
+
+        def count(self, request: HttpRequest) -> None:
+            """The use of the caller's key is noted before the request's transaction, where the note would lock its row.
+
+            Two keys that change each other at the same time would wait for each other.
+            """
+            super().count(request)
+            if request.method not in SAFE_METHODS:
+                note_use(self.key)
 
         def holder(self) -> Holder:
             """Raises Problem 404 if it is not the caller's."""

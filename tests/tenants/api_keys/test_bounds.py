@@ -61,7 +61,7 @@ def test_issue__by_a_bound_key__is_no_less_bound(
 def test_rotate__itself__makes_no_permanent_key_of_one_that_expires(acme: Api, overlap: int) -> None:
     place = bound(Place("/api/partners/api-keys", acme, acme, FAMILIES), expires_at=later(1))
     own = {"id": id_of(acme)}
-    key_with(acme, Scope.PARTNER_KEYS)  # or what ends sooner could not take the place of the last one
+    key_with(acme, Scope.PARTNER)  # or what ends sooner could not take the place of the last one
 
     for expires_at in ({}, {"expires_at": later(2)}):
         answer = place.rotate(own, overlap_hours=overlap, **expires_at)

@@ -35,11 +35,12 @@ WAYS: dict[str, tuple[tuple[str, str, dict[str, Any] | None], bool]] = {
 LEFT = {
     "none": None,
     "one without the scope": (Scope.FULL, Scope.PARTNER_READ),
-    "one for less than a day": (Scope.PARTNER_KEYS,),
-    "one for other networks": (Scope.PARTNER_KEYS,),
-    "one for other networks, used": (Scope.PARTNER_KEYS,),
-    "one for this network": (Scope.PARTNER_KEYS,),
-    "one that lasts": (Scope.PARTNER_KEYS,),
+    "one that may do less": (Scope.PARTNER_KEYS, Scope.PARTNER_CUSTOMERS),
+    "one for less than a day": (Scope.PARTNER,),
+    "one for other networks": (Scope.PARTNER,),
+    "one for other networks, used": (Scope.PARTNER,),
+    "one for this network": (Scope.PARTNER,),
+    "one that lasts": (Scope.PARTNER,),
 }
 LASTS = {"one for other networks, used", "one for this network", "one that lasts"}
 ELSEWHERE, HERE = "{192.0.2.0/24}", "{127.0.0.0/8}"
