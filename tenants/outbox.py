@@ -102,7 +102,7 @@ def record_each(
 def announce(
     *, action: str, tenant_id: UUID, data: Mapping[str, Any], previous: Mapping[str, Any] | None = None
 ) -> None:
-    """Append an event of what nobody did: what Retivo itself noticed. It has no audit entry."""
+    """Append an event of what Retivo noticed, and changed nothing by. It has no audit entry."""
     with connection.cursor() as cursor:
         cursor.execute(
             f"WITH {_ANNOUNCED} SELECT",

@@ -137,7 +137,13 @@ def _tell(certifying: Certifying, *, failed: list[str], provider: str) -> None:
     if failed:
         data["failed"] = failed
     action = "endpoint.certification_failed" if failed else "endpoint.certified"
-    outbox.announce(action=action, tenant_id=certifying.tenant_id, data=data)
+    outbox.record(
+        actor=outbox.SYSTEM,
+        action=action,
+        tenant_id=certifying.tenant_id,
+        target=outbox.Target("endpoint", certifying.endpoint_id),
+        data=data,
+    )
 
 
 _READ = """

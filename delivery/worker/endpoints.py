@@ -74,10 +74,14 @@ def note(owner_id: UUID, url: str, seen: Seen) -> None:
         else:
             return
         row = cursor.fetchone()
-    if row is not None and row[0]:
-        outbox.announce(
-            action=action, tenant_id=owner_id, data={"endpoint_id": parameters["endpoint_id"], "url": url, **data}
-        )
+    if row is None or not row[0]:
+        return
+    data = {"endpoint_id": parameters["endpoint_id"], "url": url, **data}
+    if seen.is_gone:
+        target = outbox.Target("endpoint", parameters["endpoint_id"])
+        outbox.record(actor=outbox.SYSTEM, action=action, tenant_id=owner_id, target=target, data=data)
+    else:
+        outbox.announce(action=action, tenant_id=owner_id, data=data)
 
 
 def count() -> int:

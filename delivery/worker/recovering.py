@@ -47,9 +47,11 @@ def _end(tenant_id: UUID, recovery_id: str, status: str) -> None:
         if row is None:
             return
         endpoint_id, url, since, until, replayed = row
-        outbox.announce(
+        outbox.record(
+            actor=outbox.SYSTEM,
             action="endpoint.recovery_finished",
             tenant_id=tenant_id,
+            target=outbox.Target("endpoint", endpoint_id),
             data={
                 "status": status,
                 "replayed": replayed,

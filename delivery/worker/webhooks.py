@@ -116,11 +116,13 @@ def _tell_failed(owner_id: UUID, url: str, results: Sequence[Result[DeliveryLeas
             cursor.execute(_DISABLE, {"tenant_id": owner_id, "webhook_id": webhook_id, "url": url})
             is_news = cursor.rowcount
         if is_news:
-            outbox.announce(
+            outbox.record(
+                actor=outbox.SYSTEM,
                 action="webhook.disabled",
                 tenant_id=owner_id,
+                target=outbox.Target("webhook", webhook_id),
                 data={"webhook_id": webhook_id, "url": url, "reason": FailureReason.ENDPOINT_GONE},
-                previous={"active": True},
+                changes={"active": {"from": True, "to": False}},
             )
 
 

@@ -99,7 +99,7 @@ def start(
     rollout.refresh_from_db()
     rollout.total = moving.choose(rollout, _chosen(rollout, to))
     rollout.save(update_fields=["total"])
-    _record(rollout, "rollout.started", actor, customers=rollout.total, to=_kind(to.asked))
+    record(rollout, "rollout.started", actor, customers=rollout.total, to=_kind(to.asked))
     return rollout
 
 
@@ -225,7 +225,7 @@ def _steered(rollout: Rollout, status: RolloutStatus, action: str, actor: str) -
     rollout.due_at = Now()
     rollout.save(update_fields=["status", "due_at", "total", "moved", "finished_at"])
     rollout.refresh_from_db()
-    _record(rollout, action, actor, {"status": before}, moved=rollout.moved)
+    record(rollout, action, actor, {"status": before}, moved=rollout.moved)
     return rollout
 
 
@@ -288,7 +288,8 @@ def about(rollout: Rollout) -> dict[str, Any]:
     }
 
 
-def _record(rollout: Rollout, action: str, actor: str, previous: Mapping[str, Any] | None = None, **more: Any) -> None:
+def record(rollout: Rollout, action: str, actor: str, previous: Mapping[str, Any] | None = None, **more: Any) -> None:
+    """What happened to a roll-out, as an audit entry and an event."""
     outbox.record(
         actor=actor,
         action=action,

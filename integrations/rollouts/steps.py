@@ -6,7 +6,6 @@ and another goes on from there.
 
 from datetime import timedelta
 from math import ceil
-from typing import Any
 from uuid import UUID
 
 from django.db.models.functions import Now
@@ -15,7 +14,7 @@ from django.utils import timezone
 from integrations.models import PartnerIntegration, Rollout, RolloutStatus
 from integrations.rollouts import guarding, moving
 from integrations.rollouts.guarding import Watch
-from integrations.rollouts.services import about, lock_integration, stage_number
+from integrations.rollouts.services import lock_integration, record, stage_number
 from tenants import outbox
 
 # How often a stage that waits is looked at for its guard.
@@ -69,7 +68,7 @@ def _advance(rollout: Rollout, integration: PartnerIntegration | None, watch: Wa
     if seen is not None and guarding.stops(rollout, seen):
         rollout.status, rollout.finished_at = RolloutStatus.ABORTED, timezone.now()
         rollout.save(update_fields=_CHANGED)
-        _announce(rollout, "rollout.aborted", moved=rollout.moved, guard_seen=rollout.guard_seen)
+        record(rollout, "rollout.aborted", outbox.SYSTEM, moved=rollout.moved, guard_seen=rollout.guard_seen)
         return False
     stage = rollout.stages[rollout.stage]
     wanted = _wanted(rollout)
@@ -103,13 +102,13 @@ def _end_stage(rollout: Rollout, integration: PartnerIntegration) -> bool:
     if is_last and moving.take_in_late(rollout):
         rollout.save(update_fields=_CHANGED)
         return True
-    _announce(rollout, "rollout.stage_done", stage=stage_number(rollout), moved=rollout.moved)
+    record(rollout, "rollout.stage_done", outbox.SYSTEM, stage=stage_number(rollout), moved=rollout.moved)
     if is_last:
         rollout.status, rollout.finished_at = RolloutStatus.COMPLETED, timezone.now()
         if rollout.is_for_all:
             integration.revision = rollout.revision
             integration.save(update_fields=["revision"])
-        _announce(rollout, "rollout.completed", moved=rollout.moved)
+        record(rollout, "rollout.completed", outbox.SYSTEM, moved=rollout.moved)
     else:
         rollout.stage, rollout.stage_began_at, rollout.stage_ends_at = rollout.stage + 1, Now(), None
     rollout.save(update_fields=_CHANGED)
@@ -120,10 +119,6 @@ def _wanted(rollout: Rollout) -> int:
     """How many are still to be moved in its stage."""
     percent: int = rollout.stages[rollout.stage]["percent"]
     return ceil(rollout.total * percent / 100) - rollout.moved
-
-
-def _announce(rollout: Rollout, action: str, **more: Any) -> None:
-    outbox.announce(action=action, tenant_id=rollout.tenant_id, data={**about(rollout), **more})
 
 
 def due(*, partner_id: UUID) -> list[str]:

@@ -45,7 +45,12 @@ class Migration(migrations.Migration):
                 null=True,
             ),
         ),
-        _in_force("tenants_auditentry", "5b04d0af5826", _linked.TENANTS_AUDITENTRY),
+        _in_force(
+            "tenants_auditentry",
+            "550c2ad8cace",
+            "DROP POLICY by_system ON tenants_auditentry",
+            _linked.TENANTS_AUDITENTRY,
+        ),
         _in_force("audit_content_hash", "f8a3af46cfbf", _families.AUDIT_CONTENT_HASH),
         _in_force("audit_family_hash", "9eb105bd393b", _families.AUDIT_FAMILY_HASH),
         _in_force("redact_audit_entries", "2622de4bdfd6", _redacted.REDACT_AUDIT_ENTRIES),

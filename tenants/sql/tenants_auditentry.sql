@@ -1,5 +1,5 @@
 -- A tenant appends to the audit trail, of itself or of a customer, by its keys, and reads what is about itself and, as a
--- partner, about its family. Who of the staff did something, staff alone read. Nobody changes the trail or takes anything out
+-- partner, about its family. What Retivo did itself, workers alone append. Who of the staff did something, staff alone read. Nobody changes the trail or takes anything out
 -- of it: chain_entry gives each entry its positions and the hashes of those before.
 ALTER TABLE tenants_auditentry ENABLE ROW LEVEL SECURITY;
 
@@ -16,6 +16,10 @@ CREATE POLICY tenant_isolation ON tenants_auditentry FOR INSERT TO app_web
             )
         )
     );
+
+DROP POLICY IF EXISTS by_system ON tenants_auditentry;
+CREATE POLICY by_system ON tenants_auditentry FOR INSERT TO app_worker
+    WITH CHECK (actor = 'system' AND tenant_id = (SELECT current_tenant()));
 
 DROP POLICY IF EXISTS shown ON tenants_auditentry;
 CREATE POLICY shown ON tenants_auditentry FOR SELECT TO app_web

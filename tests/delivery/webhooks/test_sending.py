@@ -20,6 +20,7 @@ from tests.delivery.receiver import Answer, Received, Receiver, receiver
 from tests.delivery.worker.processes import wait_for, worker
 from tests.owner import as_owner
 from tests.partners.webhooks.cast import WEBHOOKS, make, newest, used
+from tests.tenants.audit.lines import by_system
 
 
 def rename(partner: Api, customer: Api, name: str) -> None:
@@ -205,6 +206,7 @@ def test_gone__410__switches_the_webhook_off_and_tells_the_others(acme: Api, mer
             "url": gone.url + "/hook",
             "reason": "endpoint_gone",
         }
+        assert by_system(acme) == [("webhook.disabled", "webhook")]
         rename(acme, merchant, "Newest")
         sent = len(gone.received)
         work()

@@ -15,6 +15,7 @@ from tests.owner import as_owner
 from tests.partners.endpoints.cast import ENDPOINTS, FAULTS, Faithful, FirstOnly, act, endpoint, told
 from tests.partners.rollouts.cast import INTEGRATIONS, publish, revisions, roll_out, steer
 from tests.partners.rollouts.cast import work as roll_out_work
+from tests.tenants.audit.lines import by_system
 
 NAMES = [check.name for check in CHECKS]
 
@@ -62,6 +63,7 @@ def test_certify__a_receiver_with_a_fault__finds_that_and_no_other(
     assert ended["type"] == ("endpoint.certified" if passed else "endpoint.certification_failed")
     assert set(ended["data"].get("failed", [])) == FAULTS[receiver]
     assert ended["data"]["certification_id"] == found["id"]
+    assert by_system(acme) == [(ended["type"], "endpoint")]
 
 
 def test_probes__say_that_they_are_and_what_they_try(acme: Api, integration: dict[str, Any], inbox: Receiver) -> None:

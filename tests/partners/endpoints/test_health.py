@@ -15,6 +15,7 @@ from tests.delivery.cast import Merchant, let_time_pass, make_due, merchant_of, 
 from tests.delivery.receiver import Answer, Received, Receiver, receiver
 from tests.owner import as_owner
 from tests.partners.endpoints.cast import ENDPOINTS, act, counted, endpoint, endpoints, fail_all, told
+from tests.tenants.audit.lines import by_system
 
 MEMBERS = {
     "id", "url", "integration_ids", "status", "since", "disabled_because", "last_success_at", "last_failure",
@@ -99,6 +100,7 @@ def test_gone__one_path_of_a_host__disables_that_path_alone_until_it_is_enabled(
         (event,) = told(acme)
         assert event["type"] == "endpoint.disabled"
         assert event["data"] == {"endpoint_id": one["id"], "url": one["url"], "reason": "endpoint_gone"}
+        assert by_system(acme) == [("endpoint.disabled", "endpoint")]
         assert endpoints(acme, status="disabled") == [one]
         assert endpoints(acme, status="open") == []
 

@@ -20,6 +20,7 @@ from tests.partners.endpoints.cast import ENDPOINTS, act, counted, endpoint, fai
 from tests.partners.rollouts.cast import INTEGRATIONS, publish, roll_out
 from tests.partners.rollouts.cast import work as roll_out_work
 from tests.sizes import size
+from tests.tenants.audit.lines import by_system
 
 SINCE = "2026-01-01T00:00:00Z"
 MANY = size(6_000, whole=50_000)
@@ -81,6 +82,7 @@ def test_recover__what_failed_there__is_sent_again_for_all_customers(
     assert started["actor"]["type"] == "api_key"
     assert started["data"]["actions"] == 6
     assert (finished["type"], finished["data"]["status"]) == ("endpoint.recovery_finished", "completed")
+    assert by_system(acme)[0] == ("endpoint.recovery_finished", "endpoint")
     assert finished["data"]["replayed"] == 6
     assert acme.get(f"{ENDPOINTS}/{endpoint(acme, url)['id']}").json()["endpoint"]["recovery"] == ended
 

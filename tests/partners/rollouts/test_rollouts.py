@@ -27,6 +27,7 @@ from tests.partners.rollouts.cast import (
     steer,
     work,
 )
+from tests.tenants.audit.lines import by_system
 
 OWN = {
     "name": "send_card",
@@ -210,6 +211,7 @@ def test_rollout__in_stages__waits_between_them(acme: Api, integration: str) -> 
 
     assert seen == [("running", 1, 1), ("running", 2, 2), ("completed", 3, 4)]
     assert events(acme, "rollout.stage_done") == ["rollout.stage_done"] * 3
+    assert by_system(acme) == [("rollout.completed", "rollout"), *[("rollout.stage_done", "rollout")] * 3]
 
 
 def test_rollout__paused__moves_nobody_until_it_is_resumed(acme: Api, integration: str) -> None:

@@ -30,6 +30,13 @@ def entries(api: Api, path: str = PARTNERS, **query: Any) -> list[dict[str, Any]
     return found
 
 
+def by_system(partner: Api, **query: Any) -> list[tuple[str, str]]:
+    """What Retivo itself did since the partner was made, the newest first: the action, and the kind of its target."""
+    made = ("partner.created", "api_key.issued")
+    found = [entry for entry in entries(partner, actor="system", **query) if entry["action"] not in made]
+    return [(entry["action"], entry["target"]["type"]) for entry in found]
+
+
 def verify(directory: Path, lines: str | bytes, *options: str, **answers: Any) -> tuple[int, str]:
     """What the script says of an export, as whoever has it would run it. Bytes are an answer as it is in its file."""
     (directory / "audit.ndjson").write_bytes(lines if isinstance(lines, bytes) else lines.encode())
