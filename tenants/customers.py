@@ -96,13 +96,14 @@ def create_customer(
     raise Problem(409, "slug_taken", f"You have a customer with the slug `{wanted}` already.")
 
 
-def taken_by(*, partner_id: UUID, external_id: str) -> ExternalIdTakenError | None:
-    """The partner's customer that has this external id, as the error that says so."""
+def taken_by(*, partner_id: UUID, external_id: str, lock: bool = False) -> ExternalIdTakenError | None:
+    """The partner's customer that has this external id, as the error that says so.
+
+    Args:
+        lock: its row, so that it keeps the id: one that is deleted or gets another id meanwhile is not found.
+    """
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT id, delete_at FROM tenants_tenant WHERE parent_id = %s AND external_id = %s",
-            [partner_id, external_id],
-        )
+        cursor.execute(_TAKEN_BY + " FOR NO KEY UPDATE" if lock else _TAKEN_BY, [partner_id, external_id])
         row = cursor.fetchone()
     return ExternalIdTakenError(*row) if row else None
 
@@ -143,7 +144,9 @@ def slug_of(name: str) -> str:
 
 
 def _next_free(partner_id: UUID, base: str) -> str:
+    """The base with the next number. Others that want one wait until this one is taken."""
     with connection.cursor() as cursor:
+        cursor.execute(_TAKE_TURN, [f"{partner_id} {base}"])
         cursor.execute(_NEXT, {"partner_id": partner_id, "pattern": f"^{base}-([0-9]{{1,9}})$"})
         (number,) = cursor.fetchone()
     return f"{base[: _SLUG_LENGTH - 1 - len(str(number))].rstrip('-')}-{number}"
@@ -158,6 +161,10 @@ _CREATE = """
             %(plan_tier)s, 'active', %(tracked_user_limit)s, %(config)s::jsonb, %(config)s::jsonb)
     ON CONFLICT DO NOTHING
 """
+
+_TAKEN_BY = "SELECT id, delete_at FROM tenants_tenant WHERE parent_id = %s AND external_id = %s"
+
+_TAKE_TURN = "SELECT pg_advisory_xact_lock(hashtextextended('retivo.slug:' || %s, 0))"
 
 _NEXT = """
     SELECT 1 + coalesce(max(substring(slug FROM %(pattern)s)::bigint), 1)

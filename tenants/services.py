@@ -10,8 +10,8 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from retivo.api.errors import FieldError, Problem, validation_failed
-from retivo.api.json import encode
 from retivo.api.merge_patch import merge_patch
+from retivo.api.values import same
 from tenants import config, customers, outbox
 from tenants.api_keys import services as api_keys
 from tenants.api_keys.parties import Holder, Issuer
@@ -227,7 +227,7 @@ def change_settings(
     changed |= {
         name: {"from": value, "to": getattr(tenant, name)}
         for name, value in before.items()
-        if encode(value) != encode(getattr(tenant, name))  # as JSON: to Python true and 1 are equal
+        if not same(value, getattr(tenant, name))
     }
     if changed:
         tenant.updated_at = timezone.now()
@@ -363,7 +363,7 @@ def _before(changed: Mapping[str, Change]) -> Iterator[tuple[str, Any]]:
     for name, change in sorted(changed.items(), reverse=True):  # the config itself has the last word
         if name in ("config", "config_by_partner"):
             before, after = change["from"], change["to"]
-            members = (key for key in before.keys() | after if _member(before, key) != _member(after, key))
+            members = (key for key in before.keys() | after if _differ(before, after, key))
             yield from ((f"config.{key}", before.get(key)) for key in members)
         else:
             yield name, change["from"]
@@ -371,14 +371,15 @@ def _before(changed: Mapping[str, Change]) -> Iterator[tuple[str, Any]]:
 
 def _refuse_what_the_partner_sets(before: dict[str, Any], after: dict[str, Any]) -> None:
     code, detail = "config_set_by_partner", "This is set by the partner that provisioned this tenant."
-    touched = [key for key in config.SET_BY_PARTNER if _member(before, key) != _member(after, key)]
+    touched = [key for key in config.SET_BY_PARTNER if _differ(before, after, key)]
     if touched:
         errors = [FieldError(pointer=f"/config/{key}", code=code, detail=detail) for key in touched]
         raise Problem(403, code, f"{errors[0]['pointer']}: {detail}", errors=errors)
 
 
-def _member(holder: dict[str, Any], key: str) -> bytes | None:
-    return encode(holder[key]) if key in holder else None
+def _differ(before: dict[str, Any], after: dict[str, Any], key: str) -> bool:
+    """Whether a member is in one alone, or has another value. One that is null is there."""
+    return (key in before) != (key in after) or not same(before.get(key), after.get(key))
 
 
 def find_tenant(reference: str) -> Tenant:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from retivo.api.values import escape_pointer
+from retivo.api.values import escape_pointer, same
 
 Schema = Mapping[str, Any]
 
@@ -58,7 +58,7 @@ def reasons(before: Content, after: Content) -> list[Reason]:
         pointer = f"/event_mappings/{escape_pointer(name)}"
         if name not in after.event_mappings:
             found.append(Reason(pointer, "event_mapping_removed"))
-        elif mapping != after.event_mappings[name]:
+        elif not same(mapping, after.event_mappings[name]):
             found.append(Reason(pointer, "event_mapping_changed"))
     return found
 
@@ -69,7 +69,7 @@ def _diff(
     changed = []
     for name in before:
         if name in after:
-            differing = [field for field in fields if before[name].get(field) != after[name].get(field)]
+            differing = [field for field in fields if not same(before[name].get(field), after[name].get(field))]
             if differing:
                 values = {field: {"from": before[name].get(field), "to": after[name].get(field)} for field in differing}
                 changed.append({"name": name, "fields": values})
@@ -85,14 +85,14 @@ def _diff(
 
 def _narrower(before: Any, after: Any, pointer: str) -> Iterator[Reason]:
     """Where `after` may refuse what `before` lets through."""
-    if before == after or after is True:
+    if same(before, after) or after is True:
         return
     if not (isinstance(before, Mapping) and isinstance(after, Mapping)):
         yield Reason(pointer, "schema_changed")
         return
     for keyword in sorted((before.keys() | after.keys()) - _WORDS):
         old, new = before.get(keyword), after.get(keyword)
-        if old == new:
+        if same(old, new):
             continue
         at = f"{pointer}/{escape_pointer(keyword)}"
         if keyword in _BY_KEYWORD:
@@ -145,7 +145,9 @@ def _types(schema: Schema) -> set[str]:
 
 def _enum(before: Schema, after: Schema, pointer: str) -> Iterator[Reason]:
     new = after.get("enum")
-    if new is not None and not all(value in new for value in before.get("enum", [object()])):
+    if new is None:
+        return
+    if "enum" not in before or not all(any(same(value, other) for other in new) for value in before["enum"]):
         yield Reason(pointer, "enum_narrowed")
 
 

@@ -1,6 +1,5 @@
 """Publishing what an integration becomes, and reading it. Every function runs in the partner's context, or as staff."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +15,7 @@ from integrations.models import ActionTypeTemplate, PartnerIntegration, Revision
 from integrations.revisions import comparing
 from integrations.revisions.comparing import Content, Reason
 from retivo.api.errors import FieldError, Problem, not_found, validation_failed
+from retivo.api.values import same
 from tenants import outbox
 
 MAX_REVISIONS = 1000
@@ -73,7 +73,8 @@ def publish(
     newest = last.number
     mappings = base.event_mappings if event_mappings is None else list(event_mappings)
     templates = _fields_of(integration, base.number) if action_type_templates is None else action_type_templates
-    if _text(mappings, templates) == _text(last.event_mappings, _fields_of(integration, newest)):
+    held = _whole(_fields_of(integration, newest))
+    if same(mappings, last.event_mappings) and same(_whole(templates), held):
         return get(partner_id=partner_id, integration_id=integration.id, number=newest), False
     if newest >= MAX_REVISIONS:
         raise Problem(
@@ -244,12 +245,10 @@ def _fields_of(integration: PartnerIntegration, number: int) -> list[dict[str, A
     return list(RevisionTemplate.objects.filter(integration_id=integration.id, revision=number).values(*names))
 
 
-def _text(mappings: Sequence[Mapping[str, Any]], templates: Sequence[Mapping[str, Any]]) -> str:
-    """What a revision holds, so that it is equal where that is: to Python true and 1 are."""
+def _whole(templates: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """With what may be left out."""
     otherwise: dict[str, Any] = {"description": "", "parameters_schema": {}, "estimated_cost_usd": None}
-    return json.dumps(
-        [mappings, [{**otherwise, **template} for template in templates]], sort_keys=True, default=_number
-    )
+    return [{**otherwise, **template} for template in templates]
 
 
 def _number(value: Decimal) -> str:

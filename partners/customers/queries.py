@@ -9,7 +9,7 @@ from events import metering
 from partners.customers.listing import COLUMNS, WIDTH, Customer
 from partners.references import CustomerReference
 from retivo.api.errors import not_found
-from retivo.api.json import encode
+from retivo.api.values import same
 from tenants import config
 from tenants.access.authentication import Query
 from tenants.api_keys.queries import NEWEST, rfc3339
@@ -78,7 +78,7 @@ def is_already(row: tuple[Any, ...], fields: Mapping[str, Any]) -> bool:
     if "config" in fields:
         now["config"] = [of_tenant, by_partner]
         wanted["config"] = [config.patched(each, fields["config"], by_partner=True) for each in now["config"]]
-    return all(encode(now[name]) == encode(value) for name, value in wanted.items())  # true and 1 differ
+    return all(same(now[name], value) for name, value in wanted.items())
 
 
 _DETAIL = f"""

@@ -21,6 +21,7 @@ from tenants.deletion import services as deletion
 from tenants.models import Deletion, Tenant
 
 DEFAULT_TRACKED_USER_LIMIT = 1000
+_PUT_TRIES = 10  # others may take the external id and give it up, again and again
 
 
 def change_customer(*, actor: str, partner_id: UUID, customer_id: UUID, changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -56,12 +57,14 @@ def put_customer(
     Raises:
         Problem: 409 `slug_fixed` for another slug than it has; what `provision_customer` and `change_customer` raise.
     """
-    holder = customers.taken_by(partner_id=partner_id, external_id=external_id)
-    if holder is None:
+    tries = 0
+    while (holder := customers.taken_by(partner_id=partner_id, external_id=external_id, lock=True)) is None:
         try:
             return 201, _provision(actor=actor, partner_id=partner_id, external_id=external_id, **fields)
         except ExternalIdTakenError as error:  # meanwhile, by another request
-            holder = error
+            tries += 1
+            if tries == _PUT_TRIES:
+                raise error.problem from error
     customer_id = holder.tenant_id
     # In the same transaction: what it changes is undone where the slug is refused.
     changes = {name: value for name, value in fields.items() if name != "slug"}

@@ -8,7 +8,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from retivo.api.errors import FieldError, Problem, validation_failed
-from retivo.api.json import encode
+from retivo.api.values import same
 from tenants.controls.state import amount, number
 from tenants.models import Control, Layer
 
@@ -19,7 +19,7 @@ _RANK = list(Layer)
 
 def touched(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
     """The keys with bounds whose values differ."""
-    return [key for key in BOUND if encode(before.get(key)) != encode(after.get(key))]
+    return [key for key in BOUND if not same(before.get(key), after.get(key))]
 
 
 def check(controls: Iterable[Control], before: Mapping[str, Any], after: Mapping[str, Any], *, by: Layer) -> None:

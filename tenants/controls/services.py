@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db import connection
 from django.db.models.functions import Now
 
-from retivo.api.json import encode
+from retivo.api.values import same
 from tenants.controls import state
 from tenants.models import CASCADE_DAYS, Control, Layer, SuspensionMode
 
@@ -33,9 +33,7 @@ def change(*, tenant_id: UUID, layer: Layer, said: Said) -> dict[str, Any]:
     control.save(force_insert=found is None, force_update=found is not None)
     control.refresh_from_db()
     after = _all(control)
-    return {
-        name: {"from": before[name], "to": after[name]} for name in after if encode(before[name]) != encode(after[name])
-    }
+    return {name: {"from": before[name], "to": after[name]} for name in after if not same(before[name], after[name])}
 
 
 def turn(*, customers: list[UUID], switch: str, active: bool, reason: str) -> dict[UUID, dict[str, Any]]:
@@ -65,9 +63,7 @@ def _suspension(control: Control) -> dict[str, Any] | None:
 def _same(before: dict[str, Any], control: Control) -> bool:
     """Whether nothing is said that was not. A moment that is not known yet is an expression."""
     names = ("kill_switch_since", "shadow_mode_since", "suspended_since")
-    return not any(isinstance(getattr(control, name), Now) for name in names) and encode(_all(control)) == encode(
-        before
-    )
+    return not any(isinstance(getattr(control, name), Now) for name in names) and same(_all(control), before)
 
 
 # --- What each control is made of -----------------------------------------------------------------------------------

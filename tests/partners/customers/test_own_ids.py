@@ -2,9 +2,7 @@
 
 import sys
 import unicodedata
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
-from urllib.parse import quote
 from uuid import UUID
 
 import pytest
@@ -14,14 +12,14 @@ from hypothesis import strategies as st
 
 from partners.references import checked
 from retivo.api.errors import Problem
-from tenants.context import staff_context, tenant_context
+from tenants.context import tenant_context
 from tenants.customers import slug_of
-from tenants.models import EXTERNAL_ID, ApiKey, AuditEntry, PartnerEvent, Tenant
+from tenants.models import EXTERNAL_ID
 from tests.buffers import reads
-from tests.conftest import Api, Server
+from tests.conftest import Api
 from tests.owner import as_owner
+from tests.partners.customers.own_ids import PATH, path, put
 
-PATH = "/api/partners/customers"
 UNUSUAL = [
     "a/b",
     "a%2Fb",
@@ -44,22 +42,6 @@ UNUSUAL = [
 ]
 # Joiners alone, overrides of the direction, separators, what is not assigned, what formats.
 UNPRINTABLE = ["\u200d", " \u200d ", "a\u202eb", "a\u2066b", "a\u2028b", "a\u2029b", "a\u0378b", "a\u00adb", "a\x85b"]
-
-
-def path(external_id: str) -> str:
-    return f"{PATH}/ext:{quote(external_id, safe='')}"
-
-
-def put(api: Api, external_id: str, **fields: Any) -> Any:
-    return api.put(path(external_id), {"name": "Merchant ABC", **fields})
-
-
-def told(api: Api) -> tuple[int, int]:
-    """How many entries and events there are of the partner and its customers."""
-    with staff_context():
-        tenants = Tenant.objects.filter(parent_id=api.tenant_id).values_list("id", flat=True)
-        entries = AuditEntry.objects.filter(tenant_id__in=[*tenants, api.tenant_id]).count()
-        return entries, PartnerEvent.objects.filter(tenant_id=api.tenant_id).count()
 
 
 # --- PUT ------------------------------------------------------------------------------------------------------------
@@ -141,108 +123,6 @@ def is_taken(external_id: str) -> bool:
         return checked(external_id) == external_id
     except Problem:
         return False
-
-
-def test_put__sixteen_at_once__is_one_customer_with_one_key(acme: Api, server: Server) -> None:
-    with ThreadPoolExecutor(16) as pool:
-        sent = [pool.submit(server.send, acme, "PUT", path("shop/1"), {"name": "Merchant"}) for _ in range(16)]
-        answers = [each.result() for each in sent]
-
-    assert sorted(answer.status_code for answer in answers) == [200] * 15 + [201]
-    (made,) = [answer.json()["customer"] for answer in answers if answer.status_code == 201]
-    assert {answer.json()["customer"]["tenant_id"] for answer in answers} == {made["tenant_id"]}
-    assert all(answer.json()["changed"] == [] for answer in answers if answer.status_code == 200)
-    with staff_context():
-        assert Tenant.objects.filter(parent_id=acme.tenant_id).count() == 1
-        assert ApiKey.objects.filter(tenant__parent_id=acme.tenant_id).count() == 1
-
-
-def test_put__other_ids_of_one_name_at_once__have_slugs_of_their_own(acme: Api, server: Server) -> None:
-    with ThreadPoolExecutor(8) as pool:
-        sent = [pool.submit(server.send, acme, "PUT", path(str(n)), {"name": "Café Nord"}) for n in range(8)]
-        assert {each.result().status_code for each in sent} == {201}
-
-    slugs = {customer["slug"] for customer in acme.get(PATH).json()["customers"]}
-    assert slugs == {"cafe-nord", *(f"cafe-nord-{n}" for n in range(2, 9))}
-
-
-def test_put__equal_content__changes_nothing_and_tells_nobody(acme: Api) -> None:
-    fields = {
-        "slug": "merchant-abc",
-        "plan_tier": "growth",
-        "tracked_user_limit": 7,
-        "metadata": {"region": "eu"},
-        "config": {"overage": "allow", "theme": {"dark": True}},
-    }
-    put(acme, "shop-1", **fields)
-    before, events = acme.get(path("shop-1")).json(), told(acme)
-
-    for body in (fields, {}, {"metadata": {"region": "eu"}}):
-        again = put(acme, "shop-1", **body)
-        assert (again.status_code, again.json()["changed"]) == (200, [])
-        assert again.json()["customer"] == before["customer"]
-
-    assert told(acme) == events
-
-
-def test_put__other_content__changes_what_differs(acme: Api) -> None:
-    put(acme, "shop-1", metadata={"region": "eu", "old": "1"}, config={"theme": "dark"})
-    before = acme.get(path("shop-1")).json()["customer"]
-
-    answer = put(acme, "shop-1", plan_tier="scale", metadata={"region": "us"}, config={"overage": "allow"})
-
-    assert answer.json()["changed"] == ["config.overage", "metadata", "plan_tier"]
-    customer = answer.json()["customer"]
-    assert (customer["metadata"], customer["plan_tier"]) == ({"region": "us"}, "scale")
-    assert customer["config"] == {"theme": "dark", "overage": "allow"}
-    assert customer["updated_at"] > before["updated_at"]
-    assert "api_key" not in customer
-    with tenant_context(acme.tenant_id):
-        event = PartnerEvent.objects.order_by("-seq")[0]
-    assert (event.type, event.data, event.external_id) == (
-        "customer.updated",
-        {"changed": ["config.overage", "metadata", "plan_tier"]},
-        "shop-1",
-    )
-
-
-@pytest.mark.parametrize(
-    ("body", "status", "code"),
-    [
-        ({}, 400, "validation_failed"),
-        ({"name": "M", "external_id": "other"}, 400, "validation_failed"),
-        ({"name": "M", "slug": "taken"}, 409, "slug_taken"),
-        ({"name": "M", "metadata": {"a": 1}}, 400, "validation_failed"),
-        ({"name": "M", "metadata": {"a": None}}, 400, "validation_failed"),
-        ({"name": "M", "metadata": {"": "x"}}, 400, "validation_failed"),
-        ({"name": "M", "metadata": {"k" * 41: "x"}}, 400, "validation_failed"),
-        ({"name": "M", "metadata": {"a": "x" * 501}}, 400, "validation_failed"),
-        ({"name": "M", "metadata": {str(n): "x" for n in range(51)}}, 400, "validation_failed"),
-        ({"name": "M", "metadata": []}, 400, "validation_failed"),
-    ],
-)
-def test_put__what_is_not_valid__is_refused_whole(acme: Api, body: Any, status: int, code: str) -> None:
-    acme.provision("taken")
-    before = told(acme)
-
-    answer = acme.put(path("shop-1"), body)
-
-    assert (answer.status_code, answer.json()["code"]) == (status, code)
-    assert acme.get(path("shop-1")).status_code == 404
-    assert told(acme) == before
-
-
-def test_put__another_slug_than_it_has__is_409_and_changes_nothing(acme: Api) -> None:
-    put(acme, "shop-1", slug="merchant-abc")
-
-    answer = acme.put(path("shop-1"), {"name": "Renamed", "slug": "other"})
-
-    assert (answer.status_code, answer.json()["code"]) == (409, "slug_fixed")
-    assert acme.get(path("shop-1")).json()["customer"]["name"] == "Merchant ABC"
-
-
-def test_put__by_a_tenants_id__is_404(acme: Api, merchant: Api) -> None:
-    assert acme.put(f"{PATH}/{merchant.tenant_id}", {"name": "M"}).status_code == 404
 
 
 # --- POST and PATCH -------------------------------------------------------------------------------------------------

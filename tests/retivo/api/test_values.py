@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
 from typing import Annotated, Any
 
 import msgspec
@@ -142,6 +143,30 @@ def test_json__that_is_accepted__postgresql_gives_back(merchant: Api, data: Any,
         cursor.execute("SELECT %s::jsonb::text", [sent])
         (stored,) = cursor.fetchone()
     assert json.loads(stored, parse_int=float) == json.loads(sent, parse_int=float)
+    assert values.same(json.loads(stored), accepted)
+
+
+@pytest.mark.no_database
+@pytest.mark.parametrize(
+    ("one", "other", "are"),
+    [
+        ({"a": 1, "b": [1, "2"]}, {"b": [1.0, "2"], "a": 1}, True),
+        (10**16, 1e16, True),
+        (0, -0.0, True),
+        (Decimal("1.50"), Decimal("1.5"), True),
+        (1, True, False),
+        ([0], [False], False),
+        (None, False, False),
+        (1, "1", False),
+        ([1, 2], [2, 1], False),
+        ([1], [1, 1], False),
+        ({"a": None}, {}, False),
+        ({}, [], False),
+        (2**53, 2**53 + 1, False),
+    ],
+)
+def test_values__are_the_same_as_json(one: Any, other: Any, are: bool) -> None:
+    assert values.same(one, other) is values.same(other, one) is are
 
 
 @pytest.mark.no_database
