@@ -273,10 +273,13 @@ def _say(tenant: Tenant, layer: Layer, said: Mapping[str, Any]) -> dict[str, Cha
     """What changed by it; the tenant, which is locked, is then as the database's triggers made it."""
     changed = controls.change(tenant_id=tenant.id, layer=layer, said=said) if said else {}
     if changed:
-        before = tenant.plan_status
+        before = {name: getattr(tenant, name) for name in ("plan_status", "config")}  # a bound may change the config
         tenant.refresh_from_db(fields=["config", *_COPIES])
-        if before != tenant.plan_status:
-            changed["plan_status"] = {"from": before, "to": tenant.plan_status}
+        changed |= {
+            name: {"from": value, "to": getattr(tenant, name)}
+            for name, value in before.items()
+            if not same(value, getattr(tenant, name))
+        }
     return changed
 
 

@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
-from tenants.context import staff_context
-from tenants.models import AuditEntry
+from tenants.context import staff_context, tenant_context
+from tenants.models import AuditEntry, PartnerEvent
 from tests.conftest import Api
+from tests.tenants.audit.lines import entries
 from tests.tenants.controls.layers import of_partner, of_self, of_staff
 
 SETTINGS = "/api/settings"
@@ -55,6 +56,25 @@ def test_bound__below_what_the_customer_has__moves_it(acme: Api, merchant: Api) 
     assert config == {"action_budget_usd": "25.5", "holdout_percent": 5, "mine": 1}
     of_partner(acme, merchant, action_budget_usd=None, holdout_percent=None)
     assert merchant.patch(SETTINGS, {"config": {"action_budget_usd": None, "holdout_percent": 0}}).status_code == 200
+
+
+@pytest.mark.parametrize("by", ["partner", "staff"])
+def test_bound__that_changes_the_config__is_told_with_what_it_was(acme: Api, merchant: Api, by: str) -> None:
+    merchant.patch(SETTINGS, {"config": {"action_budget_usd": "500"}})
+
+    if by == "partner":
+        of_partner(acme, merchant, action_budget_usd={"max": 7})
+    else:
+        of_staff(merchant, action_budget_usd={"max": 7})
+
+    (entry,) = entries(acme, limit=1)
+    changes = {change["field"]: (change["from"], change["to"]) for change in entry["changes"]}
+    assert changes["config.action_budget_usd"] == ("500", "7")
+    with tenant_context(acme.tenant_id):
+        event = PartnerEvent.objects.order_by("-seq")[0]
+    assert (event.type, event.data["by"]) == ("customer.controls_changed", by)
+    assert "config.action_budget_usd" in event.data["changed"]
+    assert (event.previous or {})["config.action_budget_usd"] == "500"
 
 
 @pytest.mark.parametrize("sent", ["5", "2.5", "0"])
