@@ -57,7 +57,9 @@ def make_tenant() -> tuple[UUID, str]:
     """A tenant without a limit that a benchmark reaches, and its key."""
     with staff_context():
         tenant, key = tenants.create_partner(actor="api_key:bench", name="Bench", slug="bench")
-        tenants.update_tenant(actor="api_key:bench", tenant=tenant, changes={"tracked_user_limit": 10 * MANY_USERS})
+        tenants.update_tenant(
+            actor="api_key:bench", tenant_id=tenant.id, changes={"tracked_user_limit": 10 * MANY_USERS}
+        )
     return tenant.id, key.text
 
 
@@ -118,7 +120,7 @@ def among_many(ours: Server, users: int, seconds: float) -> list[report.Figure]:
     """
     with staff_context():
         other, other_key = tenants.create_partner(actor="api_key:bench", name="Many", slug=f"many-{users}")
-        tenants.update_tenant(actor="api_key:bench", tenant=other, changes={"tracked_user_limit": 10 * users})
+        tenants.update_tenant(actor="api_key:bench", tenant_id=other.id, changes={"tracked_user_limit": 10 * users})
     batches.add_users(str(other.id), users)
     scoring.score_tenant(other.id, everyone=True)
     vacuum()

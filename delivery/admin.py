@@ -105,17 +105,21 @@ class ActionAdmin(NewestAdmin):
             )
         ]
 
-    def offers(self, request: HttpRequest, obj: ActionRow, path: str) -> bool:
-        return obj.status == ActionStatus.FAILED and obj.expires_at > timezone.now()
+    def refusal(self, request: HttpRequest, obj: ActionRow, path: str) -> str:
+        if obj.status != ActionStatus.FAILED:
+            return f"Only a failed action is replayed; this one is {obj.status}."
+        if obj.expires_at <= timezone.now():
+            return "This action expired; it will not be sent any more."
+        return super().refusal(request, obj, path)
 
     @page_action(title="Replay", path="replay", permission="delivery.change_actionrow", icon="replay")
-    def replay(self, request: HttpRequest, object_id: str) -> HttpResponse:
+    def replay(self, request: HttpRequest, action: ActionRow) -> HttpResponse:
         return self.asked(
             request,
-            object_id,
+            action,
             lambda action, _: services.replay(tenant_id=action.tenant_id, action_id=action.id, actor=actor(request)),
             title="Replay this action?",
-            text="It is sent again under the same id, with the whole schedule of retries before it.",
+            text="The action is sent again under the same id, and retried as if it were new.",
             submit="Replay",
-            done="It is on its way again.",
+            done="The action is sent again.",
         )

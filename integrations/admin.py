@@ -32,7 +32,6 @@ from retivo.staff.pages import (
     count,
     day,
     link,
-    may,
     url_of,
 )
 from tenants.models import Tenant
@@ -70,6 +69,7 @@ admin.site.register(Sharing, SharingAdmin)
 class PartnerIntegrationAdmin(StaffAdmin):
     """Never its secret. Switching one off stops further sharing; what is shared stays."""
 
+    saved_by = "integrations.change_partnerintegration"
     search_fields = ["provider", "display_name", "domain", "tenant__name", "tenant__slug"]
     search_help_text = "Provider, name, domain or partner"
     list_display = ["display_name", "provider", "partner", "domain", "templates", "shares", "status", "created_at"]
@@ -95,10 +95,10 @@ class PartnerIntegrationAdmin(StaffAdmin):
         "sunset_at",
         "deleted_at",
     ]
+    help_texts = {"deleted_at": "It is kept for its earlier actions. Its provider can be registered again."}
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        is_there = obj is None or obj.deleted_at is None
-        return is_there and may(request, "integrations.change_partnerintegration")
+    def refusal(self, request: HttpRequest, obj: PartnerIntegration, path: str) -> str:
+        return f"{obj} was deleted." if obj.deleted_at else super().refusal(request, obj, path)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return with_counts(super().get_queryset(request).defer("encrypted_webhook_secret"))
@@ -151,6 +151,8 @@ class ActionTypeAdmin(StaffAdmin):
         "parameters_schema",
     ]
     readonly_fields = ["tenant_link", "origin", "status"]
+    labels = {"estimated_cost_usd": "Estimated cost (USD)"}
+    help_texts = {"delivery_webhook": "As the action type was shared. Its actions are sent where its revision says."}
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         found: QuerySet[Any] = super().get_queryset(request).defer(*_SECRETS)

@@ -101,14 +101,17 @@ def _lists(request: HttpRequest, tenant: Tenant) -> Figure:
     ]
     if is_partner:
         lists += [
-            ("Partner events", PartnerEvent, own),
+            ("Its events", PartnerEvent, own),
             ("Webhooks", Webhook, own),
             ("Deletions of its customers", Deletion, {"owner_id__exact": tenant.id}),
         ]
     elif tenant.parent_id:
         about = {"tenant__id__exact": tenant.parent_id, "customer_id": tenant.id}
-        lists.append(("Partner events about it", PartnerEvent, about))
-    lists.append(("Its deletions", Deletion, {"subject_id__exact": tenant.id}))
+        lists.append(("Events about it", PartnerEvent, about))
+    lists += [
+        ("Its deletions", Deletion, {"subject_id__exact": tenant.id}),
+        ("Audit trail", AuditEntry, {"q": tenant.id}),
+    ]
     links = [(_list_url(model, **query), title) for title, model, query in lists if _may_view(request, model)]
     return Figure(title="Lists", template="staff/links.html", data={"links": links})
 

@@ -24,6 +24,7 @@ from retivo.staff.pages import (
     column,
     count,
     link,
+    list_action,
     may,
     page_action,
     url_of,
@@ -79,6 +80,7 @@ class TenantAdmin(DeletableAdmin, ControlledAdmin):
     search_fields = ["name", "slug", "external_id", "id"]
     search_help_text = "Name, slug, external id or id"
     list_title = "Hierarchy"
+    saved_by = "tenants.change_tenant"
     list_display: Sequence[str] = [
         "tree",
         "external_id",
@@ -121,6 +123,7 @@ class TenantAdmin(DeletableAdmin, ControlledAdmin):
         "created_at",
         "updated_at",
     ]
+    help_texts = {"suspended_by_staff": "Its partner cannot lift a suspension by staff."}
     actions_list = ["new_partner"]
     actions_detail = [
         "issue_key",
@@ -131,9 +134,6 @@ class TenantAdmin(DeletableAdmin, ControlledAdmin):
         "schedule_deletion",
         "restore",
     ]
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return may(request, "tenants.change_tenant")
 
     # --- The list ---
 
@@ -189,15 +189,11 @@ class TenantAdmin(DeletableAdmin, ControlledAdmin):
     def save_model(self, request: HttpRequest, obj: Tenant, form: TenantForm, change: bool) -> None:
         changes = {name: form.cleaned_data[name] for name in form.changed_data}
         if changes:
-            # Not `obj`: the form has changed it already, and the audit entry tells what was before.
-            services.update_tenant(actor=actor(request), tenant=Tenant.objects.get(id=obj.id), changes=changes)
+            services.update_tenant(actor=actor(request), tenant_id=obj.id, changes=changes)
 
     # --- Actions ---
 
-    def offers(self, request: HttpRequest, obj: Tenant, path: str) -> bool:
-        return self.is_said_now(obj, path) and self.is_possible_while_deleting(obj, path)
-
-    @page_action(title="New partner", path="new-partner", permission="tenants.add_tenant", icon="add")
+    @list_action(title="New partner", path="new-partner", permission="tenants.add_tenant", icon="add")
     def new_partner(self, request: HttpRequest) -> HttpResponse:
         form = CreatePartnerForm(request.POST or None)
         if form.is_valid():
@@ -222,10 +218,7 @@ class TenantAdmin(DeletableAdmin, ControlledAdmin):
         )
 
     @page_action(title="Issue key", path="issue-key", permission="tenants.add_apikey", icon="key")
-    def issue_key(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        tenant = self.get_object(request, object_id)
-        if tenant is None:
-            return self.gone(request, object_id)
+    def issue_key(self, request: HttpRequest, tenant: Tenant) -> HttpResponse:
         form = IssueKeyForm(request.POST or None, tenant=tenant)
         if form.is_valid():
             try:

@@ -145,9 +145,7 @@ def say_as_staff(*, actor: str, tenant_id: UUID, said: Mapping[str, Any]) -> Ten
         Tenant.DoesNotExist: there is none.
         Problem: 409 `customer_deleting` if it is being deleted.
     """
-    tenant = Tenant.objects.select_for_update(no_key=True).get(id=tenant_id)
-    if tenant.delete_at is not None:
-        raise customers.deleting(tenant.id, tenant.delete_at)
+    tenant = _changeable(tenant_id)
     changed = _say(tenant, Layer.STAFF, said)
     if changed:
         tenant.updated_at = timezone.now()
@@ -157,17 +155,18 @@ def say_as_staff(*, actor: str, tenant_id: UUID, said: Mapping[str, Any]) -> Ten
 
 
 @transaction.atomic
-def update_tenant(*, actor: str, tenant: Tenant, changes: dict[str, Any]) -> Tenant:
+def update_tenant(*, actor: str, tenant_id: UUID, changes: dict[str, Any]) -> Tenant:
     """Change fields of a tenant, as staff do. `changes` maps field names to new values.
 
     Raises:
         ValidationError: a value is not valid, or a constraint would break.
+        Problem: 409 `customer_deleting` if it is being deleted.
     """
+    tenant = _changeable(tenant_id)
     before = {name: getattr(tenant, name) for name in changes}
-    for name, value in changes.items():
+    for name, value in (changes | {"updated_at": timezone.now()}).items():
         setattr(tenant, name, value)
     tenant.full_clean()
-    tenant.updated_at = timezone.now()
     tenant.save(update_fields=[*changes, "updated_at"])
     changed = {name: {"from": before[name], "to": value} for name, value in changes.items() if value != before[name]}
     if changed:
@@ -208,11 +207,8 @@ def change_settings(
         Problem: 400 for a config that Retivo cannot act on; 403 for what is the partner's or staff's to change;
             409 `customer_deleting` if it is being deleted.
     """
-    layer, owned = (Layer.SELF, {}) if partner_id is None else (Layer.PARTNER, {"parent_id": partner_id})
-    # NO KEY: events go on being counted, whose rows refer to this one.
-    tenant = Tenant.objects.select_for_update(no_key=True).get(id=tenant_id, **owned)
-    if tenant.delete_at is not None:
-        raise customers.deleting(tenant.id, tenant.delete_at)
+    layer = Layer.SELF if partner_id is None else Layer.PARTNER
+    tenant = _changeable(tenant_id, **({} if partner_id is None else {"parent_id": partner_id}))
     before = {name: getattr(tenant, name) for name in (*changes, "config", "config_by_partner")}
     wanted, said = dict(changes), dict(said or {})
     if "plan_status" in wanted:
@@ -234,6 +230,14 @@ def change_settings(
         _save(tenant, [*(name for name in wanted if name in changed), "updated_at"])
         _record_change(actor, tenant, changed, layer)
     return tenant, sorted(dict(_before(changed)))
+
+
+def _changeable(tenant_id: UUID, **owned: UUID) -> Tenant:
+    """The tenant, locked. NO KEY: events go on being counted, whose rows refer to this one."""
+    tenant = Tenant.objects.select_for_update(no_key=True).get(id=tenant_id, **owned)
+    if tenant.delete_at is not None:
+        raise customers.deleting(tenant.id, tenant.delete_at)
+    return tenant
 
 
 def _save(tenant: Tenant, fields: Collection[str]) -> None:

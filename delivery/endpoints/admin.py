@@ -11,7 +11,7 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdo
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from delivery.endpoints import queries, services
-from delivery.models import Certification, Endpoint, EndpointRow, EndpointStatus, Recovery
+from delivery.models import Certification, CertificationStatus, Endpoint, EndpointRow, EndpointStatus, Recovery
 from integrations.models import ActionType, PartnerIntegration, RevisionTemplate
 from retivo.staff.pages import (
     ROWS_SHOWN,
@@ -29,6 +29,11 @@ from retivo.staff.pages import (
 
 BADGES = {"Well": "success", "Slow": "warning", "Failing": "warning", "Open": "danger", "Disabled": "danger"}
 _JOB_BADGES = {"Running": "info", "Completed": "success", "Passed": "success", "Stopped": "warning", "Failed": "danger"}
+_NOT_CERTIFIED = (
+    "Not certified: not each integration that sends there has passed with its present secret and action types. "
+    "Certify it again."
+)
+_UNUSED = "No integration sends to this endpoint any more."
 
 
 def unwell() -> QuerySet[EndpointRow]:
@@ -56,6 +61,8 @@ class CertifyForm(forms.Form):
         super().__init__(*args)
         choices: Any = self.fields["integration"]
         choices.queryset = _senders(endpoint)
+        if len(choices.queryset) == 1:
+            choices.initial = choices.queryset[0]
 
 
 def _senders(endpoint: EndpointRow) -> QuerySet[PartnerIntegration]:
@@ -108,37 +115,46 @@ class EndpointAdmin(StaffAdmin):
     @column("Certified since")
     def certified_at(self, endpoint: EndpointRow) -> str:
         at = _as_its_owner_sees(endpoint)["certified_at"]
-        return "-" if at is None else f"{at:%Y-%m-%d %H:%M:%S}"
+        if at is not None:
+            return f"{at:%Y-%m-%d %H:%M:%S}"
+        passed = _certifications_of(endpoint).filter(status=CertificationStatus.PASSED)
+        return _NOT_CERTIFIED if passed.exists() else "-"
 
     def tables(self, request: HttpRequest, endpoint: EndpointRow) -> list[Table]:
         return [_action_types(endpoint), _certifications(endpoint), _recoveries(endpoint)]
 
-    def offers(self, request: HttpRequest, obj: EndpointRow, path: str) -> bool:
-        if path == "enable":
-            return obj.disabled_at is not None or obj.consecutive_failures > 0
-        if path == "recover":
-            return obj.registered_at is not None and obj.disabled_at is None
-        return _senders(obj).exists()
+    def refusal(self, request: HttpRequest, obj: EndpointRow, path: str) -> str:
+        is_disabled = obj.disabled_at is not None
+        match path:
+            case "enable" if not is_disabled and not obj.consecutive_failures:
+                return "This endpoint is well: what is due for it is sent as usual."
+            case "recover" if is_disabled:
+                return "This endpoint is disabled. Enable it first."
+            case "recover" if obj.registered_at is None:
+                return _UNUSED
+            case "certify" if not _senders(obj).exists():
+                return _UNUSED
+        return super().refusal(request, obj, path)
 
     @page_action(title="Enable", path="enable", permission="delivery.change_endpointrow", icon="restart_alt")
-    def enable(self, request: HttpRequest, object_id: str) -> HttpResponse:
+    def enable(self, request: HttpRequest, endpoint: EndpointRow) -> HttpResponse:
         return self.asked(
             request,
-            object_id,
+            endpoint,
             lambda endpoint, form: services.enable(
                 actor=actor(request), owner_id=endpoint.tenant_id, endpoint_id=endpoint.id
             ),
             title="Enable this endpoint?",
             submit="Enable",
             text="Its circuit closes, and it is enabled where it answered 410: what is due for it is sent at once.",
-            done="It is tried again from now on.",
+            done="The endpoint is enabled: what is due for it is sent at once.",
         )
 
     @page_action(title="Recover", path="recover", permission="delivery.change_endpointrow", icon="replay")
-    def recover(self, request: HttpRequest, object_id: str) -> HttpResponse:
+    def recover(self, request: HttpRequest, endpoint: EndpointRow) -> HttpResponse:
         return self.asked(
             request,
-            object_id,
+            endpoint,
             lambda endpoint, form: services.recover(
                 actor=actor(request), partner_id=endpoint.tenant_id, endpoint_id=endpoint.id, **form.cleaned_data
             ),
@@ -146,14 +162,14 @@ class EndpointAdmin(StaffAdmin):
             title="Recover this endpoint?",
             submit="Recover",
             text="Actions that failed there and have not expired are sent again, those of all customers.",
-            done="They are sent again, a batch each second.",
+            done="The failed actions are sent again, a batch each second.",
         )
 
     @page_action(title="Certify", path="certify", permission="delivery.change_endpointrow", icon="verified")
-    def certify(self, request: HttpRequest, object_id: str) -> HttpResponse:
+    def certify(self, request: HttpRequest, endpoint: EndpointRow) -> HttpResponse:
         return self.asked(
             request,
-            object_id,
+            endpoint,
             lambda endpoint, form: services.certify(
                 actor=actor(request),
                 partner_id=endpoint.tenant_id,
@@ -164,7 +180,7 @@ class EndpointAdmin(StaffAdmin):
             title="Certify this endpoint?",
             submit="Certify",
             text="It is sent probes, which are no actions, and must take some and refuse others.",
-            done="Probes are on their way.",
+            done="The probes are on their way; the result appears below.",
         )
 
 
@@ -190,8 +206,12 @@ def _action_types(endpoint: EndpointRow) -> Table:
     return Table(title="Action types", headers=["Name", "Origin"], rows=rows[:ROWS_SHOWN], total=len(rows))
 
 
+def _certifications_of(endpoint: EndpointRow) -> QuerySet[Certification]:
+    return Certification.objects.filter(tenant_id=endpoint.tenant_id, endpoint_id=endpoint.id)
+
+
 def _certifications(endpoint: EndpointRow) -> Table:
-    found = Certification.objects.filter(tenant_id=endpoint.tenant_id, endpoint_id=endpoint.id)
+    found = _certifications_of(endpoint)
     return Table(
         title="Certifications",
         headers=["Asked for", "Integration", "Revision", "Status", "Passed", "Not passed"],

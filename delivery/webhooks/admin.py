@@ -33,7 +33,6 @@ class PartnerEventAdmin(NewestAdmin):
     """What partners are told of themselves and their customers."""
 
     id_prefix = "evt_"
-    list_title = "Events of partners"
     search_help_text = "The id of an event"
     list_display = ["short_id", "moment", "tenant_link", "seq", "type", "customer_link"]
     list_filter = [
@@ -53,6 +52,11 @@ class PartnerEventAdmin(NewestAdmin):
         "previous",
     ]
     readonly_fields = ["tenant_link", "customer_link"]
+    help_texts = {
+        "seq": "Its number in the partner's feed, without gaps.",
+        "external_id": "What the partner called the customer when this happened.",
+        "previous": "What the members of the data that changed were before.",
+    }
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         names = Tenant.objects.filter(id=OuterRef("customer_id")).values("name")
@@ -118,6 +122,7 @@ class WebhookAdmin(StaffAdmin):
     ]
     readonly_fields = ["tenant_link", "state", "shown_types", "created_at", "updated_at", "deleted_at", "id"]
     actions_detail = ["replay"]
+    help_texts = {"disabled_at": "It answered 410 Gone, and has been off since then."}
 
     @column("Tenant")
     def tenant_link(self, webhook: Webhook) -> SafeString:
@@ -170,14 +175,14 @@ class WebhookAdmin(StaffAdmin):
             ),
         ]
 
-    def offers(self, request: HttpRequest, obj: Webhook, path: str) -> bool:
-        return obj.active
+    def refusal(self, request: HttpRequest, obj: Webhook, path: str) -> str:
+        return super().refusal(request, obj, path) if obj.active else f"This webhook is {self.state(obj).lower()}."
 
     @page_action(title="Replay", path="replay", permission="delivery.change_webhook", icon="replay")
-    def replay(self, request: HttpRequest, object_id: str) -> HttpResponse:
+    def replay(self, request: HttpRequest, webhook: Webhook) -> HttpResponse:
         return self.asked(
             request,
-            object_id,
+            webhook,
             lambda webhook, form: services.replay(
                 actor=actor(request),
                 partner_id=webhook.tenant_id,

@@ -46,6 +46,7 @@ class PartnerIntegration(models.Model):
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
+        verbose_name = "integration"
         ordering = ["created_at", "id"]
         indexes = [models.Index(fields=["tenant", "created_at", "id"], name="integration_listed")]
         constraints = [

@@ -49,6 +49,7 @@ class Rollout(models.Model):
     finished_at = models.DateTimeField(null=True, help_text="Null while customers are still to be moved, or moved back")
 
     class Meta:
+        verbose_name = "roll-out"
         ordering = ["-created_at", "-id"]
         indexes = [
             models.Index("integration", "created_at", "id", name="rollout_listed"),

@@ -179,10 +179,10 @@ def roll_back(*, actor: str, partner_id: UUID, rollout_id: str) -> Rollout:
     return _steered(rollout, RolloutStatus.ROLLED_BACK, "rollout.rolled_back", actor)
 
 
-def possible(rollout: Rollout) -> set[str]:
-    """Which of `pause`, `resume` and `roll-back` its state allows now."""
+def why_not(rollout: Rollout, step: str) -> Problem | None:
+    """Why its state does not allow `pause`, `resume` or `roll-back` now; None if it does."""
     asked = {"pause": _why_not_pause, "resume": _why_not_resume, "roll-back": _why_not_roll_back}
-    return {name for name, why_not in asked.items() if why_not(rollout) is None}
+    return asked[step](rollout)
 
 
 def stage_number(rollout: Rollout) -> int:

@@ -36,6 +36,11 @@ class RolloutAdmin(JobAdmin):
         "shown_guard",
         "guard_saw",
     ]
+    help_texts = {
+        "revision_before": "The revision that new shares had when the roll-out began.",
+        "stage_ends_at": "Empty until the customers of this stage are moved.",
+        "finished_at": "Empty while customers are still to be moved, or moved back.",
+    }
     actions_detail = ["roll_back", "pause", "resume"]
 
     @column("Whom")
@@ -70,15 +75,21 @@ class RolloutAdmin(JobAdmin):
     def tables(self, request: HttpRequest, job: Any) -> list[Table | Figure]:
         return [*super().tables(request, job), _stages(job)]
 
-    def offers(self, request: HttpRequest, obj: Rollout, path: str) -> bool:
-        return path in services.possible(obj)
+    def refusal(self, request: HttpRequest, obj: Rollout, path: str) -> str:
+        if why := super().refusal(request, obj, path):
+            return why
+        problem = services.why_not(obj, path)
+        return problem.detail if problem else ""
 
     @page_action(title="Roll back", path="roll-back", permission=_CHANGE, icon="undo")
-    def roll_back(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        text = "All that it moved go back to the revision that each had, and whoever got the revision since."
+    def roll_back(self, request: HttpRequest, rollout: Rollout) -> HttpResponse:
+        text = (
+            "All customers that it moved go back to the revision that each had, "
+            "and so do those that got the revision since."
+        )
         return self._steer(
             request,
-            object_id,
+            rollout,
             steer=services.roll_back,
             submit="Roll back",
             done="Customers are being moved back.",
@@ -86,35 +97,43 @@ class RolloutAdmin(JobAdmin):
         )
 
     @page_action(title="Pause", path="pause", permission=_CHANGE, icon="pause")
-    def pause(self, request: HttpRequest, object_id: str) -> HttpResponse:
+    def pause(self, request: HttpRequest, rollout: Rollout) -> HttpResponse:
         return self._steer(
             request,
-            object_id,
+            rollout,
             steer=services.pause,
             submit="Pause",
-            done="It moves nobody until it is resumed.",
+            text="The roll-out moves no customer until it is resumed. Those that it has moved stay so.",
+            done="The roll-out is paused.",
         )
 
     @page_action(title="Resume", path="resume", permission=_CHANGE, icon="play_arrow")
-    def resume(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        return self._steer(request, object_id, steer=services.resume, submit="Resume", done="It goes on.")
+    def resume(self, request: HttpRequest, rollout: Rollout) -> HttpResponse:
+        return self._steer(
+            request,
+            rollout,
+            steer=services.resume,
+            submit="Resume",
+            text="The roll-out goes on where it stopped.",
+            done="The roll-out goes on.",
+        )
 
     def _steer(
         self,
         request: HttpRequest,
-        object_id: str,
+        rollout: Rollout,
         *,
         steer: Callable[..., Rollout],
         submit: str,
         done: str,
-        text: str = "",
+        text: str,
     ) -> HttpResponse:
         return self.asked(
             request,
-            object_id,
+            rollout,
             lambda rollout, _: steer(actor=actor(request), partner_id=rollout.tenant_id, rollout_id=rollout.id),
             title=f"{submit} this roll-out?",
-            text=text or done,
+            text=text,
             submit=submit,
             done=done,
         )

@@ -25,6 +25,10 @@ class ReleaseAdmin(StaffAdmin):
     ordering = ["-released_at", "-id"]
     fields = [("released_at", "cost"), ("delta", "rho"), ("deviation", "year"), "misled"]
     readonly_fields = ["cost", "year", "misled"]
+    help_texts = {
+        "rho": "The cost in zero-concentrated differential privacy, in which costs add up.",
+        "deviation": "The standard deviation of the noise on each sum.",
+    }
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         found: QuerySet[Any] = super().get_queryset(request)

@@ -1,9 +1,10 @@
 """What all staff pages share: who is named in the audit trail, what is never possible, how a form is shown."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import wraps
 from typing import Any, TypeVar, cast
 
 import unfold.decorators
@@ -13,6 +14,8 @@ from django.contrib import messages
 from django.contrib.admin import ShowFacets
 from django.contrib.admin.checks import ModelAdminChecks
 from django.contrib.admin.utils import quote, unquote
+from django.core.exceptions import ValidationError
+from django.db import DatabaseError, transaction
 from django.db.models import IntegerField, Model, QuerySet, Subquery
 from django.db.models.aggregates import Count
 from django.db.models.functions import Coalesce
@@ -23,9 +26,10 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 from unfold.admin import ModelAdmin
 
-from retivo.api.errors import Problem
+from retivo.api.errors import Problem, as_problem
 from retivo.staff.lists import StaffList, StaffPaginator
 
 
@@ -42,13 +46,18 @@ unfold.fields.prettify_json = _plain_json
 F = TypeVar("F", bound=Callable[..., Any])
 
 ROWS_SHOWN = 50
+SAVE = "change"  # the path of an object's page, and so of what saves it
 
 
 class StaffAdmin(ModelAdmin):  # type: ignore[misc]  # unfold carries no types
     """Read-only unless a subclass says otherwise: changes go through services, which write the audit entries."""
 
     actions = None
-    list_title = ""
+    list_title = ""  # where it is another than the models' name
+    saved_by = ""  # the permission that it takes to save an object's page; nobody does without one
+    # Of fields, by name. Help texts of models are for whoever reads the code, and not shown.
+    labels: Mapping[str, str] = {}
+    help_texts: Mapping[str, str] = {}
     list_per_page = 100
     paginator = StaffPaginator
     list_filter_submit = True
@@ -65,7 +74,7 @@ class StaffAdmin(ModelAdmin):  # type: ignore[misc]  # unfold carries no types
         # PostgreSQL has no text with NUL: answer as Django does for a filter it cannot read.
         if any("\0" in text for name, values in request.GET.lists() for text in (name, *values)):
             return redirect(f"{request.path}?e=1")
-        title = self.list_title or str(self.opts.verbose_name_plural).capitalize()
+        title = self.list_title or capfirst(self.opts.verbose_name_plural)
         shown = super().changelist_view(request, {"title": title, **(extra_context or {})})
         return cast("HttpResponse", shown)
 
@@ -88,7 +97,9 @@ class StaffAdmin(ModelAdmin):  # type: ignore[misc]  # unfold carries no types
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
+        if not self.saved_by or not may(request, self.saved_by):
+            return False
+        return obj is None or not self.refusal(request, obj, SAVE)
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
@@ -96,13 +107,23 @@ class StaffAdmin(ModelAdmin):  # type: ignore[misc]  # unfold carries no types
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[StaffList]:
         return StaffList
 
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        texts = dict.fromkeys((field.name for field in self.opts.get_fields()), "") | dict(self.help_texts)
+        return super().get_form(request, obj, change, **{"labels": self.labels, "help_texts": texts, **kwargs})
+
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         obj = self.get_object(request, unquote(object_id))
         tables = self.tables(request, obj) if obj and self.has_view_permission(request, obj) else []
         context = {**(extra_context or {}), "tables": tables}
-        return cast("HttpResponse", super().change_view(request, object_id, form_url, context))
+
+        def answer() -> HttpResponse:
+            return cast("HttpResponse", super(StaffAdmin, self).change_view(request, object_id, form_url, context))
+
+        if obj and request.method == "POST" and self.has_change_permission(request):
+            return self.unless_refused(request, obj, SAVE, answer)
+        return answer()
 
     def tables(self, request: HttpRequest, obj: Any) -> "Sequence[Table | Figure]":
         """What stands below the object's own fields."""
@@ -115,7 +136,37 @@ class StaffAdmin(ModelAdmin):  # type: ignore[misc]  # unfold carries no types
 
     def offers(self, request: HttpRequest, obj: Any, path: str) -> bool:
         """Whether the object's page has the button with this path: not if its state does not allow what that does."""
-        return True
+        return not self.refusal(request, obj, path)
+
+    def refusal(self, request: HttpRequest, obj: Any, path: str) -> str:
+        """Why the object's state does not allow what the button with this path does, or to `SAVE` it; empty if it does.
+
+        Nothing changes of what belongs to a tenant that is being deleted.
+        """
+        tenant = getattr(obj, "tenant", None)
+        return "" if getattr(tenant, "delete_at", None) is None else f"{tenant} is being deleted."
+
+    def unless_refused(
+        self, request: HttpRequest, obj: Model, path: str, answer: Callable[[], HttpResponse]
+    ) -> HttpResponse:
+        """The answer; where the object's state does not allow it, the object's page, which says why.
+
+        The state may be another than the page showed from which somebody asks. What was begun is undone.
+        """
+        why = self.refusal(request, obj, path)
+        if not why:
+            try:
+                with transaction.atomic():
+                    return answer()
+            except ValidationError as error:
+                why = " ".join(error.messages)
+            except (Problem, DatabaseError) as error:
+                problem = as_problem(error)
+                if problem is None or problem.status >= 500:
+                    raise
+                why = problem.detail
+        self.message_user(request, f"{why} Nothing was changed.", messages.ERROR)
+        return redirect(url_of(obj))
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
@@ -150,7 +201,7 @@ class StaffAdmin(ModelAdmin):  # type: ignore[misc]  # unfold carries no types
     def asked(
         self,
         request: HttpRequest,
-        object_id: str,
+        obj: Any,
         work: Callable[[Any, Any], object],
         *,
         title: str,
@@ -162,20 +213,14 @@ class StaffAdmin(ModelAdmin):  # type: ignore[misc]  # unfold carries no types
         """The page of a button: asks, does it with the object and the form, and leads back to the object.
 
         Args:
-            work: what raises Problem if the object's state does not allow it, which is then said.
+            work: see `unless_refused` for what it may raise.
             title: with `{}` for the object.
             form: makes the form of the object and, where it was sent, its data.
         """
-        obj = self.get_object(request, unquote(object_id))
-        if obj is None:
-            return self.gone(request, object_id)
         sent = form(obj, request.POST) if request.method == "POST" else form(obj)
         if sent.is_valid():
-            try:
-                work(obj, sent)
-                self.message_user(request, done.format(obj), messages.SUCCESS)
-            except Problem as problem:
-                self.message_user(request, problem.detail, messages.ERROR)
+            work(obj, sent)
+            self.message_user(request, done.format(obj), messages.SUCCESS)
             return redirect(url_of(obj))
         return self.form_page(
             request, sent, title=title.format(obj), text=text, submit=submit, back=url_of(obj), obj=obj
@@ -247,10 +292,26 @@ def may(request: HttpRequest, permission: str) -> bool:
     return bool(request.user.has_perm(permission))
 
 
-def page_action(*, title: str, path: str, permission: str, icon: str) -> Callable[[F], F]:
-    """A button that leads to a page of its own. Who lacks the permission sees no button and gets a 403."""
+def list_action(*, title: str, path: str, permission: str, icon: str) -> Callable[[F], F]:
+    """A list's button, which leads to a page of its own. Who lacks the permission sees no button and gets a 403."""
     decorator = unfold.decorators.action(description=title, url_path=path, permissions=[permission], icon=icon)
     return cast("Callable[[F], F]", decorator)
+
+
+def page_action(*, title: str, path: str, permission: str, icon: str) -> Callable[[F], Any]:
+    """The same of an object's page. The view is given the object, in a state that allows what it does."""
+
+    def decorate(view: F) -> Any:
+        @wraps(view)
+        def opened(staff: StaffAdmin, request: HttpRequest, object_id: str) -> HttpResponse:
+            obj = staff.get_object(request, unquote(object_id))
+            if obj is None:
+                return staff.gone(request, object_id)
+            return staff.unless_refused(request, obj, path, lambda: view(staff, request, obj))
+
+        return list_action(title=title, path=path, permission=permission, icon=icon)(opened)
+
+    return decorate
 
 
 def column(title: str, *, badges: dict[str, str] | None = None) -> Callable[[F], F]:

@@ -4,7 +4,6 @@ from typing import Any, cast
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.utils import unquote
 from django.contrib.auth import authenticate, update_session_auth_hash
 from django.contrib.auth.forms import SetPasswordForm
 from django.contrib.auth.models import Group, User
@@ -17,7 +16,7 @@ from django.urls import reverse, reverse_lazy
 from unfold.forms import AdminOwnPasswordChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextInputWidget
 
-from retivo.staff.pages import StaffAdmin, actor, changelist_url, column, may, page_action, url_of
+from retivo.staff.pages import StaffAdmin, actor, changelist_url, column, list_action, may, page_action, url_of
 from tenants.accounts import groups, services
 
 _STATUS_BADGES = {"Active": "success", "Off": "default"}
@@ -91,7 +90,7 @@ class AccountAdmin(StaffAdmin):
         return services.covers(person(request), account)
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
-        form = super().get_form(request, obj, change, **kwargs)
+        form = super().get_form(request, obj, change, **{"help_texts": None, **kwargs})  # Django's are for its staff
         form.by = request.user  # the class is made for this request
         return form
 
@@ -178,7 +177,7 @@ class UserAdmin(AccountAdmin):
     def offers(self, request: HttpRequest, obj: User, path: str) -> bool:
         return self.has_change_permission(request, obj)
 
-    @page_action(title="New user", path="add", permission="auth.add_user", icon="person_add")
+    @list_action(title="New user", path="add", permission="auth.add_user", icon="person_add")
     def new_user(self, request: HttpRequest) -> HttpResponse:
         form = NewUserForm(request.POST or None)
         if form.is_valid():
@@ -200,10 +199,7 @@ class UserAdmin(AccountAdmin):
         )
 
     @page_action(title="Set password", path="password", permission="auth.change_user", icon="password")
-    def set_password(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        user = self.get_object(request, unquote(object_id))
-        if user is None:
-            return self.gone(request, object_id)
+    def set_password(self, request: HttpRequest, user: User) -> HttpResponse:
         if not self.has_change_permission(request, user):
             raise PermissionDenied
         form = NewPasswordForm(user, request.POST or None)
@@ -252,7 +248,7 @@ class GroupAdmin(AccountAdmin):
     def delete_model(self, request: HttpRequest, obj: Group) -> None:
         services.delete_group(actor=actor(request), by=person(request), group_id=obj.pk)
 
-    @page_action(title="New group", path="add", permission="auth.add_group", icon="group_add")
+    @list_action(title="New group", path="add", permission="auth.add_group", icon="group_add")
     def new_group(self, request: HttpRequest) -> HttpResponse:
         form = NewGroupForm(request.POST or None)
         if form.is_valid():

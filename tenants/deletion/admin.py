@@ -5,7 +5,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -15,7 +14,6 @@ from django.utils.timesince import timeuntil
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWidget
 
-from retivo.api.errors import Problem
 from retivo.staff.pages import Figure, StaffAdmin, Table, actor, code, column, link, page_action, url_of
 from tenants.deletion import certificates, services
 from tenants.deletion.services import GRACE_DAYS, MAX_GRACE_DAYS
@@ -63,11 +61,19 @@ class DeleteTenantForm(forms.Form):
 class DeletableAdmin(StaffAdmin):
     """A tenant's page with its deletion."""
 
-    def is_possible_while_deleting(self, tenant: Tenant, path: str) -> bool:
+    def refusal(self, request: HttpRequest, obj: Tenant, path: str) -> str:
         """Until its time has come a tenant that is being deleted can be restored, and nothing else."""
-        if tenant.delete_at is not None:
-            return path == "restore" and tenant.delete_at > timezone.now()
-        return path != "restore" and (path != "schedule-deletion" or not tenant.customers.exists())
+        is_due = obj.delete_at is not None and obj.delete_at <= timezone.now()
+        match path:
+            case _ if is_due:
+                return f"The grace is over: {obj} is being deleted for good."
+            case "restore":
+                return f"{obj} is not being deleted." if obj.delete_at is None else ""
+            case _ if obj.delete_at is not None:
+                return f"{obj} is being deleted. Restore it first."
+            case "schedule-deletion" if obj.customers.exists():
+                return f"{obj} has customers: delete them first."
+        return super().refusal(request, obj, path)
 
     def before_restore(self, tenant: Tenant) -> None:
         """What other rooms have to do first. Raises Problem where that is not done yet."""
@@ -80,27 +86,18 @@ class DeletableAdmin(StaffAdmin):
         return link(url_of(newest), f"{newest.get_status_display()}, time left: {time_left(newest)}")
 
     @page_action(title="Delete", path="schedule-deletion", permission="tenants.delete_tenant", icon="delete_forever")
-    def schedule_deletion(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        tenant = self.get_object(request, object_id)
-        if tenant is None:
-            return self.gone(request, object_id)
+    def schedule_deletion(self, request: HttpRequest, tenant: Tenant) -> HttpResponse:
         form = DeleteTenantForm(request.POST or None, tenant=tenant)
         if form.is_valid():
-            try:
-                scheduled = services.schedule(
-                    actor=actor(request),
-                    by="staff",
-                    tenant=services.locked(tenant_id=tenant.id),
-                    grace_days=form.cleaned_data["grace_days"],
-                    reason=form.cleaned_data["reason"],
-                )
-            except ValidationError as error:
-                form.add_error(None, error)
-            except Problem as problem:
-                form.add_error(None, problem.detail)
-            else:
-                messages.success(request, f"{tenant.name} will be deleted.")
-                return redirect(url_of(scheduled))
+            scheduled = services.schedule(
+                actor=actor(request),
+                by="staff",
+                tenant=services.locked(tenant_id=tenant.id),
+                grace_days=form.cleaned_data["grace_days"],
+                reason=form.cleaned_data["reason"],
+            )
+            messages.success(request, f"{tenant.name} will be deleted.")
+            return redirect(url_of(scheduled))
         return self.form_page(
             request,
             form,
@@ -114,7 +111,7 @@ class DeletableAdmin(StaffAdmin):
         )
 
     @page_action(title="Restore", path="restore", permission="tenants.change_tenant", icon="restore_from_trash")
-    def restore(self, request: HttpRequest, object_id: str) -> HttpResponse:
+    def restore(self, request: HttpRequest, tenant: Tenant) -> HttpResponse:
         def restore(tenant: Tenant, form: Any) -> None:
             locked = services.locked(tenant_id=tenant.id)
             self.before_restore(locked)
@@ -122,7 +119,7 @@ class DeletableAdmin(StaffAdmin):
 
         return self.asked(
             request,
-            object_id,
+            tenant,
             restore,
             title="Restore {}?",
             text="Its deletion is called off, and its keys work again. What waited to be sent stays cancelled.",
@@ -154,6 +151,14 @@ class DeletionAdmin(StaffAdmin):
         "jws",
     ]
     readonly_fields = ["shown_status", "subject", "countdown", "rows"]
+    labels = {"jws": "Certificate (JWS)"}
+    help_texts = {
+        "reason": "Kept until the deletion is verified.",
+        "failure": "The class of the error that ended the last attempt.",
+        "subject_hash": "The SHA-256 of the tenant's id, in hex.",
+        "external_id_hash": "The SHA-256 of <tenant_id>:<external_id>, in hex.",
+        "jws": "The certificate, signed.",
+    }
 
     @column("Deletion")
     def short_id(self, deletion: Deletion) -> SafeString:

@@ -104,6 +104,7 @@ class ApiKey(models.Model):
     last_used_ip_prefix = CidrField(null=True, editable=False, help_text="The network of that use: /24 or /48")
 
     class Meta:
+        verbose_name = "API key"
         ordering = ["created_at", "id"]
         indexes = [
             models.Index(fields=["created_at", "id"], name="api_key_newest"),

@@ -53,7 +53,7 @@ class AuditEntry(models.Model):
 
     class Meta:
         ordering = ["-id"]
-        verbose_name_plural = "audit entries"
+        verbose_name_plural = "audit trail"
         constraints = [
             models.UniqueConstraint(
                 fields=["family_id", "family_seq"],

@@ -31,6 +31,7 @@ class PartnerEvent(models.Model):
     previous = models.JSONField(null=True, help_text="What changed members of `data` were before")
 
     class Meta:
+        verbose_name, verbose_name_plural = "event of a partner", "events of partners"
         constraints = [models.UniqueConstraint(fields=["tenant", "seq"], name="partner_event_seq_unique")]
         indexes = [
             models.Index(

@@ -68,7 +68,7 @@ class AboutFilter(DropdownFilter):  # type: ignore[misc]  # unfold carries no ty
 
 class AuditEntryAdmin(StaffAdmin):
     search_fields = ["actor", "action", "detail__user__name", "detail__group__name"]
-    search_help_text = f"A tenant's id; or an actor, action or account of the newest {SEARCHED:,} entries"
+    search_help_text = f"The id of a tenant; or an actor, action or account in the newest {SEARCHED:,} entries"
     list_display = ["created_at", "actor", "address", "action", "tenant", "short_detail"]
     list_filter = [ActionFilter, ("created_at", DateFieldListFilter), AboutFilter]
     ordering = ["-id"]
@@ -86,6 +86,11 @@ class AuditEntryAdmin(StaffAdmin):
         "is_intact",
     ]
     readonly_fields = ["tenant", "place", "hash", "is_intact"]
+    help_texts = {
+        "address": "The caller's address. Commands and workers have none.",
+        "tenant_id": "Changes of staff accounts have none.",
+        "public_id": "Random. Entries from before there were such ids have none.",
+    }
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[AuditEntry], search_term: str

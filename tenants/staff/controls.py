@@ -17,7 +17,6 @@ from unfold.widgets import (
     UnfoldBooleanSwitchWidget,
 )
 
-from retivo.api.errors import Problem
 from retivo.staff.pages import StaffAdmin, Table, actor, badge, page_action, url_of
 from tenants import services
 from tenants.controls import state
@@ -48,8 +47,8 @@ def _reason() -> forms.CharField:
     )
 
 
-def _switch(text: str) -> forms.BooleanField:
-    return forms.BooleanField(required=False, widget=UnfoldBooleanSwitchWidget, help_text=text)
+def _switch(label: str, text: str) -> forms.BooleanField:
+    return forms.BooleanField(label=label, required=False, widget=UnfoldBooleanSwitchWidget, help_text=text)
 
 
 class SuspendForm(forms.Form):
@@ -61,7 +60,7 @@ class SuspendForm(forms.Form):
         max_value=365,
         initial=CASCADE_DAYS,
         widget=UnfoldAdminIntegerFieldWidget,
-        help_text="So many days nothing of its customers is sent; after them a suspension in full refuses their keys.",
+        help_text="Until then nothing of its customers is sent. After that a full suspension refuses their keys, too.",
     )
 
     def __init__(self, data: Any = None, *, tenant: Tenant, control: Control | None = None) -> None:
@@ -83,9 +82,14 @@ class SuspendForm(forms.Form):
 class ControlsForm(forms.Form):
     """What staff say, beside what the tenant and its partner say; a suspension has pages of its own."""
 
-    kill_switch = _switch("No action is sent; of a partner, no customer's either.")
+    kill_switch = _switch(
+        "Kill switch", "No action of the tenant is sent. If it is a partner, none of its customers' is sent either."
+    )
     kill_switch_reason = _reason()
-    shadow_mode = _switch("Decisions are made and logged, nothing is sent; of a partner, no customer's either.")
+    shadow_mode = _switch(
+        "Shadow mode",
+        "Decisions are made and logged, but nothing is sent. If it is a partner, this holds for its customers too.",
+    )
     shadow_mode_reason = _reason()
     action_budget_usd_max = forms.DecimalField(
         label="Largest budget (USD)",
@@ -94,9 +98,11 @@ class ControlsForm(forms.Form):
         max_digits=18,
         decimal_places=6,
         widget=UnfoldAdminDecimalFieldWidget,
-        help_text="The most that its config may say. Empty: no bound.",
+        help_text="The largest budget that its config can set. Empty: no bound.",
     )
-    action_budget_usd_locked = _switch("Neither the tenant nor its partner can change the budget.")
+    action_budget_usd_locked = _switch(
+        "Budget locked (USD)", "Neither the tenant nor its partner can change the budget."
+    )
     holdout_percent_min = forms.DecimalField(
         label="Smallest holdout (%)",
         required=False,
@@ -105,9 +111,9 @@ class ControlsForm(forms.Form):
         max_digits=8,
         decimal_places=6,
         widget=UnfoldAdminDecimalFieldWidget,
-        help_text="The least that its config may say. Empty: no bound.",
+        help_text="The smallest holdout that its config can set. Empty: no bound.",
     )
-    holdout_percent_locked = _switch("Neither the tenant nor its partner can change the holdout.")
+    holdout_percent_locked = _switch("Holdout locked (%)", "Neither the tenant nor its partner can change the holdout.")
 
     def __init__(self, data: Any = None, *, control: Control) -> None:
         initial = {name: getattr(control, name) for name in self.base_fields if hasattr(control, name)}
@@ -129,42 +135,36 @@ class ControlsForm(forms.Form):
 class ControlledAdmin(StaffAdmin):
     """A tenant's page with what staff may say of the tenant."""
 
-    def is_said_now(self, tenant: Tenant, path: str) -> bool:
+    def refusal(self, request: HttpRequest, obj: Tenant, path: str) -> str:
         """What its partner suspended staff can suspend still, so that the partner cannot lift it."""
-        if path == "suspend":
-            return not tenant.suspended_by_staff
-        return tenant.suspended_by_staff or path not in ("reactivate", "change-suspension")
+        if path == "suspend" and obj.suspended_by_staff:
+            return f"Staff have suspended {obj} already."
+        if path in ("reactivate", "change-suspension") and not obj.suspended_by_staff:
+            return f"Staff have not suspended {obj}."
+        return super().refusal(request, obj, path)
 
     @page_action(title="Controls", path="controls", permission="tenants.change_tenant", icon="tune")
-    def controls(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        tenant = self.get_object(request, object_id)
-        if tenant is None:
-            return self.gone(request, object_id)
+    def controls(self, request: HttpRequest, tenant: Tenant) -> HttpResponse:
         control = state.of_layer(Control.objects.filter(tenant_id=tenant.id), Layer.STAFF)
         form = ControlsForm(request.POST or None, control=control)
         if form.is_valid():
-            try:
-                services.say_as_staff(actor=actor(request), tenant_id=tenant.id, said=form.said())
-            except Problem as problem:  # somebody deletes it meanwhile
-                messages.error(request, problem.detail)
-            else:
-                messages.success(request, f"What staff say of {tenant.name} is in force.")
+            after = services.say_as_staff(actor=actor(request), tenant_id=tenant.id, said=form.said())
+            is_changed = after.updated_at != tenant.updated_at
+            text = f"The controls of {tenant.name} are in force." if is_changed else "Nothing was changed."
+            messages.success(request, text)
             return redirect(url_of(tenant))
         return self.form_page(
             request,
             form,
             title=f"Controls of {tenant.name}",
-            text="What staff say, beside what the tenant and its partner say. The strictest holds.",
+            text="These apply beside the controls that the tenant and its partner set. The strictest one holds.",
             submit="Save",
             back=url_of(tenant),
             obj=tenant,
         )
 
     @page_action(title="Suspend", path="suspend", permission="tenants.change_tenant", icon="block")
-    def suspend(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        tenant = self.get_object(request, object_id)
-        if tenant is None:
-            return self.gone(request, object_id)
+    def suspend(self, request: HttpRequest, tenant: Tenant) -> HttpResponse:
         form = SuspendForm(request.POST if request.method == "POST" else None, tenant=tenant)
         text = "All of its keys are refused from now on, until staff reactivate it. Nothing is deleted."
         if tenant.tenant_role == TenantRole.PARTNER:
@@ -174,14 +174,8 @@ class ControlledAdmin(StaffAdmin):
         )
 
     @page_action(title="Change suspension", path="change-suspension", permission="tenants.change_tenant", icon="edit")
-    def change_suspension(self, request: HttpRequest, object_id: str) -> HttpResponse:
+    def change_suspension(self, request: HttpRequest, tenant: Tenant) -> HttpResponse:
         """Its mode, reason and days, since when it is suspended staying as it is."""
-        tenant = self.get_object(request, object_id)
-        if tenant is None:
-            return self.gone(request, object_id)
-        if not tenant.suspended_by_staff:
-            messages.error(request, f"Staff have not suspended {tenant.name}.")
-            return redirect(url_of(tenant))
         control = state.of_layer(Control.objects.filter(tenant_id=tenant.id), Layer.STAFF)
         form = SuspendForm(request.POST if request.method == "POST" else None, tenant=tenant, control=control)
         return self._suspended(
@@ -190,17 +184,14 @@ class ControlledAdmin(StaffAdmin):
             PlanStatus.SUSPENDED,
             form=form,
             submit="Change the suspension of",
-            text="It goes on, and is what you say here from now on.",
+            text="The tenant stays suspended. The mode and the reason are from now on what you enter here.",
             said=form.said,
         )
 
     @page_action(title="Reactivate", path="reactivate", permission="tenants.change_tenant", icon="play_arrow")
-    def reactivate(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        tenant = self.get_object(request, object_id)
-        if tenant is None:
-            return self.gone(request, object_id)
+    def reactivate(self, request: HttpRequest, tenant: Tenant) -> HttpResponse:
         form = Form(request.POST if request.method == "POST" else None)
-        text = "What staff suspended is lifted from now on. A suspension by its partner stays."
+        text = "The suspension by staff ends. A suspension by its partner stays."
         return self._suspended(request, tenant, PlanStatus.ACTIVE, form=form, submit="Reactivate", text=text, said=dict)
 
     def _suspended(
@@ -216,12 +207,8 @@ class ControlledAdmin(StaffAdmin):
     ) -> HttpResponse:
         if form.is_valid():
             done = "suspended" if plan_status == PlanStatus.SUSPENDED else "no longer suspended by staff"
-            try:
-                services.set_plan_status(actor=actor(request), tenant_id=tenant.id, plan_status=plan_status, **said())
-            except Problem as problem:  # somebody deletes it meanwhile
-                messages.error(request, problem.detail)
-            else:
-                messages.success(request, f"{tenant.name} is {done}.")
+            services.set_plan_status(actor=actor(request), tenant_id=tenant.id, plan_status=plan_status, **said())
+            messages.success(request, f"{tenant.name} is {done}.")
             return redirect(url_of(tenant))
         return self.form_page(
             request,
@@ -261,6 +248,9 @@ def controls_table(tenant: Tenant) -> Table:
         of = f"{part.provider} {part.action_type or ''}".strip()
         told = _since("on", part.since, part.reason or "")
         rows.append((f"{what} of {of}", "–", told, "–", badge("held", _BADGES)))
+    if tenant.delete_at is not None:
+        until = f"Being deleted; can be restored until {tenant.delete_at:%Y-%m-%d %H:%M}"
+        rows.append(("Deletion", until, "–", "–", badge("held", _BADGES)))
     rows.append(("Sending", "", "", "", badge(effective.sending, _BADGES)))
     rows.append(("Events and keys", "", "", "", badge(effective.ingesting, _BADGES)))
     return Table(title="Controls", headers=["", "Tenant", "Partner", "Staff", "In force"], rows=rows, total=len(rows))

@@ -47,7 +47,10 @@ class IssueKeyForm(forms.Form):
         widget=UnfoldAdminTextInputWidget({"autofocus": True}),
         help_text="Where the key will be used.",
     )
-    scopes = forms.MultipleChoiceField(widget=UnfoldAdminCheckboxSelectMultipleWidget, initial=[Scope.FULL])
+    scopes = forms.MultipleChoiceField(
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
+        error_messages={"required": "Choose at least one: what the key may do."},
+    )
     expires_at = forms.DateTimeField(
         label="Expires at (UTC)",
         required=False,

@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
@@ -98,6 +97,12 @@ class ApiKeyAdmin(StaffAdmin):
         "id",
     ]
     readonly_fields = ["shown_prefix", "status", "tenant_link", "issued_by", "predecessor", "successor"]
+    labels = {"last_used_ip_prefix": "Last used from", "allowed_cidrs": "Allowed networks"}
+    help_texts = {
+        "last_used_at": "To the minute. Requests that were refused do not count.",
+        "last_used_ip_prefix": "The network of its last use: a /24 of IPv4, a /48 of IPv6.",
+        "allowed_cidrs": "The key is let in from these networks alone. Empty: from everywhere.",
+    }
     actions_detail = ["rotate", "revoke"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ApiKey]:
@@ -122,20 +127,17 @@ class ApiKeyAdmin(StaffAdmin):
 
     @column("Replaces")
     def predecessor(self, key: ApiKey) -> SafeString | str:
-        return _link_to(key.replaces_id)
+        return _link_to(key.replaces)
 
     @column("Replaced by")
     def successor(self, key: Any) -> SafeString | str:
-        return _link_to(key.successor_id)
+        return _link_to(_successor(key))
 
-    def offers(self, request: HttpRequest, obj: ApiKey, path: str) -> bool:
-        return _offers(obj, path)
+    def refusal(self, request: HttpRequest, obj: ApiKey, path: str) -> str:
+        return _refusal(obj, path)
 
     @page_action(title="Rotate", path="rotate", permission="tenants.add_apikey", icon="autorenew")
-    def rotate(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        key = self.get_object(request, object_id)
-        if key is None:
-            return self.gone(request, object_id)
+    def rotate(self, request: HttpRequest, key: ApiKey) -> HttpResponse:
         form = RotateKeyForm(request.POST or None)
         if form.is_valid():
             try:
@@ -160,10 +162,7 @@ class ApiKeyAdmin(StaffAdmin):
         )
 
     @page_action(title="Revoke", path="revoke", permission="tenants.change_apikey", icon="key_off")
-    def revoke(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        key = self.get_object(request, object_id)
-        if key is None:
-            return self.gone(request, object_id)
+    def revoke(self, request: HttpRequest, key: ApiKey) -> HttpResponse:
         if request.method == "POST":
             services.revoke_key(actor=actor(request), key_id=key.id)
             messages.success(request, f"The key {key} is revoked.")
@@ -182,7 +181,9 @@ class ApiKeyAdmin(StaffAdmin):
 
 def with_successors(keys: QuerySet[ApiKey]) -> QuerySet[Any]:
     successors = ApiKey.objects.filter(replaces=OuterRef("pk"))
-    return keys.annotate(successor_id=Subquery(successors.values("id")))
+    return keys.annotate(
+        successor_id=Subquery(successors.values("id")), successor_prefix=Subquery(successors.values("prefix"))
+    )
 
 
 def issued_page(staff: StaffAdmin, request: HttpRequest, tenant: Tenant, key: IssuedKey, *, title: str) -> HttpResponse:
@@ -204,15 +205,15 @@ def keys_table(request: HttpRequest, tenant: Tenant) -> Table:
                 key.label,
                 ", ".join(key.scopes),
                 badge(_status(key), STATUS_BADGES),
-                _link_to(key.successor_id),
+                _link_to(_successor(key)),
                 key.created_by or "-",
                 day(key.expires_at),
                 day(key.last_used_at),
                 link(reverse("admin:tenants_apikey_rotate", args=[key.pk]), "Rotate")
-                if may_rotate and _offers(key, "rotate")
+                if may_rotate and not _refusal(key, "rotate")
                 else "",
                 link(reverse("admin:tenants_apikey_revoke", args=[key.pk]), "Revoke")
-                if may_revoke and _offers(key, "revoke")
+                if may_revoke and not _refusal(key, "revoke")
                 else "",
             )
             for key in keys[:ROWS_SHOWN]
@@ -222,10 +223,12 @@ def keys_table(request: HttpRequest, tenant: Tenant) -> Table:
     )
 
 
-def _link_to(key_id: UUID | None) -> SafeString | str:
-    if key_id is None:
-        return "-"
-    return link(reverse("admin:tenants_apikey_change", args=[key_id]), code(str(key_id)[:8]))
+def _successor(key: Any) -> ApiKey | None:
+    return ApiKey(id=key.successor_id, prefix=key.successor_prefix) if key.successor_id else None
+
+
+def _link_to(key: ApiKey | None) -> SafeString | str:
+    return "-" if key is None else link(url_of(key), code(key))
 
 
 def _status(key: Any) -> str:
@@ -236,5 +239,13 @@ def _status(key: Any) -> str:
     return "Expiring" if key.successor_id else "Active"
 
 
-def _offers(key: Any, path: str) -> bool:
-    return _status(key) == "Active" if path == "rotate" else key.revoked_at is None
+def _refusal(key: Any, path: str) -> str:
+    """Why it is not rotated or revoked. To revoke is possible while its tenant is deleted, which may be restored."""
+    if key.revoked_at is not None:
+        return f"The key {key} is revoked already."
+    if path == "revoke":
+        return ""
+    if key.tenant.delete_at is not None:
+        return f"{key.tenant} is being deleted, so none of its keys is rotated."
+    refused = {"Expired": f"The key {key} has expired.", "Expiring": f"The key {key} was rotated already."}
+    return refused.get(_status(key), "")

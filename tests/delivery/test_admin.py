@@ -118,6 +118,25 @@ def test_endpoint__by_itself__shows_its_latency_and_since_when_it_is_certified(
     assert shown["latency_ms"] == {"p50": 200, "p95": 1730}
 
 
+def test_endpoint__certified_with_a_secret_of_before__says_that_it_is_certified_no_more(
+    operator: Client, acme: Api, failed: str
+) -> None:
+    page = f"{ENDPOINTS}{endpoint_id()}/"
+    (integration,) = acme.get("/api/partners/integrations").json()["integrations"]
+    # The one integration that sends there needs no choice.
+    assert str(operator.get(f"{page}certify/").context["form"]["integration"].initial.pk) == integration["id"]
+    as_owner(
+        "INSERT INTO delivery_certification (tenant_id, endpoint_id, integration_id, secret_version, revision, status,"
+        " finished_at) SELECT %s, %s, %s, 1, 1, 'passed', '2026-01-01'",
+        *(acme.tenant_id, endpoint_id(), integration["id"]),
+    )
+    assert "Not certified:" not in operator.get(f"{page}change/").content.decode()
+
+    assert acme.post(f"/api/partners/integrations/{integration['id']}/rotate-secret", {}).status_code == 200
+
+    assert "Not certified:" in operator.get(f"{page}change/").content.decode()
+
+
 @pytest.mark.parametrize(
     ("state", "buttons"),
     [

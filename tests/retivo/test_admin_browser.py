@@ -211,6 +211,25 @@ def test_operators_work(page: Page) -> None:
     assert_fits(page)
 
 
+@pytest.fixture
+def partner_of_long_names(hierarchy: None) -> str:
+    with staff_context():
+        lumen = Tenant.objects.get(slug="lumen")
+        Tenant.objects.create(name="W" * 200, slug="w" * 63, tenant_role="customer", parent=lumen)
+    return str(lumen.id)
+
+
+def test_names_without_blanks__push_no_column_out_of_sight(partner_of_long_names: str, page: Page) -> None:
+    log_in(page, "vera")
+    for table in (page.locator("#result_list"), page.get_by_role("region", name="Customers")):
+        assert_fits(page)
+        for header in table.locator("thead th").all():
+            box = header.bounding_box()
+            assert box
+            assert box["x"] + box["width"] <= WIDTH, header.inner_text()
+        page.goto(f"/admin/tenants/tenant/{partner_of_long_names}/change/")
+
+
 def test_viewers_look(page: Page) -> None:
     log_in(page, "vera")
     expect(page.get_by_role("link", name="New partner")).to_have_count(0)

@@ -38,3 +38,18 @@ def test_bar__of_a_job__is_in_its_list_on_its_page_and_on_its_integrations(
     shown, of = (2, 4) if kind == "rollout" else (0, 2)
     assert f'value="{shown}" max="{of}"' in page
     assert f"{shown} of {of}" in page
+
+
+def test_sharings__by_their_status__are_filtered(acme: Api, viewer: Client) -> None:
+    integration = acme.register()["id"]
+    acme.delete(f"{INTEGRATIONS}/{integration}/share/{acme.provision('shop').tenant_id}")
+    acme.post(f"{INTEGRATIONS}/{integration}/share", {"all": True})
+
+    def found() -> set[str]:
+        states = ("running", "completed")
+        page = "/admin/integrations/sharing/"
+        return {state for state in states if viewer.get(page, {"status": state}).context["cl"].result_list}
+
+    assert found() == {"running"}
+    as_owner("UPDATE integrations_sharing SET finished_at = now()")
+    assert found() == {"completed"}

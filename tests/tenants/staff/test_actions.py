@@ -140,6 +140,25 @@ def test_a_key_that_cannot_be_issued_is_explained(operator: Client, merchant: Ap
     assert audited(actor="staff:oscar") == []
 
 
+def test_a_key_is_issued_with_no_scope_but_those_that_are_chosen(operator: Client, merchant: Api) -> None:
+    page = page_of(merchant, "issue-key")
+    assert not operator.get(page).context["form"]["scopes"].value()
+
+    refused = operator.post(page, {"label": "Narrow"})
+
+    assert "Choose at least one" in refused.content.decode()
+    assert audited(actor="staff:oscar") == []
+
+
+def test_controls__that_stay_as_they_are__are_said_to_be_unchanged(operator: Client, merchant: Api) -> None:
+    page = page_of(merchant, "controls")
+    answers = [operator.post(page, {"kill_switch": "on"}, follow=True).content.decode() for _ in range(2)]
+
+    assert ["are in force" in answer for answer in answers] == [True, False]
+    assert "Nothing was changed." in answers[1]
+    assert len(audited(actor="staff:oscar")) == 1
+
+
 def test_partners_alone_are_offered_the_partner_scope(operator: Client, acme: Api, merchant: Api) -> None:
     assert b"Partner API" in operator.get(page_of(acme, "issue-key")).content
     assert b"Partner API" not in operator.get(page_of(merchant, "issue-key")).content
@@ -187,14 +206,16 @@ def test_operators_rotate_a_key(operator: Client, acme: Api) -> None:
         record = ApiKey.objects.get(replaces=key)
     assert (record.scopes, record.created_by) == (key.scopes, "staff:oscar")
     assert [entry[:2] for entry in audited(actor="staff:oscar")] == [("api_key.rotated", acme.tenant_id)]
-    assert f"{KEYS}{record.id}/change/" in operator.get(f"{KEYS}{key.id}/change/").content.decode()
-    assert f"{KEYS}{key.id}/change/" in operator.get(f"{KEYS}{record.id}/change/").content.decode()
+    for one, other in ((key, record), (record, key)):  # each leads to the other, by its prefix
+        html = operator.get(f"{KEYS}{one.id}/change/").content.decode()
+        assert f"{KEYS}{other.id}/change/" in html
+        assert f"<code>{other}</code>" in html
     page = operator.get(page_of(acme)).content.decode()
     assert "Expiring" in page
     assert "staff:oscar" in page
     assert path not in page
     # Again, as from a page that stood open: it is explained, and nothing changes.
-    assert "rotated already" in operator.post(path, {"overlap_hours": "24"}).content.decode()
+    assert "rotated already" in operator.post(path, {"overlap_hours": "24"}, follow=True).content.decode()
     # What a partner sees of staff is that it was them.
     shown = acme.get(f"/api/partners/api-keys/{record.id}").json()["key"]
     assert shown["created_by"] == {"type": "staff", "id": None}
