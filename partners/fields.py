@@ -6,7 +6,7 @@ from uuid import UUID
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from partners.references import MAX_EXTERNAL_ID, CustomerReference
+from partners.references import EXTERNAL_ID_RULE, CustomerReference, is_external_id
 from retivo.api.pagination import CursorField
 from retivo.api.serializers import QueryIntegerField, StrictSerializer, StringField, UUIDField
 from tenants.deletion.named import EXTERNAL
@@ -22,14 +22,13 @@ class CustomerReferenceField(StringField):
 
     def to_internal_value(self, data: Any) -> Any:
         text = super().to_internal_value(data)
-        if "\0" in text:
-            raise serializers.ValidationError("Must have no NUL character.", code="null_characters_not_allowed")
         if not text.startswith(EXTERNAL):
             tenant_id: UUID = UUIDField().to_internal_value(text)
             return CustomerReference(tenant_id, None)
-        if len(text) > len(EXTERNAL) + MAX_EXTERNAL_ID:
-            raise serializers.ValidationError("Your own id has at most 255 characters.", code="max_length")
-        return CustomerReference(None, text.removeprefix(EXTERNAL))
+        external_id = text.removeprefix(EXTERNAL)
+        if not is_external_id(external_id):
+            raise serializers.ValidationError(EXTERNAL_ID_RULE, code="invalid_external_id")
+        return CustomerReference(None, external_id)
 
 
 class WholeListQuerySerializer(StrictSerializer):

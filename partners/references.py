@@ -25,9 +25,12 @@ class CustomerConverter:
     regex = rf"(?:{AnyUUIDConverter.regex}|{EXTERNAL}[^/]+)"
 
     def to_python(self, value: str) -> CustomerReference:
-        if value.startswith(EXTERNAL):
+        if not value.startswith(EXTERNAL):
+            return CustomerReference(UUID(value), None)
+        try:
             return CustomerReference(None, value_of(value).removeprefix(EXTERNAL))
-        return CustomerReference(UUID(value), None)
+        except ValueError:
+            return CustomerReference(None, "")  # nobody's, and refused by `checked`
 
     def to_url(self, value: CustomerReference) -> str:
         return str(value.tenant_id) if value.external_id is None else EXTERNAL + value.external_id
@@ -44,15 +47,22 @@ EXTERNAL_ID_RULE = (
 )
 
 
+def is_external_id(text: str) -> bool:
+    """Whether it is 1 to 255 printable characters and joiners of such, not all of them blanks.
+
+    The constraint `tenant_external_id_in_characters` holds the same.
+    """
+    shown = "".join(each for each in text if each not in JOINERS)
+    return len(text) <= MAX_EXTERNAL_ID and shown.isprintable() and bool(shown.strip())
+
+
 def checked(external_id: str) -> str:
-    """The external id itself. The constraint `tenant_external_id_in_characters` holds the same.
+    """The external id itself.
 
     Raises:
-        Problem: 400 `invalid_external_id` unless it is 1 to 255 printable characters and joiners of such, not all of
-            them blanks.
+        Problem: 400 `invalid_external_id` if it is none.
     """
-    shown = "".join(each for each in external_id if each not in JOINERS)
-    if len(external_id) <= MAX_EXTERNAL_ID and shown.isprintable() and shown.strip():
+    if is_external_id(external_id):
         return external_id
     error = FieldError(pointer="/external_id", code="invalid_external_id", detail=EXTERNAL_ID_RULE)
     raise Problem(400, "invalid_external_id", EXTERNAL_ID_RULE, errors=[error])

@@ -75,7 +75,7 @@ def test_id__that_is_not_printable_or_too_long__is_refused_everywhere(acme: Api,
         assert (answer.status_code, code) in {
             (400, "invalid_external_id"),
             (400, "nul_character"),  # in a body
-            (404, "not_found"),  # no path of ours: without an id, or with a NUL in it
+            (404, "not_found"),  # no path of ours: without an id
         }
     assert acme.get(PATH).json()["total"] == 0
 

@@ -149,7 +149,7 @@ def test_feed__behind_anothers_event__is_as_behind_none(acme: Api, rival: Api) -
         ({"types": "customer.created,customer.eaten"}, "/types", "unknown_event_type"),
         ({"types": ""}, "/types", "blank"),
         ({"customer_id": "me"}, "/customer_id", "invalid"),
-        ({"customer_id": "ext:\0"}, "/customer_id", "null_characters_not_allowed"),
+        ({"customer_id": "ext:\0"}, "/customer_id", "invalid_external_id"),
         ({"limit": "0"}, "/limit", "min_value"),
         ({"limit": "1001"}, "/limit", "max_value"),
         ({"cursor": "x"}, "/cursor", "unknown_field"),
