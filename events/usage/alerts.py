@@ -83,10 +83,10 @@ def _values(alert: UsageAlert) -> dict[str, Any]:
 
 
 def number(metric: str, value: Decimal | None) -> Any:
-    """As it is on the wire: money as a text, and counts as integers."""
+    """As it is on the wire: money as a text with all digits that are stored, and counts as integers."""
     if value is None:
         return None
-    return f"{value:f}" if metric == UsageMetric.ACTION_COST_USD else int(value)
+    return f"{value:.6f}" if metric == UsageMetric.ACTION_COST_USD else int(value)
 
 
 # --- The round ------------------------------------------------------------------------------------------------------

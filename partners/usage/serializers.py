@@ -148,7 +148,7 @@ class UsageAlertSerializer(StrictSerializer):
         allow_null=True,
         default=None,
         help_text="What thresholds are shares of, for a month. Without it the limit of the customer's plan: of active "
-        "users `tracked_user_limit`, of costs `action_budget_usd`. All other metrics need one.",
+        "users `tracked_user_limit`, of costs `action_budget_usd`. Thresholds of all other metrics need one.",
     )
 
     def validate_thresholds(self, value: list[int]) -> list[int]:
@@ -158,7 +158,11 @@ class UsageAlertSerializer(StrictSerializer):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         limit, metric = attrs["limit"], attrs["metric"]
-        if limit is None and metric not in (UsageMetric.ACTIVE_USERS, UsageMetric.ACTION_COST_USD):
+        if (
+            limit is None
+            and attrs["thresholds"]
+            and metric not in (UsageMetric.ACTIVE_USERS, UsageMetric.ACTION_COST_USD)
+        ):
             raise _limit("There is no plan's limit of this metric: say what the thresholds are shares of.", "required")
         if limit is not None and metric != UsageMetric.ACTION_COST_USD and limit != int(limit):
             raise _limit("Must be an integer: it is a number of things.", "not_an_integer")

@@ -42,14 +42,17 @@ class NetworkField(StringField):
     """A network such as `203.0.113.0/24`, or an address, which is a network of one."""
 
     default_error_messages = {
-        "invalid_network": "Must be a network such as `203.0.113.0/24`, without bits behind its mask."
+        "invalid_network": "Must be a network such as `203.0.113.0/24`, without bits behind its prefix."
     }
 
     def to_internal_value(self, data: Any) -> str:
         text = super().to_internal_value(data)
+        _, _, prefix = text.partition("/")
         try:
             network = ipaddress.ip_network(text)
         except ValueError:
+            self.fail("invalid_network")
+        if prefix not in ("", str(network.prefixlen)):  # a mask: `0.0.0.255` is that of 10.0.0.0/24, read in two ways
             self.fail("invalid_network")
         first = network.network_address
         if isinstance(first, IPv6Address):

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from events.models import UsageMetric
 from tests.conftest import Api
 from tests.decisions.cast import ask
 
@@ -20,7 +21,8 @@ def test_alert__that_is_set__is_listed_replaced_and_taken_away(acme: Api, rival:
         {"usage_alert": {**USERS, "thresholds": [75, 90, 120], "limit": None}},
     )
     cost = {"metric": "action_cost_usd", "scope": "fleet", "thresholds": [50], "limit": "1000.5"}
-    assert acme.put(PATH, cost).status_code == 200
+    answered = acme.put(PATH, cost)
+    assert (answered.status_code, answered.json()["usage_alert"]["limit"]) == (200, "1000.500000")
     assert [each["limit"] for each in acme.get(PATH).json()["usage_alerts"]] == ["1000.500000", None]
     acme.put(PATH, {**USERS, "thresholds": [100]})
     acme.put(PATH, {**cost, "thresholds": []})
@@ -37,6 +39,18 @@ def test_alert__that_changes__is_told_and_one_that_does_not__is_not(acme: Api) -
     )
     assert len(events) == 3
     assert [previous is None for _, previous in events] == [True, False, False]
+
+
+@pytest.mark.parametrize("metric", UsageMetric.values)
+@pytest.mark.parametrize("limit", [{}, {"limit": None}, {"limit": 1000}])
+def test_alert__of_any_metric__is_taken_away_without_its_limit(acme: Api, metric: str, limit: dict[str, Any]) -> None:
+    asked = {"metric": metric, "scope": "fleet", "thresholds": [50]}
+    assert acme.put(PATH, {**asked, "limit": 1000}).status_code == 200
+
+    gone = acme.put(PATH, {**asked, "thresholds": [], **limit})
+
+    assert (gone.status_code, gone.json()["usage_alert"]["thresholds"]) == (200, [])
+    assert acme.get(PATH).json()["total"] == 0
 
 
 @pytest.mark.parametrize(
