@@ -137,6 +137,9 @@ def _provision(
         config_patch=config or {},
     )
     key = api_keys.issue_first(actor=actor, tenant_id=made.id)
+    kept: dict[str, Any] = {"tracked_user_limit": tracked_user_limit}
+    if external_id is not None:  # which the event has as its customer's
+        kept["external_id"] = external_id
     shared = shares.share_all(partner_id=partner_id, customer_id=made.id)
     outbox.record(
         actor=actor,
@@ -149,6 +152,7 @@ def _provision(
             "integrations_shared": shared,
             **api_keys.about(key.record),
         },
+        **kept,
     )
     return {
         "customer": {

@@ -71,6 +71,15 @@ def test_provision__done__is_in_the_audit_trail(acme: Api, merchant: Api) -> Non
         assert {entry.address for entry in entries} == {"127.0.0.1"}
 
 
+def test_provision__done__tells_the_audit_trail_what_was_made_and_no_metadata(acme: Api) -> None:
+    acme.provision("shop", external_id="shop-1841", tracked_user_limit=5000, metadata={"region": "eu-west"})
+
+    entries = acme.get("/api/partners/audit", {"action": "customer.created"})
+    told = {each["field"]: each["to"] for each in entries.json()["entries"][0]["changes"]}
+    assert (told["external_id"], told["tracked_user_limit"], told["slug"]) == ("shop-1841", 5000, "shop")
+    assert "eu-west" not in entries.content.decode()  # its partner's notes, and the customer reads the entry
+
+
 def test_provision__slug_of_another_partners_customer__is_free(acme: Api, rival: Api) -> None:
     acme.provision("merchant")
     rival.provision("merchant")
