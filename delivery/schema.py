@@ -119,7 +119,7 @@ replay_action = _operation(
         conflict(
             "action_not_failed",
             "Only a failed action is replayed; this one is delivered.",
-            action_expired="This action expired; it will not be sent any more.",
+            action_expired="This action has expired and will no longer be sent.",
         ),
     ],
 )

@@ -147,7 +147,7 @@ def replay(*, tenant_id: UUID, action_id: str, actor: str) -> Action:
     if not replayed:
         if action.status != ActionStatus.FAILED:
             raise Problem(409, "action_not_failed", f"Only a failed action is replayed; this one is {action.status}.")
-        raise Problem(409, "action_expired", "This action expired; it will not be sent any more.")
+        raise Problem(409, "action_expired", "This action has expired and will no longer be sent.")
     target = outbox.Target("action", action_id)
     outbox.record(
         actor=actor, action="action.replayed", tenant_id=tenant_id, target=target, data={"action_id": action_id}

@@ -117,7 +117,7 @@ class IntegrationSerializer(serializers.Serializer[Any]):
     event_mappings = EventMappingSerializer(many=True, source="current_mappings", help_text="Of that revision.")
     require_certification = serializers.BooleanField()
     customers_shared = serializers.IntegerField(help_text="How many of your customers have it.")
-    deprecated_at = serializers.DateTimeField(allow_null=True, help_text="Since then it is shared with nobody more.")
+    deprecated_at = serializers.DateTimeField(allow_null=True, help_text="Since then it cannot be shared any more.")
     sunset_at = serializers.DateTimeField(allow_null=True, help_text="When it ends for those who have it.")
     created_at = serializers.DateTimeField()
 

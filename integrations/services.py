@@ -131,7 +131,7 @@ def change(*, actor: str, integration_id: UUID, changes: Mapping[str, Any]) -> P
 
 
 def deprecate(*, actor: str, integration: PartnerIntegration, sunset_at: datetime | None) -> None:
-    """Share it with nobody more, and tell those who have it when it ends; None takes that back."""
+    """Let it be shared no more, and tell those who have it when it ends; None takes that back."""
     if sunset_at == integration.sunset_at:
         return
     changes = {"sunset_at": {"from": integration.sunset_at, "to": sunset_at}}

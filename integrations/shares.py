@@ -44,7 +44,7 @@ def check_sharable(*, active: bool, deprecated_at: datetime | None = None, is_ce
     if not active:
         raise Problem(409, "integration_inactive", "This integration is not active.")
     if deprecated_at is not None:
-        raise Problem(409, "integration_deprecated", "This integration is deprecated: it is shared with nobody more.")
+        raise Problem(409, "integration_deprecated", "This integration is deprecated and cannot be shared any more.")
     if not is_certified:
         raise not_certified()
 

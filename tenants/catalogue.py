@@ -196,7 +196,7 @@ EVENTS: dict[str, EventType] = {
         **_INTEGRATION,
     ),
     "integration.deprecated": _event(
-        "An integration is shared with nobody more, and ends for those who have it; or no longer so.",
+        "An integration can no longer be shared, and ends for those who have it; or no longer so.",
         sunset_at=({"type": ["string", "null"], "format": "date-time"}, "2027-03-01T00:00:00Z"),
         **_INTEGRATION,
     ),

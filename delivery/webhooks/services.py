@@ -206,7 +206,7 @@ def attempts(*, partner_id: UUID, webhook_id: str, limit: int, after: Cursor | N
 
 
 def event_gone() -> Problem:
-    detail = f"There is no such event in your feed, which keeps {feed.DAYS_KEPT} days. Begin anew, without `after`."
+    detail = f"Your feed has no such event; it keeps {feed.DAYS_KEPT} days. Start again without `after`."
     return Problem(410, "event_gone", detail)
 
 

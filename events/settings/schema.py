@@ -58,7 +58,7 @@ _SET_BY_PARTNER = Problems(
         "control_bound": FieldError(
             pointer="/config/action_budget_usd",
             code="control_bound",
-            detail="Must be there, and at most 25, says the partner.",
+            detail="Must be at most 25: the partner set this limit.",
         ),
     },
 )

@@ -72,7 +72,7 @@ _OF_PARTNER = Problems(
         "action_type_of_partner": FieldError(
             pointer="/description",
             code="action_type_of_partner",
-            detail="Your partner's to change; you may switch it off and on.",
+            detail="Only your partner can change this; you can switch the action type off and on.",
         ),
     },
 )

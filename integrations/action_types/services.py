@@ -181,9 +181,12 @@ def _found(action_type: ActionType | None) -> ActionType:
 
 
 def _of_partner(names: Sequence[str] = ()) -> Problem:
-    code, detail = "action_type_of_partner", "Your partner's to change; you may switch it off and on."
+    code, detail = (
+        "action_type_of_partner",
+        "Only your partner can change this; you can switch the action type off and on.",
+    )
     errors = [FieldError(pointer=f"/{name}", code=code, detail=detail) for name in names]
-    return Problem(403, code, "This action type is your partner's; you may switch it off and on.", errors=errors)
+    return Problem(403, code, "This action type is your partner's; you can only switch it off and on.", errors=errors)
 
 
 _INSERT = """

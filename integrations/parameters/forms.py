@@ -140,8 +140,8 @@ def is_flat(schema: dict[str, Any]) -> bool:
             return False
         raise InvalidSchemaError(
             f"/{name}",
-            f"May be a parameter called `{name}`, or JSON Schema. If it is a parameter, add `required`, true or false, "
-            'to it. If it is JSON Schema, add `"type": "object"` beside it.',
+            f"This could be a parameter called `{name}` or JSON Schema. If it is a parameter, add `required`, true or "
+            'false, to it. If it is JSON Schema, add `"type": "object"` beside it.',
         )
     return True
 
@@ -156,7 +156,7 @@ def check_keywords(spec: dict[str, Any], pointer: str) -> None:
         if not _is_known(name):
             raise InvalidSchemaError(
                 f"{pointer}/{escape_pointer(name)}",
-                f"`{name[:100]}` is no keyword of JSON Schema, and would check nothing.{_meant(name, spec)}"
+                f"`{name[:100]}` is not a keyword of JSON Schema, and would check nothing.{_meant(name, spec)}"
                 " Names of your own begin with `x-`.",
             )
     for below, schema in _schemas_in(spec):
@@ -177,7 +177,7 @@ def check_says_something(schema: dict[str, Any], resolve: Resolve) -> None:
     unknown = [name for name in schema if not _is_known(name)]
     for name in unknown:
         if _looks_like_parameter(schema[name]) and not _is_referred_to(schema, name):
-            raise _idle(name, "is no keyword of JSON Schema; there, a parameter is a member of `properties`.")
+            raise _idle(name, "is not a keyword of JSON Schema; there, a parameter is a member of `properties`.")
     meant = [name for name in schema if name not in _ABOUT_ITSELF and name != "type"]
     if meant and not _says_something(schema, resolve):
         name = next((name for name in meant if name in unknown), meant[0])

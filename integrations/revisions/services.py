@@ -190,7 +190,7 @@ def correct_addresses(
             rest = template.delivery_webhook[len(_written_origin(template.delivery_webhook)) :]
             template.delivery_webhook = to_origin + rest
             if len(template.delivery_webhook) > webhook_url.MAX_LENGTH:
-                detail = f"With it an address has more than {webhook_url.MAX_LENGTH} characters."
+                detail = f"This would make an address longer than {webhook_url.MAX_LENGTH} characters."
                 raise validation_failed([FieldError(pointer="/to_origin", code="max_length", detail=detail)])
             changed.append(template)
     if not changed:

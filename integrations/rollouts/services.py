@@ -37,7 +37,7 @@ KEPT_FOR = timedelta(days=90)
 
 # Why a customer that is named cannot be moved, by its status; None of one that has not the integration.
 _UNMOVABLE: dict[str | None, tuple[str, str]] = {
-    None: ("not_shared", "Has not this integration."),
+    None: ("not_shared", "This customer does not have the integration."),
     PlanStatus.DELETING: ("customer_deleting", "This customer is being deleted. Restore it first."),
 }
 
@@ -211,7 +211,7 @@ def _why_not_roll_back(rollout: Rollout) -> Problem | None:
     if Rollout.objects.filter(later, integration_id=rollout.integration_id).exists():
         return Problem(409, "rollout_superseded", "There is a later roll-out of this integration.")
     if Rollout.objects.filter(id=rollout.id, finished_at__lt=Now() - KEPT_FOR).exists():
-        detail = f"It finished more than {KEPT_FOR.days} days ago. Roll out the revision of before instead."
+        detail = f"It finished more than {KEPT_FOR.days} days ago. Roll out the earlier revision instead."
         return Problem(409, "rollout_too_old", detail)
     return None
 
@@ -242,7 +242,9 @@ def lock_integration(rollout: Rollout) -> PartnerIntegration:
 
 def _check_revision(integration: PartnerIntegration, number: int) -> None:
     if not Revision.objects.filter(integration_id=integration.id, number=number).exists():
-        raise validation_failed([FieldError(pointer="/revision", code="unknown_revision", detail="Is no revision.")])
+        raise validation_failed(
+            [FieldError(pointer="/revision", code="unknown_revision", detail="This revision does not exist.")]
+        )
 
 
 def _uncertified(integration: PartnerIntegration, number: int) -> list[str]:

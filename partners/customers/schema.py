@@ -258,8 +258,8 @@ delete_customer = partner_operation(
             403,
             {
                 **FORBIDDEN.examples,
-                "second_key_required": "Another API key of yours has to confirm this: issued 24 hours ago at least, "
-                "and not by the first one.",
+                "second_key_required": "Confirm this with another API key: one issued at least 24 hours ago, and not "
+                "by the first key.",
             },
         ),
         Problems(

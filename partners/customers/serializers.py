@@ -175,7 +175,9 @@ class CustomerChangeSerializer(StrictSerializer):
             "plan_status": "suspension" in attrs,
         }
         if found := [name for name, again in twice.items() if again and name in attrs]:
-            error = serializers.ErrorDetail("Is said in `controls` or `suspension`, too. Say it once.", "said_twice")
+            error = serializers.ErrorDetail(
+                "Send this only once: `controls` or `suspension` sets it, too.", "said_twice"
+            )
             raise serializers.ValidationError({name: [error] for name in found})
         return attrs
 

@@ -11,7 +11,7 @@ EVENT_GONE = Problems(
     410,
     {
         "event_gone": f"There is no such event in your feed, which keeps {feed.DAYS_KEPT} days. "
-        "Begin anew, without `after`."
+        "Start again without `after`."
     },
 )
 

@@ -24,7 +24,7 @@ def known_types(names: list[str]) -> list[str]:
     """Raises ValidationError for a type that the catalogue has not."""
     for name in names:
         if name not in catalogue.EVENTS:
-            message = f"`{name[:64]}` is no type of events; GET /api/partners/event-types lists them."
+            message = f"`{name[:64]}` is not an event type; GET /api/partners/event-types lists them."
             raise serializers.ValidationError(message, code="unknown_event_type")
     return sorted(set(names))
 

@@ -95,7 +95,7 @@ share_integration = partner_operation(
         conflict(
             "integration_inactive",
             "This integration is not active.",
-            integration_deprecated="This integration is deprecated: it is shared with nobody more.",
+            integration_deprecated="This integration is deprecated and cannot be shared any more.",
             endpoint_not_certified="This integration has endpoints that are not certified.",
             customer_deleting="This customer is being deleted. Restore it first.",
         ),
@@ -212,7 +212,7 @@ change_webhooks = partner_operation(
 deprecate_integration = partner_operation(
     "deprecateIntegration",
     "Deprecate an integration",
-    "It is shared with nobody more, new customers included. Those who have it keep it, and see in their action types "
+    "It can no longer be shared, not even with new customers. Those who have it keep it, and see in their action types "
     "since when it is deprecated and when it ends: `deprecated_at` and `sunset_at`, and the headers `Deprecation` and "
     "`Sunset`. Nothing happens by itself at that time: unshare it then.",
     scope=Scope.PARTNER_INTEGRATIONS,

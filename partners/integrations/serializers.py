@@ -43,13 +43,13 @@ class ShareRequestSerializer(StrictSerializer):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if not attrs:
-            error = serializers.ErrorDetail("This field is required, or `all`.", "required")
+            error = serializers.ErrorDetail("Send either this field or `all`.", "required")
             raise serializers.ValidationError({"customer_tenant_id": [error]})
         if len(attrs) != 1:
             message = "Must have exactly one of: customer_tenant_id, all."
             raise serializers.ValidationError(message, code="not_one")
         if attrs.get("all") is False:
-            error = serializers.ErrorDetail("Must be `true`, where it is there.", "invalid")
+            error = serializers.ErrorDetail("Must be `true` if you send it.", "invalid")
             raise serializers.ValidationError({"all": [error]})
         return attrs
 

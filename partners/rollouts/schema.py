@@ -147,7 +147,7 @@ roll_back = partner_operation(
             "rollout_rolled_back",
             "This roll-out is rolled back.",
             rollout_superseded="There is a later roll-out of this integration.",
-            rollout_too_old="It finished more than 90 days ago. Roll out the revision of before instead.",
+            rollout_too_old="It finished more than 90 days ago. Roll out the earlier revision instead.",
         ),
     ],
 )

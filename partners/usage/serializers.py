@@ -39,7 +39,7 @@ _METRIC = f"({'|'.join(METRICS)})"
 
 @extend_schema_field({"type": "string", "pattern": f"^{_METRIC}(,{_METRIC})*$", "example": "active_users,events"})
 class MetricsField(StringField):
-    default_error_messages = {"unknown_metric": f"Must be some of {', '.join(METRICS)}, with commas between them."}
+    default_error_messages = {"unknown_metric": f"Must be a comma-separated list of {', '.join(METRICS)}."}
 
     def to_internal_value(self, data: Any) -> Any:
         names = super().to_internal_value(data).split(",")
@@ -70,7 +70,9 @@ class UsageQuerySerializer(StrictSerializer):
             months = {name: attrs[name][0].replace(day=1) for name in ("from", "to") if name in attrs}
             attrs |= {name: (first, whole_month(first)) for name, first in months.items()}
         if "from" in attrs and "to" in attrs and attrs["from"][0] > attrs["to"][1]:
-            raise serializers.ValidationError({"to": [serializers.ErrorDetail("Is before `from`.", "invalid_range")]})
+            raise serializers.ValidationError(
+                {"to": [serializers.ErrorDetail("Must not be before `from`.", "invalid_range")]}
+            )
         return attrs
 
 
@@ -153,7 +155,7 @@ class UsageAlertSerializer(StrictSerializer):
 
     def validate_thresholds(self, value: list[int]) -> list[int]:
         if len(set(value)) < len(value):
-            raise serializers.ValidationError("Each may be there once.", "repeated")
+            raise serializers.ValidationError("Send each only once.", "repeated")
         return value
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:

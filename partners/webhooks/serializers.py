@@ -21,7 +21,7 @@ ALL = "*"
 class TypesField(serializers.Field[Any, Any, Any, Any]):
     """A list of event types, or `"*"` for all of them: None within."""
 
-    default_error_messages = {"invalid": 'Must be a list of 1 to 100 types of events, or "*".'}
+    default_error_messages = {"invalid": 'Must be a list of 1 to 100 event types, or "*".'}
 
     def to_internal_value(self, data: Any) -> Any:
         if data == ALL:
@@ -133,7 +133,7 @@ class ReplayRequestSerializer(StrictSerializer):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if ("after" in attrs) == ("since" in attrs):
-            message = "Say where to begin: either `after` or `since`."
+            message = "Send either `after` or `since`."
             raise serializers.ValidationError({"after": [serializers.ErrorDetail(message, "after_or_since")]})
         return attrs
 

@@ -71,7 +71,7 @@ class Cursor:
 
 
 def invalid_cursor() -> Problem:
-    detail = "This is no cursor of this list; take `next_cursor` of the page before as it is."
+    detail = "This cursor is not valid for this list. Send the `next_cursor` of the previous page as it is."
     return validation_failed([FieldError(pointer="/cursor", code="invalid_cursor", detail=detail)])
 
 

@@ -43,7 +43,7 @@ def sent_once(query: QueryDict) -> dict[str, str]:
     """
     repeated = [name for name, values in query.lists() if len(values) > 1]
     if repeated:
-        detail = serializers.ErrorDetail("May be there once; it is there more often.", "repeated_parameter")
+        detail = serializers.ErrorDetail("Send this parameter only once.", "repeated_parameter")
         raise serializers.ValidationError({name: [detail] for name in repeated})
     return query.dict()  # type: ignore[return-value]  # of strings, which the stubs do not say
 

@@ -28,10 +28,12 @@ def refuse_wider(issuer_id: UUID | None, expires_at: datetime | None, networks: 
     """
     latest, allowed = of(issuer_id)
     if latest is not None and (expires_at is None or expires_at > latest):
-        detail = f"A key issues none that outlives it, and this one expires at {latest:%Y-%m-%dT%H:%M:%S.%fZ}."
+        detail = f"A key cannot issue one that outlives it, and this one expires at {latest:%Y-%m-%dT%H:%M:%S.%fZ}."
         raise _refused("expiry_not_grantable", "/expires_at", detail)
     if allowed is not None and (networks is None or not all(_is_within(network, allowed) for network in networks)):
-        detail = f"A key issues none for other networks than its own, and this one has {', '.join(map(str, allowed))}."
+        detail = (
+            f"A key cannot issue one for networks outside its own, and this one has {', '.join(map(str, allowed))}."
+        )
         raise _refused("networks_not_grantable", "/allowed_cidrs", detail)
 
 

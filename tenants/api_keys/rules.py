@@ -21,7 +21,7 @@ def refuse_scopes(by: Issuer, tenant: Tenant, scopes: Collection[Scope]) -> None
         if scope.family == Scope.PARTNER and tenant.tenant_role != TenantRole.PARTNER:
             detail = f"`{scope}` is a scope of the Partner API, which keys of a partner alone may hold."
         elif scope not in by.scopes:
-            detail = f"A key grants what it may do itself, and this one may not do `{scope}`."
+            detail = f"A key can grant only the scopes that it holds, and this one does not hold `{scope}`."
         else:
             continue
         raise Problem(403, "scope_not_grantable", detail, extra={"scope": scope})
@@ -57,7 +57,7 @@ def refuse_unless_active(key: ApiKey) -> None:
         raise Problem(409, "key_revoked", "This key is revoked: issue another one.")
     successor = ApiKey.objects.filter(replaces_id=key.id).values_list("id", flat=True).first()
     if successor is not None:
-        detail = "This key was rotated already: its successor can be."
+        detail = "This key was rotated already. Rotate its successor instead."
         raise Problem(409, "already_rotated", detail, extra={"replaced_by": successor})
     if not ApiKey.objects.filter(usable(), id=key.id).exists():
         raise Problem(409, "key_expired", "This key has expired: issue another one.")

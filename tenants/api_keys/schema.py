@@ -36,10 +36,10 @@ _SUCCESSOR = _ISSUED | {"id": _SUCCESSOR_ID, "prefix": "rt_live_9kLm", "replaces
 _ROTATED = KEY | {"status": "expiring", "expires_at": "2026-11-21T08:00:00Z", "replaced_by": _SUCCESSOR_ID}
 _REVOKED = KEY | {"status": "revoked", "revoked_at": "2026-11-21T08:00:00Z"}
 
-_OUTLIVES = "A key issues none that outlives it, and this one expires at 2026-12-24T18:00:00.000000Z."
-_ELSEWHERE = "A key issues none for other networks than its own, and this one has 203.0.113.0/24."
+_OUTLIVES = "A key cannot issue one that outlives it, and this one expires at 2026-12-24T18:00:00.000000Z."
+_ELSEWHERE = "A key cannot issue one for networks outside its own, and this one has 203.0.113.0/24."
 _NOT_GRANTABLE: dict[str, Any] = {
-    "scope_not_grantable": "A key grants what it may do itself, and this one may not do `users:write`.",
+    "scope_not_grantable": "A key can grant only the scopes that it holds, and this one does not hold `users:write`.",
     "expiry_not_grantable": FieldError(pointer="/expires_at", code="expiry_not_grantable", detail=_OUTLIVES),
     "networks_not_grantable": FieldError(pointer="/allowed_cidrs", code="networks_not_grantable", detail=_ELSEWHERE),
 }
@@ -48,7 +48,7 @@ _CALLING = {"calling_key": "This is the key that you are calling with: send `?co
 _LAST = {"last_partner_key": LAST_PARTNER_KEY}
 _DELETING = {"customer_deleting": "This customer is being deleted. Restore it first."}
 _NOT_ROTATABLE = {
-    "already_rotated": "This key was rotated already: its successor can be.",
+    "already_rotated": "This key was rotated already. Rotate its successor instead.",
     "key_revoked": "This key is revoked: issue another one.",
     "key_expired": "This key has expired: issue another one.",
 }

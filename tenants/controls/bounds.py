@@ -43,7 +43,8 @@ def _faults(key: str, controls: list[Control], value: Any, by: Layer) -> list[Fi
         if above and getattr(control, f"{key}_locked"):
             return [_fault(key, "control_locked", f"{_WHO[layer]} locked this.")]
         if said := _leaves(key, control, value):
-            return [_fault(key, "control_bound" if above else "out_of_bounds", f"{said}, says {_WHO[layer]}.")]
+            code = "control_bound" if above else "out_of_bounds"
+            return [_fault(key, code, f"{said}: {_WHO[layer]} set this limit.")]
     return []
 
 
@@ -53,10 +54,10 @@ def _leaves(key: str, control: Control, value: Any) -> str:
     if key == "action_budget_usd":
         most = control.action_budget_usd_max
         leaves = most is not None and (read is None or read > most)
-        return f"Must be there, and at most {amount(most)}" if leaves else ""
+        return f"{'Required, and' if read is None else 'Must be'} at most {amount(most)}" if leaves else ""
     least = control.holdout_percent_min
     leaves = least is not None and (read or Decimal(0)) < least
-    return f"Must be there, and at least {number(least):g}" if leaves else ""
+    return f"{'Required, and' if read is None else 'Must be'} at least {number(least):g}" if leaves else ""
 
 
 def _decimal(value: Any) -> Decimal | None:

@@ -82,12 +82,12 @@ def _check_token(text: str, *, customer_id: UUID, key_id: UUID) -> None:
         )
         (is_of_its_own,) = cursor.fetchone()
     if token.key_id == key_id or not is_of_its_own:
-        detail = "Another API key of yours has to confirm this: issued 24 hours ago at least, and not by the first one."
+        detail = "Confirm this with another API key: one issued at least 24 hours ago, and not by the first key."
         raise Problem(403, "second_key_required", detail)
 
 
 def _no_token() -> Problem:
-    detail = "This is no token for this deletion, or it is more than an hour old. Ask without it for another."
+    detail = "This token is not valid for this deletion, or is more than an hour old. Send no token to get another."
     error = FieldError(pointer="/confirm_token", code="invalid_confirm_token", detail=detail)
     return Problem(400, "validation_failed", f"/confirm_token: {detail}", errors=[error])
 

@@ -74,7 +74,7 @@ def test_hint__of_a_schema_that_says_nothing__shows_how_to_write_it(schema: Any)
 def test_parameter__with_a_word_that_is_no_keyword__is_refused_and_told_which_is_near(
     spec: Any, pointer: str, meant: str | None
 ) -> None:
-    with pytest.raises(InvalidSchemaError, match="is no keyword of JSON Schema") as refused:
+    with pytest.raises(InvalidSchemaError, match="is not a keyword of JSON Schema") as refused:
         normalize({"amount": spec})
 
     assert refused.value.pointer == pointer

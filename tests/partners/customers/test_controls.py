@@ -77,6 +77,19 @@ def test_bound__that_changes_the_config__is_told_with_what_it_was(acme: Api, mer
     assert (event.previous or {})["config.action_budget_usd"] == "500"
 
 
+def test_bound__left_by_the_customer__is_told_in_a_sentence(acme: Api, merchant: Api) -> None:
+    of_partner(acme, merchant, action_budget_usd={"value": 5, "max": 10}, holdout_percent={"min": 10})
+
+    for config, said in (
+        ({"action_budget_usd": 11}, "Must be at most 10"),
+        ({"action_budget_usd": None}, "Required, and at most 10"),
+        ({"holdout_percent": 9}, "Must be at least 10"),
+        ({"holdout_percent": None}, "Required, and at least 10"),
+    ):
+        (error,) = merchant.patch(SETTINGS, {"config": config}).json()["errors"]
+        assert error["detail"] == f"{said}: the partner set this limit."
+
+
 @pytest.mark.parametrize("sent", ["5", "2.5", "0"])
 def test_bound__of_the_holdout__is_answered_as_it_was_sent(acme: Api, merchant: Api, sent: str) -> None:
     answer = acme.patch(path(merchant), b'{"controls": {"holdout_percent": {"min": %s}}}' % sent.encode())
