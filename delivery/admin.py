@@ -109,7 +109,7 @@ class ActionAdmin(NewestAdmin):
         if obj.status != ActionStatus.FAILED:
             return f"Only a failed action is replayed; this one is {obj.status}."
         if obj.expires_at <= timezone.now():
-            return "This action expired; it will not be sent any more."
+            return "This action has expired and will no longer be sent."
         return super().refusal(request, obj, path)
 
     @page_action(title="Replay", path="replay", permission="delivery.change_actionrow", icon="replay")
