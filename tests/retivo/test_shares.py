@@ -269,7 +269,7 @@ def test_logins__that_are_guessed_on_many_connections__leave_threads_to_the_api(
         return client.post(f"{own_server.url}/admin/login/", data=form)
 
     with hammer(32, guess) as answers:
-        wait_until(lambda: len(answers) > 50)
+        wait_until(lambda: len(answers) > 50 and len(lines(own_server, "staff_login_failed")) >= 5)
         for _ in range(20):
             assert get(own_server, "/api/settings", acme).status_code == 200
 
