@@ -1,26 +1,12 @@
 """Every way in which staff can change something leaves its entry in the audit trail: `ways` finds and lists them."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from django.contrib import admin
 from django.test import Client
 
-from tests.retivo.staff.ways import BEFORE, CHANGES, SHOWN, WAYS, Way, database, is_shown, make_scene, perform, trail
-from tests.tenants.staff.people import QUICK_PASSWORDS, delete_own_groups, log_in
-
-
-@pytest.fixture
-def scene(settings: Any) -> dict[type, Any]:
-    settings.PASSWORD_HASHERS = QUICK_PASSWORDS
-    return make_scene()
-
-
-@pytest.fixture
-def susan(scene: dict[type, Any]) -> Iterator[Client]:
-    yield log_in("susan", superuser=True)
-    delete_own_groups()
+from tests.retivo.staff.ways import BEFORE, CHANGES, SHOWN, WAYS, Way, database, is_shown, perform, trail
 
 
 @pytest.mark.no_database

@@ -1,31 +1,16 @@
 """What an object's state does not allow is not offered on its page; asked for all the same it changes nothing."""
 
-from collections.abc import Iterator
 from typing import Any
 
-import pytest
 from django.test import Client
 
 from tests.owner import as_owner
-from tests.retivo.staff.ways import CHANGES, OBJECT, WAYS, Way, address, database, make_scene, perform, trail
-from tests.tenants.staff.people import QUICK_PASSWORDS, delete_own_groups, log_in
+from tests.retivo.staff.ways import CHANGES, OBJECT, WAYS, Way, address, database, perform, trail
 
 # Each button of an object's page, and each field that is saved there.
 OF_OBJECTS = [way for way in WAYS if str(way) in CHANGES and OBJECT in way.route and way.model_admin]
 BUTTONS = [way for way in OF_OBJECTS if not way.part and not way.permission]
 ACCOUNTS = {"user", "group"}
-
-
-@pytest.fixture
-def scene(settings: Any) -> dict[type, Any]:
-    settings.PASSWORD_HASHERS = QUICK_PASSWORDS
-    return make_scene()
-
-
-@pytest.fixture
-def susan(scene: dict[type, Any]) -> Iterator[Client]:
-    yield log_in("susan", superuser=True)
-    delete_own_groups()
 
 
 def name_of(way: Way) -> str:
