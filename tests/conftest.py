@@ -6,7 +6,6 @@ as it does in production, so no tenant context survives it; what a test wrote is
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -37,6 +36,7 @@ from tenants.context import staff_context
 from tenants.models import ApiKey
 from tests import plain_http
 from tests.factories import CustomerBody, IntegrationBody, PartnerFactory
+from tests.ports import free_port
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -256,12 +256,6 @@ def service_environment(**variables: str) -> dict[str, str]:
         "ENCRYPTION_KEYS": ",".join(settings.ENCRYPTION_KEYS),
         **variables,
     }
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 @contextmanager

@@ -14,7 +14,8 @@ from urllib.parse import quote
 import psycopg
 from django.db import connections
 
-from tests.conftest import all_in_one, free_port
+from tests.conftest import all_in_one
+from tests.ports import free_port
 
 _PROGRAM = """
 import asyncio, sys

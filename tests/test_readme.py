@@ -10,8 +10,9 @@ from pathlib import Path
 import yaml
 from django.core.management import call_command
 
-from tests.conftest import REPOSITORY, Api, free_port, gunicorn
+from tests.conftest import REPOSITORY, Api, gunicorn
 from tests.delivery.worker.processes import worker
+from tests.ports import free_port
 
 README = (REPOSITORY / "README.md").read_text()
 

@@ -1,7 +1,6 @@
 """Releases as processes: the code of this checkout, and that of the release before it, taken out of git."""
 
 import json
-import socket
 import subprocess
 import sys
 import tarfile
@@ -18,6 +17,7 @@ from django.db import connections
 
 from tests.conftest import REPOSITORY, all_in_one_url, service_environment
 from tests.delivery.worker.processes import PATIENCE, wait_for
+from tests.ports import free_port
 
 # The release that runs beside this one while it is rolled out. Changed with each release, here and nowhere else.
 PREVIOUS_RELEASE = (REPOSITORY / ".ci" / "previous-release").read_text().strip()
@@ -47,8 +47,7 @@ class Release:
 
     @contextmanager
     def web(self, log: Path, **more: str) -> Iterator["Web"]:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
+        port = free_port()
         arguments = ["-m", "gunicorn", "-c", "gunicorn.conf.py", "-b", f"127.0.0.1:{port}"]
         with self._process(arguments, log, **more) as process, httpx.Client(trust_env=False, timeout=30) as client:
             web = Web(f"http://127.0.0.1:{port}", client, log)

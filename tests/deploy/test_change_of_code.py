@@ -19,6 +19,7 @@ from tests.conftest import REPOSITORY, Api, service_environment
 from tests.delivery.worker.processes import PATIENCE, wait_for
 from tests.deploy.load import Load
 from tests.owner import as_owner
+from tests.ports import free_port
 
 pytestmark = pytest.mark.long
 
@@ -119,8 +120,7 @@ def test_code__changed_by_a_second_instance_on_the_same_socket__fails_no_request
 
 
 def test_code__changed_in_its_place_by_usr2__fails_no_request(merchant: Api, blue: Path, log: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     # Not by `python -m`: started again by its arguments, it would have the folder of the package first in its path.
     command = f"exec {sys.executable} {sys.prefix}/bin/gunicorn -c gunicorn.conf.py -b 127.0.0.1:{port}"
     with started(command, blue, log, env=service_environment(WEB_THREADS=THREADS)) as old:

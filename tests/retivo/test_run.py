@@ -18,6 +18,7 @@ import psutil  # type: ignore[import-untyped]
 import pytest
 
 from tests import plain_http
+from tests.ports import free_port
 from tests.retivo.database.test_embedded_postgres import CHECKOUT, new_folder, query, server_of, socket_dir_of
 
 pytestmark = [pytest.mark.long, pytest.mark.no_database]  # but for the one that `make run` starts
@@ -41,8 +42,7 @@ def data_dir() -> Iterator[Path]:
 
 @pytest.fixture
 def port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+    return free_port()
 
 
 class Run:

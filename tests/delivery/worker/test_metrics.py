@@ -9,7 +9,8 @@ from tests import plain_http
 from tests.delivery.cast import Merchant
 from tests.delivery.receiver import Answer, Receiver
 from tests.delivery.worker.processes import wait_for, worker
-from tests.retivo.sight.test_metrics import OPENMETRICS, free_port, read, value
+from tests.ports import free_port
+from tests.retivo.sight.test_metrics import OPENMETRICS, read, value
 
 
 @pytest.fixture

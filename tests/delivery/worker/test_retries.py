@@ -16,6 +16,7 @@ from delivery.worker import actions, verdicts
 from tests.delivery.cast import Merchant, let_time_pass, make_due, work
 from tests.delivery.receiver import Answer, Received, Receiver, receiver
 from tests.owner import as_owner
+from tests.ports import free_port
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 SCHEDULE = [5, 300, 1800, 7200, 18000, 36000, 36000]
@@ -265,9 +266,7 @@ def test_receiver__that_speaks_no_http_or_dribbles__does_no_harm(
 
 
 def test_receiver__that_is_not_there__is_tried_again(shop: Merchant) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    let_point_to(shop, f"http://127.0.0.1:{port}/")
+    let_point_to(shop, f"http://127.0.0.1:{free_port()}/")
     id = shop.dispatch()
 
     work()

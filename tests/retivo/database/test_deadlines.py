@@ -22,7 +22,8 @@ from retivo import processes
 from retivo.database import checks, deadlines, embedded_postgres, roles
 from tenants.context import staff_context, tenant_context
 from tests import plain_http
-from tests.conftest import REPOSITORY, Api, Server, database_url, free_port, gunicorn, service_environment
+from tests.conftest import REPOSITORY, Api, Server, database_url, gunicorn, service_environment
+from tests.ports import free_port
 from tests.proxy import Proxy, proxy
 
 pytestmark = pytest.mark.long

@@ -20,8 +20,8 @@ from retivo.sight.doctor import Grade
 from tests.conftest import REPOSITORY, Api, all_in_one, service_environment
 from tests.owner import as_owner, owner_cursor
 from tests.pooler import needs_pgbouncer, pgbouncer, version
+from tests.ports import free_port
 from tests.retivo.database.test_deadlines import superuser
-from tests.retivo.sight.test_metrics import free_port
 
 TIMEOUTS = ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout")
 

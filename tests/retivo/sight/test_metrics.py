@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -24,16 +23,12 @@ from tests import plain_http
 from tests.conftest import REPOSITORY, Api, service_environment
 from tests.delivery.worker.processes import wait_for
 from tests.owner import as_owner
+from tests.ports import free_port
 from tests.retivo.sight.test_probes import PROMPTLY
 
 OPENMETRICS = {"Accept": "application/openmetrics-text; version=1.0.0"}
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 def read(text: str) -> Samples:

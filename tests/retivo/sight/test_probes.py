@@ -1,6 +1,5 @@
 """The probes of a real server, whose PostgreSQL and worker are stopped rather than killed."""
 
-import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +12,7 @@ import pytest
 from django.test import Client
 
 from tests.owner import as_owner
+from tests.ports import free_port
 from tests.retivo.database.test_embedded_postgres import new_folder, query, server_of
 from tests.retivo.test_run import Run, make_run, wait_for
 
@@ -27,9 +27,7 @@ ASKING = WEB_THREADS + 16
 
 @pytest.fixture(scope="module")
 def run() -> Iterator[Run]:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        free = int(listener.getsockname()[1])
-    with new_folder("probed") as folder, make_run(folder, free) as found:
+    with new_folder("probed") as folder, make_run(folder, free_port()) as found:
         yield found
 
 
