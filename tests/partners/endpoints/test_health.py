@@ -225,8 +225,10 @@ def test_list__whatever_waits_and_failed__reads_the_same(acme: Api) -> None:
     shop.dispatch()
 
     def read() -> int:
-        as_owner("VACUUM ANALYZE delivery_action")
-        as_owner("VACUUM ANALYZE delivery_endpoint")
+        as_owner(
+            "VACUUM ANALYZE delivery_action, delivery_endpoint, delivery_endpointhour,"
+            " integrations_partnerintegration, integrations_revisiontemplate"
+        )
         with tenant_context(acme.tenant_id), reads() as seen:
             page = queries.page(partner_id=acme.tenant_id, status=None, limit=50, after=None)
             assert len(page["endpoints"]) == 50
