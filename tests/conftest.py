@@ -28,7 +28,6 @@ from django.conf import settings
 from django.core.management import call_command
 from django.db import connections
 from django.test import Client
-from psycopg.pq import TransactionStatus
 
 from retivo.database import embedded_postgres, roles
 from retivo.sight import exposition, probes
@@ -93,24 +92,9 @@ def _database(request: pytest.FixtureRequest) -> Iterator[None]:
     request.getfixturevalue("django_db_setup")
     with request.getfixturevalue("django_db_blocker").unblock():
         yield
-        _as_if_new(connections["default"])
+        connections["default"].close()
         if "kept_rows" not in request.fixturenames:
             _clear()
-
-
-def _as_if_new(connection: Any) -> None:
-    """Leave nothing of the session but what it knows of the catalog, which a new one would have to read anew."""
-    session = connection.connection
-    if session is None:
-        return
-    if not connection.is_usable() or session.info.transaction_status != TransactionStatus.IDLE:
-        connection.close()
-        return
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "RESET SESSION AUTHORIZATION; RESET ALL; UNLISTEN *; CLOSE ALL; DISCARD TEMP; DISCARD SEQUENCES;"
-            " SELECT pg_advisory_unlock_all()"
-        )
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +102,7 @@ def kept_rows(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
     """For a scene that takes long to make and that all tests of a file only read: tables are cleaned after the last."""
     with django_db_blocker.unblock():
         yield
-        _as_if_new(connections["default"])
+        connections["default"].close()
         _clear()
 
 
