@@ -16,21 +16,15 @@ from tenants.deletion.admin import DeletionAdmin
 from tenants.models import Deletion, PartnerEvent, Tenant
 from tenants.tasks import delete_tenants
 from tests.conftest import Api
-from tests.retivo.staff.ways import make_scene
 from tests.tenants.deletion.test_job import schedule
-from tests.tenants.staff.people import QUICK_PASSWORDS, audited, delete_own_groups, log_in, page_of
+from tests.tenants.staff.people import audited, delete_own_groups, log_in, page_of
 
 MAIN = re.compile(r'<div id="content".*', re.DOTALL)
 
 
 @pytest.fixture
-def scene(settings: Any) -> dict[type, Any]:
-    settings.PASSWORD_HASHERS = QUICK_PASSWORDS
-    return make_scene()
-
-
-@pytest.fixture
 def susan(scene: dict[type, Any]) -> Iterator[Client]:
+    """By group, so that the links are those that the group's permissions show."""
     yield log_in("susan", group="superuser")
     delete_own_groups()
 
