@@ -1,0 +1,1 @@
+"""The contest of `make simulate`: policies decide for the same users, with the same luck, in several worlds."""
