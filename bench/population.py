@@ -1,7 +1,8 @@
 """A population of merchants of one partner, whose truth is known: what a pattern is worth to the next one.
 
-They have 5 actions, doing nothing among them, and the 10 features of `simulation`. What an action does to a user
-differs from action to action, and by less from merchant to merchant. The contributors have tried everything evenly.
+They have 5 actions, doing nothing among them, and the 10 features of `contest.worlds.own`. What an action does to a
+user differs from action to action, and by less from merchant to merchant. The contributors have tried everything
+evenly.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.simulation import BATCH, FLAGS, NAMES, NUMBERS, World
+from bench.contest.worlds import FLAGS, NAMES, NUMBERS, World
 from learning.model.policy import choose
 from learning.model.posterior import Array
 from learning.model.prior import SHARED, Pattern
@@ -20,6 +21,7 @@ from learning.patterns.releases import LEAST_TENANTS
 
 ACTIONS = (NOTHING, "at_1", "at_2", "at_3", "at_4")
 OUTCOMES = 400  # of each contributor
+BATCH = 20  # outcomes that come back at once, of a new merchant
 
 
 Contribution = dict[str, list[int]]  # by block
@@ -50,7 +52,7 @@ def merchant(population: Population, seed: int, decisions: int) -> World:
     x[:, 1 + NUMBERS :] = random.random((decisions, FLAGS)) < random.uniform(0.2, 0.6, FLAGS)
     shared = population.shared + random.normal(0, population.spread, population.shared.shape)
     own = population.own + random.normal(0, population.spread, population.own.shape)
-    return World(x, 1 / (1 + np.exp(-x @ (shared + own).T)), random.random(decisions))
+    return World(NAMES, x, 1 / (1 + np.exp(-x @ (shared + own).T)), random.random(decisions))
 
 
 def features(x: Array) -> dict[str, float]:

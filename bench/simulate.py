@@ -1,28 +1,24 @@
-"""`make simulate`: how good the decisions are, in a world whose truth is known, and whether any outcome is lost.
+"""`make simulate`: how good the decisions are, in worlds whose truth is known, and whether any outcome is lost.
 
-200 tenants of 2,000 decisions each; with BENCH_SECONDS, 3 tenants for each of them. The figures are the same each time
-for the same number of tenants, but for those that are times. docs/learning.md says how to read them.
+`bench.contest` says which worlds, and how many tenants of each; with BENCH_SECONDS, 1.5 % of them for each second. The
+figures are the same each time for the same number of tenants, but for those that are times. docs/learning.md says how
+to read them.
 """
 
-import multiprocessing
 import os
 import threading
 import time
 from typing import TYPE_CHECKING
 
-import django
-
+from bench.contest import running
 from retivo import processes
 from retivo.database import embedded_postgres
 
 if TYPE_CHECKING:
     from bench import report
     from bench.population import Start
-    from bench.simulation import Played
 
-TENANTS, DECISIONS = 200, 2_000
 POPULATIONS = 20  # of merchants that share patterns
-PROCESSES = 2
 WRITERS, OUTCOMES = 8, 500  # each writer's
 
 
@@ -30,30 +26,28 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bench.settings")
     processes.work_in_background()  # this process does the worker's part
     embedded_postgres.start_if_configured()
-    django.setup()
-    from bench import picture, report, simulation  # late: they import models
+    running.prepare()
+    from bench import report  # late: they import models
+    from bench.contest import figures, picture
+    from bench.contest.play import SETTINGS
+    from bench.contest.rivals import POLICIES
 
-    tenants = max(10, round(3 * float(os.environ["BENCH_SECONDS"]))) if "BENCH_SECONDS" in os.environ else TENANTS
-    with multiprocessing.get_context("spawn").Pool(PROCESSES) as pool:
-        by_tenant = pool.map(_play, range(tenants), chunksize=5)
-        started = pool.map(_start, range(max(2, round(POPULATIONS * tenants / TENANTS))), chunksize=1)
-    played = {name: [tenant[name] for tenant in by_tenant] for name in simulation.POLICIES}
-    report.publish("simulate", [*_figures(played), *_starts(started), _membership(), *_speed(), *_lost_updates()])
+    share = 0.015 * float(os.environ["BENCH_SECONDS"]) if "BENCH_SECONDS" in os.environ else 1.0
+    tenants = {world: max(2, round(share * setting.tenants)) for world, setting in SETTINGS.items()}
+    with running.processes() as pool:
+        contest = running.run(pool, tenants, tuple(POLICIES))
+        started = pool.map(_start, range(max(2, round(share * POPULATIONS))), chunksize=1)
+    goals = [*figures.goals(contest), *_starts(started), _membership(), *_speed(), *_lost_updates()]
+    print(figures.table(contest), end="\n\n")
+    report.show(goals)
+    report.save("simulate", [*figures.of(contest), *goals])
     path = report.OUT / "simulate.png"
-    picture.draw(played, path)
+    picture.draw(contest, path)
     print(path)
 
 
-def _play(seed: int) -> dict[str, "Played"]:
-    django.setup()
-    from bench import simulation
-
-    return simulation.play(seed, DECISIONS)
-
-
 def _start(seed: int) -> dict[object, "Start"]:
-    django.setup()
-    from bench import population
+    from bench import population  # late: it imports models
 
     return population.play(seed)
 
@@ -108,26 +102,8 @@ def _membership() -> "report.Figure":
     return report.figure(name, found, "of 1", at_most=limit + 4 * sqrt(0.5 / membership.RELEASES))
 
 
-def _figures(played: dict[str, list["Played"]]) -> list["report.Figure"]:
-    import numpy as np
-
-    from bench import report, simulation
-
-    figures = []
-    for name, tenants in played.items():
-        goal = 0.65 if name == simulation.OURS else None
-        share = float(np.mean([tenant.captured[-1] for tenant in tenants]))
-        figures.append(report.figure(f"gap captured: {name}", share, "of 1", at_least=goal))
-    for name, tenants in played.items():
-        if tenants[0].confidence is not None:
-            goal = 0.05 if name == simulation.OURS else None
-            error = simulation.calibration_error(tenants)
-            figures.append(report.figure(f"calibration error: {name}", error, "of 1", at_most=goal))
-    return figures
-
-
 def _speed() -> list["report.Figure"]:
-    """One decision, from features to reasoning, on a state that is loaded: usual, and as large as it gets."""
+    """One decision, from features to reasoning, on a state that is loaded: usual, large, and with many actions."""
     import numpy as np
 
     from bench import report
@@ -135,7 +111,7 @@ def _speed() -> list["report.Figure"]:
     from learning.model.state import NOTHING, Example, State
 
     figures = []
-    for count, features in ((5, 14), (11, 32)):
+    for count, features, goal in ((5, 14, 300), (11, 32, 300), (50, 32, 1000)):
         random = np.random.default_rng(0)
         names = ["bias", *(f"traits.n{n}" for n in range(features - 1))]
         actions = [NOTHING, *(f"at_{n}" for n in range(count - 1))]
@@ -148,11 +124,11 @@ def _speed() -> list["report.Figure"]:
             )
         times = []
         for n in range(1000):
-            start = time.perf_counter()
+            start = time.process_time_ns()
             choose(state=state, features=batch[n % 100], names=names, actions=actions, seed=str(n))
-            times.append(1e6 * (time.perf_counter() - start))
-        name = f"decision: {count} actions, {features} features, p50"
-        figures.append(report.figure(name, float(np.median(times)), "µs", at_most=300))
+            times.append((time.process_time_ns() - start) / 1000)
+        name = f"CPU of a decision: {count} actions, {features} features, p50"
+        figures.append(report.figure(name, float(np.median(times)), "µs", at_most=goal))
     return figures
 
 

@@ -1,16 +1,12 @@
 """`python -m bench.contest --worlds own,foreign --tenants 20 --policies retivo,linucb-0.3`: the table alone."""
 
 import argparse
-import os
-
-import django
 
 from bench.contest import running
 
 
 def main() -> None:
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bench.settings")
-    django.setup()
+    running.prepare()
     from bench.contest import figures  # late: they import models
     from bench.contest.play import SETTINGS
     from bench.contest.rivals import POLICIES

@@ -1,16 +1,16 @@
 """What the contest says, in figures, and as a table for people."""
 
-from collections.abc import Iterator
-from math import sqrt
+from collections.abc import Iterator, Sequence
+from math import nan, sqrt
 
 import numpy as np
 
 from bench import report
-from bench.contest.play import CHANGED, SETTINGS, Played, calibration_error
+from bench.contest.play import SETTINGS, Played, calibration_error
 from bench.contest.rivals import OURS
 from bench.contest.running import Contest
 
-BEHIND, CALIBRATION, AFTER = 0.01, 0.02, 0.35
+BEHIND, AFTER, CALIBRATION = 0.01, 0.35, 0.02
 GOAL_MARKS = (500, 2_000)
 
 
@@ -19,35 +19,38 @@ def of(contest: Contest) -> list[report.Figure]:
     found = []
     for world, played in contest.items():
         for name, tenants in played.items():
-            found += [
-                report.figure(f"{world}, captured {when}: {name}", value, "of 1", error=error)
-                for when, (value, error) in _captured(world, tenants).items()
-            ]
+            for mark, (value, error) in marks(world, tenants).items():
+                title = f"{world}, captured {_when(world, mark)}: {name}"
+                found.append(report.figure(title, value, "of 1", error=error))
             if tenants[0].confidence is not None:
-                error = calibration_error(tenants)
-                found.append(report.figure(f"{world}, calibration error: {name}", error, "of 1"))
+                title = f"{world}, calibration error: {name}"
+                found.append(report.figure(title, calibration_error(tenants), "of 1"))
     return found
 
 
 def goals(contest: Contest) -> list[report.Figure]:
     """How far this model is behind the first, where it is to be the first, and how true its confidence is."""
-    found = []
-    for world, played in contest.items():
-        if not SETTINGS[world].goals or OURS not in played:
-            continue
-        captured = {name: _captured(world, tenants) for name, tenants in played.items()}
-        for mark in GOAL_MARKS:
-            when = f"at {mark:,}"
-            first = max(captured, key=lambda name: captured[name][when][0])
-            behind = captured[first][when][0] - captured[OURS][when][0]
-            unit = f"of 1, first: {first}"
-            found.append(report.figure(f"{world}, behind the first {when}", behind, unit, at_most=BEHIND))
-        if world == CHANGED:
-            after = captured[OURS]["after"][0]
-            found.append(report.figure(f"{world}, captured afterwards", after, "of 1", at_least=AFTER))
-        error = calibration_error(played[OURS])
-        found.append(report.figure(f"{world}, calibration error", error, "of 1", at_most=CALIBRATION))
-    return found
+    return [
+        goal
+        for world, played in contest.items()
+        if SETTINGS[world].goals and OURS in played
+        for goal in _goals(world, played)
+    ]
+
+
+def _goals(world: str, played: dict[str, list[Played]]) -> Iterator[report.Figure]:
+    captured = {name: marks(world, tenants) for name, tenants in played.items()}
+    for mark in captured[OURS]:
+        first = max(captured, key=lambda name: captured[name][mark][0])
+        ours, best = captured[OURS][mark][0], captured[first][mark][0]
+        if SETTINGS[world].start(mark):
+            title = f"{world}, captured {_when(world, mark)}"
+            yield report.figure(title, ours, f"of 1, first: {first}", at_least=AFTER)
+        elif mark in GOAL_MARKS:
+            title = f"{world}, behind the first {_when(world, mark)}"
+            yield report.figure(title, best - ours, f"of 1, first: {first}", at_most=BEHIND)
+    error = calibration_error(played[OURS])
+    yield report.figure(f"{world}, calibration error", error, "of 1", at_most=CALIBRATION)
 
 
 def table(contest: Contest) -> str:
@@ -56,30 +59,40 @@ def table(contest: Contest) -> str:
 
 
 def _block(world: str, played: dict[str, list[Played]]) -> Iterator[str]:
-    captured = {name: _captured(world, tenants) for name, tenants in played.items()}
-    whens = list(next(iter(captured.values())))
-    best = {when: max(of[when][0] for of in captured.values()) for when in whens}
-    count = len(next(iter(played.values())))
-    yield f"{f'{world}, {count} tenants':<26}" + "".join(f"{when:>18}" for when in whens) + f"{'calibration':>14}"
-    for name, of in captured.items():
+    captured = {name: marks(world, tenants) for name, tenants in played.items()}
+    seen = list(next(iter(captured.values())))
+    best = {mark: max(found[mark][0] for found in captured.values()) for mark in seen}
+    title = f"{world}, {len(next(iter(played.values())))} tenants"
+    yield _row(title, [_when(world, mark) + " " for mark in seen], "calibration")
+    for name, found in captured.items():
         cells = [
-            f"{value:.3f} ± {error:.3f}{'*' if value == best[when] else ' '}" for when, (value, error) in of.items()
+            f"{value:.3f} ± {error:.3f}{'*' if value == best[mark] else ' '}" for mark, (value, error) in found.items()
         ]
         stated = played[name][0].confidence is not None
-        calibration = f"{calibration_error(played[name]):.3f}" if stated else "–"
-        yield f"  {name:<24}" + "".join(f"{cell:>18}" for cell in cells) + f"{calibration:>14}"
+        yield _row(f"  {name}", cells, f"{calibration_error(played[name]):.3f}" if stated else "–")
 
 
-def _captured(world: str, tenants: list[Played]) -> dict[str, tuple[float, float]]:
-    """At each mark: the mean over the tenants that got so far, and its standard error."""
-    values = {
-        f"at {mark:,}": [tenant.marks[mark] for tenant in tenants if mark in tenant.marks]
-        for mark in SETTINGS[world].marks
-    }
-    if world == CHANGED:
-        values["after"] = [tenant.after for tenant in tenants]
+def _row(name: str, cells: Sequence[str], last: str) -> str:
+    return f"{name:<28}" + "".join(f"{cell:>18}" for cell in cells) + f"{last:>14}"
+
+
+def _when(world: str, mark: int) -> str:
+    start = SETTINGS[world].start(mark)
+    return f"in {mark - start:,} after" if start else f"at {mark:,}"
+
+
+def marks(world: str, tenants: Sequence[Played]) -> dict[int, tuple[float, float]]:
+    """What was captured at each mark: the mean over the tenants that got so far, and its standard error."""
+    return {mark: found for mark, found in curve(tenants).items() if mark in SETTINGS[world].marks}
+
+
+def curve(tenants: Sequence[Played]) -> dict[int, tuple[float, float]]:
+    """The same at each step."""
+    at: dict[int, list[float]] = {}
+    for tenant in tenants:
+        for step, captured in tenant.captured.items():
+            at.setdefault(step, []).append(captured)
     return {
-        when: (float(np.mean(each)), float(np.std(each, ddof=1)) / sqrt(len(each)) if len(each) > 1 else float("nan"))
-        for when, each in values.items()
-        if each
+        step: (float(np.mean(each)), float(np.std(each, ddof=1)) / sqrt(len(each)) if len(each) > 1 else nan)
+        for step, each in sorted(at.items())
     }

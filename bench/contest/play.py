@@ -23,40 +23,45 @@ class Setting:
     tenants: int  # at full size
     marks: tuple[int, ...]
     batch: int = 20  # outcomes that come back at once
+    changes: bool = False  # in the middle; from then on it is measured anew
     goals: bool = True  # the secondary worlds have none
+
+    @property
+    def steps(self) -> list[int]:
+        """After how many decisions it is looked at what was captured: evenly, and at the marks."""
+        even = np.ceil(np.linspace(0, self.decisions, POINTS + 1)[1:]).astype(np.intp)
+        return sorted({*even.tolist(), *self.marks})
+
+    def start(self, step: int) -> int:
+        """Since which decision it counts what was captured until this step."""
+        return self.decisions // 2 if self.changes and step > self.decisions // 2 else 0
 
 
 SETTINGS = {
     "own": Setting(worlds.own, 2_000, 60, (100, 500, 2_000)),
     "foreign": Setting(worlds.foreign, 2_000, 100, (100, 500, 2_000)),
     "rare": Setting(worlds.rare, 2_000, 100, (100, 500, 2_000), batch=100),
-    "change": Setting(worlds.change, 4_000, 40, (500, 2_000)),
+    "change": Setting(worlds.change, 4_000, 40, (500, 2_000, 4_000), changes=True),
     "digits": Setting(datasets.digits, 2_000, 20, (100, 500, 2_000)),
     "breast_cancer": Setting(datasets.breast_cancer, 2_000, 30, (100, 500, 2_000)),
     "wine": Setting(datasets.wine, 2_000, 30, (100, 500, 2_000)),
     "many": Setting(worlds.many, 2_000, 20, (100, 500, 2_000), goals=False),
     "short": Setting(worlds.own, 30, 400, (30,), goals=False),
 }
-CHANGED = "change"  # the world that is also looked at after its middle
 
 
 @dataclass(frozen=True)
 class Played:
     """What came of one policy in one world."""
 
-    steps: NDArray[np.intp]  # after how many decisions
-    captured: Array  # over all decisions until then
-    marks: dict[int, float]  # the same after these many, as far as the tenant got
-    after: float  # captured over the second half
+    captured: dict[int, float]  # after how many decisions, as far as the tenant got: the share until then
     confidence: Array | None  # in the chosen action
     best: Array  # whether the chosen action was the truly best one
 
 
-def play(
-    setting: Setting, seed: int, decisions: int | None = None, policies: Sequence[str] = tuple(POLICIES)
-) -> dict[str, Played]:
+def play(setting: Setting, seed: int, policies: Sequence[str] = tuple(POLICIES)) -> dict[str, Played]:
     """Every policy in the world of this seed: the same users with the same luck."""
-    world = setting.make(seed, decisions or setting.decisions)
+    world = setting.make(seed, setting.decisions)
     return {name: _played(setting, world, POLICIES[name], seed) for name in policies}
 
 
@@ -64,17 +69,13 @@ def _played(setting: Setting, world: World, policy: type[Policy], seed: int) -> 
     chosen, confidence = decide(world, policy, seed, setting.batch)
     size = len(chosen)
     earned, random, oracle = world.rates[np.arange(size), chosen], world.rates.mean(axis=1), world.rates.max(axis=1)
-    gained, possible = np.cumsum(earned - random), np.cumsum(oracle - random)
-    steps = np.unique(np.linspace(0, size, POINTS + 1)[1:].astype(np.intp))
-    middle = size // 2 - 1
-    return Played(
-        steps=steps,
-        captured=gained[steps - 1] / possible[steps - 1],
-        marks={mark: float(gained[mark - 1] / possible[mark - 1]) for mark in setting.marks if mark <= size},
-        after=float((gained[-1] - gained[middle]) / (possible[-1] - possible[middle])),
-        confidence=confidence,
-        best=(earned == oracle).astype(float),
-    )
+    gained, possible = (np.append(0, np.cumsum(each)) for each in (earned - random, oracle - random))
+    captured = {}
+    for step in setting.steps:
+        if step <= size:
+            start = setting.start(step)
+            captured[step] = float((gained[step] - gained[start]) / (possible[step] - possible[start]))
+    return Played(captured, confidence, (earned == oracle).astype(float))
 
 
 def decide(world: World, policy: type[Policy], seed: int, batch: int) -> tuple[NDArray[np.intp], Array | None]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
-from bayesianbandits import Arm, BayesianGLM, ContextualAgent, ThompsonSampling
+from bayesianbandits import Arm, ContextualAgent, NormalInverseGammaRegressor, ThompsonSampling
 from numpy.typing import NDArray
 from vowpalwabbit import Workspace
 
@@ -92,13 +92,13 @@ class GreedyLinUCB(LinUCB):
 
 
 class SquareCB:
-    """Vowpal Wabbit's SquareCB (Foster & Rakhlin 2020): a score for each pair of a user's feature and an action."""
+    """Vowpal Wabbit's SquareCB (Foster & Rakhlin 2020): a weight for each pair of a user's feature and an action."""
 
-    settings = "--cb_explore_adf --squarecb --quadratic ua"
+    settings = "--cb_explore_adf --squarecb --gamma_scale 30 --learning_rate 2 --quadratic ua --noconstant"
 
     def __init__(self, names: Sequence[str], actions: int, seed: int) -> None:
         self.model = Workspace(f"{self.settings} --quiet --random_seed {seed + 1}")
-        self.names, self.actions = names, [f"|a {k}" for k in range(actions)]
+        self.actions = [f"|a {k}" for k in range(actions)]
         self.random = np.random.default_rng([2, seed])
         self.stated: list[float] = []
 
@@ -122,10 +122,13 @@ class SquareCB:
 
 
 class BayesianBandits:
-    """Thompson sampling by `bayesianbandits`: a logistic regression for each action, with its Laplace approximation."""
+    """Thompson sampling by `bayesianbandits`: a linear regression for each action.
+
+    Logistic ones (`BayesianGLM`) captured less, whatever their prior.
+    """
 
     def __init__(self, names: Sequence[str], actions: int, seed: int) -> None:
-        arms = [Arm(k, learner=BayesianGLM(alpha=1.0, link="logit")) for k in range(actions)]
+        arms = [Arm(k, learner=NormalInverseGammaRegressor(lam=3.0, a=1.0, b=0.1)) for k in range(actions)]
         self.agent = ContextualAgent(arms, ThompsonSampling(), random_seed=seed)
 
     def choose(self, x: Array) -> tuple[Chosen, Array | None]:

@@ -16,10 +16,15 @@ PROCESSES = 2
 Contest = dict[str, dict[str, list["Played"]]]  # by world and policy, a tenant each
 
 
-def processes() -> Pool:
-    """They share the cores, so none of them starts threads of its own for algebra."""
+def prepare() -> None:
+    """Set up Django, and before that the algebra: its threads would only take the cores from each other."""
     os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bench.settings")
+    django.setup()
+
+
+def processes() -> Pool:
+    """Each is prepared as this one was."""
     return multiprocessing.get_context("spawn").Pool(PROCESSES, initializer=django.setup)
 
 

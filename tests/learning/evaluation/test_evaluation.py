@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench.simulation import NAMES, World, world
+from bench.contest.worlds import NAMES, World, own
 from learning.evaluation.services import Logged, evaluate, of_state, uniform
 from learning.model.policy import choose
 from learning.model.state import NOTHING, Example, State
@@ -23,7 +23,7 @@ def features_of(world: World, n: int) -> dict[str, float]:
 @pytest.fixture(scope="module")
 def ledger() -> tuple[World, list[Logged], State]:
     """The model decides and learns; every fifth decision may not choose the last action."""
-    tenant = world(3, DECISIONS)
+    tenant = own(3, DECISIONS)
     names = [NOTHING, *(f"at_{n}" for n in range(1, tenant.rates.shape[1]))]
     state, logged = State.cold(), []
     for n in range(DECISIONS):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bench import population
-from bench.simulation import NAMES as FEATURES
+from bench.contest.worlds import NAMES as FEATURES
 from learning.model.policy import choose
 from learning.model.posterior import Array, Posterior
 from learning.model.prior import SHARED, Expert, Pattern, Prior, experts, likelihood, of_patterns, under, unnamed
