@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from math import isnan
 from pathlib import Path
 
 OUT = Path(__file__).parent / "out"
@@ -29,7 +30,7 @@ def figure(
     at_most: float | None = None,
     error: float | None = None,
 ) -> Figure:
-    value, error = round(value, 3), None if error is None else round(error, 3)
+    value, error = round(value, 3), None if error is None or isnan(error) else round(error, 3)
     if at_least is not None:
         return Figure(name, value, unit, f"≥ {at_least:g}", value >= at_least, error)
     if at_most is not None:
@@ -48,7 +49,8 @@ def show(figures: list[Figure], *, write: Callable[[str], None] = print) -> None
     width = max(len(item.name) for item in figures)
     for item in figures:
         goal = f"goal {item.goal}: {'reached' if item.ok else 'MISSED'}" if item.goal else ""
-        write(f"{item.name:<{width}}  {item.value:>10,.3f} {item.unit:<14} {goal}".rstrip())
+        error = "" if item.error is None else f" ± {item.error:.3f}"
+        write(f"{item.name:<{width}}  {item.value:>10,.3f}{error} {item.unit:<14} {goal}".rstrip())
 
 
 def save(name: str, figures: list[Figure]) -> None:

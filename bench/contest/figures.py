@@ -40,17 +40,17 @@ def goals(contest: Contest) -> list[report.Figure]:
 
 def _goals(world: str, played: dict[str, list[Played]]) -> Iterator[report.Figure]:
     captured = {name: marks(world, tenants) for name, tenants in played.items()}
-    for mark in captured[OURS]:
+    for mark, (ours, error) in captured[OURS].items():
         first = max(captured, key=lambda name: captured[name][mark][0])
-        ours, best = captured[OURS][mark][0], captured[first][mark][0]
+        unit, when = f"of 1, first: {first}", _when(world, mark)
         if SETTINGS[world].start(mark):
-            title = f"{world}, captured {_when(world, mark)}"
-            yield report.figure(title, ours, f"of 1, first: {first}", at_least=AFTER)
+            yield report.figure(f"{world}, captured {when}", ours, unit, at_least=AFTER, error=error)
         elif mark in GOAL_MARKS:
-            title = f"{world}, behind the first {_when(world, mark)}"
-            yield report.figure(title, best - ours, f"of 1, first: {first}", at_most=BEHIND)
-    error = calibration_error(played[OURS])
-    yield report.figure(f"{world}, calibration error", error, "of 1", at_most=CALIBRATION)
+            pairs = zip(played[first], played[OURS], strict=True)
+            behind, apart = _mean([a.captured[mark] - b.captured[mark] for a, b in pairs if mark in a.captured])
+            yield report.figure(f"{world}, behind the first {when}", behind, unit, at_most=BEHIND, error=apart)
+    wrong = calibration_error(played[OURS])
+    yield report.figure(f"{world}, calibration error", wrong, "of 1", at_most=CALIBRATION)
 
 
 def table(contest: Contest) -> str:
@@ -92,7 +92,10 @@ def curve(tenants: Sequence[Played]) -> dict[int, tuple[float, float]]:
     for tenant in tenants:
         for step, captured in tenant.captured.items():
             at.setdefault(step, []).append(captured)
-    return {
-        step: (float(np.mean(each)), float(np.std(each, ddof=1)) / sqrt(len(each)) if len(each) > 1 else nan)
-        for step, each in sorted(at.items())
-    }
+    return {step: _mean(values) for step, values in sorted(at.items())}
+
+
+def _mean(values: Sequence[float]) -> tuple[float, float]:
+    """With its standard error."""
+    error = float(np.std(values, ddof=1)) / sqrt(len(values)) if len(values) > 1 else nan
+    return float(np.mean(values)), error

@@ -45,6 +45,13 @@ def test_goals__of_a_contest__name_who_was_first(contest: Contest) -> None:
     }
 
 
+def test_goals__of_policies_with_the_same_users__have_the_error_of_the_differences(contest: Contest) -> None:
+    found = {each.name: each.error for each in figures.goals(contest)}
+
+    assert found["own, behind the first at 500"] == 0.01  # of .02 and .00
+    assert found["change, captured in 2,000 after"] == 0.0
+
+
 def test_goals__too_far_behind_the_first__are_missed() -> None:
     contest: Contest = {"own": {"retivo": [tenant(0.5, 0.5)], "linucb-1": [tenant(0.52)]}}
 
@@ -59,6 +66,12 @@ def test_figures__of_a_contest__are_of_all_policies_with_their_errors(contest: C
     assert found["own, captured at 100: vw-squarecb"].value == 0.15
     assert found["change, calibration error: retivo"].value == 0.4
     assert "own, calibration error: linucb-1" not in found
+
+
+def test_figures__of_one_tenant__have_no_error() -> None:
+    found = figures.of({"own": {"retivo": [tenant(0.5)]}})
+
+    assert [each.error for each in found] == [None] * 3
 
 
 def test_curve__of_tenants_of_several_sizes__is_of_those_that_got_so_far() -> None:
