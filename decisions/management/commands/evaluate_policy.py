@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from itertools import islice
+from math import isinf
 from typing import Any
 
 import msgspec
@@ -10,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from decisions.ledger import services as ledger
 from learning import services as learning
+from learning.evaluation.estimators import ENOUGH, Estimate
 from learning.evaluation.services import Logged, Policy, evaluate, of_state, uniform
 from learning.model.state import NOTHING
 from tenants import services
@@ -56,10 +58,13 @@ class Command(BaseCommand):
         earned = sum(decision.reward for decision in decisions) / len(decisions)
         self.stdout.write(f"decisions: {len(decisions)}, mean reward as they were made: {earned:.4f}")
         for name, estimate in evaluate(decisions=decisions, policy=candidate, names=names).items():
-            self.stdout.write(
-                f"{name:<6} {estimate.value:.4f}  95 %: {estimate.low:.4f} to {estimate.high:.4f}"
-                f"  effective decisions: {estimate.effective:.0f}"
-            )
+            self.stdout.write(f"{name:<6} {estimate.value:.4f}  {_sure(estimate)}")
+
+
+def _sure(estimate: Estimate) -> str:
+    if isinf(estimate.high):
+        return f"no interval: {estimate.effective:.0f} effective decisions, of {ENOUGH} that it takes"
+    return f"95 %: {estimate.low:.4f} to {estimate.high:.4f}  effective decisions: {estimate.effective:.0f}"
 
 
 def _logged(line: ledger.Exported) -> Logged:

@@ -84,6 +84,7 @@ def test_evaluate_policy__of_the_ledger__prints_three_estimates(
     first, *estimates = capsys.readouterr().out.splitlines()
     assert first == "decisions: 8, mean reward as they were made: 0.0000"
     assert [line.split()[0] for line in estimates] == ["ips", "snips", "dr"]
+    assert all("no interval" in line and "of 100" in line for line in estimates)
 
 
 def test_evaluate_policy__nothing_known_or_nonsense__says_so(shop: Api) -> None:
