@@ -241,7 +241,7 @@ class Decision(models.Model):
     prior_share = models.FloatField(null=True)
     holdout = models.BooleanField()
     shadow = models.BooleanField()
-    compared = models.BooleanField(help_text="Counts for the lift: nothing but what follows the holdout applied")
+    compared = models.BooleanField(help_text="Counts for the lift: no switch or suspension held the whole tenant")
     action_id = models.CharField(max_length=40, null=True)  # noqa: DJ001  # not dispatched
     intervention_id = models.CharField(max_length=40, null=True)  # noqa: DJ001  # asked for by the API
     request_id = models.CharField(
@@ -357,6 +357,31 @@ class LiftCount(models.Model):
 
     def __str__(self) -> str:
         return f"{self.tenant_id}, {self.counted_at:%Y-%m-%d %H:%M}"
+
+
+class LiftTrial(models.Model):
+    """The users of a tenant's trial, by whether they were held out, of whom no conversion is awaited any more.
+
+    `decisions.lift.trial` counts them. There is a row since the tenant's conversion was set.
+    """
+
+    tenant = models.OneToOneField(Tenant, on_delete=models.CASCADE, primary_key=True, related_name="+")
+    started_at = models.DateTimeField()
+    treated = models.IntegerField()
+    treated_converted = models.IntegerField()
+    held_out = models.IntegerField()
+    held_out_converted = models.IntegerField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(treated_converted__range=(0, F("treated")), held_out_converted__range=(0, F("held_out"))),
+                name="lift_trial_converted_of_those",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.tenant_id}, since {self.started_at:%Y-%m-%d %H:%M}"
 
 
 class Budget(models.Model):

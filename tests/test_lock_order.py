@@ -11,7 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import combinations_with_replacement, count
 from typing import Any
 from uuid import UUID
@@ -172,7 +172,13 @@ def deliver(api: Api, rng: random.Random) -> object:
 
 
 def settle(api: Api, rng: random.Random) -> object:
-    return settle_tenant(api.tenant_id)
+    """Now and then as if no conversion could follow any more, which counts users for the lift."""
+    return settle_tenant(api.tenant_id, now=datetime.now(UTC) + rng.choice([timedelta(0), timedelta(days=9)]))
+
+
+def compare(api: Api, rng: random.Random) -> object:
+    """Another share is held out, which begins the lift's trial anew."""
+    return api.patch("/api/settings", {"config": {"holdout_percent": rng.choice([0, 1])}})
 
 
 def count_use(api: Api, rng: random.Random) -> object:
@@ -304,6 +310,7 @@ WRITERS: list[Writer] = [
     report,
     deliver,
     settle,
+    compare,
     count_use,
     fold,
     manage_keys,

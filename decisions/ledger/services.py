@@ -213,7 +213,7 @@ _SHOWN = tuple(name for name in Decision.__struct_fields__ if name != "outcome")
 
 # Known as soon as anything came of it, or nothing will any more; of what only might have been done, never.
 _REWARD = f"""
-    CASE WHEN t.shadow OR t.stopped_by IS NOT NULL AND NOT t.holdout THEN NULL
+    CASE WHEN t.shadow OR t.stopped_by <> 'holdout' THEN NULL
          WHEN a.outcome_status IS NOT NULL OR t.converted_at IS NOT NULL
              THEN {REWARD.format(worth="worth_of_outcome(a.outcome_status)", conversion="t.conversion")}
          WHEN a.status IN ('failed', 'expired') THEN NULL

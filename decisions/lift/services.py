@@ -1,7 +1,10 @@
 """Whether acting helps: how many convert of those who may be given something, and of those held out.
 
 By intention to treat: each user counts once, by the first decision of the time, whether or not anything was given.
-The interval of the difference is Newcombe's (1998, method 10), from the Wilson (1927) intervals of both shares: it
+Those whose conversion may still come are left out, as many days as that takes, so that no rate is short of them.
+
+`trial` has an interval that holds whenever one looks (`decisions.lift.sequence`). That of the last days is Newcombe's
+(1998, method 10), from the Wilson (1927) intervals of both shares: it is for one look at a date that was set before,
 stays within -1 and 1 and holds for the few and the rare.
 
 A partner's customers differ in how many users convert and in how many they hold out. Shares of all their users together
@@ -24,11 +27,14 @@ from uuid import UUID
 
 from django.db import connection
 
+from decisions.lift.trial import Trial, complete_after
 from decisions.recommending import rules
+from decisions.recommending.rules import Rules
 
 Z = 1.959963984540054
 KEPT_DAYS = 30  # what is counted for partners
 MANY = 10_000  # users, whose shares move slowly, and whose count takes long
+MOST = 200_000  # decisions: a request does not wait for more
 
 
 @dataclass(frozen=True)
@@ -70,14 +76,20 @@ def difference(treated: Share, held_out: Share) -> dict[str, float] | None:
 
 
 def lift(*, tenant_id: UUID, days: int, now: datetime) -> dict[str, Any]:
-    """The tenant's lift over the last `days`."""
-    treated, held_out, event = _count(tenant_id, days, now)
+    """The tenant's lift in its trial, and over the last `days` that are complete."""
+    tenant = _read(tenant_id)
+    of_tenant, conversion = tenant.rules, tenant.rules.conversion
+    found = _count(tenant_id, tenant, days, now)
     return {
         "days": days,
-        "conversion_event": event,
-        "treated": Share(*treated).shown(users=treated[0], converted=treated[1]),
-        "holdout": Share(*held_out).shown(users=held_out[0], converted=held_out[1]),
-        "difference": difference(Share(*treated), Share(*held_out)),
+        "since": found.since,
+        "until": found.until,
+        "conversion_event": conversion and conversion.event,
+        "treated": Share(*found.treated).shown(users=found.treated[0], converted=found.treated[1]),
+        "holdout": Share(*found.held_out).shown(users=found.held_out[0], converted=found.held_out[1]),
+        "pending": found.pending,
+        "difference": difference(Share(*found.treated), Share(*found.held_out)),
+        "trial": tenant.trial.shown(of_tenant, conversion) if tenant.trial and conversion else None,
     }
 
 
@@ -94,15 +106,15 @@ def keep_count(*, tenant_id: UUID, now: datetime) -> None:
             return
         if is_recent:
             return
-        treated, held_out, _ = _count(tenant_id, KEPT_DAYS, now)
+        found = _count(tenant_id, _read(tenant_id), KEPT_DAYS, now)
         cursor.execute(
             _KEEP,
             {
                 "tenant_id": tenant_id,
-                "treated": treated[0],
-                "treated_converted": treated[1],
-                "held_out": held_out[0],
-                "held_out_converted": held_out[1],
+                "treated": found.treated[0],
+                "treated_converted": found.treated[1],
+                "held_out": found.held_out[0],
+                "held_out_converted": found.held_out[1],
                 "now": now,
             },
         )
@@ -161,24 +173,73 @@ def _weighted(rate: float, spread: float, weight: float) -> Share:
     return Share(users, users * min(rate / weight, 1.0))
 
 
-def _count(tenant_id: UUID, days: int, now: datetime) -> tuple[tuple[int, int], tuple[int, int], str | None]:
-    """Treated users and how many of them converted, those held out likewise, and the event that converts."""
+@dataclass(frozen=True)
+class _Tenant:
+    rules: Rules
+    trial: Trial | None
+
+
+def _read(tenant_id: UUID) -> _Tenant:
     with connection.cursor() as cursor:
-        cursor.execute(_COUNT, {"tenant_id": tenant_id, "since": now - timedelta(days=days)})
-        treated, treated_converted, held_out, held_out_converted, config = cursor.fetchone()
-    conversion = rules.read(config).conversion
-    event = conversion.event if conversion else None
-    return (treated, treated_converted), (held_out, held_out_converted), event
+        cursor.execute(_READ, {"tenant_id": tenant_id})
+        config, started_at, *counts = cursor.fetchone()
+    trial = Trial(started_at, (counts[0], counts[1]), (counts[2], counts[3])) if started_at else None
+    return _Tenant(rules.read(config), trial)
 
 
+@dataclass(frozen=True)
+class _Counted:
+    """Each arm as its users and how many of them converted."""
+
+    since: datetime
+    until: datetime
+    treated: tuple[int, int]
+    held_out: tuple[int, int]
+    pending: int
+
+
+def _count(tenant_id: UUID, tenant: _Tenant, days: int, now: datetime) -> _Counted:
+    """The users first decided for in the last `days` after which no conversion is awaited, and those since then.
+
+    Not further back than the trial, before which something else was compared, and than the newest `MOST` decisions.
+    """
+    until = now - complete_after(tenant.rules.conversion)
+    since = until - timedelta(days=days)
+    if tenant.rules.conversion and tenant.trial:
+        since = max(since, tenant.trial.started_at)
+    with connection.cursor() as cursor:
+        cursor.execute(_COUNT, {"tenant_id": tenant_id, "since": since, "until": until, "most": MOST})
+        treated, treated_converted, held_out, held_out_converted, pending, cut_at = cursor.fetchone()
+    since = cut_at or since
+    return _Counted(since, max(since, until), (treated, treated_converted), (held_out, held_out_converted), pending)
+
+
+_READ = """
+    SELECT t.config::text, l.started_at, l.treated, l.treated_converted, l.held_out, l.held_out_converted
+    FROM tenants_tenant t LEFT JOIN decisions_lifttrial l ON l.tenant_id = t.id WHERE t.id = %(tenant_id)s
+"""
+
+# Two stretches of the index (tenant, created_at, id), the newest of each.
 _COUNT = """
-    SELECT count(user_id) FILTER (WHERE NOT holdout), count(user_id) FILTER (WHERE NOT holdout AND converted),
-        count(user_id) FILTER (WHERE holdout), count(user_id) FILTER (WHERE holdout AND converted),
-        (SELECT config::text FROM tenants_tenant WHERE id = %(tenant_id)s)
-    FROM (
-        SELECT DISTINCT ON (user_id) user_id, holdout, converted_at IS NOT NULL AS converted
+    WITH complete AS MATERIALIZED (
+        SELECT id, user_id, created_at, holdout, converted_at IS NOT NULL AS converted, true AS complete
         FROM decisions_decision
-        WHERE tenant_id = %(tenant_id)s AND created_at >= %(since)s AND compared
+        WHERE tenant_id = %(tenant_id)s AND created_at >= %(since)s AND created_at <= %(until)s AND compared
+        ORDER BY created_at DESC, id DESC LIMIT %(most)s
+    ), newer AS MATERIALIZED (
+        SELECT id, user_id, created_at, holdout, NULL::boolean, false
+        FROM decisions_decision
+        WHERE tenant_id = %(tenant_id)s AND created_at >= %(since)s AND created_at > %(until)s AND compared
+        ORDER BY created_at DESC, id DESC LIMIT %(most)s
+    )
+    SELECT count(*) FILTER (WHERE complete AND NOT holdout),
+        count(*) FILTER (WHERE complete AND NOT holdout AND converted),
+        count(*) FILTER (WHERE complete AND holdout), count(*) FILTER (WHERE complete AND holdout AND converted),
+        count(*) FILTER (WHERE NOT complete),
+        (SELECT min(created_at) FROM complete HAVING count(*) = %(most)s)
+    FROM (
+        SELECT DISTINCT ON (user_id) holdout, converted, complete
+        FROM (SELECT * FROM complete UNION ALL SELECT * FROM newer) decided
         ORDER BY user_id, created_at, id
     ) first
 """

@@ -1,8 +1,6 @@
 """What must hold before anything is chosen, each by its name. `docs/decisions-engine.md` has them as a table.
 
-A stop leaves nothing to choose; an exclusion takes one candidate away. The first stop that applies is the reason, so
-those that apply to a user whether or not they are held out come before the holdout, and those that follow from earlier
-actions behind it: users are compared who differ in the holdout alone.
+A stop leaves nothing to choose; an exclusion takes one candidate away. The first stop that applies is the reason.
 """
 
 import hashlib
@@ -158,9 +156,6 @@ DETAILS = {
 }
 SHADOW_MODES = frozenset(_IN_SHADOW)
 
-_HOLDOUT_PLACE = [each.name for each in STOPS].index(HOLDOUT)
-# Who is stopped by these is no different for being held out.
-BEFORE_HOLDOUT = frozenset(each.name for each in STOPS[:_HOLDOUT_PLACE])
 FOR_ALL = frozenset(each.name for each in STOPS if each.for_all)
 FOR_NOW = frozenset(each.name for each in STOPS if each.for_now)
 

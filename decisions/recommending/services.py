@@ -65,7 +65,12 @@ class Decided:
 
     @property
     def compared(self) -> bool:
-        return not self.shadow and self.stopped_by not in guardrails.BEFORE_HOLDOUT
+        """Counts for the lift, whatever applies to this user alone: it may apply because they were treated.
+
+        Who opts out because something was sent, or is drawn an action in shadow mode, would be missed among the treated
+        and not among those held out.
+        """
+        return not self.situation.held_because
 
     @property
     def is_learned_from(self) -> bool:

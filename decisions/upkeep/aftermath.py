@@ -14,6 +14,7 @@ from uuid import UUID
 import msgspec
 from django.db import connection
 
+from decisions.lift import trial
 from decisions.playbooks import interventions
 from decisions.recommending import budget, rules
 from decisions.recommending.rules import Rules
@@ -195,6 +196,9 @@ def _close(tenant_id: UUID, limit: int, *, of_tenant: Rules, now: datetime, coun
         elif was_done:
             reports.append({"decision_id": decision_id})
     _report(tenant_id, reports)
+    if closed and of_tenant.conversion is not None:
+        decisions = [decision_id for decision_id, *_ in closed]
+        trial.count(tenant_id=tenant_id, decisions=decisions, conversion=of_tenant.conversion, now=now)
     return len(closed)
 
 

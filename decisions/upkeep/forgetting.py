@@ -13,13 +13,14 @@ from django.db import connection
 
 import delivery.forgetting
 import learning.forgetting
+from decisions.lift.trial import LEDGER_DAYS
 from decisions.models import NEVER_HAPPENED, PENDING, InterventionStatus
 from decisions.playbooks import interventions
 from decisions.upkeep import aftermath
 from events import next_actions
 from tenants.upkeep import forgetting
 
-KEPT_DAYS = 400  # the lift looks back 365, guardrails 90
+KEPT_DAYS = LEDGER_DAYS  # guardrails look back 90
 KEPT_FOR = timedelta(days=KEPT_DAYS)
 
 

@@ -72,6 +72,7 @@ def make_two_partners() -> tuple[Api, Api]:
         as_owner(statement)
     checkpoints.sign_heads()
     as_owner("INSERT INTO decisions_liftcount SELECT id, now(), 9, 1, 1, 0 FROM tenants_tenant")
+    as_owner("INSERT INTO decisions_lifttrial SELECT id, now(), 9, 1, 1, 0 FROM tenants_tenant ON CONFLICT DO NOTHING")
     as_owner(DELETIONS)
     return acme, rival
 

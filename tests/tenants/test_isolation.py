@@ -68,6 +68,7 @@ TENANT_COLUMNS = {
     "decisions_decision": "tenant_id",
     "decisions_budget": "tenant_id",
     "decisions_liftcount": "tenant_id",
+    "decisions_lifttrial": "tenant_id",
 }
 # Of no tenant: any tenant's context sees it, no context does not.
 OF_ALL = {"learning_release"}
@@ -123,6 +124,7 @@ ANSWERS = {
     "announce_first_use": "trigger",
     "announce_release": "void",
     "apply_controls": "trigger",
+    "begin_lift_trial": "trigger",
     "controls_of_caller": "record",
     "hold_to_controls": "trigger",
     "note_switches": "trigger",

@@ -11,10 +11,10 @@ from django.db import connection
 from decisions import tasks
 from decisions.lift import services as lift
 from decisions.lift.services import Sums, pooled
-from decisions.recommending.guardrails import is_held_out
 from tenants.context import tenant_context
 from tests.conftest import Api
-from tests.decisions.deciding import LIFT, configure, recommend, settle, shop_of
+from tests.decisions.deciding import LIFT, configure, recommend, shop_of
+from tests.decisions.lift.cast import HELD_OUT, arms, pass_days
 from tests.owner import as_owner
 
 STATS = "/api/partners/stats"
@@ -223,17 +223,14 @@ def test_function__other_roles__may_not_call_it(role: str) -> None:
 
 def test_count_lift__of_decided_users__is_what_the_customer_is_told_itself(acme: Api) -> None:
     shop = shop_of(acme)
-    configure(shop, conversion={"event": "bought"}, holdout_percent=50)
-    users = {
-        out: [u for u in (f"l{n}" for n in range(100)) if is_held_out(shop.tenant_id, u, 50) == out][:20]
-        for out in (False, True)
-    }
-    for user in [*users[False], *users[True]]:
-        shop.post("/api/customers", {"user_id": user})
+    configure(shop, conversion={"event": "bought"}, holdout_percent=HELD_OUT)
+    treated, held_out = arms(shop, 20)
+    for user in [*treated, *held_out]:
         recommend(shop, user)
-    for user in [*users[False][:6], *users[True][:2]]:
+    for user in [*treated[:6], *held_out[:2]]:
         shop.post("/api/track", {"events": [{"user_id": user, "event": "bought"}]})
-    settle(shop, now=datetime.now(UTC) + timedelta(seconds=5))
+    pass_days(shop, 9)
+    recommend(shop, "u0")
     assert told(acme)["customers"] == 0
 
     tasks.count_lift(0)
