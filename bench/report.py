@@ -46,11 +46,11 @@ def publish(name: str, figures: list[Figure], *, write: Callable[[str], None] = 
 
 def show(figures: list[Figure], *, write: Callable[[str], None] = print) -> None:
     """Print the table."""
-    width = max(len(item.name) for item in figures)
-    for item in figures:
+    errors = ["" if item.error is None else f" ± {item.error:.3f}" for item in figures]
+    name, apart = max(len(item.name) for item in figures), max(len(error) for error in errors)
+    for item, error in zip(figures, errors, strict=True):
         goal = f"goal {item.goal}: {'reached' if item.ok else 'MISSED'}" if item.goal else ""
-        error = "" if item.error is None else f" ± {item.error:.3f}"
-        write(f"{item.name:<{width}}  {item.value:>10,.3f}{error} {item.unit:<14} {goal}".rstrip())
+        write(f"{item.name:<{name}}  {item.value:>10,.3f}{error:<{apart}} {item.unit:<14} {goal}".rstrip())
 
 
 def save(name: str, figures: list[Figure]) -> None:
