@@ -1,11 +1,16 @@
-"""The funnel on a tenant's page, drawn by the server: shapes in SVG, and all they say as text under them."""
+"""The funnel on a tenant's page, drawn by the server: shapes in SVG, and all they say as text under them.
+
+Below it the verdict on the lift, in a sentence.
+"""
 
 from dataclasses import dataclass
 from typing import Any
 
 from django.utils import timezone
 
+from decisions.lift import services
 from decisions.lift.funnel import DAYS, MOST, Funnel, funnel
+from decisions.lift.trial import Verdict
 from retivo.staff.pages import Figure, changelist_url
 from tenants.models import Tenant
 
@@ -35,9 +40,27 @@ def funnel_figure(tenant: Tenant) -> Figure | None:
     return Figure(
         title="Decisions",
         template="staff/funnel.html",
-        data={"steps": _drawn(found), "period": period},
+        data={"steps": _drawn(found), "period": period, "lift": _lift(tenant)},
         all_url=changelist_url("decisions", "decisionrow", tenant__id__exact=tenant.id),
     )
+
+
+def _lift(tenant: Tenant) -> str:
+    """By the trial alone, whose interval may be looked at on any day."""
+    found = services.trial(tenant_id=tenant.id)
+    if found is None:
+        return ""
+    ends = found["difference"] and [100 * found["difference"][end] for end in ("low", "high")]
+    match found["verdict"]:
+        case Verdict.MORE:
+            verdict = f"More users convert because of actions, by {ends[0]:.1f} to {ends[1]:.1f} points."
+        case Verdict.FEWER:
+            verdict = f"Fewer users convert because of actions, by {-ends[1]:.1f} to {-ends[0]:.1f} points."
+        case _:
+            verdict = "Whether more users convert because of actions is not known yet"
+            verdict += f": the difference is between {ends[0]:+.1f} and {ends[1]:+.1f} points." if ends else "."
+    treated, held_out = found["treated"]["users"], found["holdout"]["users"]
+    return f"{verdict} {treated:,} treated, {held_out:,} held out, since {found['started_at']:%Y-%m-%d}."
 
 
 def _drawn(found: Funnel) -> list[Drawn]:

@@ -78,7 +78,7 @@ def difference(treated: Share, held_out: Share) -> dict[str, float] | None:
 def lift(*, tenant_id: UUID, days: int, now: datetime) -> dict[str, Any]:
     """The tenant's lift in its trial, and over the last `days` that are complete."""
     tenant = _read(tenant_id)
-    of_tenant, conversion = tenant.rules, tenant.rules.conversion
+    conversion = tenant.rules.conversion
     found = _count(tenant_id, tenant, days, now)
     return {
         "days": days,
@@ -89,8 +89,13 @@ def lift(*, tenant_id: UUID, days: int, now: datetime) -> dict[str, Any]:
         "holdout": Share(*found.held_out).shown(users=found.held_out[0], converted=found.held_out[1]),
         "pending": found.pending,
         "difference": difference(Share(*found.treated), Share(*found.held_out)),
-        "trial": tenant.trial.shown(of_tenant, conversion) if tenant.trial and conversion else None,
+        "trial": _shown(tenant),
     }
+
+
+def trial(*, tenant_id: UUID) -> dict[str, Any] | None:
+    """What the tenant's trial has shown so far; None without a conversion."""
+    return _shown(_read(tenant_id))
 
 
 def keep_count(*, tenant_id: UUID, now: datetime) -> None:
@@ -177,6 +182,11 @@ def _weighted(rate: float, spread: float, weight: float) -> Share:
 class _Tenant:
     rules: Rules
     trial: Trial | None
+
+
+def _shown(tenant: _Tenant) -> dict[str, Any] | None:
+    conversion = tenant.rules.conversion
+    return tenant.trial.shown(tenant.rules, conversion) if tenant.trial and conversion else None
 
 
 def _read(tenant_id: UUID) -> _Tenant:

@@ -338,6 +338,29 @@ def test_funnel__on_the_tenants_page__is_drawn_and_told(viewer: Client, shop: Ap
     assert f"{DECISIONS}?tenant__id__exact={shop.tenant_id}" in html
 
 
+@pytest.mark.parametrize(
+    ("counts", "said"),
+    [
+        ((0, 0, 0, 0), "is not known yet. 0 treated, 0 held out, since 20"),
+        ((100, 20, 100, 20), "is not known yet: the difference is between -"),
+        ((3000, 400, 3000, 280), "More users convert because of actions, by 1."),
+        ((3000, 280, 3000, 400), "Fewer users convert because of actions, by 1."),
+    ],
+)
+def test_funnel__of_a_tenant_with_a_conversion__has_the_verdict_on_its_lift(
+    viewer: Client, shop: Api, counts: tuple[int, int, int, int], said: str
+) -> None:
+    decide(shop, 1)
+    assert "users convert because" not in viewer.get(page_of(shop)).content.decode()
+    configure(shop, conversion={"event": "bought"}, holdout_percent=50)
+    as_owner(
+        "UPDATE decisions_lifttrial SET (treated, treated_converted, held_out, held_out_converted) = (%s, %s, %s, %s)",
+        *counts,
+    )
+
+    assert said in viewer.get(page_of(shop)).content.decode()
+
+
 def test_funnel__of_more_than_a_page_waits_for__says_of_which(viewer: Client, shop: Api) -> None:
     decide(shop, MOST + 5)
 
