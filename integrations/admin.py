@@ -10,7 +10,9 @@ from django.utils.safestring import SafeString
 from integrations import services
 from integrations.models import (
     ActionType,
+    ActionTypeTemplate,
     IntegrationShare,
+    KindSource,
     PartnerIntegration,
     RevisionTemplate,
     Rollout,
@@ -18,6 +20,7 @@ from integrations.models import (
 )
 from integrations.staff import revisions
 from integrations.staff.jobs import table as jobs_table
+from integrations.staff.kinds import KindAdmin
 from integrations.staff.rollouts import RolloutAdmin
 from integrations.staff.sharings import SharingAdmin
 from retivo.staff.pages import (
@@ -61,6 +64,7 @@ def with_counts(integrations: QuerySet[PartnerIntegration]) -> QuerySet[Any]:
     )
 
 
+admin.site.register(ActionTypeTemplate, KindAdmin)
 admin.site.register(Rollout, RolloutAdmin)
 admin.site.register(Sharing, SharingAdmin)
 
@@ -146,11 +150,12 @@ class ActionTypeAdmin(StaffAdmin):
         ("tenant_link", "origin"),
         ("provider", "domain"),
         ("id", "estimated_cost_usd"),
+        "kind_shown",
         "description",
         "delivery_webhook",
         "parameters_schema",
     ]
-    readonly_fields = ["tenant_link", "origin", "status"]
+    readonly_fields = ["tenant_link", "origin", "status", "kind_shown"]
     labels = {"estimated_cost_usd": "Estimated cost (USD)"}
     help_texts = {"delivery_webhook": "As the action type was shared. Its actions are sent where its revision says."}
 
@@ -165,6 +170,12 @@ class ActionTypeAdmin(StaffAdmin):
     @column("Origin")
     def origin(self, action_type: ActionType) -> SafeString | str:
         return _origin(action_type)
+
+    @column("Kind")
+    def kind_shown(self, action_type: ActionType) -> SafeString | str:
+        found = action_type.template or action_type
+        text = f"{found.kind or 'None'}, {KindSource(found.kind_source or KindSource.PROPOSED).label.lower()}"
+        return text if action_type.template is None else link(url_of(action_type.template), text)
 
     @column("Status", badges=ACTIVE_BADGES)
     def status(self, action_type: ActionType) -> str:
@@ -245,11 +256,18 @@ def action_types_table(tenant: Tenant) -> Table:
 
 def _templates_table(integration: PartnerIntegration) -> Table:
     templates = integration.revision_templates.filter(revision=integration.revision).order_by("position")
+    templates = templates.select_related("template").defer("template__description", "template__parameters_schema")
     return Table(
         title=f"Action types of revision {integration.revision}",
-        headers=["Name", "Description", "Webhook"],
+        headers=["Name", "Kind", "How the kind was found", "Description", "Webhook"],
         rows=[
-            (code(template.name), _shortened(template.description), code(_shortened(template.delivery_webhook)))
+            (
+                link(url_of(template.template), code(template.name)),
+                template.template.kind or "-",
+                template.template.get_kind_source_display(),
+                _shortened(template.description),
+                code(_shortened(template.delivery_webhook)),
+            )
             for template in templates
         ],
         total=len(templates),

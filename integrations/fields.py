@@ -11,7 +11,8 @@ from integrations import webhook_url
 from integrations.models import PROVIDER, SNAKE_CASE
 from integrations.parameters import schema as parameters_schema
 from integrations.parameters.forms import InvalidSchemaError
-from integrations.schema import PARAMETERS_SCHEMA, RENAMED_PROPERTIES
+from integrations.schema import ACTION_KIND, PARAMETERS_SCHEMA, RENAMED_PROPERTIES
+from integrations.taxonomy.kinds import KINDS, closest
 from retivo.api.serializers import ObjectField, StringField, pattern
 
 
@@ -73,6 +74,26 @@ class RenamedPropertiesField(ObjectField):
         return value
 
 
+@extend_schema_field(ACTION_KIND, component_name="ActionKind")
+class KindField(StringField):
+    """An identifier of the taxonomy."""
+
+    default_validators = []
+
+    def to_internal_value(self, data: Any) -> str:
+        kind = super().to_internal_value(data)
+        if kind not in KINDS:
+            guesses = " or ".join(f"`{guess}`" for guess in closest(kind))
+            meant = f" Did you mean {guesses}?" if guesses else ""
+            message = f"Must be null or a kind that the API's documentation lists as `ActionKind`.{meant}"
+            raise serializers.ValidationError(message, code="unknown_kind")
+        return kind
+
+
+def kind_field() -> KindField:
+    return KindField(required=False, allow_null=True, help_text=_KIND)
+
+
 def name_field(**more: Any) -> StringField:
     snake_case = pattern(SNAKE_CASE, "Must be snake_case: lowercase letters, digits and underscores.")
     return StringField(max_length=100, validators=[snake_case], **more)
@@ -91,8 +112,18 @@ def cost_field() -> CostField:
     return CostField(required=False, default=None, allow_null=True, help_text="What one costs you, in US dollars.")
 
 
-_DOMAIN = "Domain tag, e.g. `loyalty`."
-DESCRIPTION = "Description for the AI engine."
+_DOMAIN = (
+    "Domain tag. Kinds of actions are proposed in `loyalty`, `commerce`, `subscription`, `messaging`, `support`, "
+    "`gaming` and `education`."
+)
+DESCRIPTION = "Description for the AI engine: what the action does for the user. With the name it proposes the kind."
+_KIND = (
+    "What kind of action it is, of any domain; null if it is of none. Left out, the kind that you declared before "
+    "stays, and otherwise name and description propose one. Action types of one kind share what is learned over all "
+    "partners; without one, it stays among your own."
+)
+KIND = "The kind of action, of the list `ActionKind`; null if it has none, and shares nothing with other partners."
+KIND_SOURCE = "Whether you declared its kind, or name and description proposed it."
 PARAMETERS = (
     "JSON Schema 2020-12 of the parameters, or the flat form "
     '`{"amount": {"type": "number", "required": true}}`, which is stored as the JSON Schema it stands for. Patterns '

@@ -1,8 +1,9 @@
-"""What OpenAPI says of `parameters_schema`: JSON Schema with its most used keywords, or the flat form."""
+"""What OpenAPI says of `parameters_schema`, JSON Schema with its most used keywords or the flat form; and of kinds."""
 
 from typing import Any
 
 from integrations.parameters.schema import DIALECT
+from integrations.taxonomy.kinds import KINDS
 from retivo.api.schema import TEXT
 
 _HERE = "#/components/schemas/ParametersSchema/$defs"
@@ -47,3 +48,10 @@ PARAMETERS_SCHEMA: dict[str, Any] = {
 }
 
 RENAMED_PROPERTIES = _object({**_TEXT, "minLength": 1})
+
+ACTION_KIND = {
+    "type": "string",
+    "enum": [*KINDS],
+    "description": "Kinds of actions, each with what an action of that kind does:\n\n"
+    + "\n".join(f"- `{identifier}`: {kind.definition}" for identifier, kind in KINDS.items()),
+}

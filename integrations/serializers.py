@@ -8,6 +8,8 @@ from rest_framework import serializers
 from integrations import holding, webhook_url
 from integrations.fields import (
     DESCRIPTION,
+    KIND,
+    KIND_SOURCE,
     PARAMETERS,
     WEBHOOK,
     CostField,
@@ -16,9 +18,11 @@ from integrations.fields import (
     WebhookField,
     cost_field,
     domain_field,
+    kind_field,
     name_field,
     provider_field,
 )
+from integrations.models import KindSource
 from retivo.api.serializers import BooleanField, IntegerField, StrictSerializer, StringField
 from retivo.api.values import MAX_OBJECT_BYTES, is_large
 from tenants.serializers import HeldSerializer
@@ -34,6 +38,7 @@ class ActionTypeTemplateRequestSerializer(StrictSerializer):
     parameters_schema = ParametersSchemaField(required=False, default=dict, help_text=PARAMETERS)
     delivery_webhook = WebhookField(max_length=webhook_url.MAX_LENGTH, help_text=WEBHOOK)
     estimated_cost_usd = cost_field()
+    kind = kind_field()
 
 
 class EventMappingSerializer(StrictSerializer):
@@ -94,6 +99,8 @@ class ActionTypeTemplateSerializer(serializers.Serializer[Any]):
     parameters_schema = serializers.DictField(help_text="JSON Schema 2020-12, also where the flat form was sent.")
     delivery_webhook = serializers.CharField()
     estimated_cost_usd = CostField(allow_null=True)
+    kind = serializers.CharField(allow_null=True, help_text=KIND)
+    kind_source = serializers.ChoiceField(KindSource.values, help_text=KIND_SOURCE)
 
 
 class HeldInIntegrationSerializer(HeldSerializer):

@@ -10,7 +10,7 @@ from django.db import connection
 from django.db.models import Count, F, OuterRef, Prefetch, Subquery
 from django.db.models.functions import Coalesce, Now
 
-from integrations import holding
+from integrations import holding, kinds
 from integrations.models import ActionTypeTemplate, IntegrationShare, PartnerIntegration, Revision, RevisionTemplate
 from retivo import encryption
 from retivo.api.errors import Problem, not_found
@@ -54,7 +54,12 @@ def register(
             raise Problem(409, "provider_taken", f"You have an integration with the provider `{provider}` already.")
         (integration_id,) = row
     ActionTypeTemplate.objects.bulk_create(
-        ActionTypeTemplate(tenant_id=partner_id, integration_id=integration_id, position=position, **template)
+        ActionTypeTemplate(
+            tenant_id=partner_id,
+            integration_id=integration_id,
+            position=position,
+            **{**template, **kinds.found(template, domain=domain)},
+        )
         for position, template in enumerate(action_type_templates)
     )
     outbox.record(
@@ -106,27 +111,34 @@ def list_integrations(*, partner_id: UUID, limit: int | None = None, after: Curs
 
 
 def change(*, actor: str, integration_id: UUID, changes: Mapping[str, Any]) -> PartnerIntegration:
-    """Change its `display_name` or `require_certification`, or switch it off and on; what is shared stays.
+    """Change its `display_name`, `require_certification` or `kinds`, or switch it off and on; what is shared stays.
+
+    Args:
+        changes: `kinds` has those of action types that are declared, by name.
 
     Raises:
         PartnerIntegration.DoesNotExist: there is none, or none any more.
+        Problem: 400 if it has never had an action type whose kind is declared.
     """
     integrations = PartnerIntegration.objects.select_for_update(no_key=True, of=("self",)).filter(deleted_at=None)
     integration = integrations.get(id=integration_id)
-    before = {name: getattr(integration, name) for name in sorted(changes)}
-    changed = [name for name, value in before.items() if value != changes[name]]
+    own = sorted(changes.keys() - {"kinds"})
+    differing = {name: getattr(integration, name) for name in own if getattr(integration, name) != changes[name]}
+    changed: dict[str, outbox.Change] = {
+        name: {"from": before, "to": changes[name]} for name, before in differing.items()
+    } | kinds.declare(integration, changes.get("kinds", {}))
     if not changed:
         return integration
-    for name in changed:
+    for name in differing:
         setattr(integration, name, changes[name])
-    integration.save(update_fields=changed)
+    integration.save(update_fields=[*differing])
     about: dict[str, Any] = {"integration_id": integration.id, "provider": integration.provider}
     action = "integration.updated"
-    if changed == ["active"]:
+    if changed.keys() == {"active"}:
         action = "integration.switched_on" if integration.active else "integration.switched_off"
     else:
-        about["changed"] = changed
-    _record(integration, action, actor, about, {name: {"from": before[name], "to": changes[name]} for name in changed})
+        about["changed"] = [*changed]
+    _record(integration, action, actor, about, changed)
     return integration
 
 
@@ -236,7 +248,7 @@ _mappings_of_one = Revision.objects.filter(integration=OuterRef("pk"), number=Ou
 )
 
 
-_current = RevisionTemplate.objects.filter(revision=F("integration__revision")).order_by("position")
+_current = kinds.with_kinds(RevisionTemplate.objects.filter(revision=F("integration__revision")).order_by("position"))
 
 
 def _with_templates(partner_id: UUID) -> Any:

@@ -141,7 +141,7 @@ class Newest(NamedTuple):
 
     version: int
     release: int | None
-    action_types: int
+    action_types: int | None  # a digest of which there are, and of their kinds
     consent: str | None
 
 
@@ -191,7 +191,9 @@ REMEMBER = """
 NEWEST = """
     coalesce((SELECT version FROM learning_modelstate WHERE tenant_id = {tenant}), 0),
     (SELECT max(id) FROM learning_release),
-    (SELECT count(*) FROM integrations_actiontype WHERE tenant_id = {tenant}),
+    (SELECT bit_xor(hashtextextended(own.id || coalesce(known.kind, own.kind, ''), 0))
+     FROM integrations_actiontype own LEFT JOIN integrations_actiontypetemplate known ON known.id = own.template_id
+     WHERE own.tenant_id = {tenant}),
     learning_consent()
 """
 

@@ -71,6 +71,7 @@ TEMPLATE = {
     },
     "delivery_webhook": "https://hooks.acme.example/points",
     "estimated_cost_usd": "0.50",
+    "kind": "loyalty/grant_points",
 }
 
 INTEGRATION = {
@@ -81,7 +82,7 @@ INTEGRATION = {
     "active": True,
     "held": [],
     "revision": 1,
-    "action_type_templates": [TEMPLATE],
+    "action_type_templates": [TEMPLATE | {"kind_source": "declared"}],
     "event_mappings": [
         {"from": "order.completed", "to": "purchase_completed", "properties": {"amount": "value"}},
     ],

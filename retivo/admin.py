@@ -26,7 +26,7 @@ from delivery.services import cancel_all_actions
 from events import metering
 from events.usage.admin import alerts_table, fleet_table, reached_table, usage_table
 from integrations.admin import action_types_table, integrations_table, shares_table
-from integrations.models import ActionType, IntegrationShare, PartnerIntegration, Rollout, Sharing
+from integrations.models import ActionType, ActionTypeTemplate, IntegrationShare, PartnerIntegration, Rollout, Sharing
 from learning.models import Release
 from learning.staff.weights import PatternsFilter, misled, shown_weight
 from retivo.staff.pages import Figure, Table, changelist_url, column, count, may
@@ -149,6 +149,7 @@ _SIDEBAR: list[list[tuple[str, type[Model], str]]] = [
         ("Roll-outs", Rollout, "moving"),
         ("Sharings", Sharing, "share"),
         ("Action types", ActionType, "bolt"),
+        ("Kinds", ActionTypeTemplate, "category"),
     ],
     [
         ("Decisions", DecisionRow, "alt_route"),

@@ -177,7 +177,7 @@ EVENTS: dict[str, EventType] = {
         "An integration was registered.", action_types=(_TEXTS, ["grant_points"]), **_INTEGRATION
     ),
     "integration.updated": _event(
-        "An integration's name or its `require_certification` changed, or more than one thing.",
+        "An integration's name, its `require_certification` or kinds of its action types changed, or more.",
         changed=(_TEXTS, ["display_name"]),
         **_INTEGRATION,
     ),

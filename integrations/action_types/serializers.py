@@ -9,6 +9,8 @@ from rest_framework.fields import empty
 from integrations import holding, webhook_url
 from integrations.fields import (
     DESCRIPTION,
+    KIND,
+    KIND_SOURCE,
     PARAMETERS,
     WEBHOOK,
     CostField,
@@ -16,9 +18,11 @@ from integrations.fields import (
     WebhookField,
     cost_field,
     domain_field,
+    kind_field,
     name_field,
     provider_field,
 )
+from integrations.models import KindSource
 from retivo.api.pagination import PageQuerySerializer, PageSerializer
 from retivo.api.serializers import BooleanField, QueryBooleanField, StrictSerializer, StringField
 from tenants.serializers import HeldSerializer
@@ -42,6 +46,7 @@ class ActionTypeRequestSerializer(StrictSerializer):
     parameters_schema = ParametersSchemaField(help_text=PARAMETERS)
     delivery_webhook = WebhookField(max_length=webhook_url.MAX_LENGTH, help_text=WEBHOOK)
     estimated_cost_usd = cost_field()
+    kind = kind_field()
 
 
 class ActionTypeChangeSerializer(ActionTypeRequestSerializer):
@@ -67,6 +72,8 @@ class ActionTypeSerializer(serializers.Serializer[Any]):
     parameters_schema = serializers.DictField(help_text="JSON Schema 2020-12, also where the flat form was sent.")
     delivery_webhook = serializers.SerializerMethodField(help_text="None where it is your partner's.")
     estimated_cost_usd = CostField(allow_null=True)
+    kind = serializers.CharField(source="kind_in_force", allow_null=True, help_text=KIND)
+    kind_source = serializers.ChoiceField(KindSource.values, source="kind_found", help_text=KIND_SOURCE)
     integration_id = serializers.UUIDField(allow_null=True, help_text="Of your partner, where it shares this with you.")
     revision = serializers.SerializerMethodField(help_text="Of that integration; null of an own one.")
     withdrawn = serializers.BooleanField(

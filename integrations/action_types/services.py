@@ -7,9 +7,11 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import F, Q
+from django.db.models import F, Q, Value
+from django.db.models.functions import Coalesce
 
-from integrations.models import ActionType
+from integrations import kinds
+from integrations.models import ActionType, KindSource
 from retivo import encryption
 from retivo.api.errors import FieldError, Problem, not_found
 from retivo.api.json import encode
@@ -62,6 +64,7 @@ def register(
     webhook_secret = secrets.token_hex(32)
     values = {
         **fields,
+        **kinds.found({**fields, "name": name}, domain=fields["domain"]),
         "tenant_id": tenant_id,
         "name": name,
         "provider": provider,
@@ -95,6 +98,7 @@ def change(*, actor: str, tenant_id: UUID, action_type_id: str, **fields: Any) -
     action_type = _locked(tenant_id, action_type_id)
     if action_type.is_shared and (refused := [name for name in fields if name != "active"]):
         raise _of_partner(refused)
+    fields |= _kind_after(action_type, fields)
     changed = {name: value for name, value in fields.items() if getattr(action_type, name) != value}
     if changed.keys() & _FIXED:
         detail = "An action type keeps its name and provider: register another, and switch this one off."
@@ -116,7 +120,16 @@ def change(*, actor: str, tenant_id: UUID, action_type_id: str, **fields: Any) -
         # Of the fields only their names: an address or a schema may tell what is the tenant's own affair.
         about["data"] |= {"changed": sorted(changed)}
         outbox.record(actor=actor, action="action_type.changed", **about)
-    return action_type
+    return get_action_type(tenant_id=tenant_id, action_type_id=action_type_id)
+
+
+def _kind_after(action_type: ActionType, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The kind as these fields declare it, or as what changed proposes it where nobody declared one."""
+    is_open = action_type.kind_source != KindSource.DECLARED and fields.keys() & {"description", "domain"}
+    if "kind" not in fields and not is_open:
+        return {}
+    now = {"name": action_type.name, "description": action_type.description, "domain": action_type.domain, **fields}
+    return kinds.found(now, domain=now["domain"])
 
 
 def _about(action_type: ActionType) -> dict[str, Any]:
@@ -158,6 +171,9 @@ def _of(tenant_id: UUID) -> Any:
         deprecated_at=F("integration__deprecated_at"),
         sunset_at=F("integration__sunset_at"),
         held=F("integration__held"),
+        # Of a shared one the template has it.
+        kind_in_force=Coalesce("template__kind", "kind"),
+        kind_found=Coalesce("template__kind_source", "kind_source", Value(KindSource.PROPOSED)),
     )
 
 
@@ -192,9 +208,9 @@ def _of_partner(names: Sequence[str] = ()) -> Problem:
 _INSERT = """
     INSERT INTO integrations_actiontype
         (tenant_id, name, provider, domain, description, parameters_schema, delivery_webhook, estimated_cost_usd,
-         encrypted_webhook_secret, active)
+         encrypted_webhook_secret, active, kind, kind_source)
     VALUES (%(tenant_id)s, %(name)s, %(provider)s, %(domain)s, %(description)s, %(parameters_schema)s::jsonb,
-            %(delivery_webhook)s, %(estimated_cost_usd)s, %(encrypted_webhook_secret)s, true)
+            %(delivery_webhook)s, %(estimated_cost_usd)s, %(encrypted_webhook_secret)s, true, %(kind)s, %(kind_source)s)
     ON CONFLICT (tenant_id, provider, name) DO NOTHING
     RETURNING id
 """

@@ -3,7 +3,6 @@
 from django.db import migrations
 
 from retivo.database.rls import CURRENT_TENANT, isolate, undo_isolation
-from retivo.database.sql import InForce
 
 # As it was until integrations had revisions.
 SHARE = """\
@@ -22,6 +21,27 @@ DROP POLICY IF EXISTS staff ON integrations_integrationshare;
 CREATE POLICY staff ON integrations_integrationshare TO app_staff USING (true) WITH CHECK (true);
 
 GRANT SELECT, INSERT ON integrations_integrationshare TO app_web;
+"""
+
+# As it was until action types had kinds.
+TEMPLATE = """\
+-- A partner sees its templates. Its customers see the action types made from them, not the templates.
+ALTER TABLE integrations_actiontypetemplate ENABLE ROW LEVEL SECURITY;
+
+DROP POLICY IF EXISTS tenant_isolation ON integrations_actiontypetemplate;
+CREATE POLICY tenant_isolation ON integrations_actiontypetemplate TO app_web
+    USING (tenant_id = (SELECT current_tenant()))
+    WITH CHECK (tenant_id = (SELECT current_tenant()));
+
+DROP POLICY IF EXISTS staff ON integrations_actiontypetemplate;
+CREATE POLICY staff ON integrations_actiontypetemplate TO app_staff USING (true) WITH CHECK (true);
+
+GRANT SELECT, INSERT ON integrations_actiontypetemplate TO app_web;
+
+-- A release counts outcomes by template.
+DROP POLICY IF EXISTS releases ON integrations_actiontypetemplate;
+CREATE POLICY releases ON integrations_actiontypetemplate FOR SELECT TO app_release USING (true);
+GRANT SELECT (id, tenant_id, integration_id, name, position) ON integrations_actiontypetemplate TO app_release;
 """
 
 
@@ -74,12 +94,7 @@ class Migration(migrations.Migration):
             """,
             reverse_sql="DROP POLICY shared ON integrations_partnerintegration",
         ),
-        InForce(
-            "integrations",
-            "integrations_actiontypetemplate",
-            digest="aa3feffde86a",
-            reverse_sql=undo_isolation("integrations_actiontypetemplate"),
-        ),
+        migrations.RunSQL(sql=[TEMPLATE], reverse_sql=[*undo_isolation("integrations_actiontypetemplate")]),
         migrations.RunSQL(
             sql=[SHARE],
             reverse_sql=[*undo_isolation("integrations_integrationshare")],

@@ -29,6 +29,7 @@ _LATER = dict.fromkeys(
     )
 ) | {
     "integrations_actiontype": _action_types.ACTION_TYPE,
+    "integrations_actiontypetemplate": _shares.TEMPLATE,
     "integrations_integrationshare": _shares.SHARE,
     "integrations_partnerintegration": _isolation.INTEGRATION,
     "refuse_shared_action_type": _action_types.REFUSE_SHARED,

@@ -5,7 +5,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from integrations.models.integrations import PartnerIntegration
-from integrations.models.names import PROVIDER, SNAKE_CASE
+from integrations.models.names import KIND, PROVIDER, SNAKE_CASE, KindSource
 from integrations.models.revisions import ActionTypeTemplate
 from retivo.database.prefixed_id import PrefixedId
 from tenants.models import Tenant
@@ -60,6 +60,11 @@ _SHARED = Q(
     encrypted_previous_secret=None,
     previous_secret_until=None,
 )
+# Of an own one, a kind that somebody found; of a shared one nothing.
+_KIND = Q(kind=None, kind_source=None) | (
+    Q(integration=None, kind_source__in=KindSource.values, kind_source__isnull=False)
+    & (Q(kind=None) | Q(kind__regex=KIND))
+)
 
 
 class ActionType(models.Model):
@@ -68,6 +73,8 @@ class ActionType(models.Model):
     A shared one hangs on its share and its template by composite foreign keys, and signs with its integration's secret.
     An own one has neither, and a secret of its own. Of a shared one a tenant changes `active` alone, and its partner
     all but that: the trigger `shared_as_registered` holds it.
+
+    The kind of a shared one is its template's (`action_type_shared_without_kind`).
 
     `action_type_at_revision` and `action_type_of_revision` hold a shared one to a template of its share's revision. One
     without a revision is withdrawn: no more in the share's revision, or of a share that ended.
@@ -112,6 +119,17 @@ class ActionType(models.Model):
     encrypted_previous_secret = models.BinaryField(null=True, editable=False, help_text="Signs too, for a while")
     previous_secret_until = models.DateTimeField(null=True, editable=False)
     active = models.BooleanField(default=True)
+    # Null of a shared one, and where there is none.
+    kind = models.CharField(  # noqa: DJ001
+        max_length=100, null=True, editable=False, help_text="Of an own one: integrations.taxonomy"
+    )
+    kind_source = models.CharField(  # noqa: DJ001
+        max_length=8,
+        choices=KindSource,
+        null=True,
+        editable=False,
+        help_text="Of an own one; null before there were kinds",
+    )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
@@ -122,6 +140,7 @@ class ActionType(models.Model):
             models.CheckConstraint(condition=_OWN | _SHARED, name="action_type_own_or_shared"),
             models.CheckConstraint(condition=Q(name__regex=SNAKE_CASE), name="action_type_name_format"),
             models.CheckConstraint(condition=Q(provider__regex=PROVIDER), name="action_type_provider_format"),
+            models.CheckConstraint(condition=_KIND, name="action_type_shared_without_kind"),
         ]
 
     def __str__(self) -> str:

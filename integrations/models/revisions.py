@@ -7,14 +7,15 @@ from django.db.models import Q
 from django.db.models.functions import MD5, Now
 
 from integrations.models.integrations import PartnerIntegration
-from integrations.models.names import SNAKE_CASE
+from integrations.models.names import KIND, SNAKE_CASE, KindSource
 from tenants.models import Tenant
 
 
 class ActionTypeTemplate(models.Model):
     """An action type of an integration, known by its name, as it was first registered.
 
-    What is learned of it hangs on its id, whatever later revisions make of it (`RevisionTemplate`).
+    What is learned of it hangs on its id, whatever later revisions make of it (`RevisionTemplate`). So does its kind,
+    which is what learning compares it by with other partners' action types (`integrations.kinds`).
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -29,6 +30,12 @@ class ActionTypeTemplate(models.Model):
     delivery_webhook = models.CharField(max_length=2000)
     estimated_cost_usd = models.DecimalField(max_digits=10, decimal_places=4, null=True, blank=True)
     since_revision = models.IntegerField(db_default=1, default=1, editable=False)
+    kind = models.CharField(  # noqa: DJ001  # none is not an empty kind
+        max_length=100, null=True, help_text="Of integrations.taxonomy; null if it has none"
+    )
+    kind_source = models.CharField(
+        max_length=8, choices=KindSource, default=KindSource.PROPOSED, db_default=KindSource.PROPOSED
+    )
 
     class Meta:
         ordering = ["position"]
@@ -36,6 +43,8 @@ class ActionTypeTemplate(models.Model):
             models.UniqueConstraint(fields=["integration", "name"], name="template_name_unique_in_integration"),
             models.UniqueConstraint(fields=["id", "integration"], name="template_id_integration"),
             models.CheckConstraint(condition=Q(name__regex=SNAKE_CASE), name="template_name_format"),
+            models.CheckConstraint(condition=Q(kind__regex=KIND), name="template_kind_format"),
+            models.CheckConstraint(condition=Q(kind_source__in=KindSource.values), name="template_kind_source_known"),
         ]
 
     def __str__(self) -> str:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from integrations import shares, webhook_url
+from integrations import kinds, shares, webhook_url
 from integrations.models import ActionTypeTemplate, PartnerIntegration, Revision, RevisionTemplate
 from integrations.revisions import comparing
 from integrations.revisions.comparing import Content, Reason
@@ -58,7 +58,8 @@ def publish(
 ) -> tuple[Shown, bool]:
     """The integration's next revision, which nobody has before a roll-out; and whether it is new.
 
-    What the newest one holds already is not published again: that one is answered, with its own note.
+    What the newest one holds already is not published again: that one is answered, with its own note. Kinds are no part
+    of a revision: they are in force at once.
 
     Args:
         action_type_templates: all that the revision has; those of the integration's revision where None.
@@ -75,6 +76,8 @@ def publish(
     templates = _fields_of(integration, base.number) if action_type_templates is None else action_type_templates
     held = _whole(_fields_of(integration, newest))
     if same(mappings, last.event_mappings) and same(_whole(templates), held):
+        if declared := kinds.follow(integration, templates):
+            _record(integration, actor, "integration.updated", {"changed": ["kinds"]}, declared)
         return get(partner_id=partner_id, integration_id=integration.id, number=newest), False
     if newest >= MAX_REVISIONS:
         raise Problem(
@@ -92,23 +95,14 @@ def publish(
         note=note,
     )
     revision.save(force_insert=True)
-    _insert_templates(revision, templates)
+    turned = kinds.follow(integration, templates)
+    _insert_templates(revision, templates, domain=integration.domain)
     if mappings and not integration.maps_events_later:
         integration.maps_events_later = True
         integration.save(update_fields=["maps_events_later"])
     shown = get(partner_id=partner_id, integration_id=integration.id, number=revision.number)
-    outbox.record(
-        actor=actor,
-        action="integration.revision_published",
-        tenant_id=partner_id,
-        target=outbox.Target("integration", integration.id),
-        data={
-            "integration_id": integration.id,
-            "provider": integration.provider,
-            "revision": revision.number,
-            "compatibility": shown.compatibility,
-        },
-    )
+    about = {"revision": revision.number, "compatibility": shown.compatibility}
+    _record(integration, actor, "integration.revision_published", about, turned)
     return shown, True
 
 
@@ -128,7 +122,9 @@ def get(*, partner_id: UUID, integration_id: UUID, number: int, against: int | N
         base=base,
         note=revision.note,
         created_at=revision.created_at,
-        action_type_templates=list(RevisionTemplate.objects.filter(integration_id=integration_id, revision=number)),
+        action_type_templates=list(
+            kinds.with_kinds(RevisionTemplate.objects.filter(integration_id=integration_id, revision=number))
+        ),
         event_mappings=revision.event_mappings,
         diff=comparing.diff(before, content) if before else None,
         compatibility="breaking" if why else "compatible",
@@ -201,20 +197,26 @@ def correct_addresses(
     if shares.uncertified(integration_id=integration.id, templates=changed):
         raise shares.not_certified()
     names = sorted({template.name for template in changed})
+    moved = {"from_origin": from_origin, "to_origin": to_origin, "action_types": names}
+    _record(integration, actor, "integration.webhooks_changed", moved)
+    return moved
+
+
+def _record(
+    integration: PartnerIntegration,
+    actor: str,
+    action: str,
+    data: Mapping[str, Any],
+    changes: Mapping[str, outbox.Change] | None = None,
+) -> None:
     outbox.record(
         actor=actor,
-        action="integration.webhooks_changed",
-        tenant_id=partner_id,
+        action=action,
+        tenant_id=integration.tenant_id,
         target=outbox.Target("integration", integration.id),
-        data={
-            "integration_id": integration.id,
-            "provider": integration.provider,
-            "from_origin": from_origin,
-            "to_origin": to_origin,
-            "action_types": names,
-        },
+        data={"integration_id": integration.id, "provider": integration.provider, **data},
+        changes=changes or None,
     )
-    return {"from_origin": from_origin, "to_origin": to_origin, "action_types": names}
 
 
 def origin_of(url: str) -> str:
@@ -246,29 +248,42 @@ def _fields_of(integration: PartnerIntegration, number: int) -> list[dict[str, A
 
 
 def _whole(templates: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """With what may be left out."""
+    """What a revision keeps of them, with what may be left out."""
     otherwise: dict[str, Any] = {"description": "", "parameters_schema": {}, "estimated_cost_usd": None}
-    return [{**otherwise, **template} for template in templates]
+    return [{**otherwise, **_without_kind(template)} for template in templates]
+
+
+def _without_kind(template: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in template.items() if name != "kind"}
 
 
 def _number(value: Decimal) -> str:
     return f"{value.normalize():f}"
 
 
-def _insert_templates(revision: Revision, templates: Sequence[Mapping[str, Any]]) -> None:
+def _insert_templates(revision: Revision, templates: Sequence[Mapping[str, Any]], *, domain: str) -> None:
     """The revision's action types; what is known of one by its name stays the same through all revisions."""
     whose = {"tenant_id": revision.tenant_id, "integration_id": revision.integration_id}
     known = ActionTypeTemplate.objects.filter(integration_id=revision.integration_id)
     names = set(known.values_list("name", flat=True))
     ActionTypeTemplate.objects.bulk_create(
-        ActionTypeTemplate(position=position, since_revision=revision.number, **whose, **template)
+        ActionTypeTemplate(
+            position=position,
+            since_revision=revision.number,
+            **whose,
+            **{**template, **kinds.found(template, domain=domain)},
+        )
         for position, template in enumerate(templates)
         if template["name"] not in names
     )
     ids = dict(known.values_list("name", "id"))
     RevisionTemplate.objects.bulk_create(
         RevisionTemplate(
-            revision=revision.number, template_id=ids[template["name"]], position=position, **whose, **template
+            revision=revision.number,
+            template_id=ids[template["name"]],
+            position=position,
+            **whose,
+            **_without_kind(template),
         )
         for position, template in enumerate(templates)
     )

@@ -35,5 +35,6 @@ CREATE POLICY staff ON integrations_actiontype TO app_staff USING (true) WITH CH
 GRANT SELECT, INSERT ON integrations_actiontype TO app_web;
 GRANT UPDATE (
     domain, description, parameters_schema, delivery_webhook, estimated_cost_usd,
-    encrypted_webhook_secret, encrypted_previous_secret, previous_secret_until, active, revision
+    encrypted_webhook_secret, encrypted_previous_secret, previous_secret_until, active, revision,
+    kind, kind_source
 ) ON integrations_actiontype TO app_web;

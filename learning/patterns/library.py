@@ -20,7 +20,6 @@ from learning.model.features import BIAS
 from learning.model.prior import SHARED, Pattern
 from learning.model.state import NOTHING
 from learning.models import Pattern as PatternRow
-from learning.patterns import taxonomy
 
 KEPT_DAYS = 400  # a year and a month: what a tenant spent in a year is in the noise together
 
@@ -66,7 +65,7 @@ class _Known(NamedTuple):
     released_at: datetime
 
 
-_Library = Mapping[tuple[bool, str], _Known]  # by whether it is over all partners, and block
+_Library = Mapping[tuple[bool, str | None], _Known]  # by whether it is over all partners, and block
 
 
 def of_tenant(*, tenant_id: UUID) -> dict[str, Pattern]:
@@ -83,7 +82,7 @@ def of_tenant(*, tenant_id: UUID) -> dict[str, Pattern]:
         action_types = cursor.fetchall()
     known = _read()
     found = {block: _either(known, block, block) for block in (SHARED, NOTHING)}
-    found |= {id: _either(known, template, _entry(domain, name)) for id, template, domain, name in action_types}
+    found |= {id: _either(known, template, kind) for id, template, kind in action_types}
     return {block: one.pattern for block, one in found.items() if one}
 
 
@@ -100,10 +99,7 @@ def warm_start(*, partner_id: UUID, customer_id: UUID, integration_id: UUID | No
             },
         )
         action_types = cursor.fetchall()
-    warm = sum(
-        uses and (template in blocks or _entry(domain, name) in blocks)
-        for template, domain, name, uses, blocks in action_types
-    )
+    warm = sum(uses and (template in blocks or kind in blocks) for template, kind, uses, blocks in action_types)
     return WarmStart(warm > 0, len(action_types), warm)
 
 
@@ -114,8 +110,7 @@ def of_partner(*, partner_id: UUID) -> list[Shown]:
         templates = cursor.fetchall()
     known = _read()
     shown = []
-    for integration_id, template, domain, name in templates:
-        kind = _entry(domain, name)
+    for integration_id, template, name, kind in templates:
         for over_all, made_over, block in ((False, "own_customers", template), (True, "all_partners", kind)):
             own, shared = known.get((over_all, block)), known.get((over_all, SHARED))
             if own and shared:
@@ -123,7 +118,7 @@ def of_partner(*, partner_id: UUID) -> list[Shown]:
                     Shown(
                         integration_id=integration_id,
                         action_type=name,
-                        kind=kind or None,
+                        kind=kind,
                         made_over=made_over,
                         segments=segments(shared.pattern, own.pattern),
                         contributors=band(own.pattern.count),
@@ -182,7 +177,7 @@ def _read() -> _Library:
     with connection.cursor() as cursor:
         cursor.execute(_PATTERNS, {"days": KEPT_DAYS})
         rows = cursor.fetchall()
-    by_block: dict[tuple[bool, str], list[Any]] = defaultdict(list)
+    by_block: dict[tuple[bool, str | None], list[Any]] = defaultdict(list)
     for over_all, block, *rest in rows:
         by_block[over_all, block].append(rest)
     return {
@@ -199,12 +194,8 @@ def _read() -> _Library:
     }
 
 
-def _either(known: _Library, template: str, entry: str) -> _Known | None:
-    return known.get((False, template)) or known.get((True, entry))
-
-
-def _entry(domain: str, name: str) -> str:
-    return taxonomy.entry(domain=domain, name=name) or ""
+def _either(known: _Library, template: str | None, kind: str | None) -> _Known | None:
+    return known.get((False, template)) or known.get((True, kind))
 
 
 def _rate(logit: float) -> float:
@@ -212,22 +203,25 @@ def _rate(logit: float) -> float:
 
 
 _ACTION_TYPES = """
-    SELECT id, template_id::text, domain, name FROM integrations_actiontype WHERE tenant_id = %(tenant_id)s
+    SELECT a.id, a.template_id::text, coalesce(t.kind, a.kind)
+    FROM integrations_actiontype a LEFT JOIN integrations_actiontypetemplate t ON t.id = a.template_id
+    WHERE a.tenant_id = %(tenant_id)s
 """
 
 _OF_CUSTOMER = """
-    SELECT a.template_id::text, a.domain, a.name, stricter_consent(t.config, p.config) <> 'off', ARRAY(
+    SELECT a.template_id::text, k.kind, stricter_consent(t.config, p.config) <> 'off', ARRAY(
         SELECT p.block FROM learning_pattern p JOIN learning_release r ON r.id = p.release_id
         WHERE r.released_at > now() - make_interval(days => %(days)s)
     )
     FROM integrations_actiontype a
+    JOIN integrations_actiontypetemplate k ON k.id = a.template_id
     JOIN tenants_tenant t ON t.id = a.tenant_id JOIN tenants_tenant p ON p.id = t.parent_id
     WHERE a.tenant_id = %(customer_id)s AND a.partner_id = %(partner_id)s AND a.revision IS NOT NULL
         AND (%(integration_id)s::uuid IS NULL OR a.integration_id = %(integration_id)s)
 """
 
 _TEMPLATES = """
-    SELECT i.id, t.id::text, i.domain, t.name
+    SELECT i.id, t.id::text, t.name, t.kind
     FROM integrations_actiontypetemplate t JOIN integrations_partnerintegration i ON i.id = t.integration_id
     WHERE t.tenant_id = %(partner_id)s ORDER BY i.created_at, i.id, t.position
 """

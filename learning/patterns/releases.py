@@ -21,7 +21,7 @@ from learning.model.prior import SHARED, Pattern
 from learning.model.state import NOTHING
 from learning.models import NoisySum, Release
 from learning.models import Pattern as PatternRow
-from learning.patterns import privacy, taxonomy
+from learning.patterns import privacy
 from learning.patterns import statistic as patterns
 from retivo.api.errors import BEING_DELETED
 from tenants.context import release_context
@@ -44,7 +44,7 @@ class Plan:
 
     epsilon: float
     rho: float
-    partners: Mapping[UUID, Mapping[str, str | None]]  # their templates, with the taxonomy's entry of each
+    partners: Mapping[UUID, Mapping[str, str | None]]  # their templates, with the kind of each
 
     @property
     def deviation(self) -> float:
@@ -210,13 +210,13 @@ def _row(release: Release, partner_id: UUID | None, block: str, found: Pattern) 
 
 
 def _partners() -> dict[UUID, dict[str, str | None]]:
-    """Every partner's templates, with the taxonomy's entry of each."""
+    """Every partner's templates, with the kind of each."""
     with connection.cursor() as cursor:
         cursor.execute(_TEMPLATES)
-        rows: Sequence[tuple[UUID, str, str, str]] = cursor.fetchall()
+        rows: Sequence[tuple[UUID, str, str | None]] = cursor.fetchall()
     found: dict[UUID, dict[str, str | None]] = {}
-    for partner_id, template, domain, name in rows:
-        found.setdefault(partner_id, {})[template] = taxonomy.entry(domain=domain, name=name)
+    for partner_id, template, kind in rows:
+        found.setdefault(partner_id, {})[template] = kind
     return found
 
 
@@ -232,7 +232,7 @@ def _take_sums(release: Release) -> dict[UUID, dict[str, Sequence[int]]]:
 
 
 _TEMPLATES = """
-    SELECT t.tenant_id, t.id::text, i.domain, t.name
+    SELECT t.tenant_id, t.id::text, t.kind
     FROM integrations_actiontypetemplate t JOIN integrations_partnerintegration i ON i.id = t.integration_id
     ORDER BY t.tenant_id, i.created_at, i.id, t.position
 """

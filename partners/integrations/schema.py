@@ -143,8 +143,8 @@ get_integration = partner_operation(
 change_integration = partner_operation(
     "changeIntegration",
     "Change an integration",
-    "Changes its name, switches it off and on, or asks for certified endpoints, at once. What it does is changed by "
-    "revisions.",
+    "Changes its name, switches it off and on, asks for certified endpoints, or declares kinds of its action types, at "
+    "once. What it does is changed by revisions.",
     scope=Scope.PARTNER_INTEGRATIONS,
     tag=INTEGRATIONS,
     takes=serializers.IntegrationChangeSerializer,
@@ -152,6 +152,7 @@ change_integration = partner_operation(
         "Another name": {"display_name": "Acme Rewards"},
         "Switch it off": {"active": False},
         "Certify first": {"require_certification": True},
+        "Declare kinds": {"kinds": {"grant_points": "loyalty/grant_points"}},
     },
     answers=serializers.IntegrationResponseSerializer,
     example={"integration": INTEGRATION | {"display_name": "Acme Rewards"}},

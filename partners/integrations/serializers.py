@@ -8,7 +8,7 @@ from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from integrations.fields import WebhookField
+from integrations.fields import KindField, WebhookField
 from integrations.revisions.services import origin_of
 from integrations.serializers import IntegrationSerializer, RegisteredIntegrationSerializer
 from partners.fields import WarmStartSerializer
@@ -60,12 +60,25 @@ class UnshareRequestSerializer(StrictSerializer):
     )
 
 
+@extend_schema_field(
+    {
+        "type": "object",
+        "additionalProperties": {"oneOf": [{"$ref": "#/components/schemas/ActionKind"}, {"type": "null"}]},
+    }
+)
+class KindsField(serializers.DictField):
+    """Name → kind, or null."""
+
+    child = KindField(allow_null=True)
+
+
 class IntegrationChangeSerializer(StrictSerializer):
     display_name = StringField(required=False, max_length=200, help_text="Name shown to customers.")
     active = BooleanField(required=False, help_text="While it is off, nothing of it is decided or sent.")
     require_certification = BooleanField(
         required=False, help_text="Shared once all of its endpoints are certified, and not before."
     )
+    kinds = KindsField(required=False, help_text="Kinds of its action types, by name: in force at once, for all.")
 
 
 _ORIGIN = {"type": "string", "format": "origin", "pattern": r"^https?://[^/?#\s]+/?$"}

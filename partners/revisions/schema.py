@@ -27,7 +27,7 @@ _REVISION: dict[str, Any] = {
         },
         "event_mappings": {"added": [], "removed": [], "changed": []},
     },
-    "action_type_templates": [_NEXT],
+    "action_type_templates": [_NEXT | {"kind_source": "declared"}],
     "event_mappings": INTEGRATION["event_mappings"],
     "created_at": "2026-12-01T09:00:00Z",
 }
@@ -57,7 +57,8 @@ publish_revision = partner_operation(
     "What the integration is to become: all of its action types and event mappings. What you leave out stays as it is. "
     "Nobody has the revision before you roll it out, and it never changes. The answer says what differs, and whether "
     "that may break what works: a removed action type, a parameter that became required, a narrower type. What the "
-    "newest revision holds already is not published again: the answer is 200 with that one.",
+    "newest revision holds already is not published again: the answer is 200 with that one. The `kind` of an "
+    "action type is no part of a revision: it is in force at once.",
     scope=Scope.PARTNER_INTEGRATIONS,
     tag=INTEGRATIONS,
     takes=serializers.RevisionRequestSerializer,

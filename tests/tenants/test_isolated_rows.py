@@ -56,6 +56,7 @@ def test_raw_sql__under_a_customers_context__sees_its_rows_alone(table: str, two
         "tenants_deletion": "subject_id",
         "tenants_auditcheckpoint": "family_id",
         "integrations_partnerintegration": f"'{customer}'::uuid",
+        "integrations_actiontypetemplate": f"'{customer}'::uuid",
         "integrations_revision": f"'{customer}'::uuid",
         "integrations_revisiontemplate": f"'{customer}'::uuid",
         "learning_pattern": f"CASE partner_id WHEN '{acme.tenant_id}' THEN '{customer}'::uuid END",

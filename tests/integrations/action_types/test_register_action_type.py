@@ -25,6 +25,8 @@ def test_register__a_whole_one__answers_it_with_its_secret_once(merchant: Api) -
     assert found == {
         **{name: GIFT[name] for name in ("name", "description", "provider", "domain", "delivery_webhook")},
         "estimated_cost_usd": "10.50",
+        "kind": "loyalty/send_voucher",
+        "kind_source": "proposed",
         "integration_id": None,
         "revision": None,
         "withdrawn": False,

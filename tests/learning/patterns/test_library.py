@@ -1,15 +1,13 @@
-"""What released patterns read as; and the taxonomy, with the page that lists it."""
+"""What released patterns read as."""
 
 import math
-import re
 
 import numpy as np
 import pytest
 
 from learning.model.prior import Pattern
-from learning.patterns import library, taxonomy
+from learning.patterns import library
 from learning.patterns.statistic import FEATURES
-from tests.conftest import REPOSITORY
 
 pytestmark = pytest.mark.no_database
 
@@ -56,32 +54,3 @@ def test_segments__of_a_pattern__are_the_rates_with_the_noise_of_four_weights() 
         logit = 2 * (-0.5 + 0.25)
         expected = [1 / (1 + math.exp(-(logit + by))) for by in (-off, 0, off)]
         assert [segment.interval[0], segment.rate, segment.interval[1]] == pytest.approx(expected, abs=1e-4)
-
-
-@pytest.mark.parametrize(
-    ("domain", "name", "entry"),
-    [
-        ("loyalty", "grant_points", "loyalty/grant_points"),
-        ("Loyalty", "award_points", "loyalty/grant_points"),
-        ("commerce", "send_voucher", "commerce/send_discount"),
-        ("loyalty", "send_email", None),
-        ("", "grant_points", None),
-    ],
-)
-def test_taxonomy__of_a_domain_and_a_name__is_an_entry_or_none(domain: str, name: str, entry: str | None) -> None:
-    assert taxonomy.entry(domain=domain, name=name) == entry
-
-
-def test_taxonomy__in_the_documentation__is_the_list_itself() -> None:
-    text = (REPOSITORY / "docs" / "privacy.md").read_text()
-    rows = re.findall(r"^\| `(\w+)` \| (`[^|]+) \|$", text, re.MULTILINE)
-
-    assert {domain: re.findall(r"`(\w+)`", kinds) for domain, kinds in rows} == {
-        domain: list(kinds) for domain, kinds in taxonomy.KINDS.items()
-    }
-
-
-def test_taxonomy__a_name_in_a_domain__is_of_one_kind() -> None:
-    for kinds in taxonomy.KINDS.values():
-        names = [name for kind, others in kinds.items() for name in (kind, *others)]
-        assert len(names) == len(set(names))

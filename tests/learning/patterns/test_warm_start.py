@@ -46,9 +46,10 @@ def test_load__of_another_partners_customer__has_what_is_over_all_partners(rival
         assert state(other).patterns == {}
 
 
-def test_load__a_template_on_no_list__is_known_to_its_own_partner_alone(customers: list[Api]) -> None:
+def test_load__a_template_of_no_kind__is_known_to_its_own_partner_alone(customers: list[Api]) -> None:
     third = make_partner("Third")
-    third.register("third", domain="unheard")
+    template = {"delivery_webhook": "https://hooks.third.example/all", "kind": None}
+    third.register("third", action_type_templates=[{**template, "name": "grant_points"}])
     release_patterns()
 
     assert set(state(third.provision("cc")).patterns) == {"shared", "nothing"}

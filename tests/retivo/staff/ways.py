@@ -148,6 +148,9 @@ FIELDS: dict[str, dict[str, Change]] = {
         config=lambda: '{"timezone": "UTC"}',
     ),
     f"{INTEGRATION}/change/": saved("integration.switched_off", active=lambda: None),
+    f"/admin/integrations/actiontypetemplate/{OBJECT}/change/": saved(
+        "integration.updated", kind=lambda: "gaming/start_quest"
+    ),
     f"{USER}/change/": saved(
         "staff_user.changed",
         first_name=lambda: "Olga",
