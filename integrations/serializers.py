@@ -23,7 +23,7 @@ from integrations.fields import (
     provider_field,
 )
 from integrations.models import KindSource
-from retivo.api.serializers import BooleanField, IntegerField, StrictSerializer, StringField
+from retivo.api.serializers import BooleanField, ChoiceField, IntegerField, StrictSerializer, StringField
 from retivo.api.values import MAX_OBJECT_BYTES, is_large
 from tenants.serializers import HeldSerializer
 
@@ -39,6 +39,16 @@ class ActionTypeTemplateRequestSerializer(StrictSerializer):
     delivery_webhook = WebhookField(max_length=webhook_url.MAX_LENGTH, help_text=WEBHOOK)
     estimated_cost_usd = cost_field()
     kind = kind_field()
+    kind_source = ChoiceField(
+        KindSource.values,
+        required=False,
+        help_text="As an answer has it, so that you can send one back: what was proposed counts as left out.",
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs.pop("kind_source", None) == KindSource.PROPOSED:
+            attrs.pop("kind", None)
+        return attrs
 
 
 class EventMappingSerializer(StrictSerializer):

@@ -172,6 +172,19 @@ def test_publish__another_description__proposes_anew_what_nobody_declared(
     assert events(acme, "integration.")[1:] == ["integration.revision_published"]
 
 
+@pytest.mark.parametrize(("fields", "kind"), SAID)
+def test_publish__what_an_answer_has_sent_back__publishes_and_declares_nothing(
+    acme: Api, fields: Any, kind: Kind
+) -> None:
+    path = register(acme, **fields)
+    templates = acme.get(path).json()["integration"]["action_type_templates"]
+
+    assert acme.post(f"{path}/revisions", {"action_type_templates": templates}).status_code == 200
+
+    assert kind_of(acme, path) == kind
+    assert events(acme, "integration.")[1:] == []
+
+
 def test_publish__a_new_action_type__has_a_kind_and_is_compared_without_it(acme: Api) -> None:
     path = register(acme)
     card = {"name": "send_voucher", "delivery_webhook": WEBHOOK, "kind": None}

@@ -73,7 +73,9 @@ def test_provision_and_share__after_a_release__say_that_it_is_warm(acme: Api, re
     answer = acme.post("/api/partners/customers", {"name": "New", "slug": "new"}).json()
     assert answer["warm_start"] == {"warm": True, "action_types": 2, "with_pattern": 2}
 
-    other = acme.register("acme-other", domain="unheard")
+    unlike = {"delivery_webhook": "https://hooks.acme.example/other", "kind": None}
+    templates = [{**unlike, "name": name} for name in ("grant_points", "send_voucher")]
+    other = acme.register("acme-other", action_type_templates=templates)
     body = {"customer_tenant_id": answer["customer"]["tenant_id"]}
     shared = [
         acme.post(f"/api/partners/integrations/{integration['id']}/share", body).json()["warm_start"]
