@@ -29,6 +29,14 @@ class ModelState(models.Model):
     scales = models.BinaryField(default=b"", help_text="float64, 3 × features: observations, mean, squared deviations")
     trials = ArrayField(models.FloatField(), default=list, help_text="Outcomes by action")
     rewards = ArrayField(models.FloatField(), default=list, help_text="What they add up to")
+    recent_mean = models.BinaryField(db_default=b"", help_text="As `mean`, of the memory that forgets")
+    recent_information = models.BinaryField(db_default=b"", help_text="As `information`, of the memory that forgets")
+    recent_weight = models.FloatField(
+        db_default=0.001, help_text="How probable it is that only the recent memory is right"
+    )
+    widths = models.BinaryField(
+        db_default=b"", help_text="float32, 2 × features: the cold prior's variances by evidence"
+    )
     statistic = ArrayField(
         models.FloatField(),
         db_default=[],
@@ -46,6 +54,9 @@ class ModelState(models.Model):
             models.CheckConstraint(
                 condition=Q(pattern_weight__isnull=True) | Q(pattern_weight__range=(0, 1)),
                 name="model_state_pattern_weight_between_0_and_1",
+            ),
+            models.CheckConstraint(
+                condition=Q(recent_weight__gt=0, recent_weight__lt=1), name="model_state_recent_weight_between_0_and_1"
             ),
         ]
 

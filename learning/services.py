@@ -33,7 +33,7 @@ MISLEADING = 0.1  # patterns of a lower probability are reported, once
 KEPT_DAYS = 90  # how long a decision's outcome is remembered, and so the longest window for a conversion
 
 _BATCH = 1000
-_STEP = 100  # examples a Laplace step: its curvature is that of the step's beginning
+_STEP = 100  # examples a batch: each is foretold before the next is learned
 _CACHED = 64
 
 
@@ -242,6 +242,8 @@ _STORE = f"""
             version = %(version)s, features = %(features)s, actions = %(actions)s, mean = %(mean)s,
             prior_precision = %(prior_precision)s, information = %(information)s, scales = %(scales)s,
             trials = %(trials)s, rewards = %(rewards)s,
+            recent_mean = %(recent_mean)s, recent_information = %(recent_information)s,
+            recent_weight = %(recent_weight)s, widths = %(widths)s,
             statistic = %(statistic)s::float8[], pattern_weight = %(pattern_weight)s::float8, updated_at = now()
         WHERE tenant_id = %(tenant_id)s
     )

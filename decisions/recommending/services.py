@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from itertools import count
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -108,7 +109,8 @@ def decide(*, tenant_id: UUID, request: Request, now: datetime, row: Row | None 
     for index, name in enumerate(request.action_types or ()):
         if name not in have and len(found.action_types) < situation.MAX_CANDIDATES:
             raise _unknown(f"/action_types/{index}", f"There is no action type {name!r} here.")
-    return _decide(tenant_id, f"dec_{uuid4().hex}", found)
+    decision_id = f"dec_{uuid4().hex}"
+    return _decide(tenant_id, decision_id, found, seed=decision_id)
 
 
 def carry_out(*, tenant_id: UUID, decided: Decided, dispatch: bool, intervention_id: str | None = None) -> Decided:
@@ -169,7 +171,7 @@ def _called(action_types: Sequence[ActionType]) -> list[tuple[str, str]]:
     ]
 
 
-def _decide(tenant_id: UUID, decision_id: str, found: Situation) -> Decided:
+def _decide(tenant_id: UUID, decision_id: str, found: Situation, *, seed: str) -> Decided:
     state = learning.load(tenant_id=tenant_id, newest=found.newest)
     stops = guardrails.stops(tenant_id, found)
     excluded = {each.id: stops[0] if stops else guardrails.exclusion(found, each) for each in found.action_types}
@@ -198,7 +200,7 @@ def _decide(tenant_id: UUID, decision_id: str, found: Situation) -> Decided:
             version=state.version,
             prior_share=None,
         )
-    choice = draw(state=state, known=known, actions=_called(left), seed=decision_id)
+    choice = draw(state=state, known=known, actions=_called(left), seed=seed)
     for index, action in enumerate(choice.actions):
         candidate = candidates[action]
         candidate.score = choice.score[index]
@@ -224,14 +226,17 @@ def _decide(tenant_id: UUID, decision_id: str, found: Situation) -> Decided:
 
 def _reserved(tenant_id: UUID, decided: Decided) -> Decided:
     """With its cost reserved. Another took what was left meanwhile: decide anew by what is left then."""
-    while decided.chosen is not None and decided.chosen.cost_usd:
+    for again in count(1):
+        if decided.chosen is None or not decided.chosen.cost_usd:
+            break
         cost, found = decided.chosen.cost_usd, decided.situation
         if budget.reserve(tenant_id=tenant_id, cost_usd=cost, budget_usd=found.rules.budget_usd, now=found.now):
             return replace(decided, cost_usd=cost)
         assert found.rules.budget_usd is not None  # noqa: S101  # or there had been room
         # What costs as much or more has no room either; what costs less may have.
         spent = max(found.spent_usd, found.rules.budget_usd - cost + _SMALLEST)
-        decided = _decide(tenant_id, decided.id, replace(found, spent_usd=spent))
+        # By a seed of its own: the first draw, known to be of what costs too much, would tilt the second.
+        decided = _decide(tenant_id, decided.id, replace(found, spent_usd=spent), seed=f"{decided.id}/{again}")
     return decided
 
 

@@ -12,8 +12,9 @@ C is the shared block's precision once the others are integrated out, written so
 is never built: K matrices of d × d are all there is to store and to invert. docs/learning.md derives it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,17 @@ Array = NDArray[np.float64]
 _HALVINGS = 21
 _ROUNDING = 16 * float(np.finfo(np.float64).eps)
 _LEAST_CURVATURE = 1e-10
+# Newton's steps towards the mode of a batch, and the gain of the log-posterior below which they end.
+_STEPS, _LEAST_GAIN = 25, 1e-6
+
+
+class Batch(NamedTuple):
+    """Examples: each `reward` successes of an action in `trials`, as `Posterior.updated` takes them."""
+
+    x: Array  # (N, d)
+    action: NDArray[np.intp]  # (N)
+    reward: Array  # (N)
+    trials: Array  # (N)
 
 
 @dataclass(frozen=True)
@@ -62,6 +74,23 @@ class Posterior:
         square: Array = x**2 @ (1 / self.prior_precision[0] + 1 / self.prior_precision[1:]).T
         return square
 
+    @cached_property
+    def variances(self) -> Array:
+        """Of each weight, in the shape of `mean`."""
+        # What is told of s + a_k moves a_k against s: the mean of a_k given s is −R_k H_k s.
+        through_shared = np.eye(self.mean.shape[1]) - self.own_covariance * self.prior_precision[1:, None, :]
+        own = np.einsum("kij,jl,kil->ki", through_shared, self.shared_covariance, through_shared, optimize=True)
+        own += np.diagonal(self.own_covariance, axis1=1, axis2=2)
+        return np.vstack([np.diagonal(self.shared_covariance), own])
+
+    def foretold(self, batch: Batch) -> Array:
+        """The probability (N) of success of each example: the logit's uncertainty moderates it (MacKay 1992)."""
+        own = np.einsum("nij,nj->ni", self.own_covariance[batch.action], batch.x)
+        through_shared = self.prior_precision[1 + batch.action] * own
+        variance = np.einsum("ni,ij,nj->n", through_shared, self.shared_covariance, through_shared, optimize=True)
+        variance += np.einsum("ni,ni->n", own, batch.x)
+        return _rate(_logits(self.mean, batch) / np.sqrt(1 + np.pi * variance / 8))
+
     def solve(self, gradient: Array) -> Array:
         """The joint covariance times [Σ g_k, g_1 … g_K], for `gradient` g (K, d)."""
         own = np.einsum("kij,kj->ki", self.own_covariance, gradient)
@@ -69,31 +98,63 @@ class Posterior:
         back = shared - np.einsum("kij,kj->ki", self.own_covariance, self.prior_precision[1:] * shared)
         return np.vstack([shared, own - back])
 
-    def updated(self, x: Array, action: NDArray[np.intp], reward: Array, trials: Array) -> "Posterior":
-        """One Newton step from this posterior's mean towards the mode that a batch of examples gives it.
+    def updated(self, batch: Batch) -> "Posterior":
+        """The Laplace posterior of a batch of examples: the mode, and the curvature there.
 
-        An example is `reward` successes in `trials`, with the log-likelihood reward·η − trials·log(1 + exp η) of a
-        binomial: `trials` is 1 for an outcome, and 0 for what is added to the reward of one that was folded before.
+        The log-likelihood of an example is reward·η − trials·log(1 + exp η), as of a binomial: `trials` is 1 for an
+        outcome, and 0 for what is added to the reward of one that was folded before. Newton's method finds the mode;
+        each step solves the working responses (Nelder & Wedderburn 1972).
         """
-        logit = np.einsum("nd,nd->n", x, self.mean[0] + self.mean[1 + action])
-        rate = np.exp(-np.logaddexp(0, -logit))
-        curvature = trials * np.maximum(rate * (1 - rate), _LEAST_CURVATURE)
-        information, gradient = self.information.copy(), np.zeros_like(self.mean[1:])
-        for k in np.unique(action):
-            rows = action == k
-            information[k] += (x[rows].T * curvature[rows]) @ x[rows]
-            gradient[k] = x[rows].T @ (reward - trials * rate)[rows]
-        sharpened = Posterior(self.mean, self.prior_precision, information)
-        step = sharpened.solve(gradient)
-        along = np.einsum("nd,nd->n", x, step[0] + step[1 + action])
-        both = step[0] + step[1:]
-        distance = (self.prior_precision * step**2).sum() + np.einsum("ki,kij,kj->", both, self.information, both)
+        before = _logits(self.mean, batch)
+        mean, height = self.mean, self._height(self.mean, batch)
+        for _ in range(_STEPS):
+            logit = _logits(mean, batch)
+            curvature = _curvature(logit, batch.trials)
+            sharpened = replace(self, information=self._information(batch, curvature))
+            pulls = batch.reward - batch.trials * _rate(logit) + curvature * (logit - before)
+            step = self.mean + sharpened.solve(self._by_action(batch, pulls)) - mean
+            for length in 0.5 ** np.arange(_HALVINGS):
+                reached = self._height(mean + length * step, batch)
+                if reached >= height - _ROUNDING * abs(height):
+                    break
+            else:
+                break
+            gained, mean, height = reached - height, mean + length * step, reached
+            if gained < _LEAST_GAIN:
+                break
+        curvature = _curvature(_logits(mean, batch), batch.trials)
+        return replace(self, mean=mean, information=self._information(batch, curvature))
 
-        def likelihood(eta: Array) -> float:
-            return float(reward @ eta - trials @ np.logaddexp(0, eta))
+    def _height(self, mean: Array, batch: Batch) -> float:
+        """The log-posterior of a batch at `mean`, but for a constant."""
+        logit, off = _logits(mean, batch), mean - self.mean
+        both = off[0] + off[1:]
+        distance = (self.prior_precision * off**2).sum() + np.einsum("ki,kij,kj->", both, self.information, both)
+        return float(batch.reward @ logit - batch.trials @ np.logaddexp(0, logit) - distance / 2)
 
-        before = likelihood(logit)
-        for length in 0.5 ** np.arange(_HALVINGS):
-            if likelihood(logit + length * along) - length**2 * distance / 2 >= before - _ROUNDING * abs(before):
-                return Posterior(self.mean + length * step, self.prior_precision, information)
-        return sharpened
+    def _information(self, batch: Batch, curvature: Array) -> Array:
+        information = self.information.copy()
+        for k in np.unique(batch.action):
+            rows = batch.action == k
+            information[k] += (batch.x[rows].T * curvature[rows]) @ batch.x[rows]
+        return information
+
+    def _by_action(self, batch: Batch, pulls: Array) -> Array:
+        summed = np.zeros_like(self.mean[1:])
+        np.add.at(summed, batch.action, batch.x * pulls[:, None])
+        return summed
+
+
+def _logits(mean: Array, batch: Batch) -> Array:
+    """Of each example's action."""
+    found: Array = np.einsum("nd,nd->n", batch.x, mean[0] + mean[1 + batch.action])
+    return found
+
+
+def _rate(logit: Array) -> Array:
+    return np.exp(-np.logaddexp(0, -logit))
+
+
+def _curvature(logit: Array, trials: Array) -> Array:
+    rate = _rate(logit)
+    return trials * np.maximum(rate * (1 - rate), _LEAST_CURVATURE)

@@ -13,7 +13,7 @@ Without `unnamed`, a pattern whose action types are wrong would long outdo the c
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from learning.model.posterior import Array, Posterior
 
 # What each is given before the first outcome.
 COLD, UNNAMED, FULL = 0.05, 0.25, 0.7
-_NEGLIGIBLE = 0.005
+_NEGLIGIBLE = 0.02
 _LEAST_SPREAD = 0.05
 
 
@@ -46,6 +46,10 @@ class Prior:
 
     mean: Array
     precision: Array
+
+    @property
+    def variance(self) -> Array:
+        return 1 / self.precision
 
 
 @dataclass(frozen=True)
@@ -122,22 +126,28 @@ def under(prior: Prior, information: Array, linear: Array) -> tuple[Posterior, f
     return Posterior(prior.mean + step, prior.precision, information), float(foretold + volume / 2)
 
 
-def experts(cold: Posterior, full: Prior) -> list[Expert]:
-    """The posteriors under the three priors, those of a negligible weight left out; the weights sum to 1."""
-    linear = likelihood(cold)
-    nothing = Prior(np.zeros_like(cold.mean), cold.prior_precision)
-    priors = {"cold": (COLD, nothing), "unnamed": (UNNAMED, unnamed(full, nothing)), "full": (FULL, full)}
-    found = {name: under(prior, cold.information, linear) for name, (_, prior) in priors.items()}
+def experts(memory: Posterior, cold: Prior, full: Prior | None) -> list[Expert]:
+    """The posteriors under the priors, weighed by how well each foretold what the memory knows; they sum to 1."""
+    linear = likelihood(memory)
+    priors = {"cold": (COLD, cold)}
+    if full:
+        usual = Prior(np.zeros_like(memory.mean), memory.prior_precision)
+        priors |= {"unnamed": (UNNAMED, unnamed(full, usual)), "full": (FULL, full)}
+    found = {name: under(prior, memory.information, linear) for name, (_, prior) in priors.items()}
     logs = np.array([np.log(share) + found[name][1] for name, (share, _) in priors.items()])
     weights = np.exp(logs - logs.max())
     weights /= weights.sum()
-    kept = np.where(weights < _NEGLIGIBLE, 0.0, weights)
-    kept /= kept.sum()
     return [
         Expert(name, float(weight), found[name][0], prior.mean)
-        for weight, (name, (_, prior)) in zip(kept, priors.items(), strict=True)
-        if weight
+        for weight, (name, (_, prior)) in zip(weights, priors.items(), strict=True)
     ]
+
+
+def weighty(several: Sequence[Expert]) -> list[Expert]:
+    """Those of a weight that is not negligible; they sum to 1 again."""
+    kept = [each for each in several if each.weight >= _NEGLIGIBLE]
+    total = sum(each.weight for each in kept)
+    return [replace(each, weight=each.weight / total) for each in kept]
 
 
 def _common(names: Sequence[str], pattern: Pattern) -> tuple[list[int], list[int]]:

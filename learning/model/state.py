@@ -13,9 +13,11 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from learning.model import widths as evident
 from learning.model.features import BIAS, LIMIT, REFERENCE, is_numeric
-from learning.model.posterior import Array, Posterior
-from learning.model.prior import Expert, Pattern, experts, of_patterns
+from learning.model.memory import Memories
+from learning.model.posterior import Array, Batch, Posterior
+from learning.model.prior import Expert, Pattern, experts, of_patterns, weighty
 
 NOTHING = "nothing"  # the action that is always there
 
@@ -25,8 +27,6 @@ _SHARED_BIAS, _SHARED, _ACTION_BIAS, _ACTION = 0.5, 4.0, 2.0, 4.0
 # Standardisation: what REFERENCE weighs in observations; how many a trait needs to count; how many are remembered.
 _REFERENCE_WEIGHT, _NEEDED, _REMEMBERED = 20.0, 10.0, 10_000.0
 _FARTHEST = 3.0  # standard deviations that a feature is taken for, at most
-# How much an action's information may add up to (a quarter to a sixth of as many outcomes): what is older fades.
-_MEMORY = 10_000.0
 _PLACES = 2 * LIMIT
 
 
@@ -47,7 +47,8 @@ class State:
     version: int
     features: tuple[str, ...]
     actions: tuple[str, ...]
-    posterior: Posterior
+    memories: Memories
+    widths: Array  # (2, d): the cold prior's variances by evidence, of the shared block and of an action
     scales: Array  # (3, d): observations, mean and summed squares of the deviations of each numeric feature
     trials: Array  # (K)
     rewards: Array  # (K)
@@ -61,20 +62,35 @@ class State:
         """Before the first example, with no place taken."""
         none = np.zeros((1, 0))
         posterior = Posterior(mean=none, prior_precision=none, information=np.zeros((0, 0, 0)))
-        return cls(0, (), (), posterior, np.zeros((3, 0)), np.zeros(0), np.zeros(0))
+        widths = evident.usual(())
+        return cls(0, (), (), Memories(posterior, posterior), widths, np.zeros((3, 0)), np.zeros(0), np.zeros(0))
 
     def with_patterns(self, patterns: Mapping[str, Pattern]) -> "State":
         """This state, to be read under the prior that these give."""
         return replace(self, patterns=patterns, _extended={})
 
+    @property
+    def posterior(self) -> Posterior:
+        """Of the memory that lasts, under the cold prior of the usual widths."""
+        return self.memories.lasting
+
     @cached_property
     def experts(self) -> list[Expert]:
-        """The posterior under the cold prior and under the patterns', each with the probability to be the right one."""
-        cold = self.posterior
-        if not self.patterns or not self.features or not self.actions:
-            return [Expert("cold", 1.0, cold, np.zeros_like(cold.mean))]
-        prior = of_patterns(self.patterns, names=self.features, actions=self.actions, cold=cold.prior_precision)
-        return experts(cold, prior)
+        """Each posterior to decide by, with the probability to be the right one.
+
+        They are of the memory that lasts, under the cold prior and the patterns', and of the recent memory.
+        """
+        if not self.features or not self.actions:
+            return [Expert("cold", 1.0, self.posterior, np.zeros_like(self.posterior.mean))]
+        full = None
+        if self.patterns:
+            usual = self.posterior.prior_precision
+            full = of_patterns(self.patterns, names=self.features, actions=self.actions, cold=usual)
+        cold = evident.prior_of(self.widths, len(self.actions))
+        (recent,) = experts(self.memories.recent, cold, None)
+        weight = self.memories.recent_weight
+        lasting = [replace(each, weight=(1 - weight) * each.weight) for each in experts(self.posterior, cold, full)]
+        return weighty([*lasting, replace(recent, name="recent", weight=weight)])
 
     @cached_property
     def weights(self) -> Array:
@@ -107,21 +123,25 @@ class State:
             spare = [name for name in features if name not in wanted_features][: len(features) - _PLACES]
             features = tuple(name for name in features if name not in spare)
         kept = [self.features.index(name) for name in features if name in self.features]
-        old, d, k = len(kept), len(features), len(self.actions)
+        old, k = len(kept), len(self.actions)
         prior = cold_precision(features, len(actions))
-        mean, information = np.zeros(prior.shape), np.zeros((len(actions), d, d))
+        widths = evident.usual(features)
         scales = np.column_stack([_first_scale(name) for name in features])
         if old:
-            mean[: 1 + k, :old] = self.posterior.mean[:, kept]
             prior[: 1 + k, :old] = self.posterior.prior_precision[:, kept]
-            information[:k, :old, :old] = self.posterior.information[:, kept][:, :, kept]
+            widths[:, :old] = self.widths[:, kept]
             scales[:, :old] = self.scales[:, kept]
         more = len(actions) - k
         return replace(
             self,
             features=features,
             actions=actions,
-            posterior=Posterior(mean, prior, information),
+            memories=replace(
+                self.memories,
+                lasting=_with_places(self.memories.lasting, kept, prior),
+                recent=_with_places(self.memories.recent, kept, prior),
+            ),
+            widths=widths,
             scales=scales,
             trials=np.append(self.trials, np.zeros(more)),
             rewards=np.append(self.rewards, np.zeros(more)),
@@ -156,21 +176,22 @@ class State:
         return np.where(self._numeric, mean, 0.0), np.where(self._numeric, deviation, 1.0)
 
     def learned(self, examples: Sequence[Example], features: Sequence[str]) -> "State":
-        """The next version: all `examples` folded in one Laplace step. `features` is the tenant's present list."""
+        """The next version: all `examples` folded as one batch. `features` is the tenant's present list."""
         state = self.covering(features, [NOTHING, *(example.action for example in examples)])
         places = {action: k for k, action in enumerate(state.actions)}
         action = np.array([places[example.action] for example in examples])
         reward = np.array([example.reward for example in examples])
         trials = np.array([example.trials for example in examples])
         raw = state._raw([example.features for example in examples])
-        posterior = state.posterior.updated(state._standardised(raw), action, reward, trials)
-        told = posterior.information[:, state.features.index(BIAS), state.features.index(BIAS)]
-        faded = np.minimum(1.0, _MEMORY / np.maximum(told, 1.0))
+        state = replace(state, scales=state._observed(raw[trials > 0]), _extended={})  # these users are known by now
+        batch = Batch(state._standardised(raw), action, reward, trials)
+        prior = evident.prior_of(state.widths, len(state.actions))
+        memories = state.memories.learned(batch, prior, state.features.index(BIAS))
         return replace(
             state,
             version=self.version + 1,
-            posterior=replace(posterior, information=posterior.information * faded[:, None, None]),
-            scales=state._observed(raw[trials > 0]),
+            memories=memories,
+            widths=evident.improved(state.widths, memories.lasting, state.features),
             trials=state.trials + np.bincount(action, trials, len(state.actions)),
             rewards=state.rewards + np.bincount(action, reward, len(state.actions)),
             _extended={},
@@ -198,6 +219,16 @@ def cold_precision(features: Sequence[str], actions: int) -> Array:
     bias = np.array([name == BIAS for name in features])
     shared, action = np.where(bias, _SHARED_BIAS, _SHARED), np.where(bias, _ACTION_BIAS, _ACTION)
     return np.vstack([shared, *[action] * actions])
+
+
+def _with_places(posterior: Posterior, kept: Sequence[int], prior: Array) -> Posterior:
+    """With `prior`'s places, of which the first are those that are kept."""
+    (rows, d), (k, old) = prior.shape, (len(posterior.information), len(kept))
+    mean, information = np.zeros(prior.shape), np.zeros((rows - 1, d, d))
+    if old:
+        mean[: 1 + k, :old] = posterior.mean[:, kept]
+        information[:k, :old, :old] = posterior.information[:, kept][:, :, kept]
+    return Posterior(mean, prior, information)
 
 
 def _first_scale(name: str) -> tuple[float, float, float]:

@@ -1,12 +1,17 @@
 """A month's money: what is reserved, settled and released, and that it is never overspent."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 import httpx
 import pytest
+from django.db import transaction
 
+from decisions.recommending import services
+from decisions.recommending.situation import Request
+from tenants.context import tenant_context
 from tests.conftest import Api, Server
 from tests.decisions.cast import ask
 from tests.decisions.deciding import (
@@ -17,6 +22,7 @@ from tests.decisions.deciding import (
     reasons,
     recommend,
     settle,
+    shop_of,
     types,
 )
 from tests.owner import as_owner
@@ -137,3 +143,33 @@ def test_budget__a_dearer_and_a_cheaper_action__leaves_the_cheaper(shop: Api) ->
 
     assert reasons(answer)["grant_points"] == "budget"
     assert answer["action"] == "send_voucher"
+
+
+def test_budget__gone_between_the_draw_and_the_dispatch__the_second_draw_is_as_likely_as_it_says(acme: Api) -> None:
+    """The first draw is known to be of what costs too much. Its seed again would nearly always draw the same place."""
+    shop = shop_of(acme)
+    configure(shop, action_budget_usd="1.00")
+    price(shop, "0")
+    # The first of the candidates is dear: by the same seed, whoever drew it would draw the next one.
+    first, second = (each["action_type_id"] for each in recommend(shop, dry_run=True)["candidates"][:2])
+    as_owner("UPDATE integrations_actiontype SET estimated_cost_usd = 1 WHERE id = %(id)s", id=first)
+    gone = "INSERT INTO decisions_budget (tenant_id, month, reserved_usd, settled_usd) VALUES (%(t)s, %(month)s, 1, 0)"
+    expected, drawn, variance = 0.0, 0, 0.0
+    for _ in range(120):
+        now = datetime.now(UTC)
+        with tenant_context(shop.tenant_id):
+            decided = services.decide(tenant_id=shop.tenant_id, request=Request(user_id="u0"), now=now)
+            if decided.chosen is None or decided.chosen.id != first:
+                continue
+            as_owner("DELETE FROM decisions_budget")
+            as_owner(gone, t=shop.tenant_id, month=now.date().replace(day=1))
+            made = services.carry_out(tenant_id=shop.tenant_id, decided=decided, dispatch=True)
+            transaction.set_rollback(True)  # so that no limit of the user's is reached
+        (cheap,) = (each for each in made.candidates if each.action_type_id == second)
+        as_owner("DELETE FROM decisions_budget")
+        expected += cheap.propensity
+        variance += cheap.propensity * (1 - cheap.propensity)
+        drawn += made.chosen is not None
+
+    assert variance > 5
+    assert abs(drawn - expected) < 4 * variance**0.5

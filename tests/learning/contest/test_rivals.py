@@ -97,9 +97,9 @@ def in_own() -> dict[str, list[Played]]:
 def test_model__after_600_decisions__captured_most_of_what_there_was(in_own: dict[str, list[Played]]) -> None:
     share = {name: np.mean([tenant.captured[600] for tenant in tenants]) for name, tenants in in_own.items()}
 
-    assert share[OURS] > 0.45
+    assert share[OURS] > 0.55
     assert share[OURS] > share["beta-counters"] + 0.1
-    assert share[OURS] > share["linucb-1"] - 0.15
+    assert share[OURS] > share["linucb-1"]
 
 
 def test_model__confidence__is_how_often_it_is_right(in_own: dict[str, list[Played]]) -> None:

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from learning.evaluation.estimators import ENOUGH, Estimate, cross_fitted, dr, ips, snips
-from learning.model.posterior import Array, Posterior
+from learning.model.posterior import Array, Batch, Posterior
 
 pytestmark = pytest.mark.no_database
 
@@ -80,7 +80,7 @@ def by_dr(log: Log) -> Estimate:
         shape = (1 + ACTIONS, FEATURES)
         model = Posterior(np.zeros(shape), np.ones(shape), np.zeros((ACTIONS, FEATURES, FEATURES)))
         for part in np.array_split(fitted, 10):
-            model = model.updated(log.x[part], log.action[part], log.reward[part], np.ones(len(part)))
+            model = model.updated(Batch(log.x[part], log.action[part], log.reward[part], np.ones(len(part))))
         predicted: Array = 1 / (1 + np.exp(-log.x[held] @ (model.mean[0] + model.mean[1:]).T))
         return predicted
 

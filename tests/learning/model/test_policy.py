@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from learning.model.policy import FLOOR, Choice, best_probabilities, choose, draw
+from learning.model.policy import EXPLORATION, FLOOR, Choice, best_probabilities, choose, draw, points_for
 from learning.model.posterior import Array
 from learning.model.state import NOTHING, Example, State
 from tests.learning.model.test_state import ACTIONS, NAMES, examples, learned
@@ -30,7 +30,7 @@ def by_many_draws(mean: Array, covariance: Array) -> Array:
     return np.bincount(drawn.argmax(axis=1), minlength=len(mean)) / len(drawn)
 
 
-@pytest.mark.parametrize("actions", [2, 3, 6, 11])
+@pytest.mark.parametrize("actions", [2, 3, 6, 11, 50])
 def test_best_probabilities__against_two_million_draws__are_right_to_a_hundredth(actions: int) -> None:
     random = np.random.default_rng(actions)
     root = random.normal(size=(actions, actions)) / 4
@@ -43,14 +43,28 @@ def test_best_probabilities__against_two_million_draws__are_right_to_a_hundredth
     assert plain.sum() == pytest.approx(1)
 
 
-def test_choice__propensity__is_the_floored_probability_under_half_the_covariance(state: State) -> None:
+def test_best_probabilities__of_fifty_alike__are_a_fiftieth_each() -> None:
+    covariance = 0.5 * np.eye(50) + 0.5
+
+    (found,) = best_probabilities(np.zeros(50), covariance, (1.0,))
+
+    np.testing.assert_allclose(found, 1 / 50, atol=0.006)
+
+
+@pytest.mark.parametrize(("weight", "points"), [(1.0, 2048), (0.6, 2048), (0.5, 1024), (0.3, 1024), (0.02, 256)])
+def test_points_for__experts__are_as_many_as_their_weight(weight: float, points: int) -> None:
+    assert points_for(weight) == points
+
+
+def test_choice__propensity__is_the_floored_probability_under_less_covariance(state: State) -> None:
     made = choice(state)
+    (expert,) = state.experts
     places = [state.actions.index(action) for action in ACTIONS]
-    mean, covariance = state.posterior.logits(state.vector(USER))
+    mean, covariance = expert.posterior.logits(state.vector(USER))
     mean, covariance = mean[places], covariance[np.ix_(places, places)]
 
-    explored = by_many_draws(mean, covariance / 2)
-    np.testing.assert_allclose(made.propensity, 0.95 * explored + 0.05 / 3, atol=0.01)
+    explored = by_many_draws(mean, covariance * EXPLORATION)
+    np.testing.assert_allclose(made.propensity, (1 - FLOOR) * explored + FLOOR / 3, atol=0.01)
     np.testing.assert_allclose(made.confidence, by_many_draws(mean, covariance), atol=0.01)
     assert sum(made.propensity) == pytest.approx(1, abs=1e-12)
     assert min(made.propensity) >= FLOOR / 3
@@ -86,7 +100,7 @@ def test_draw__of_a_vector__is_exact_at_its_ends() -> None:
 
 def test_choice__replayed__is_the_same_in_every_figure(state: State) -> None:
     assert choice(state) == choice(state)
-    assert {choice(state, f"dec_{n}").action for n in range(200)} == set(ACTIONS)
+    assert {choice(state, f"dec_{n}").action for n in range(2000)} == set(ACTIONS)
 
 
 def test_choice__doing_nothing__is_an_action_that_learns_like_any_other() -> None:
@@ -128,7 +142,7 @@ def test_choice__of_a_new_action__rests_on_the_prior_and_is_tried(state: State) 
     tried = next(c for n in range(100) if (c := choice(state, f"dec_{n}", actions=actions)).action == "at_new")
 
     assert made.prior_share[-1] > 3 * max(made.prior_share[:-1])
-    assert made.propensity[-1] > 0.1
+    assert made.propensity[-1] > 5 * FLOOR / 4
     assert "At_new rather than" in tried.reasoning
     assert "it has not been tried yet" in tried.reasoning
 

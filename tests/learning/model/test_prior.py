@@ -6,9 +6,10 @@ import pytest
 from bench import population
 from bench.contest.worlds import NAMES as FEATURES
 from learning.model.policy import choose
-from learning.model.posterior import Array, Posterior
+from learning.model.posterior import Array, Batch, Posterior
 from learning.model.prior import SHARED, Expert, Pattern, Prior, experts, likelihood, of_patterns, under, unnamed
 from learning.model.state import NOTHING, Example, State
+from learning.model.widths import usual
 from learning.patterns import privacy
 from learning.patterns import statistic as patterns
 
@@ -34,7 +35,7 @@ def learned() -> Posterior:
     for _ in range(3):
         x = np.hstack([np.ones((40, 1)), random.normal(size=(40, D - 1))])
         action, reward = random.integers(0, K, 40), (random.random(40) < 0.3).astype(float)
-        posterior = posterior.updated(x, action, reward, np.ones(40))
+        posterior = posterior.updated(Batch(x, action, reward, np.ones(40)))
     return posterior
 
 
@@ -67,8 +68,9 @@ def test_under__another_prior__is_bayes_rule_on_the_joint_matrix(learned: Poster
 
 def test_experts__before_any_outcome__have_the_weights_they_are_given(other: Prior) -> None:
     cold = Posterior(np.zeros((1 + K, D)), np.ones((1 + K, D)), np.zeros((K, D, D)))
+    usual = Prior(cold.mean, cold.prior_precision)
 
-    found = {expert.name: expert.weight for expert in experts(cold, other)}
+    found = {expert.name: expert.weight for expert in experts(cold, usual, other)}
 
     assert found == pytest.approx({"cold": 0.05, "unnamed": 0.25, "full": 0.7})
 
@@ -201,11 +203,12 @@ def test_experts__of_a_state_without_places_or_of_patterns_of_other_features__ar
     assert all((expert.posterior.mean == 0).all() for expert in elsewhere.experts)
 
 
-def test_experts__of_a_state_without_patterns__are_the_posterior_itself() -> None:
+def test_experts__of_a_state_without_patterns__are_of_the_cold_prior_alone() -> None:
     state = State.cold().covering(NAMES, [NOTHING])
 
     (only,) = state.experts
 
     assert isinstance(only, Expert)
-    assert only.posterior is state.posterior
+    assert (only.name, only.weight) == ("cold", 1.0)
+    np.testing.assert_allclose(1 / only.posterior.prior_precision, usual(NAMES))
     assert state.pattern_weight == 0
