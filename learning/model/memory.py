@@ -2,8 +2,8 @@
 
 Where the world stays as it is, the first knows more. Where it changes, the recent one soon foretells the outcomes
 better. Each batch is foretold by both before they learn it, and its likelihood says how probable it is that only the
-recent one is right (Bayes' rule, with a small share for a change at any batch: Herbster & Warmuth 1998). When that is
-as good as sure, the recent memory takes the other's place.
+recent one is right (Bayes' rule, with a small share for a change at any outcome: Herbster & Warmuth 1998). When that
+is as good as sure, the recent memory takes the other's place.
 """
 
 from dataclasses import dataclass, replace
@@ -13,11 +13,12 @@ import numpy as np
 from learning.model.posterior import Batch, Posterior
 from learning.model.prior import Prior, likelihood, under
 
-CHANGE = 0.001  # the probability of a change at a batch
+CHANGE = 0.001  # the probability of a change within PACE outcomes, and where the recent memory's begins
+PACE = 20.0
 _HALF_LIFE = 250.0  # of the recent memory, in outcomes
 _SURE = 0.99
 _FARTHEST = 30.0  # of the logarithm of the odds
-# How much an action's information may add up to (a quarter to a sixth of as many outcomes): what is older fades.
+# How much an action's information may add up to: that of 40,000 outcomes at a rate of a half, 500,000 at one of 2 %.
 _MOST = 10_000.0
 
 
@@ -50,7 +51,8 @@ class Memories:
         lasting, recent = (_log_likelihood(memory, batch, prior) for memory in (self.lasting, self.recent))
         odds = np.log(self.recent_weight / (1 - self.recent_weight)) + recent - lasting
         after = float(1 / (1 + np.exp(-np.clip(odds, -_FARTHEST, _FARTHEST))))
-        return (1 - CHANGE) * after + CHANGE * (1 - after)
+        change = 1 - (1 - CHANGE) ** float(batch.trials.sum() / PACE)
+        return min(max((1 - change) * after + change * (1 - after), CHANGE), 1 - CHANGE)
 
 
 def _forgetting(memory: Posterior, kept: float) -> Posterior:

@@ -81,16 +81,22 @@ class State:
         They are of the memory that lasts, under the cold prior and the patterns', and of the recent memory.
         """
         if not self.features or not self.actions:
+            return self._lasting
+        (recent,) = experts(self.memories.recent, evident.prior_of(self.widths, len(self.actions)), None)
+        weight = self.memories.recent_weight
+        lasting = [replace(each, weight=(1 - weight) * each.weight) for each in self._lasting]
+        return weighty([*lasting, replace(recent, name="recent", weight=weight)])
+
+    @cached_property
+    def _lasting(self) -> list[Expert]:
+        """Of the memory that lasts."""
+        if not self.features or not self.actions:
             return [Expert("cold", 1.0, self.posterior, np.zeros_like(self.posterior.mean))]
         full = None
         if self.patterns:
             usual = self.posterior.prior_precision
             full = of_patterns(self.patterns, names=self.features, actions=self.actions, cold=usual)
-        cold = evident.prior_of(self.widths, len(self.actions))
-        (recent,) = experts(self.memories.recent, cold, None)
-        weight = self.memories.recent_weight
-        lasting = [replace(each, weight=(1 - weight) * each.weight) for each in experts(self.posterior, cold, full)]
-        return weighty([*lasting, replace(recent, name="recent", weight=weight)])
+        return experts(self.posterior, evident.prior_of(self.widths, len(self.actions)), full)
 
     @cached_property
     def weights(self) -> Array:
@@ -100,8 +106,8 @@ class State:
 
     @property
     def pattern_weight(self) -> float:
-        """The probability of the prior that the patterns give."""
-        return sum(expert.weight for expert in self.experts if expert.name == "full")
+        """The probability of the prior that the patterns give: a change of the world says nothing against them."""
+        return sum(expert.weight for expert in self._lasting if expert.name == "full")
 
     def covering(self, features: Sequence[str], actions: Sequence[str]) -> "State":
         """This state with a place for all of these; the same predictions for those that had one."""

@@ -1,10 +1,13 @@
 """Two memories: the one that lasts while the world stays, the recent one when it changes."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from learning.model.memory import CHANGE
 from learning.model.packing import packed, unpacked
+from learning.model.prior import Pattern
 from learning.model.state import NOTHING, Example, State
 
 pytestmark = pytest.mark.no_database
@@ -65,6 +68,25 @@ def test_recent_weight__of_a_few_batches__rises_where_they_are_not_as_before(set
 
     assert CHANGE / 2 < same.memories.recent_weight < 0.1
     assert same.memories.recent_weight < other.memories.recent_weight < 1
+
+
+@pytest.mark.parametrize("size", [1, 5, 20])
+def test_recent_weight__of_outcomes_one_by_one_or_many_at_once__rises_with_their_number_alone(size: int) -> None:
+    """A tenant that is folded each minute must not be taken for one whose world changes each minute."""
+    state, examples = State.cold(), [each for seed in range(10) for each in batch(seed, NOTHING)]
+    for start in range(0, len(examples), size):
+        state = state.learned(examples[start : start + size], NAMES)
+
+    assert CHANGE <= state.memories.recent_weight < 0.02
+
+
+def test_pattern_weight__when_the_world_changes__is_of_the_memory_that_lasts(settled: State) -> None:
+    pattern = Pattern(NAMES, 100.0, settled.posterior.mean[1], 0.1, 1.0)
+    before = settled.with_patterns({NOTHING: pattern, "at_1": pattern})
+    after = replace(before, memories=replace(before.memories, recent_weight=0.95))
+
+    assert before.pattern_weight > 0.05
+    assert after.pattern_weight == before.pattern_weight
 
 
 def test_packed__both_memories__come_back(settled: State) -> None:
