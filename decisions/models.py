@@ -218,7 +218,8 @@ class Decision(models.Model):
     """One row of the ledger: what was asked, what could have been done, what was, and what came of it.
 
     `candidates` are `{action, action_type_id, score, confidence, propensity, excluded_because}`, in the order of the
-    draw, whose seed is the id, or `ID/1` and so on where it was drawn again. `features` has every feature that there was; null is one that is not known.
+    draw, whose seed is the id, or `ID/1` and so on if it was drawn again.
+    `features` has every feature that there was; null is one that is not known.
     """
 
     pk = models.CompositePrimaryKey("tenant", "id")

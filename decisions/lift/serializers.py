@@ -44,12 +44,15 @@ class TrialSerializer(serializers.Serializer[Any]):
     started_at = serializers.DateTimeField(
         help_text="When `config.conversion` or `config.holdout_percent` was last changed, or the trial before ended."
     )
-    ends_at = serializers.DateTimeField(help_text="When the next trial begins, if nothing is changed.")
+    ends_at = serializers.DateTimeField(
+        help_text="After which the next trial begins, with the first decision that is complete, if nothing is changed."
+    )
     treated = ArmSerializer()
     holdout = ArmSerializer()
     difference = DifferenceSerializer(
         allow_null=True,
-        help_text="With an interval that holds whenever you look. Null while one of the two has no users.",
+        help_text="With an interval that holds whenever you look. Null while one of the two has no users, and where "
+        "their numbers do not fit `holdout_percent`, so that something else than chance decided who is in which.",
     )
     verdict = serializers.ChoiceField(
         choices=list(Verdict),

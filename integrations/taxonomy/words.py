@@ -54,10 +54,15 @@ def words(text: str) -> list[str]:
 @lru_cache(maxsize=10_000)
 def stem(word: str) -> str:
     """`expir` of expire, expires, expiry and expiration."""
-    for ending, least in _ENDINGS:
-        if word.endswith(ending) and len(word) >= len(ending) + least and not word.endswith("ss"):
-            return stem(_single(word[: -len(ending)]))
+    while ending := _ending(word):
+        word = _single(word[: -len(ending)])
     return word
+
+
+def _ending(word: str) -> str:
+    """What a stem does not have; empty if it is one."""
+    fits = (ending for ending, least in _ENDINGS if word.endswith(ending) and len(word) >= len(ending) + least)
+    return "" if word.endswith("ss") else next(fits, "")
 
 
 def _single(word: str) -> str:

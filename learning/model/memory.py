@@ -52,7 +52,7 @@ class Memories:
         odds = np.log(self.recent_weight / (1 - self.recent_weight)) + recent - lasting
         after = float(1 / (1 + np.exp(-np.clip(odds, -_FARTHEST, _FARTHEST))))
         change = 1 - (1 - CHANGE) ** float(batch.trials.sum() / PACE)
-        return min(max((1 - change) * after + change * (1 - after), CHANGE), 1 - CHANGE)
+        return float(np.clip((1 - change) * after + change * (1 - after), CHANGE, 1 - CHANGE))
 
 
 def _forgetting(memory: Posterior, kept: float) -> Posterior:

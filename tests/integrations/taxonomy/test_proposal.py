@@ -95,3 +95,10 @@ def test_propose__for_an_integration_of_another_domain__goes_by_what_it_says() -
     assert propose(domain="", name="winback", description="Win-back offer for cancelled subscribers") == (
         "subscription/offer_return"
     )
+
+
+@pytest.mark.parametrize("ending", ["ey", "ed", "s", "ings", "eer"])
+def test_propose__for_a_word_that_is_nothing_but_endings__comes_to_an_end(ending: str) -> None:
+    description = (ending * 2000)[:2000]
+
+    assert propose(domain="loyalty", name="grant_points", description=description) in {None, "loyalty/grant_points"}
