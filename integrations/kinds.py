@@ -12,7 +12,7 @@ from django.db.models import F, QuerySet
 
 from integrations.models import ActionTypeTemplate, KindSource, PartnerIntegration, RevisionTemplate
 from integrations.taxonomy.proposal import propose
-from retivo.api.errors import FieldError, validation_failed
+from retivo.api.errors import FieldError, not_found
 from retivo.api.values import escape_pointer
 
 FIELDS = ("kind", "kind_source")
@@ -35,7 +35,7 @@ def declare(integration: PartnerIntegration, kinds: Mapping[str, str | None]) ->
     """Set the kinds of a locked integration's action types, by name. Returns what changed, as an audit entry has it.
 
     Raises:
-        Problem: 400 if the integration has never had an action type of a name.
+        Problem: 404 if the integration has never had an action type of a name.
     """
     known = _known(integration, kinds)
     unknown = [
@@ -48,7 +48,7 @@ def declare(integration: PartnerIntegration, kinds: Mapping[str, str | None]) ->
         if name not in known
     ]
     if unknown:
-        raise validation_failed(unknown)
+        raise not_found(unknown)
     return _store((known[name], {"kind": kind, "kind_source": KindSource.DECLARED}) for name, kind in kinds.items())
 
 

@@ -118,7 +118,7 @@ def change(*, actor: str, integration_id: UUID, changes: Mapping[str, Any]) -> P
 
     Raises:
         PartnerIntegration.DoesNotExist: there is none, or none any more.
-        Problem: 400 if it has never had an action type whose kind is declared.
+        Problem: 404 if it has never had an action type whose kind is declared.
     """
     integrations = PartnerIntegration.objects.select_for_update(no_key=True, of=("self",)).filter(deleted_at=None)
     integration = integrations.get(id=integration_id)

@@ -121,12 +121,12 @@ def test_patch__kinds__declares_them_at_once_and_publishes_nothing(acme: Api, ki
     assert event["previous"] == {"kinds": {"grant_points": {"kind": PROPOSED[0], "kind_source": PROPOSED[1]}}}
 
 
-def test_patch__kinds_of_no_action_type__is_400_and_changes_nothing(acme: Api) -> None:
+def test_patch__kinds_of_no_action_type__is_404_that_names_it_and_changes_nothing(acme: Api) -> None:
     path = register(acme)
 
     answer = acme.patch(path, {"display_name": "Other", "kinds": {"grant_points": None, "a/b": None}})
 
-    assert answer.status_code == 400
+    assert answer.status_code == 404
     assert [(each["pointer"], each["code"]) for each in answer.json()["errors"]] == [("/kinds/a~1b", "not_found")]
     assert (kind_of(acme, path), events(acme, "integration.updated")) == (PROPOSED, [])
 

@@ -122,7 +122,7 @@ ACTION_TYPE = {
 
 def test_schemathesis__all_checks__finds_nothing(acme: Api, rival: Api, server: Server, tmp_path: Path) -> None:
     # Several, for some are deleted, revoked and rolled out meanwhile.
-    shared = [acme.register(f"seed-{n}")["id"] for n in range(4)]
+    shared = [acme.register(f"seed-{n}")["id"] for n in range(6)]
     customers = [acme.provision(f"seed-{n}", external_id=f"seed-{n}").tenant_id for n in range(8)]
     gone = [acme.provision(f"gone-{n}") for n in range(2)]
     deletions = [deletion_of(acme, each) for each in gone]
